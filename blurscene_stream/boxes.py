@@ -1,0 +1,114 @@
+"""What was found in a picture, and the geometry of boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Boxes = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """What was found in one picture, in that picture's pixels.
+
+    boxes:   float32 (N, 4), corners x0 y0 x1 y1, half open; may reach past the border
+    scores:  float32 (N,), in [0, 1]
+    labels:  int64 (N,), index into `classes`
+    classes: the names that the labels stand for, such as ("face", "license_plate")
+
+    Raises ValueError when lengths disagree, a number is not finite or a label has no name.
+    """
+
+    boxes: Boxes
+    scores: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        count = len(self.boxes)
+        if self.boxes.shape != (count, 4):
+            raise ValueError(f"boxes must be (N, 4), got {self.boxes.shape}")
+        if self.scores.shape != (count,) or self.labels.shape != (count,):
+            raise ValueError(
+                f"{count} boxes need {count} scores and labels, got {self.scores.shape} and {self.labels.shape}"
+            )
+        if not (np.isfinite(self.boxes).all() and np.isfinite(self.scores).all()):
+            raise ValueError("boxes and scores must be finite numbers")
+        if count and not (self.labels.min() >= 0 and self.labels.max() < len(self.classes)):
+            raise ValueError(f"labels must be in 0..{len(self.classes) - 1}")
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def __getitem__(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> Detections:
+        return Detections(self.boxes[chosen], self.scores[chosen], self.labels[chosen], self.classes)
+
+    @classmethod
+    def none(cls, classes: Sequence[str]) -> Detections:
+        """No boxes at all."""
+        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64), tuple(classes))
+
+    def count(self, name: str) -> int:
+        """How many boxes bear the class `name`."""
+        return sum(self.classes[label] == name for label in self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Orientation:
+    """How a stored picture becomes an upright one: transposed first, then flipped.
+
+    transposed: rows become columns
+    flip_x:     left and right change places afterwards
+    flip_y:     top and bottom change places afterwards
+    """
+
+    transposed: bool = False
+    flip_x: bool = False
+    flip_y: bool = False
+
+    def upright(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A view of the stored `picture` (H, W, ...) as it is meant to be seen."""
+        turned = picture.swapaxes(0, 1) if self.transposed else picture
+        return turned[:: -1 if self.flip_y else 1, :: -1 if self.flip_x else 1]
+
+    def upright_size(self, width: int, height: int) -> tuple[int, int]:
+        """The width and height of the upright picture."""
+        return (height, width) if self.transposed else (width, height)
+
+    def to_stored(self, boxes: Boxes, width: int, height: int) -> Boxes:
+        """Boxes (N, 4) on an upright picture of `width` x `height`, mapped to the stored picture."""
+        x0, y0, x1, y1 = boxes.T
+        if self.flip_x:
+            x0, x1 = width - x1, width - x0
+        if self.flip_y:
+            y0, y1 = height - y1, height - y0
+        corners = (y0, x0, y1, x1) if self.transposed else (x0, y0, x1, y1)
+        return np.stack(corners, axis=1).astype(np.float32)
+
+
+UPRIGHT = Orientation()
+
+
+def scale(boxes: Boxes, factor_x: float, factor_y: float) -> Boxes:
+    """Boxes (N, 4) on a picture made `factor_x` times as wide and `factor_y` times as high."""
+    return boxes * np.array([factor_x, factor_y, factor_x, factor_y], np.float32)
+
+
+def iou(one: Boxes, other: Boxes) -> NDArray[np.float32]:
+    """Intersection over union of every box of `one` (N, 4) with every box of `other` (M, 4): (N, M)."""
+    corner_low = np.maximum(one[:, None, :2], other[None, :, :2])
+    corner_high = np.minimum(one[:, None, 2:], other[None, :, 2:])
+    shared = np.prod(np.clip(corner_high - corner_low, 0, None), axis=2)
+    whole = area(one)[:, None] + area(other)[None, :] - shared
+    result: NDArray[np.float32] = np.where(whole > 0, shared / np.where(whole > 0, whole, 1), 0).astype(np.float32)
+    return result
+
+
+def area(boxes: Boxes) -> NDArray[np.float32]:
+    """Areas (N,) of boxes (N, 4) in square pixels; 0 for a box that is turned inside out."""
+    sides = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None)
+    return np.asarray(sides[:, 0] * sides[:, 1], np.float32)

@@ -1,0 +1,178 @@
+"""What travels between the rooms: frames before and after redaction, copied packets, facts about a stream.
+
+`Frame` and `RedactedFrame` are different types on purpose: a sink takes only the second, and only
+`blurscene_stream.redact` makes it (kept by tests/test_architecture.py).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blurscene_stream.boxes import UPRIGHT, Detections, Orientation
+
+Plane = NDArray[np.uint8] | NDArray[np.uint16]
+ScaleToRgb = Callable[[int, int], NDArray[np.uint8]]
+
+
+@dataclass(frozen=True, slots=True)
+class PixelFormat:
+    """How the samples of a picture lie in its planes.
+
+    name:         ffmpeg's name, such as "yuv420p"
+    bits:         bits a sample: 8 in uint8 planes, 10 in the low bits of uint16 planes
+    shift_x:      chroma planes are 1 / 2**shift_x as wide as luma, rounded up
+    shift_y:      likewise for the height
+    interleaved:  chroma is one plane (h, w, 2) as in nv12, not two planes (h, w)
+    full_range:   the format's own name says that luma spans 0..2**bits - 1 (yuvj420p and its kin)
+    """
+
+    name: str
+    bits: int
+    shift_x: int
+    shift_y: int
+    interleaved: bool = False
+    full_range: bool = False
+
+
+PIXEL_FORMATS = {
+    made.name: made
+    for made in (
+        PixelFormat("yuv420p", 8, 1, 1),
+        PixelFormat("yuv422p", 8, 1, 0),
+        PixelFormat("yuv444p", 8, 0, 0),
+        PixelFormat("yuvj420p", 8, 1, 1, full_range=True),
+        PixelFormat("yuvj422p", 8, 1, 0, full_range=True),
+        PixelFormat("yuvj444p", 8, 0, 0, full_range=True),
+        PixelFormat("nv12", 8, 1, 1, interleaved=True),
+        PixelFormat("yuv420p10le", 10, 1, 1),
+        PixelFormat("yuv422p10le", 10, 1, 0),
+        PixelFormat("yuv444p10le", 10, 0, 0),
+    )
+}
+"""The formats whose planes are redacted as they are; a source converts anything else to one of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureInfo:
+    """The shape of every picture of a stream.
+
+    width, height:        pixels as stored
+    pixel_format:         one of PIXEL_FORMATS
+    orientation:          how the stored picture is turned to stand upright
+    sample_aspect_ratio:  width of a pixel / its height; 1 when the source says nothing
+    full_range:           luma spans 0..2**bits - 1, not the limited range
+    """
+
+    width: int
+    height: int
+    pixel_format: PixelFormat
+    orientation: Orientation = UPRIGHT
+    sample_aspect_ratio: Fraction = Fraction(1)
+    full_range: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One decoded picture that nobody has judged yet.
+
+    number:    0, 1, 2 ... in the order of presentation
+    pts:       presentation time in ticks of the stream's time base
+    picture:   the shape of the planes
+    planes:    writable views of the samples, (h, w) or, for interleaved chroma, (h, w, 2);
+               uint8, or uint16 above 8 bits; they are this frame's own, the decoder has no part in them
+    scale_rgb: (width, height) -> uint8 (height, width, 3), RGB, the whole stored picture at that size
+    native:    the picture as its source holds it, over the same memory; for the sink
+    """
+
+    number: int
+    pts: int
+    picture: PictureInfo
+    planes: tuple[Plane, ...]
+    scale_rgb: ScaleToRgb
+    native: Any = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RedactedFrame:
+    """One picture in which everything that the detector found is covered. Only `redact` makes it.
+
+    number, pts, native: as in Frame
+    detections:          what was found and covered, in stored pixels
+    """
+
+    number: int
+    pts: int
+    detections: Detections
+    native: Any = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CopiedPacket:
+    """A packet that passes as it is: encoded sound.
+
+    track:  index into StreamInfo.tracks
+    native: the packet as its source holds it; for the sink
+    """
+
+    track: int
+    native: Any = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Track:
+    """A sound track that is copied.
+
+    codec:       ffmpeg's name, such as "aac"
+    language:    as tagged, "" when it is not
+    disposition: ffmpeg's flags (default, forced ...)
+    native:      the stream as its source holds it; for the sink
+    """
+
+    codec: str
+    language: str
+    disposition: int
+    native: Any = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ColourTags:
+    """ffmpeg's numbers for range, primaries, transfer and matrix; 0 or 2 where the source says nothing."""
+
+    color_range: int = 0
+    primaries: int = 2
+    transfer: int = 2
+    matrix: int = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StreamInfo:
+    """What a sink must know of a source before the first frame.
+
+    name:         the source in words that may be printed: no credentials
+    picture:      the shape of every picture
+    time_base:    seconds a tick of Frame.pts
+    frame_rate:   average pictures a second; None when unknown
+    frame_count:  pictures in all, as the container says; 0 when it does not
+    duration_s:   seconds in all, as the container says; 0 when it does not
+    live:         a camera: it cannot wait, and its end is a loss
+    tracks:       the sound tracks
+    dropped:      what the source holds and the output will not, in words
+    colour:       colour tags
+    display_matrix: nine 32-bit integers of ffmpeg's display matrix; None when there is none
+    """
+
+    name: str
+    picture: PictureInfo
+    time_base: Fraction
+    frame_rate: Fraction | None = None
+    frame_count: int = 0
+    duration_s: float = 0.0
+    live: bool = False
+    tracks: tuple[Track, ...] = ()
+    dropped: tuple[str, ...] = ()
+    colour: ColourTags = ColourTags()
+    display_matrix: tuple[int, ...] | None = None
