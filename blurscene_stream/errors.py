@@ -89,3 +89,8 @@ class StoppedError(BlurSceneError):
 
 
 INTERNAL_ERROR_EXIT_CODE = 70  # EX_SOFTWARE of sysexits.h
+
+
+def reason(error: BaseException) -> str:
+    """Why the system or libav refused, in its words; never its file name or log, which may hold a password."""
+    return str(getattr(error, "strerror", None) or type(error).__name__).lower()

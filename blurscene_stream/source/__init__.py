@@ -1,0 +1,47 @@
+"""An address becomes items: frames, and between them the packets that are copied."""
+
+from fractions import Fraction
+
+import av
+
+from blurscene_stream.address import Address
+from blurscene_stream.config.schema import RtspConfig
+from blurscene_stream.source.clock import FileClock, LiveClock
+from blurscene_stream.source.file import open_file, read_file
+from blurscene_stream.source.live import LiveReader, open_live
+from blurscene_stream.source.stream import Source, exact
+from blurscene_stream.source.streams import select
+
+__all__ = ["Source", "open_source"]
+
+
+def open_source(address: Address, settings: RtspConfig) -> Source:
+    """Open a file or a camera and decode its first picture.
+
+    Raises SourceError when it cannot be opened or holds no video, DamagedInputError when it is cut short,
+    SourceLostError when a camera does not answer.
+    """
+    container = open_live(address, settings) if address.live else open_file(address.path)
+    try:
+        return _live(address, container) if address.live else _file(address, container)
+    except BaseException:
+        container.close()
+        raise
+
+
+def _file(address: Address, container: av.container.InputContainer) -> Source:
+    name = str(address)
+    streams = select(container, name)
+    video = streams.video
+    video.thread_type = "AUTO"
+    clock = FileClock(name, exact(video.time_base) or Fraction(1), exact(video.average_rate or video.guessed_rate))
+    return Source(container, streams, read_file(container, streams, address.path), clock, live=False)
+
+
+def _live(address: Address, container: av.container.InputContainer) -> Source:
+    streams = select(container, str(address))
+    streams.video.thread_type = "SLICE"  # threads for whole frames would hold each one back
+    reader = LiveReader(container, streams)
+    source = Source(container, streams, reader.read(), LiveClock(), live=True)
+    source.stop = reader.stop
+    return source

@@ -1,0 +1,157 @@
+"""Reads a file from end to end, and does not take the end of the data for success."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from blurscene_stream.errors import DamagedInputError, SourceError, reason
+from blurscene_stream.source.completeness import missing_bytes
+from blurscene_stream.source.streams import Selection
+
+PRIMING_S = Fraction(1, 10)  # an encoder's run-up before the first sample: 2112 samples of AAC are 0.05 s
+# One packet is one picture with these, so that a missing picture is a damaged one. (VP8 and VP9 have hidden
+# frames, MPEG-4 part 2 may pack two pictures into a packet.)
+ONE_PICTURE_A_PACKET = ("h264", "hevc", "av1", "mjpeg", "prores", "ffv1", "dnxhd")
+# From PyAV 19 on, tags that are not UTF-8 are no error any more, and the argument is gone.
+LENIENT_TAGS: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+PICTURE_FORMATS = ("image2", "_pipe")
+
+
+def open_file(path: Path) -> InputContainer:
+    """Open a video file.
+
+    Raises SourceError when it is not there or not a video, DamagedInputError when it is cut short.
+    """
+    if not path.exists():
+        raise SourceError(f"{path}: there is no such file")
+    if path.is_dir():
+        raise SourceError(f"{path}: is a folder, a video file is expected")
+    try:
+        container: InputContainer = av.open(f"file:{path}", **LENIENT_TAGS)
+    except (av.error.FFmpegError, OSError) as error:
+        if path.is_file() and path.stat().st_size == 0:
+            raise SourceError(f"{path}: the file is empty") from error
+        if _looks_cut(path):
+            raise DamagedInputError(f"{path}: the file is cut short; nothing was written") from error
+        raise SourceError(f"{path}: cannot be read as a video: {reason(error)}") from error
+    if container.format.name.endswith(PICTURE_FORMATS):
+        container.close()
+        raise SourceError(f"{path}: is a single picture, a video is expected")
+    return container
+
+
+def _looks_cut(path: Path) -> bool:
+    """An MP4 that libav cannot open at all: its index comes last, and is gone."""
+    try:
+        return missing_bytes(path, "mp4") > 0 and path.open("rb").read(8)[4:] == b"ftyp"
+    except OSError:
+        return False
+
+
+def read_file(container: InputContainer, streams: Selection, path: Path) -> Generator[VideoFrame | Packet[Stream]]:
+    """Decoded pictures and copied packets, in the order of the file.
+
+    Raises DamagedInputError when the file is cut short, a packet cannot be decoded or a picture is damaged.
+    """
+    _refuse_cut_file(path, container)
+    tally = _Tally(streams.video, str(path))
+    packets = container.demux([streams.video, *streams.audio])
+    try:
+        for packet in packets:
+            if packet.stream.index == streams.video.index:
+                yield from tally.count(packet)
+            elif packet.size and not _hidden(packet):
+                yield packet
+    except (av.error.FFmpegError, OSError) as error:
+        raise DamagedInputError(
+            f"{path}: damaged after {tally.decoded} frames: {reason(error)}; nothing was written"
+        ) from error
+    tally.check(container)
+    _refuse_cut_file(path, container)  # once more: it may have shrunk while it was read
+
+
+def _refuse_cut_file(path: Path, container: InputContainer) -> None:
+    try:
+        missing = missing_bytes(path, container.format.name)
+    except OSError as error:
+        raise DamagedInputError(f"{path}: cannot be read any more: {reason(error)}; nothing was written") from error
+    if missing:
+        raise DamagedInputError(f"{path}: the file is cut short, {missing} bytes are missing; nothing was written")
+
+
+def _hidden(packet: Packet[Stream]) -> bool:
+    """Sound that an edit list has cut away; a player never plays it, so it is not for the output either."""
+    if not packet.is_discard or packet.pts is None or packet.time_base is None:
+        return False
+    end_s = (packet.pts + (packet.duration or 0)) * Fraction(packet.time_base)
+    start = packet.stream.start_time
+    start_s = start * Fraction(packet.time_base) if start is not None and start > 0 else Fraction(0)
+    return not -PRIMING_S <= end_s - start_s <= PRIMING_S
+
+
+class _Tally:
+    """Counts what went into the decoder against what came out of it."""
+
+    def __init__(self, video: VideoStream, name: str) -> None:
+        self._video = video
+        self._name = name
+        self._packets = 0
+        self._shown = 0
+        self._waiting: list[int] = []  # times of packets from before the first picture
+        self._first: int | None = None
+        self._fields = False
+        self.decoded = 0
+
+    def count(self, packet: Packet[Stream]) -> Generator[VideoFrame]:
+        """Decode one packet.
+
+        Raises DamagedInputError when the packet or a picture in it is damaged.
+        """
+        if packet.is_corrupt:
+            raise DamagedInputError(f"{self._name}: damaged after {self.decoded} frames; nothing was written")
+        if packet.size:
+            self._packets += 1
+            self._shown += not packet.is_discard
+            if self._first is None and packet.pts is not None:
+                self._waiting.append(packet.pts)
+        for picture in packet.decode():
+            assert isinstance(picture, VideoFrame)
+            if picture.is_corrupt:
+                raise DamagedInputError(f"{self._name}: frame {self.decoded} is damaged; nothing was written")
+            if self._first is None:
+                self._first = picture.pts
+            self._fields |= picture.interlaced_frame
+            self.decoded += 1
+            yield picture
+
+    def check(self, container: InputContainer) -> None:
+        """At the end: was everything there that the container promised?
+
+        Raises DamagedInputError when it was not, SourceError when there was no picture at all.
+        """
+        if self.decoded == 0:
+            raise SourceError(f"{self._name}: no picture of the video can be decoded; convert it first")
+        promised = self._video.frames if "mp4" in container.format.name.split(",") else 0
+        codec = self._video.codec_context.name
+        if codec in ONE_PICTURE_A_PACKET and not self._fields:
+            # pictures that lean on ones before the beginning of the file cannot be decoded, nor does a player show them
+            leading = sum(self._first is not None and pts < self._first for pts in self._waiting)
+            missing = self._shown - leading - self.decoded
+        else:
+            missing = 0
+        if self._packets < promised or missing > 0:
+            total = max(promised, self._shown)
+            raise DamagedInputError(
+                f"{self._name}: only {self.decoded} of {total} frames could be decoded, "
+                "the file is cut short or damaged; nothing was written"
+            )

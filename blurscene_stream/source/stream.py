@@ -1,0 +1,118 @@
+"""An opened input: what it is, and its items in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+from fractions import Fraction
+from itertools import chain
+from types import TracebackType
+from typing import Self
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
+from av.video.frame import VideoFrame
+
+from blurscene_stream.errors import SourceError
+from blurscene_stream.frames import CopiedPacket, Frame, StreamInfo
+from blurscene_stream.source.clock import Clock
+from blurscene_stream.source.pictures import PictureMaker
+from blurscene_stream.source.streams import Selection
+
+
+class Source:
+    """An opened input. The first picture is decoded when it is made, so that `info` is complete.
+
+    info:    what a sink must know before the first frame
+    passed:  pictures that were passed on, so far
+    dropped: pictures that were not, so far; always 0 for a file
+    stop:    ends a live stream at its next packet
+
+    Raises SourceError when there is no picture.
+    """
+
+    def __init__(
+        self,
+        container: InputContainer,
+        streams: Selection,
+        events: Generator[VideoFrame | Packet[Stream]],
+        clock: Clock,
+        live: bool,
+    ) -> None:
+        self._container = container
+        self._events = events
+        self._clock = clock
+        self._tracks = {stream.index: place for place, stream in enumerate(streams.audio)}
+        self._early: list[VideoFrame | Packet[Stream]] = []
+        self.passed = self.dropped = 0
+        self.stop: Callable[[], None] = lambda: None
+        self._maker = PictureMaker(streams.video, self._first_picture(streams.name), streams.name)
+        self.info = self._describe(streams, live)
+
+    def items(self) -> Generator[Frame | CopiedPacket]:
+        """Frames and copied packets in order; to be used once, on one thread.
+
+        Raises what the reading of a file or a camera raises.
+        """
+        with closing(self._events):
+            for event in chain(self._early_events(), self._events):
+                if isinstance(event, Packet):
+                    yield CopiedPacket(self._tracks[event.stream.index], event)
+                    continue
+                pts = self._clock(event)
+                if pts is None:
+                    self.dropped += 1
+                    continue
+                frame = self._maker.frame(event, self.passed, pts)
+                self.passed += 1
+                yield frame
+
+    def _early_events(self) -> Generator[VideoFrame | Packet[Stream]]:
+        """What was read to find the first picture; forgotten as it goes, else it would be held to the end."""
+        while self._early:
+            yield self._early.pop(0)
+
+    def _first_picture(self, name: str) -> VideoFrame:
+        for event in self._events:
+            self._early.append(event)
+            if isinstance(event, VideoFrame):
+                return event
+        raise SourceError(f"{name}: no picture of the video can be decoded; convert it first")
+
+    def _describe(self, streams: Selection, live: bool) -> StreamInfo:
+        video = streams.video
+        rate = video.average_rate or video.guessed_rate
+        duration = self._container.duration
+        return StreamInfo(
+            name=streams.name,
+            picture=self._maker.picture,
+            time_base=exact(video.time_base) or Fraction(1, 90_000),
+            frame_rate=exact(rate),
+            frame_count=0 if live else video.frames,
+            duration_s=0.0 if live or not duration else duration / av.time_base,
+            live=live,
+            tracks=streams.tracks(),
+            dropped=streams.dropped,
+            colour=self._maker.colour,
+            display_matrix=self._maker.display_matrix,
+        )
+
+    def close(self) -> None:
+        """Let go of the input. Call it when no thread reads `items` any more."""
+        self._events.close()
+        self._container.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def exact(ratio: Fraction | None) -> Fraction | None:
+    """libav's rational as a fraction, None for its 0/0 and 0/1."""
+    return Fraction(ratio.numerator, ratio.denominator) if ratio else None
