@@ -1,0 +1,52 @@
+"""Redacted frames and copied packets become a file or a live stream. Nothing else is taken."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Protocol, Self
+
+from blurscene_stream.address import Address
+from blurscene_stream.config.schema import Settings
+from blurscene_stream.frames import CopiedPacket, RedactedFrame, StreamInfo
+from blurscene_stream.sink.encoder import choose
+from blurscene_stream.sink.file import FileSink, check_target, partial_path
+from blurscene_stream.sink.rtsp import RtspSink
+
+__all__ = ["Sink", "check", "open_sink", "partial_path"]
+
+
+class Sink(Protocol):
+    """Where a run writes to. Leaving it as a context manager without `finish` leaves nothing behind."""
+
+    def write(self, item: RedactedFrame | CopiedPacket) -> None:
+        """Write the next item in order. Raises SinkError."""
+
+    def finish(self) -> None:
+        """Complete the output. Raises SinkError."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def check(address: Address, settings: Settings, overwrite: bool) -> None:
+    """Refuse a target that cannot work, before any work is done for it.
+
+    Raises UsageError.
+    """
+    if address.live:
+        choose(settings.encode.codec, "rtsp")
+    else:
+        check_target(address.path, settings, overwrite)
+
+
+def open_sink(address: Address, info: StreamInfo, settings: Settings, overwrite: bool) -> Sink:
+    """Open a file or connect to a server, and write the header.
+
+    Raises UsageError or SinkError for a file, SinkLostError for a server.
+    """
+    if address.live:
+        return RtspSink(address, info, settings)
+    return FileSink(address.path, info, settings, overwrite)

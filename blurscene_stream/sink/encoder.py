@@ -1,0 +1,187 @@
+"""The video encoder: which one, in which format, with which options."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import cast
+
+import av
+from av.container import OutputContainer
+from av.packet import Packet
+from av.stream import Stream
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+from blurscene_stream.config.schema import EncodeConfig, RtspConfig
+from blurscene_stream.errors import SinkError, UsageError, reason
+from blurscene_stream.frames import PIXEL_FORMATS, PixelFormat, RedactedFrame, StreamInfo
+
+log = logging.getLogger(__name__)
+
+DEFAULT_RATE = 25  # pictures a second, only as a hint to rate control where the source says nothing
+FULL_RANGE = 2  # AVCOL_RANGE_JPEG
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """An encoder of libav, with our defaults in its own terms.
+
+    speed_option:  the option that `encode.preset` sets
+    fixed:         options that are always set
+    even:          it takes no odd width or height where the chroma is subsampled
+    """
+
+    name: str
+    crf: int
+    preset: str
+    speed_option: str = "preset"
+    fixed: dict[str, str] = field(default_factory=dict)
+    even: bool = False
+
+
+# Captions are spoken words: a53cc=0 keeps the source's out of the H.264 stream.
+X264 = Encoder("libx264", crf=20, preset="veryfast", fixed={"a53cc": "0"}, even=True)
+X265 = Encoder("libx265", crf=22, preset="veryfast", fixed={"x265-params": "log-level=error", "a53cc": "0"}, even=True)
+VP9 = Encoder("libvpx-vp9", crf=28, preset="5", speed_option="cpu-used", fixed={"deadline": "good", "row-mt": "1"})
+AV1 = Encoder("libsvtav1", crf=28, preset="10")
+ENCODERS = {
+    **dict.fromkeys(("h264", "libx264"), X264),
+    **dict.fromkeys(("hevc", "h265", "libx265"), X265),
+    **dict.fromkeys(("vp9", "libvpx-vp9"), VP9),
+    **dict.fromkeys(("av1", "libsvtav1"), AV1),
+}
+WEBM_ENCODERS = (VP9, AV1)
+
+
+def choose(codec: str, container: str) -> Encoder:
+    """The encoder for `encode.codec` in a container.
+
+    Raises UsageError when there is no such encoder, or the container does not take it.
+    """
+    if codec == "auto":
+        return VP9 if container == "webm" else X264
+    if codec not in ENCODERS:
+        raise UsageError(f"encode.codec must be auto or one of {', '.join(ENCODERS)}, got {codec!r}")
+    encoder = ENCODERS[codec]
+    if container == "webm" and encoder not in WEBM_ENCODERS:
+        raise UsageError(f"webm takes no {codec}: choose vp9 or av1, or write mp4 or mkv")
+    if container == "rtsp" and encoder is not X264:
+        raise UsageError(f"an RTSP target is sent h264, not {codec}")
+    if container == "mpegts" and encoder in WEBM_ENCODERS:
+        raise UsageError(f"ts takes no {codec}: choose h264 or hevc, or write mp4 or mkv")
+    return encoder
+
+
+class VideoEncoder:
+    """One video stream of an output container.
+
+    Raises SinkError when the encoder does not open with the given options.
+    """
+
+    def __init__(
+        self, container: OutputContainer, info: StreamInfo, settings: EncodeConfig, live: RtspConfig | None = None
+    ) -> None:
+        self._info = info
+        chosen = choose(settings.codec, container.format.name)
+        options = _options(chosen, settings) | (_live_options(live, info) if live else {})
+        if chosen is AV1:
+            os.environ.setdefault("SVT_LOG", "1")  # it writes its life story to stderr otherwise; 1: errors
+        rate = info.frame_rate or DEFAULT_RATE
+        self._stream = cast(VideoStream, container.add_stream(chosen.name, rate=rate, options=options))
+        formats = {form.name for form in self._stream.codec_context.codec.video_formats or ()}
+        self._format = _format(info, chosen, formats)
+        self._reformatter = VideoReformatter()
+        self._describe(settings)
+        if chosen is X265 and container.format.name in ("mp4", "mov"):
+            self._stream.codec_context.codec_tag = "hvc1"  # QuickTime plays no other
+        if self._format != info.picture.pixel_format.name:
+            log.info("%s: encoded as %s", info.name, self._format)
+
+    def _describe(self, settings: EncodeConfig) -> None:
+        """Tell the encoder what the source told us: everything but the samples stays as it was."""
+        info, stream, context = self._info, self._stream, self._stream.codec_context
+        stream.width, stream.height, stream.pix_fmt = info.picture.width, info.picture.height, self._format
+        context.time_base = stream.time_base = info.time_base
+        context.thread_count = settings.threads
+        if info.picture.sample_aspect_ratio != 1:
+            context.sample_aspect_ratio = info.picture.sample_aspect_ratio
+        context.color_range = FULL_RANGE if info.picture.full_range else info.colour.color_range
+        context.color_primaries, context.color_trc = info.colour.primaries, info.colour.transfer
+        context.colorspace = info.colour.matrix
+        if settings.bitrate is not None:
+            context.bit_rate = bits_per_second(settings.bitrate)
+        if info.display_matrix is not None:
+            stream.set_display_matrix(info.display_matrix)
+
+    def encode(self, frame: RedactedFrame) -> list[Packet[Stream]]:
+        """Encode one picture at its own time.
+
+        Raises SinkError.
+        """
+        picture = frame.native
+        if picture.format.name != self._format:
+            keep = FULL_RANGE if self._info.picture.full_range else None
+            picture = self._reformatter.reformat(
+                picture, format=self._format, src_color_range=keep, dst_color_range=keep, threads=1
+            )
+        picture.pts, picture.time_base = frame.pts, self._info.time_base
+        picture.pict_type = 0  # else the source's own pattern of key frames is forced on the encoder
+        try:
+            return self._stream.encode(picture)
+        except (av.error.FFmpegError, ValueError) as error:
+            raise SinkError(f"frame {frame.number} cannot be encoded: {reason(error)}") from error
+
+    def flush(self) -> list[Packet[Stream]]:
+        """What the encoder still holds.
+
+        Raises SinkError.
+        """
+        try:
+            return self._stream.encode(None)
+        except (av.error.FFmpegError, ValueError) as error:
+            raise SinkError(f"the end of the video cannot be encoded: {reason(error)}") from error
+
+
+def bits_per_second(text: str) -> int:
+    """ffmpeg's way of writing a bit rate: 800k, 4M, 2.5M."""
+    factor = {"k": 1_000, "m": 1_000_000}.get(text[-1].lower(), 1)
+    return round(float(text.rstrip("kKmM")) * factor)
+
+
+def _options(encoder: Encoder, settings: EncodeConfig) -> dict[str, str]:
+    options = {**encoder.fixed, encoder.speed_option: settings.preset or encoder.preset}
+    if settings.bitrate is None:
+        options["crf"] = str(encoder.crf if settings.crf is None else settings.crf)
+        if encoder is VP9:
+            options["b"] = "0"  # constant quality, not constrained quality
+    return options
+
+
+def _live_options(live: RtspConfig, info: StreamInfo) -> dict[str, str]:
+    """No picture waits for a later one, and a player that joins waits `gop_s` at most."""
+    every = max(1, round(live.gop_s * float(info.frame_rate or Fraction(DEFAULT_RATE))))
+    return {"tune": "zerolatency", "bf": "0", "g": str(every)}
+
+
+def _format(info: StreamInfo, encoder: Encoder, formats: set[str]) -> str:
+    """The pixel format to encode: the source's own where the encoder takes it, else what loses least."""
+    form = info.picture.pixel_format
+    odd = (info.picture.width % 2 and form.shift_x) or (info.picture.height % 2 and form.shift_y)
+    if encoder.even and odd:
+        log.warning("%s: an odd size of %s is encoded as 4:4:4", info.name, form.name)
+        form = PIXEL_FORMATS["yuv444p10le" if form.bits > 8 else "yuvj444p" if form.full_range else "yuv444p"]
+    choices = [form.name, _twin(form), "yuv420p10le" if form.bits > 8 else "yuv420p", "yuv420p"]
+    found = next((name for name in choices if name in formats), None)
+    if found is None:
+        raise SinkError(f"{encoder.name} takes no {form.name} pictures; choose another codec with -c:v")
+    if found not in choices[:2]:
+        log.warning("%s: %s takes no %s, the video is encoded as %s", info.name, encoder.name, form.name, found)
+    return found
+
+
+def _twin(form: PixelFormat) -> str:
+    """Another name for the same samples: full range told by a tag, chroma in two planes."""
+    return "yuv420p" if form.interleaved else form.name.replace("yuvj", "yuv")

@@ -1,0 +1,124 @@
+"""Sound tracks: copied as they are, or encoded again where the container cannot hold them."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Callable
+from typing import Protocol, cast
+
+import av
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.packet import Packet
+from av.stream import Disposition, Stream
+
+from blurscene_stream.errors import DamagedInputError, SinkError, reason
+from blurscene_stream.frames import Track
+
+log = logging.getLogger(__name__)
+
+# MPEG-TS stores any other sound as private data without an error, and it is lost to players.
+TS_SOUND = {"mp2", "mp2float", "mp3", "mp3float", "aac", "aac_latm", "ac3", "eac3", "dca", "truehd", "opus", "s302m"}
+RTP_SOUND = {"aac", "opus", "pcm_mulaw", "pcm_alaw"}  # what players of RTSP take
+REPLACEMENTS = {"webm": "libopus"}  # else AAC
+OPUS_RATE_HZ = 48_000
+KEPT_TAGS = ("language", "title")
+LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+
+Mux = Callable[["list[Packet[Stream]]"], None]
+
+
+class TrackWriter(Protocol):
+    """Takes the packets of one sound track."""
+
+    def write(self, packet: Packet[Stream], mux: Mux) -> None:
+        """Pass on one packet of the source."""
+
+    def finish(self, mux: Mux) -> None:
+        """Pass on what is still held."""
+
+
+def add_track(container: OutputContainer, track: Track) -> TrackWriter:
+    """Add a sound track to an output: a copy if the container can hold it, else an encoder for it alone.
+
+    Raises SinkError when neither works.
+    """
+    source = cast(AudioStream, track.native)
+    form = container.format.name
+    if _takes(form, source):
+        copied = container.add_stream_from_template(source)
+        _label(copied, source)
+        return _Copy(copied)
+    codec = REPLACEMENTS.get(form, "aac")
+    log.warning("%s cannot hold %s sound: this track is encoded as %s", form, track.codec, codec.removeprefix("lib"))
+    try:
+        rate = OPUS_RATE_HZ if codec == "libopus" else source.sample_rate
+        encoded = cast(AudioStream, container.add_stream(codec, rate=rate))
+        encoded.codec_context.layout = LAYOUTS.get(source.channels, "stereo")
+    except (av.error.FFmpegError, ValueError) as error:
+        raise SinkError(f"{track.codec} sound cannot be encoded as {codec}: {reason(error)}") from error
+    _label(encoded, source)
+    return _Transcode(encoded, source)
+
+
+def _label(stream: AudioStream, source: AudioStream) -> None:
+    stream.metadata.update({key: source.metadata[key] for key in KEPT_TAGS if key in source.metadata})
+    stream.disposition = Disposition(source.disposition)
+
+
+def _takes(form: str, source: AudioStream) -> bool:
+    """Can the container hold this track? A header written to nowhere is the one sure test."""
+    codec = source.codec_context
+    if form == "rtsp":  # AAC from a transport stream lacks the header that RTP sends beforehand
+        return codec.name in RTP_SOUND and (codec.name != "aac" or bool(codec.extradata))
+    if form == "mpegts" and codec.name not in TS_SOUND:
+        return False
+    try:
+        with av.open(io.BytesIO(), "w", format=form) as trial:
+            trial.add_stream_from_template(source)
+            trial.start_encoding()
+    except (av.error.FFmpegError, ValueError):
+        return False
+    return True
+
+
+class _Copy:
+    """The packets as they are."""
+
+    def __init__(self, stream: AudioStream) -> None:
+        self._stream = stream
+
+    def write(self, packet: Packet[Stream], mux: Mux) -> None:
+        packet.stream = self._stream
+        mux([packet])
+
+    def finish(self, mux: Mux) -> None:
+        """Nothing is held."""
+
+
+class _Transcode:
+    """The same sound in another codec."""
+
+    def __init__(self, stream: AudioStream, source: AudioStream) -> None:
+        self._stream = stream
+        self._source = source
+
+    def write(self, packet: Packet[Stream], mux: Mux) -> None:
+        self._pass_on(packet, mux)
+
+    def finish(self, mux: Mux) -> None:
+        self._pass_on(None, mux)
+        mux(self._stream.encode(None))
+
+    def _pass_on(self, packet: Packet[Stream] | None, mux: Mux) -> None:
+        try:
+            frames = self._source.codec_context.decode(packet)
+        except av.error.FFmpegError as error:
+            raise DamagedInputError(f"the sound cannot be decoded: {reason(error)}; nothing was written") from error
+        for frame in frames:
+            try:
+                packets = self._stream.encode(frame)
+            except (av.error.FFmpegError, ValueError) as error:
+                raise SinkError(f"the sound cannot be encoded: {reason(error)}") from error
+            mux(packets)
