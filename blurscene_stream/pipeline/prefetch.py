@@ -1,0 +1,93 @@
+"""The only threads: a stage runs on its own thread, a bounded number of items ahead of whoever reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from queue import SimpleQueue
+from threading import Event, Semaphore, Thread
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """Nothing comes after this; `error` is why, when it is not simply the end."""
+
+    error: BaseException | None = None
+
+
+class Stage(Generic[Item]):
+    """Runs `upstream` on a thread, at most `depth` finished items ahead.
+
+    depth:     at least 1
+    name:      of the thread, and in the note that an error gets on its way
+    droppable: items that go, whole, when there is no place for them; without it the thread waits for a place
+    dropped:   how many went
+
+    Raises ValueError for a depth below 1: such a stage would wait for ever.
+    """
+
+    def __init__(
+        self,
+        upstream: Generator[Item],
+        depth: int,
+        name: str,
+        droppable: Callable[[Item], bool] | None = None,
+    ) -> None:
+        if depth < 1:
+            raise ValueError(f"depth must be at least 1, got {depth}")
+        self._upstream = upstream
+        self._name = name
+        self._droppable = droppable
+        self._queue: SimpleQueue[Item | _End] = SimpleQueue()
+        self._places = Semaphore(depth)
+        self._stopped = Event()
+        self.dropped = 0
+
+    def items(self) -> Generator[Item]:
+        """The items in order; to be used once.
+
+        An error in `upstream` is raised here, in the reader. Closing this generator closes `upstream`
+        on its own thread and waits: no stage outlives its run.
+        """
+        thread = Thread(target=self._work, name=self._name)
+        thread.start()
+        try:
+            while not isinstance(item := self._queue.get(), _End):
+                self._places.release()
+                yield item
+            if item.error is not None:
+                item.error.add_note(f"in stage '{self._name}'")
+                raise item.error
+        finally:
+            self._stopped.set()
+            self._places.release()  # wake a thread that waits for a place
+            thread.join()
+
+    def interrupt(self, error: BaseException) -> None:
+        """Make the reader raise `error` after the items that are finished. May be called by a signal handler."""
+        self._queue.put(_End(error))
+
+    def _work(self) -> None:
+        end = _End()
+        try:
+            for item in self._upstream:
+                if not self._take_place(item):
+                    continue
+                if self._stopped.is_set():
+                    break
+                self._queue.put(item)
+        except BaseException as error:
+            end = _End(error)
+        finally:
+            self._upstream.close()
+            self._queue.put(end)
+
+    def _take_place(self, item: Item) -> bool:
+        if self._droppable is None or not self._droppable(item):
+            return self._places.acquire()  # back-pressure
+        got = self._places.acquire(blocking=False)
+        self.dropped += not got
+        return got
