@@ -89,9 +89,23 @@ class Watch:
     written: Callable[[RedactedFrame], None] = lambda _: None
 
 
-def anonymize_video(job: Job, settings: Settings, watch: Watch, interruption: Interruption) -> Summary:
+def load_torch_detector(settings: Settings) -> Detector:
+    """Imported late: torch takes longer to import than a bad command line takes to refuse."""
+    from blurscene_stream.detect import load_detector  # noqa: PLC0415
+
+    return load_detector(settings)
+
+
+def anonymize_video(
+    job: Job,
+    settings: Settings,
+    watch: Watch,
+    interruption: Interruption,
+    load_detector: Callable[[Settings], Detector] = load_torch_detector,
+) -> Summary:
     """Write an anonymized copy of a source to a target.
 
+    load_detector: builds what judges the pictures, once
     Raises the first error of any stage, a BlurSceneError when it was foreseen; then nothing is left that
     looks finished.
     """
@@ -99,9 +113,9 @@ def anonymize_video(job: Job, settings: Settings, watch: Watch, interruption: In
         job = replace(job, target=preview_target(job.target))
     refuse_same(job.source, job.target)
     check(job.target, settings, job.overwrite)
-    ready = _load(settings) if job.source.live else None  # a camera does not wait for a network to load
+    ready = load_detector(settings) if job.source.live else None  # a camera does not wait for a network to load
     with open_source(job.source, settings.rtsp) as source:
-        detector = ready or _load(settings)
+        detector = ready or load_detector(settings)
         redactor = (Preview if job.preview else Redactor)(settings, detector.classes)
         summary = Summary(str(job.target), detector.device_name, left_out=source.info.dropped)
         log.info("%s", _opening_line(job, source.info, detector.device_name))
@@ -214,13 +228,6 @@ def _first_line(error: Exception) -> str:
 
 def _is_frame(item: Frame | CopiedPacket) -> bool:
     return isinstance(item, Frame)
-
-
-def _load(settings: Settings) -> Detector:
-    """Imported late: torch takes longer to import than a bad command line takes to refuse."""
-    from blurscene_stream.detect import load_detector  # noqa: PLC0415
-
-    return load_detector(settings)
 
 
 def _opening_line(job: Job, info: StreamInfo, device: str) -> str:

@@ -1,0 +1,79 @@
+"""How far a run is, and what it has done."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from typing import NoReturn
+
+from tqdm import tqdm
+
+from blurscene_stream.frames import RedactedFrame, StreamInfo
+from blurscene_stream.pipeline import Summary
+
+SHOWN_CLASSES = {"license_plate": "plate"}
+
+
+class ProgressBar:
+    """Frames, frames a second, time left and boxes found, on stderr; nothing when it is not a terminal."""
+
+    def __init__(self, wanted: bool) -> None:
+        self._wanted = wanted and sys.stderr.isatty()
+        self._bar: tqdm[NoReturn] | None = None
+        self._found: Counter[str] = Counter()
+
+    def started(self, info: StreamInfo) -> None:
+        """Show the bar; how much there is to do is known for most files, and for no camera."""
+        if not self._wanted:
+            return
+        tqdm.monitor_interval = 0  # no thread of its own
+        guess = round(info.duration_s * float(info.frame_rate)) if info.frame_rate else 0
+        self._bar = tqdm(total=info.frame_count or guess or None, unit=" frames", dynamic_ncols=True, leave=False)
+
+    def written(self, frame: RedactedFrame) -> None:
+        """One frame more."""
+        if self._bar is None:
+            return
+        self._found.update(frame.detections.classes[label] for label in frame.detections.labels)
+        self._bar.set_postfix_str(words(self._found), refresh=False)
+        self._bar.update()
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+def words(found: Counter[str]) -> str:
+    """Boxes of each class in words: "810 faces, 1 plate"."""
+    parts = []
+    for name, count in found.items():
+        shown = SHOWN_CLASSES.get(name, name.replace("_", " "))
+        parts.append(f"{count:,} {shown}{'' if count == 1 else 's'}")
+    return ", ".join(parts) or "nothing found"
+
+
+def closing_line(summary: Summary) -> str:
+    """The whole run in one line."""
+    rate = summary.frames / summary.seconds if summary.seconds else 0.0
+    line = f"{summary.target}: {summary.frames:,} frames in {summary.seconds:.1f} s ({rate:.1f} frames/s)"
+    line += f", {words(summary.found)}"
+    if summary.dropped_frames:
+        line += f"; {summary.dropped_frames:,} late or damaged pictures were dropped whole"
+    if summary.left_out:
+        line += f"; left out: {', '.join(summary.left_out)}"
+    return line
+
+
+def closing_fields(summary: Summary) -> dict[str, object]:
+    """The same for a machine."""
+    return {
+        "event": "done",
+        "target": summary.target,
+        "device": summary.device,
+        "frames": summary.frames,
+        "seconds": round(summary.seconds, 3),
+        "found": dict(summary.found),
+        "dropped_frames": summary.dropped_frames,
+        "left_out": list(summary.left_out),
+    }

@@ -1,0 +1,31 @@
+"""Fixtures for all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.videos import VideoSpec, make_video
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def walker(tmp_path: Path) -> Path:
+    """One second of the walking square, H.264 and AAC, alone in its folder."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    return make_video(folder / "walker.mp4", VideoSpec())
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder ../shared with clips, pictures and the reference network; not part of the project."""
+    folder = ROOT.parent / "shared"
+    if not folder.is_dir():
+        if os.environ.get("FAIL_WITHOUT_SHARED"):
+            pytest.fail("FAIL_WITHOUT_SHARED is set and ../shared is not there")
+        pytest.skip("needs the clips and pictures of ../shared, which are not part of the project")
+    return folder

@@ -1,0 +1,45 @@
+"""Detectors that need no weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from blurscene_stream.boxes import Detections
+from blurscene_stream.config.schema import Settings
+from blurscene_stream.frames import Frame
+
+CLASSES = ("face", "license_plate")
+BRIGHT = 200  # of 8 bits: only the test videos' square is that bright
+
+
+class SquareDetector:
+    """Finds the bright square of tests/videos.py in the frame's own luma plane.
+
+    hook: called with the frames of each batch first; it may raise, wait or return another answer
+    """
+
+    classes = CLASSES
+    device_name = "test"
+
+    def __init__(self, hook: Callable[[Sequence[Frame]], list[Detections] | None] = lambda _: None) -> None:
+        self._hook = hook
+        self.judged: list[int] = []
+
+    def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
+        self.judged += [frame.number for frame in frames]
+        answer = self._hook(frames)
+        return [self._find(frame) for frame in frames] if answer is None else answer
+
+    def _find(self, frame: Frame) -> Detections:
+        bright = frame.planes[0] >> (frame.picture.pixel_format.bits - 8) > BRIGHT
+        rows, columns = np.flatnonzero(bright.any(axis=1)), np.flatnonzero(bright.any(axis=0))
+        if not len(rows):
+            return Detections.none(CLASSES)
+        box = [[columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]]
+        return Detections(np.array(box, np.float32), np.ones(1, np.float32), np.ones(1, np.int64), CLASSES)
+
+    def load(self, _: Settings) -> SquareDetector:
+        """Stands in for `load_detector`."""
+        return self
