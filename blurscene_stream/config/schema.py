@@ -1,15 +1,19 @@
-"""The settings: one tree of dataclasses, its defaults, and what each value may be.
+"""The settings: one tree of dataclasses, its defaults, and what each value means and may be.
 
 Every check runs when a dataclass is made, and names the key, the value and what is allowed.
+The texts are the README's settings table, and the comments in config/*.yaml.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Annotated
 
+from blurscene_stream.config.rules import Rule, between, check, matching, within
 from blurscene_stream.errors import ConfigError
 
 
@@ -51,138 +55,159 @@ class AreaMethod(Enum):
     float = "as it is"
 
 
-def require(good: bool, key: str, value: object, allowed: str) -> None:
-    """Refuse a value, naming the key, the value and what is allowed.
+def _is_class_list(names: list[str]) -> bool:
+    plain = all(re.fullmatch("[A-Za-z_][A-Za-z0-9_-]*", name) for name in names)  # they become parts of dotted keys
+    return plain and len(set(names)) == len(names) > 0
 
-    Raises ConfigError.
-    """
-    if not good:
-        raise ConfigError(f"{key} must be {allowed}, got {value!r}")
+
+def _is_log_format(text: str) -> bool:
+    try:
+        logging.Formatter(text).format(logging.LogRecord("", 0, "", 0, "", (), None))
+    except (ValueError, TypeError, KeyError):  # an unknown field, a bad conversion, no field at all
+        return False
+    return True
+
+
+_NOT_EMPTY = Rule("text (not empty)", lambda text: bool(text.strip()))
+_CLASS_LIST = Rule("a list of different names of letters, digits, _ and -", _is_class_list)
+_HEX = matching("[0-9a-f]{64}", "64 hex digits")
+_DEVICE = matching(r"auto|cpu|cuda(:(0|[1-9][0-9]*))?", "auto, cpu, cuda or cuda:N")
+_CODEC = matching("[A-Za-z0-9][A-Za-z0-9_-]*", "auto or the name of an ffmpeg encoder")
+_BITRATE = matching(r"[1-9][0-9]*(\.[0-9]+)?[kKmM]?", "bits a second, such as 800k or 4M")
+_LEVEL = matching("(?i)debug|info|warning|error|critical", "debug, info, warning, error or critical, in any case")
+_FORMAT = Rule("a format of Python's logging module, such as '%(levelname)s %(message)s'", _is_log_format)
 
 
 @dataclass
 class ModelConfig:
     """A detector: its network, its weights and the classes that it knows (config/model/*.yaml)."""
 
-    name: str = "face_plate_v1"
-    weights: str = "face_plate_v1.pt"  # in the folder weights/, or a path
-    sha256: str = "03e0db35622a51e080ed1d85441557db57a161519ea4062d41fe6d988708646a"
-    classes: list[str] = field(default_factory=lambda: ["face", "license_plate"])
-    plate_width: int = 48  # channels of the plate branch
-    plate_depth: int = 2  # its 3x3 convolutions
+    name: Annotated[str, "name of the model", _NOT_EMPTY] = "face_plate_v1"
+    weights: Annotated[str, "file in the folder weights/, or a path", _NOT_EMPTY] = "face_plate_v1.pt"
+    sha256: Annotated[str, "checksum of that file, compared before it is used", _HEX] = (
+        "03e0db35622a51e080ed1d85441557db57a161519ea4062d41fe6d988708646a"
+    )
+    classes: Annotated[list[str], "what the model finds, in the order of its labels", _CLASS_LIST] = field(
+        default_factory=lambda: ["face", "license_plate"]
+    )
+    plate_width: Annotated[int, "channels of the plate branch", between(1, 4096)] = 48
+    plate_depth: Annotated[int, "3x3 convolutions of the plate branch", between(0, 64)] = 2
 
     def __post_init__(self) -> None:
-        require(bool(re.fullmatch("[0-9a-f]{64}", self.sha256)), "model.sha256", self.sha256, "64 hex digits")
-        require(len(set(self.classes)) == len(self.classes) > 0, "model.classes", self.classes, "unique names")
+        check(self, "model.")
 
 
 @dataclass
 class ClassConfig:
     """What is done for one class of objects."""
 
-    threshold: float = 0.2  # score in [0, 1); lower finds more and covers more
-    margin: float = 0.1  # share of the box's side that is covered beyond each edge
-    shape: Shape = Shape.rectangle
+    threshold: Annotated[float, "least score; lower finds more and covers more", within("[0, 1)")] = 0.2
+    margin: Annotated[float, "share of the box's side that is covered beyond each edge", within("[0, 5]")] = 0.1
+    shape: Annotated[Shape, "outline that is covered"] = Shape.rectangle
 
     def __post_init__(self) -> None:
-        require(0 <= self.threshold < 1, "classes.*.threshold", self.threshold, "in [0, 1)")
-        require(0 <= self.margin <= 5, "classes.*.margin", self.margin, "in [0, 5]")
+        check(self, "classes.*.")
 
 
 @dataclass
 class DetectConfig:
     """How pictures are looked at."""
 
-    size_px: int = 1280  # longer side of the network's input; larger finds smaller objects
-    batch_size: int = 4  # frames a call of the network
-    merge_iou: float = 0.5  # boxes of one class that overlap by more are one object
-    precision: Precision = Precision.auto
-    threads: int = 0  # of the network on a CPU; 0: as many as there are cores
+    size_px: Annotated[int, "longer side of the network's input; larger finds smaller objects", between(32, 8192)] = (
+        1280
+    )
+    batch_size: Annotated[int, "frames a call of the network", between(1, 256)] = 4
+    merge_iou: Annotated[float, "boxes of one class that overlap by more are one object", within("(0, 1]")] = 0.5
+    precision: Annotated[Precision, "numbers of the network; auto: bf16 where the processor gains from it"] = (
+        Precision.auto
+    )
+    threads: Annotated[int, "of the network on a CPU; 0: as many as there are cores", between(0, 1024)] = 0
 
     def __post_init__(self) -> None:
-        require(32 <= self.size_px <= 8192, "detect.size_px", self.size_px, "in 32..8192")
-        require(1 <= self.batch_size <= 256, "detect.batch_size", self.batch_size, "in 1..256")
-        require(0 < self.merge_iou <= 1, "detect.merge_iou", self.merge_iou, "in (0, 1]")
-        require(0 <= self.threads <= 1024, "detect.threads", self.threads, "in 0..1024, 0 for all cores")
+        check(self, "detect.")
 
 
 @dataclass
 class RedactConfig:
     """How what was found is hidden."""
 
-    method: RedactMethod = RedactMethod.mosaic
-    cells: int = 6  # of the mosaic, along each side of a box, whatever its size
-    least_margin_px: int = 2  # beyond each edge, however small the box
-    solid_luma: int = 16  # of the solid fill, as in 8-bit video: 16 is black, 235 is white
+    method: Annotated[RedactMethod, "flat cells, one colour, or a blur that follows the box's size"] = (
+        RedactMethod.mosaic
+    )
+    cells: Annotated[
+        int, "of the mosaic, along each side of a box, whatever its size", between(1, 6, "more could be recognized")
+    ] = 6
+    least_margin_px: Annotated[int, "beyond each edge, however small the box", between(0, 1000)] = 2
+    solid_luma: Annotated[int, "of the solid fill, as in 8-bit video: 16 is black, 235 is white", between(0, 255)] = 16
 
     def __post_init__(self) -> None:
-        require(1 <= self.cells <= 6, "redact.cells", self.cells, "in 1..6: more could be recognized")
-        require(0 <= self.least_margin_px <= 1000, "redact.least_margin_px", self.least_margin_px, "in 0..1000")
-        require(0 <= self.solid_luma <= 255, "redact.solid_luma", self.solid_luma, "in 0..255")
+        check(self, "redact.")
 
 
 @dataclass
 class EncodeConfig:
     """How the video is encoded, in ffmpeg's meaning."""
 
-    codec: str = "auto"  # auto: H.264, or VP9 where the container takes no H.264
-    crf: int | None = 20  # constant quality, lower is better; without effect when bitrate is set
-    preset: str | None = "veryfast"  # of x264 and x265, and 0..13 of SVT-AV1
-    bitrate: str | None = None  # such as 4M or 800k
-    threads: int = 0  # 0: the encoder decides
+    codec: Annotated[str, "auto: H.264, or VP9 where the container takes no H.264", _CODEC] = "auto"
+    crf: Annotated[
+        int | None,
+        "constant quality, lower is better; null: 20 for H.264, 22 for HEVC, 28 for VP9, AV1",
+        between(0, 63),
+    ] = None
+    preset: Annotated[
+        str | None, "time for size; null: veryfast for H.264, HEVC, cpu-used 5 for VP9, 10 for AV1", _NOT_EMPTY
+    ] = None
+    bitrate: Annotated[str | None, "instead of constant quality", _BITRATE] = None
+    threads: Annotated[int, "of the encoder; 0: it decides", between(0, 128)] = 0
 
     def __post_init__(self) -> None:
-        require(self.crf is None or 0 <= self.crf <= 63, "encode.crf", self.crf, "in 0..63")
-        good = self.bitrate is None or bool(re.fullmatch(r"[1-9]\d*(\.\d+)?[kKmM]?", self.bitrate))
-        require(good, "encode.bitrate", self.bitrate, "bits a second, such as 800k or 4M")
-        require(0 <= self.threads <= 128, "encode.threads", self.threads, "in 0..128, 0 for automatic")
+        check(self, "encode.")
 
 
 @dataclass
 class RtspConfig:
     """How cameras and servers are talked to, over TCP."""
 
-    open_timeout_s: float = 10.0  # until the first packet
-    read_timeout_s: float = 5.0  # between two packets; then the source is lost
-    write_timeout_s: float = 5.0  # for one packet; then the target is lost
-    gop_s: float = 2.0  # seconds between key frames that are sent
+    open_timeout_s: Annotated[float, "seconds until the first packet", within("(0, 3600]")] = 10.0
+    read_timeout_s: Annotated[float, "seconds between two packets; then the source is lost", within("(0, 3600]")] = 5.0
+    write_timeout_s: Annotated[float, "seconds for one packet; then the target is lost", within("(0, 3600]")] = 5.0
+    gop_s: Annotated[float, "seconds between key frames that are sent", within("(0, 3600]")] = 2.0
 
     def __post_init__(self) -> None:
-        for key in ("open_timeout_s", "read_timeout_s", "write_timeout_s", "gop_s"):
-            require(0 < getattr(self, key) <= 3600, f"rtsp.{key}", getattr(self, key), "in (0, 3600] seconds")
+        check(self, "rtsp.")
 
 
 @dataclass
 class ProcessingConfig:
     """BlurScene's switches for variants and merging, by its names and defaults (config/inference.yaml)."""
 
-    use: bool = False
-    pre_merge_score_threshold: float = 0.0
-    post_merge_score_threshold: float = 0.0
-    merge_iou_threshold: float = 0.5
-    merging_method: MergeMethod = MergeMethod.wbf
-    area_method: AreaMethod = AreaMethod.int
-    mirror_image: bool = False
-    enlarged_regions_n: int = 0
+    use: Annotated[bool, "the values below count"] = False
+    pre_merge_score_threshold: Annotated[float, "least score before merging; 0: the class's own", within("[0, 1]")] = (
+        0.0
+    )
+    post_merge_score_threshold: Annotated[float, "least score after merging; 0: the class's own", within("[0, 1]")] = (
+        0.0
+    )
+    merge_iou_threshold: Annotated[float, "takes the place of detect.merge_iou", within("[0, 1]")] = 0.5
+    merging_method: Annotated[MergeMethod, "how boxes become one; only nms can be used yet"] = MergeMethod.wbf
+    area_method: Annotated[AreaMethod, "how a box is measured; only float can be used yet"] = AreaMethod.int
+    mirror_image: Annotated[bool, "also look at the mirrored picture; cannot be used yet"] = False
+    enlarged_regions_n: Annotated[int, "also look at n x n enlarged regions; cannot be used yet", between(0, 64)] = 0
 
     def __post_init__(self) -> None:
-        for key in ("pre_merge_score_threshold", "post_merge_score_threshold", "merge_iou_threshold"):
-            require(0 <= getattr(self, key) <= 1, f"processing.{key}", getattr(self, key), "in [0, 1]")
-        good = self.enlarged_regions_n >= 0
-        require(good, "processing.enlarged_regions_n", self.enlarged_regions_n, "at least 0")
+        check(self, "processing.")
 
 
 @dataclass
 class LoggingConfig:
     """What is written to stderr."""
 
-    level: str = "info"  # the logging module's levels, any case
-    format: str = "%(message)s"
-    json: bool = False  # one JSON object a line
+    level: Annotated[str, "least severity that is written", _LEVEL] = "info"
+    format: Annotated[str, "of a line, when json is false", _FORMAT] = "%(message)s"
+    json: Annotated[bool, "one JSON object a line"] = False
 
     def __post_init__(self) -> None:
-        levels = ("debug", "info", "warning", "error", "critical")
-        require(self.level.lower() in levels, "logging.level", self.level, " or ".join(levels))
+        check(self, "logging.")
 
 
 def _default_classes() -> dict[str, ClassConfig]:
@@ -193,8 +218,8 @@ def _default_classes() -> dict[str, ClassConfig]:
 class Settings:
     """Everything that a run can be told."""
 
-    device: str = "auto"  # auto, cpu, cuda or cuda:N
-    queue_frames: int = 8  # pictures that wait between two stages, at most
+    device: Annotated[str, "where the network runs; auto: a GPU if there is one", _DEVICE] = "auto"
+    queue_frames: Annotated[int, "pictures that wait between two stages, at most", between(1, 1024)] = 8
     model: ModelConfig = field(default_factory=ModelConfig)
     classes: dict[str, ClassConfig] = field(default_factory=_default_classes)
     detect: DetectConfig = field(default_factory=DetectConfig)
@@ -203,17 +228,16 @@ class Settings:
     rtsp: RtspConfig = field(default_factory=RtspConfig)
     processing: ProcessingConfig = field(default_factory=ProcessingConfig)
     logging: LoggingConfig = field(default_factory=LoggingConfig)
-    face_model_conf: str | None = None
-    face_model_weights: str | None = None
-    license_plate_model_conf: str | None = None
-    license_plate_model_weights: str | None = None
+    face_model_conf: Annotated[str | None, "BlurScene's face model; cannot be used yet"] = None
+    face_model_weights: Annotated[str | None, "BlurScene's face model; cannot be used yet"] = None
+    license_plate_model_conf: Annotated[str | None, "BlurScene's plate model; cannot be used yet"] = None
+    license_plate_model_weights: Annotated[str | None, "BlurScene's plate model; cannot be used yet"] = None
 
     def __post_init__(self) -> None:
-        good = bool(re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device))
-        require(good, "device", self.device, "auto, cpu, cuda or cuda:N")
-        require(1 <= self.queue_frames <= 1024, "queue_frames", self.queue_frames, "in 1..1024")
-        same = set(self.classes) == set(self.model.classes)
-        require(same, "classes", sorted(self.classes), f"the model's own: {', '.join(self.model.classes)}")
+        check(self)
+        if set(self.classes) != set(self.model.classes):
+            known = ", ".join(self.model.classes)
+            raise ConfigError(f"classes must be the model's own: {known}, got {sorted(self.classes)!r}")
 
 
 def chosen(settings: Settings, names: Sequence[str]) -> list[ClassConfig]:

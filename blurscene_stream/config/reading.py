@@ -1,0 +1,101 @@
+"""OmegaConf's part: a YAML file becomes plain values, and a plain value gets the type of its setting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from io import StringIO
+from pathlib import Path
+from typing import Any, cast
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import GrammarParseError, OmegaConfBaseException
+from yaml import MarkedYAMLError, YAMLError  # type: ignore[import-untyped, unused-ignore]
+
+from blurscene_stream.config.rules import Setting, refusal, shown
+from blurscene_stream.errors import ConfigError
+
+_LONGEST = 300
+_WRITTEN_OUT = "a value must be written out, ${...} is not filled in"
+
+
+def one_line(text: object) -> str:
+    """The text without line ends and other characters that cannot be printed, cut where it is very long."""
+    line = "".join(c if c.isprintable() else "?" for c in " ".join(str(text).split()))
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
+
+
+def read_yaml(path: Path, name: str) -> dict[str, Any]:
+    """The keys of a YAML file; `name` stands for it in errors. Nothing in it is looked up or run.
+
+    Raises ConfigError when it cannot be read or is no YAML mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"{name}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{name}: is not UTF-8 text, so not YAML") from error
+    try:
+        content = OmegaConf.to_container(OmegaConf.load(StringIO(text)), resolve=False)
+    except (YAMLError, OmegaConfBaseException, RecursionError, ValueError) as error:
+        raise ConfigError(f"{name}: {yaml_reason(error)}") from error
+    except OSError as error:  # OmegaConf's word for a lone number
+        raise ConfigError(f"{name}: must hold lines of KEY: VALUE") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{name}: must hold lines of KEY: VALUE")
+    return {str(key): value for key, value in content.items()}
+
+
+def yaml_reason(error: Exception) -> str:
+    """Why a text is no YAML that can be used, and in which line, if that is known."""
+    if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
+        return f"line {error.problem_mark.line + 1}: {one_line(error.problem or 'not YAML')}"
+    if isinstance(error, GrammarParseError):
+        return _WRITTEN_OUT
+    if isinstance(error, RecursionError):
+        return "is nested too deep, or in a circle"
+    return one_line(str(error).splitlines()[0] if str(error) else "not YAML")
+
+
+def refuse_interpolation(value: object, where: str) -> None:
+    """Refuse "${...}": what it stands for would depend on the environment.
+
+    Raises ConfigError.
+    """
+    for text in _texts(value):
+        if "${" in text:
+            raise ConfigError(f"{where} holds {shown(text)}: {_WRITTEN_OUT}")
+
+
+def typed(key: str, value: object, setting: Setting) -> Any:
+    """The value as its setting has it: a number for "12", a member for "mosaic".
+
+    Raises ConfigError, which names the key, the value and what is allowed.
+    """
+    refuse_interpolation(value, key)
+    try:
+        fit = _converted(value, setting.type)
+    except (OmegaConfBaseException, ArithmeticError, ValueError, TypeError) as error:
+        raise refusal(key, value, setting) from error
+    if not setting.takes(fit):
+        raise refusal(key, value, setting)
+    return fit
+
+
+def _converted(value: object, kind: Any) -> Any:
+    if isinstance(value, bool) is not (kind is bool):  # OmegaConf takes 12 for true, and true for the text "True"
+        raise TypeError
+    box = DictConfig({}, element_type=kind)
+    box["value"] = value
+    return cast("dict[str, Any]", OmegaConf.to_object(box))["value"]
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.items():
+            yield from _texts(list(item))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)

@@ -1,0 +1,209 @@
+"""Where values come from, which of them wins, and what must not matter."""
+
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
+
+from blurscene_stream.config import ClassConfig, RedactMethod, Settings
+from blurscene_stream.config.load import load_settings
+from blurscene_stream.config.options import overrides_from_options
+from blurscene_stream.resources import shipped
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.yaml"
+    path.write_text("detect: {size_px: 640, batch_size: 2}\nredact: {method: blur, least_margin_px: 9}\n")
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "conf"
+    (path / "redact").mkdir(parents=True)
+    (path / "config.yaml").write_text("defaults: [{redact: coarse}, _self_]\nqueue_frames: 3\n")
+    (path / "redact" / "coarse.yaml").write_text("defaults: [mosaic, _self_]\ncells: 2\n")
+    return path
+
+
+def changed(sources: dict[str, str]) -> dict[str, str]:
+    return {key: source for key, source in sources.items() if source != "default"}
+
+
+def test_nothing_given_is_the_defaults() -> None:
+    loaded = load_settings()
+    assert loaded.settings == Settings()
+    assert changed(dict(loaded.sources)) == {}
+
+
+def test_an_option_wins_over_set_over_file_over_defaults(file: Path) -> None:
+    loaded = load_settings(file, ["detect.batch_size=3", "detect.size_px=700"], overrides_from_options({"--size": 800}))
+    detect = loaded.settings.detect
+    assert (detect.size_px, detect.batch_size, detect.merge_iou) == (800, 3, 0.5)
+    assert changed(dict(loaded.sources)) == {
+        "detect.size_px": "option --size",
+        "detect.batch_size": "--set detect.batch_size=3",
+        "redact.method": str(file),
+        "redact.least_margin_px": str(file),
+    }
+
+
+def test_the_last_override_of_a_key_wins() -> None:
+    assert load_settings(None, ["queue_frames=2", "queue_frames=5"]).settings.queue_frames == 5
+
+
+def test_a_choice_wins_over_the_file_and_leaves_its_other_keys(file: Path) -> None:
+    loaded = load_settings(file, ["redact=solid"])
+    assert loaded.settings.redact.method is RedactMethod.solid
+    assert loaded.settings.redact.least_margin_px == 9
+    assert loaded.sources["redact.method"] == "--set redact=solid"
+
+
+def test_a_value_wins_over_a_choice_whatever_their_order() -> None:
+    for overrides in (["redact=solid", "redact.solid_luma=99"], ["redact.solid_luma=99", "redact=solid"]):
+        assert load_settings(None, overrides).settings.redact.solid_luma == 99
+
+
+def test_a_section_can_be_set_at_once() -> None:
+    detect = load_settings(None, ["detect={size_px: 99, precision: fp32}"]).settings.detect
+    assert (detect.size_px, detect.precision.name) == (99, "fp32")
+
+
+def test_a_section_with_every_line_commented_out_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("detect:\n#  size_px: 99\nclasses:\n  face:\n")
+    assert load_settings(tmp_path / "a.yaml").settings == Settings()
+
+
+def test_a_folder_of_the_user_may_lack_keys_and_groups(folder: Path) -> None:
+    loaded = load_settings(folder)
+    assert (loaded.settings.redact.cells, loaded.settings.queue_frames) == (2, 3)
+    assert changed(dict(loaded.sources)) == {
+        "redact.method": "config/redact/mosaic.yaml",
+        "redact.cells": f"{folder}/redact/coarse.yaml",
+        "queue_frames": f"{folder}/config.yaml",
+    }
+
+
+@pytest.mark.parametrize("choice", ["coarse", "mosaic", "solid", "blur"])
+def test_a_choice_is_found_in_both_folders(folder: Path, choice: str) -> None:
+    loaded = load_settings(folder, [f"redact={choice}"])
+    assert loaded.settings.redact.method.name == {"coarse": "mosaic"}.get(choice, choice)
+    assert loaded.settings.redact.cells == (2 if choice == "coarse" else 6)
+    assert loaded.sources["redact.method"] == f"--set redact={choice}"
+
+
+def test_a_group_can_be_chosen_that_the_users_defaults_do_not_have(folder: Path) -> None:
+    (folder / "config.yaml").write_text("queue_frames: 3\n")
+    assert load_settings(folder, ["redact=coarse"]).settings.redact.cells == 2
+
+
+def test_a_group_of_the_user_may_hold_keys_of_any_section(folder: Path) -> None:
+    (folder / "camera").mkdir()
+    (folder / "camera" / "door.yaml").write_text("# @package _global_\ndetect: {size_px: 99}\n")
+    assert load_settings(folder, ["camera=door"]).settings.detect.size_px == 99
+
+
+def test_a_choice_wins_over_the_folders_config_yaml(folder: Path) -> None:
+    (folder / "config.yaml").write_text("defaults: [_self_]\nredact: {method: blur}\n")
+    assert load_settings(folder, ["redact=solid"]).settings.redact.method is RedactMethod.solid
+
+
+def test_a_folder_with_signs_in_its_name_is_found(folder: Path) -> None:
+    odd = folder.rename(folder.parent / "it's [a=b], $x \\ ü")
+    assert load_settings(odd, ["redact=solid"]).settings.redact.method is RedactMethod.solid
+
+
+@pytest.mark.parametrize("choices", [[], ["redact=solid"], ["redact=blur"], ["model=face_plate_v1", "redact=mosaic"]])
+def test_our_composition_is_hydras(choices: list[str]) -> None:
+    with initialize_config_dir(str(shipped("config")), version_base="1.3"):
+        theirs = OmegaConf.merge(OmegaConf.structured(Settings), compose("config", choices))
+    assert OmegaConf.to_object(theirs) == load_settings(None, choices).settings
+
+
+def test_a_model_brings_its_own_classes(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("model: {classes: [head]}\nclasses: {head: {threshold: 0.5}}\n")
+    loaded = load_settings(tmp_path / "a.yaml", ["classes.head.margin=0.3"])
+    assert loaded.settings.classes == {"head": ClassConfig(threshold=0.5, margin=0.3)}
+    assert "classes.face.margin" not in loaded.sources
+
+
+def test_the_working_folder_and_the_environment_do_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config" / "redact").mkdir(parents=True)
+    (tmp_path / "config" / "config.yaml").write_text("queue_frames: 1\n")
+    (tmp_path / "config.yaml").write_text("queue_frames: 1\n")
+    (tmp_path / "config" / "redact" / "mosaic.yaml").write_text("cells: 1\n")
+    monkeypatch.chdir(tmp_path)
+    for name in ("HYDRA_FULL_ERROR", "QUEUE_FRAMES", "DEVICE", "HYDRA_MAIN_MODULE"):
+        monkeypatch.setenv(name, "1")
+    assert load_settings().settings == Settings()
+    assert load_settings(None, ["redact=mosaic"]).settings == Settings()
+
+
+def test_a_relative_path_is_meant_from_the_working_folder(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(file.parent)
+    loaded = load_settings(Path("mine.yaml"))
+    assert loaded.settings.detect.size_px == 640
+    assert loaded.sources["detect.size_px"] == "mine.yaml"
+
+
+def test_an_edited_default_is_named_by_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in shipped("config").rglob("*.yaml"):
+        copy = tmp_path / "config" / path.relative_to(shipped("config"))
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(path.read_text().replace("size_px: 1280", "size_px: 640"))
+    monkeypatch.setattr("blurscene_stream.config.load.shipped", lambda name: tmp_path / name)
+    loaded = load_settings()
+    assert loaded.settings.detect.size_px == 640
+    assert changed(dict(loaded.sources)) == {"detect.size_px": "config/config.yaml"}
+
+
+@pytest.fixture
+def hydra_of_another() -> Iterator[GlobalHydra]:
+    with initialize_config_dir(str(shipped("config")), version_base="1.3"):
+        yield GlobalHydra.instance()
+
+
+def test_a_hydra_that_is_in_use_is_left_as_it_was(hydra_of_another: GlobalHydra) -> None:
+    before = hydra_of_another.hydra
+    load_settings(None, ["redact=solid"])
+    assert GlobalHydra.instance().hydra is before
+
+
+def test_loading_leaves_no_hydra_behind() -> None:
+    load_settings()
+    assert not GlobalHydra.instance().is_initialized()
+
+
+@pytest.fixture
+def hasty_threads() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("hasty_threads")
+def test_several_threads_load_each_its_own(file: Path) -> None:
+    found: dict[int, Settings] = {}
+
+    def load(size_px: int) -> None:
+        config = file if size_px % 2 else None
+        choice = "solid" if size_px % 3 else "blur"
+        found[size_px] = load_settings(config, [f"detect.size_px={size_px}", f"redact={choice}"]).settings
+
+    sizes = range(100, 112)
+    threads = [threading.Thread(target=load, args=(size_px,)) for size_px in sizes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for size_px in sizes:
+        assert found[size_px].detect.size_px == size_px
+        assert found[size_px].detect.batch_size == (2 if size_px % 2 else 4)
+        assert found[size_px].redact.method.name == ("solid" if size_px % 3 else "blur")

@@ -1,0 +1,160 @@
+"""Every refusal is a ConfigError of one line with the place, the key, the value and what is allowed."""
+
+from pathlib import Path
+
+import pytest
+
+from blurscene_stream.config.load import load_settings
+from blurscene_stream.errors import ConfigError
+
+OVERRIDES = [  # the override, and what its refusal says after "--set OVERRIDE: "
+    ("detect.sise_px=1", "unknown key 'detect.sise_px'; did you mean 'detect.size_px'?"),
+    ("size_px=960", "unknown key 'size_px'; did you mean 'detect.size_px'?"),
+    ("detect.zzz=1", "unknown key 'detect.zzz'; known here: size_px, batch_size, merge_iou, precision, threads"),
+    ("detect.cells=1", "unknown key 'detect.cells'; did you mean 'redact.cells'?"),
+    ("devise=cpu", "unknown key 'devise'; did you mean 'device'?"),
+    ("classes.fase.margin=1", "unknown key 'classes.fase.margin'; did you mean 'classes.face.margin'?"),
+    ("classes.face.treshold=0", "unknown key 'classes.face.treshold'; did you mean 'classes.face.threshold'?"),
+    ("detect=3", "detect is a section with the keys size_px, batch_size, merge_iou, precision, threads, got 3"),
+    ("classes.face=0.1", "classes.face is a section with the keys threshold, margin, shape, got 0.1"),
+    ("detect.size_px=abc", "detect.size_px must be a whole number in 32..8192, got 'abc'"),
+    ("detect.size_px=31", "detect.size_px must be a whole number in 32..8192, got 31"),
+    ("detect.size_px=8193", "detect.size_px must be a whole number in 32..8192, got 8193"),
+    ("detect.size_px=99.5", "detect.size_px must be a whole number in 32..8192, got 99.5"),
+    ("detect.size_px=true", "detect.size_px must be a whole number in 32..8192, got true"),
+    ("detect.size_px=null", "detect.size_px must be a whole number in 32..8192, got null"),
+    ("detect.size_px=[1]", "detect.size_px must be a whole number in 32..8192, got [1]"),
+    ("detect.batch_size=0", "detect.batch_size must be a whole number in 1..256, got 0"),
+    ("detect.merge_iou=0", "detect.merge_iou must be a number in (0, 1], got 0"),
+    ("detect.merge_iou=nan", "detect.merge_iou must be a number in (0, 1], got nan"),
+    ("detect.precision=fp8", "detect.precision must be auto, fp32 or bf16, got 'fp8'"),
+    ("detect.threads=-1", "detect.threads must be a whole number in 0..1024, got -1"),
+    ("queue_frames=0", "queue_frames must be a whole number in 1..1024, got 0"),
+    ("device=gpu", "device must be auto, cpu, cuda or cuda:N, got 'gpu'"),
+    ("device=cuda:01", "device must be auto, cpu, cuda or cuda:N, got 'cuda:01'"),
+    ("device=???", "device must be auto, cpu, cuda or cuda:N, got '???'"),
+    ("device=${oc.env:HOME}", "device holds '${oc.env:HOME}': a value must be written out, ${...} is not filled in"),
+    ("classes.face.threshold=1", "classes.face.threshold must be a number in [0, 1), got 1"),
+    ("classes.face.margin=-0.1", "classes.face.margin must be a number in [0, 5], got -0.1"),
+    ("classes.face.shape=star", "classes.face.shape must be rectangle or ellipse, got 'star'"),
+    ("redact=pixelate", "redact must be one of blur, mosaic, solid, got 'pixelate'"),
+    ("redact=../config", "redact must be one of blur, mosaic, solid, got '../config'"),
+    ("redact=null", "redact must be one of blur, mosaic, solid, got null"),
+    ("model=yolo", "model must be one of face_plate_v1, got 'yolo'"),
+    ("redact.method=none", "redact.method must be mosaic, solid or blur, got 'none'"),
+    ("redact.cells=7", "redact.cells must be a whole number in 1..6: more could be recognized, got 7"),
+    ("redact.solid_luma=256", "redact.solid_luma must be a whole number in 0..255, got 256"),
+    ("encode.crf=64", "encode.crf must be a whole number in 0..63, or null, got 64"),
+    ("encode.bitrate=fast", "encode.bitrate must be bits a second, such as 800k or 4M, or null, got 'fast'"),
+    ("encode.codec=''", "encode.codec must be auto or the name of an ffmpeg encoder, got ''"),
+    ("rtsp.gop_s=0", "rtsp.gop_s must be a number in (0, 3600], got 0"),
+    ("rtsp.gop_s=inf", "rtsp.gop_s must be a number in (0, 3600], got inf"),
+    ("processing.merging_method=avg", "processing.merging_method must be nms, wbf or nmm, got 'avg'"),
+    ("processing.use=12", "processing.use must be true or false, got 12"),
+    ("logging.json=maybe", "logging.json must be true or false, got 'maybe'"),
+    ("logging.level=loud", "logging.level must be debug, info, warning, error or critical, in any case, got 'loud'"),
+    ("logging.format=text", "logging.format must be a format of Python's logging module, such as"),
+    ("logging.format='%(nothing)s'", "logging.format must be a format of Python's logging module, such as"),
+    ("model.sha256=abc", "model.sha256 must be 64 hex digits, got 'abc'"),
+    ("model.classes=[]", "model.classes must be a list of different names of letters, digits, _ and -, got []"),
+    ("model.classes=[a,a]", "model.classes must be a list of different names"),
+    ("model.classes=[a.b]", "model.classes must be a list of different names"),
+    ("model._target_=os.system", "unknown key 'model._target_'; known here: name, weights, "),
+    ("hydra.run.dir=x", "unknown key 'hydra.run.dir'; known here: device, "),
+    ("detect", "is not KEY=VALUE"),
+    ("=3", "unknown key ''"),
+    ("logging.format=%(message)s", "is not KEY=VALUE; a value with spaces or brackets needs quotes of its own"),
+    ("+detect.size_px=99", "settings can only be changed: KEY=VALUE, without +, ~ or @"),
+    ("~detect.size_px", "settings can only be changed: KEY=VALUE, without +, ~ or @"),
+    ("redact@other=solid", "settings can only be changed: KEY=VALUE, without +, ~ or @"),
+    ("detect.size_px=640,960", "must give one value, not several to try"),
+]
+
+FILES = [  # the text of a --config FILE, and what its refusal says after "FILE: "
+    ("detect: {sise_px: 1}", "unknown key 'detect.sise_px'; did you mean 'detect.size_px'?"),
+    ("detect:\n  size_px: [\n", "line 3: "),
+    ("a: 1\na: 2", "line 2: found duplicate key a"),
+    ("device: b: c", "line 1: mapping values are not allowed here"),
+    ("- a", "must hold lines of KEY: VALUE"),
+    ("5", "must hold lines of KEY: VALUE"),
+    ("1: 2", "unknown key '1'"),
+    ("redact: solid", "redact is a section with the keys method, cells, least_margin_px, solid_luma, got 'solid'"),
+    ("defaults: [{redact: solid}]", "'defaults' chooses files of a config folder; give the folder"),
+    ("detect.size_px: 99\ndetect: {size_px: 99}", "'detect.size_px' is there twice"),
+    ("classes: {'*': {margin: 1}}", "unknown key 'classes.*.margin'"),
+    ("device:", "device must be auto, cpu, cuda or cuda:N, got null"),
+    ("device: ${oc.env:HOME}", "device holds '${oc.env:HOME}': a value must be written out"),
+    ("device: ${", "a value must be written out, ${...} is not filled in"),
+    ("encode: {codec: no}", "encode.codec must be auto or the name of an ffmpeg encoder, got false"),
+    ("_target_: os.system", "unknown key '_target_'"),
+    ("model: {_target_: os.system}", "unknown key 'model._target_'"),
+    ("device: !!python/object/apply:os.system [x]", "line 1: could not determine a constructor for the tag"),
+    ("hydra: {searchpath: [x]}", "unknown key 'hydra'"),
+    ("model: {classes: [head]}\nclasses: {face: {margin: 1}}", "unknown key 'classes.face.margin'; did you mean"),
+    ("a: " + "[" * 5000, "is nested too deep, or in a circle"),
+    ("queue_frames: 0x" + "f" * 5000, "queue_frames must be a whole number in 1..1024, got a number of thousands"),
+    (f"device: {'x' * 5000}", "device must be auto, cpu, cuda or cuda:N, got 'xxx"),
+]
+
+FOLDERS = [  # the files of a --config DIR, and what the refusal says after "DIR"
+    ({}, ": has no config.yaml; a config folder needs one"),
+    ({"config.yaml": "device: ["}, "/config.yaml: line 1: "),
+    ({"config.yaml": "detect: {sise_px: 1}"}, "/config.yaml: unknown key 'detect.sise_px'; did you mean"),
+    ({"config.yaml": "defaults: 5"}, ": Invalid defaults list in 'config'"),
+    ({"config.yaml": "defaults: [{redact: nope}]"}, ": there is no 'redact/nope', only blur, mosaic, solid"),
+    ({"config.yaml": "defaults: [nope]"}, ": there is no 'nope'"),
+    ({"config.yaml": "defaults: [{redact: '${oc.env:HOME}'}]"}, "/config.yaml: defaults holds '${oc.env:HOME}'"),
+    ({"config.yaml": "defaults: [a]", "a.yaml": "defaults: [a]"}, ": is nested too deep, or in a circle"),
+    ({"config.yaml": "defaults: [{redact: a}]", "redact/a.yaml": "x: ["}, "/redact/a.yaml: line 1: "),
+    ({"config.yaml": "defaults: [{redact: a}]", "redact/a.yaml": "x: 1"}, "/redact/a.yaml: unknown key 'redact.x'"),
+    ({"config.yaml": "defaults: [{zoo: a}]", "zoo/a.yaml": "x: 1"}, "/zoo/a.yaml: unknown key 'zoo"),
+    ({"config.yaml": "hydra: {searchpath: ['pkg://os']}"}, "/config.yaml: unknown key 'hydra'"),
+]
+
+
+def refusal(config: Path | None = None, *overrides: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(config, overrides)
+    message = str(caught.value)
+    assert message.isprintable()  # so one line
+    assert len(message) < 800
+    return message
+
+
+@pytest.mark.parametrize(("override", "reason"), OVERRIDES)
+def test_an_override_is_refused_with_its_reason(override: str, reason: str) -> None:
+    assert refusal(None, override).startswith(f"--set {override}: {reason}")
+
+
+@pytest.mark.parametrize(("text", "reason"), FILES, ids=range(len(FILES)))
+def test_a_file_is_refused_with_its_reason(tmp_path: Path, text: str, reason: str) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    assert refusal(file).startswith(f"{file}: {reason}")
+
+
+@pytest.mark.parametrize(("files", "reason"), FOLDERS, ids=range(len(FOLDERS)))
+def test_a_folder_is_refused_with_its_reason(tmp_path: Path, files: dict[str, str], reason: str) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert refusal(tmp_path).startswith(f"{tmp_path}{reason}")
+
+
+def test_a_line_end_in_an_override_stays_out_of_the_message() -> None:
+    assert refusal(None, "detect.size_px\n=3\x1b[2J").startswith("--set detect.size_px =3?[2J: is not KEY=VALUE")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "no.yaml") == f"{tmp_path / 'no.yaml'}: there is no such file or folder"
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "photo.yaml"
+    file.write_bytes(b"\xff\xd8\xff\xe0")
+    assert refusal(file) == f"{file}: is not UTF-8 text, so not YAML"
+
+
+def test_an_incomplete_installation_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("blurscene_stream.config.load.shipped", lambda name: tmp_path / name)
+    assert refusal().startswith("config: the folder that comes with the package is missing")

@@ -1,0 +1,98 @@
+"""What show() prints can be given to --config, and gives the same settings."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from blurscene_stream.config.load import Loaded, load_settings
+from blurscene_stream.config.options import Assignment, overrides_from_options
+from blurscene_stream.config.show import show
+
+TEXT = st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=20)
+WRITTEN_OUT = TEXT.filter(lambda text: "${" not in text and bool(text.strip()) and text != "???")
+SHARE = st.floats(0, 1, exclude_max=True)
+VALUES = {
+    "device": st.sampled_from(["auto", "cpu", "cuda", "cuda:3"]),
+    "queue_frames": st.integers(1, 1024),
+    "model.name": WRITTEN_OUT,
+    "model.weights": WRITTEN_OUT,
+    "model.plate_width": st.integers(1, 99),
+    "classes.*.threshold": SHARE,
+    "classes.face.threshold": SHARE,
+    "classes.license_plate.margin": st.floats(0, 5),
+    "classes.*.shape": st.sampled_from(["rectangle", "ellipse"]),
+    "detect.size_px": st.integers(32, 8192),
+    "detect.merge_iou": st.floats(0, 1, exclude_min=True),
+    "redact.method": st.sampled_from(["mosaic", "solid", "blur"]),
+    "encode.crf": st.none() | st.integers(0, 63),
+    "encode.preset": st.none() | WRITTEN_OUT | st.sampled_from(["8", "no", "null", "1e3", "0x1f", "~", "a: b", "#"]),
+    "encode.bitrate": st.none() | st.sampled_from(["800", "800k", "4.5M"]),
+    "rtsp.gop_s": st.floats(0, 3600, exclude_min=True),
+    "processing.pre_merge_score_threshold": SHARE,
+    "processing.enlarged_regions_n": st.integers(0, 64),
+    "logging.format": WRITTEN_OUT.map(lambda text: "%(message)s" + text.replace("%", "%%")),
+    "logging.json": st.booleans(),
+}
+RUNNING = [  # processing in use, in the one way that can be run
+    Assignment("processing.merging_method", "nms", "a test"),
+    Assignment("processing.area_method", "float", "a test"),
+    Assignment("processing.enlarged_regions_n", 0, "a test"),
+    Assignment("processing.use", True, "a test"),
+]
+
+
+def reloaded(loaded: Loaded) -> Loaded:
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "shown.yaml"
+        file.write_text(show(loaded), encoding="utf-8")
+        return load_settings(file)
+
+
+@settings(max_examples=60, deadline=None)
+@given(values=st.fixed_dictionaries({}, optional=VALUES), source=TEXT, running=st.booleans())
+def test_what_is_shown_loads_again(values: dict[str, object], source: str, running: bool) -> None:
+    assignments = [Assignment(key, value, source) for key, value in values.items()]
+    loaded = load_settings(None, [], assignments + RUNNING * running)
+    assert reloaded(loaded).settings == loaded.settings
+
+
+def test_an_option_that_won_over_processing_is_kept() -> None:
+    sets = ["processing.use=true", "processing.merging_method=nms", "processing.area_method=float"]
+    loaded = load_settings(
+        None, [*sets, "processing.post_merge_score_threshold=0.6"], overrides_from_options({"--face-thresh": 0.1})
+    )
+    assert [found.threshold for found in loaded.settings.classes.values()] == [0.1, 0.6]
+    assert reloaded(loaded).settings == loaded.settings
+
+
+def test_other_classes_are_kept() -> None:
+    loaded = load_settings(None, ["model.classes=[head, n, sign-2]"])
+    assert reloaded(loaded).settings == loaded.settings
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "device: auto   # default",
+        "  size_px: 960   # --set detect.size_px=960",
+        "    threshold: 0.5   # option --thresh",
+        "  method: solid   # --set redact=solid",
+        '  sha256: "03e0db35622a51e080ed1d85441557db57a161519ea4062d41fe6d988708646a"   # default',
+        "  classes: [face, license_plate]   # default",
+        "  bitrate: null   # default",
+        '  format: "%(message)s"   # default',
+        "  json: false   # default",
+    ],
+)
+def test_each_line_has_its_source(line: str) -> None:
+    loaded = load_settings(None, ["redact=solid", "detect.size_px=960"], overrides_from_options({"--thresh": 0.5}))
+    assert line in show(loaded).splitlines()
+
+
+def test_every_setting_has_a_line_with_a_source() -> None:
+    loaded = load_settings()
+    lines = [line for line in show(loaded).splitlines() if "#" in line]
+    assert len(lines) == len(loaded.sources)
