@@ -12,6 +12,10 @@ from tests.videos import VideoSpec, make_video
 ROOT = Path(__file__).parent.parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--clip-size", type=int, default=0, help="detect.size_px for the real clips; 0: small")
+
+
 @pytest.fixture
 def walker(tmp_path: Path) -> Path:
     """One second of the walking square, H.264 and AAC, alone in its folder."""

@@ -1,0 +1,140 @@
+"""The rules of the house: who may import whom, one door for each outside library, one maker of RedactedFrame."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+PACKAGE = "blurscene_stream"
+FLOORS = {  # a module imports its own room, or a lower floor
+    "errors": 0,
+    "boxes": 0,
+    "frames": 0,
+    "address": 0,
+    "resources": 0,
+    "config": 0,
+    "source": 1,
+    "detect": 1,
+    "track": 1,
+    "redact": 1,
+    "sink": 1,
+    "pipeline": 2,
+    "server": 3,
+    "relay": 3,
+    "bulk": 3,
+    "evaluate": 3,
+    "cli": 4,
+}
+DOORS = {  # outside library -> the rooms that may import it
+    "av": {"source", "sink"},
+    "torch": {"detect"},
+    "torchvision": {"detect"},
+    "cv2": {"redact"},
+    "hydra": {"config"},
+    "omegaconf": {"config"},
+    "yaml": {"config"},
+    "click": {"cli"},
+    "tqdm": {"cli"},
+    "threading": {"pipeline/prefetch", "config/compose"},  # the second for a lock around Hydra's globals, no thread
+    "queue": {"pipeline/prefetch"},
+    "multiprocessing": set[str](),
+    "concurrent": set[str](),
+    "numpy": {"boxes", "frames", "source", "detect", "track", "redact"},
+}
+SOURCES = sorted((ROOT / PACKAGE).rglob("*.py"))
+LONGEST_MODULE_LINES = 250
+
+
+def _room(path: Path) -> str:
+    return path.relative_to(ROOT / PACKAGE).with_suffix("").parts[0]
+
+
+def _imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and dotted name of everything that a module imports, inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, name.name) for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: imports are absolute"
+            yield node.lineno, node.module or ""
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_imports_its_own_room_or_a_lower_floor(path: Path) -> None:
+    room = _room(path)
+    for line, name in _imports(path):
+        first, _, rest = name.partition(".")
+        if first != PACKAGE or room == "__init__":
+            continue
+        other = rest.partition(".")[0]
+        allowed = other == room or FLOORS[other] < FLOORS[room] or FLOORS[other] == FLOORS[room] == 0
+        assert allowed, f"{path.name}:{line}: {room} must not import {other}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_outside_library_has_one_door(path: Path) -> None:
+    place = "/".join(path.relative_to(ROOT / PACKAGE).with_suffix("").parts)
+    for line, name in _imports(path):
+        doors = DOORS.get(name.partition(".")[0])
+        if doors is not None:
+            open_here = {_room(path), place} & doors
+            assert open_here, f"{path.name}:{line}: {name} belongs to {', '.join(sorted(doors)) or 'nobody'}"
+
+
+def test_only_redact_makes_redacted_frames() -> None:
+    makers = set()
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            name = getattr(node.func, "id", getattr(node.func, "attr", "")) if isinstance(node, ast.Call) else ""
+            if name == "RedactedFrame":
+                makers.add(_room(path))
+    assert makers == {"redact"}
+
+
+def test_nothing_but_detect_knows_the_names_of_the_classes() -> None:
+    knowing = {
+        _room(path)
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and node.value == "license_plate"
+    }
+    assert knowing <= {"config", "detect", "cli"}, "class names travel with the model"
+
+
+def test_importing_the_package_reads_nothing_and_starts_nothing() -> None:
+    script = (
+        "import sys, threading, blurscene_stream\n"
+        "assert threading.active_count() == 1\n"
+        "heavy = {'torch', 'av', 'cv2', 'hydra', 'numpy'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_the_main_job_needs_no_torchvision() -> None:
+    script = (
+        "import sys\n"
+        "sys.modules['torchvision'] = None\n"  # importing it now raises ImportError
+        "import blurscene_stream.cli, blurscene_stream.detect\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_no_module_is_named_for_what_it_is_not() -> None:
+    vague = {"utils", "util", "helpers", "helper", "common", "manager", "base", "misc"}
+    assert not {path.stem for path in SOURCES} & vague
+    assert not {part for path in SOURCES for part in path.relative_to(ROOT).parts} & vague
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_modules_stay_short_and_say_what_they_are(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.splitlines()) <= LONGEST_MODULE_LINES
+    assert ast.get_docstring(ast.parse(text))

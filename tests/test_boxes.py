@@ -1,0 +1,84 @@
+"""Boxes: a mistake here covers the wrong place."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blurscene_stream.boxes import Boxes, Detections, Orientation, area, iou, scale
+
+ORIENTATIONS = [Orientation(a, b, c) for a in (False, True) for b in (False, True) for c in (False, True)]
+
+
+@st.composite
+def boxes(draw: st.DrawFn, most: int = 5) -> Boxes:
+    corner = st.floats(-50, 500, width=32)
+    rows = draw(st.lists(st.tuples(corner, corner, corner, corner), max_size=most))
+    made = np.array(rows, np.float32).reshape(-1, 4)
+    return np.concatenate([np.minimum(made[:, :2], made[:, 2:]), np.maximum(made[:, :2], made[:, 2:])], axis=1)
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+@given(x=st.integers(0, 12), y=st.integers(0, 8))
+def test_a_box_on_the_upright_picture_comes_back_to_the_same_pixel(orientation: Orientation, x: int, y: int) -> None:
+    stored = np.zeros((9, 13), np.uint8)
+    stored[y, x] = 1
+    upright = orientation.upright(stored)
+    row, column = (int(place[0]) for place in np.nonzero(upright))
+    box = np.array([[column, row, column + 1, row + 1]], np.float32)
+    width, height = orientation.upright_size(13, 9)
+    assert upright.shape == (height, width)
+    assert orientation.to_stored(box, width, height).tolist() == [[x, y, x + 1, y + 1]]
+
+
+@given(boxes(), boxes())
+def test_iou_is_symmetric_and_between_0_and_1(one: Boxes, other: Boxes) -> None:
+    both = iou(one, other)
+    assert both.shape == (len(one), len(other))
+    assert np.allclose(both, iou(other, one).T)
+    assert ((both >= 0) & (both <= 1.0001)).all()
+
+
+@given(boxes())
+def test_a_box_with_an_area_overlaps_itself_wholly(made: Boxes) -> None:
+    solid = made[area(made) > 1]
+    assert np.allclose(np.diag(iou(solid, solid)), 1, atol=1e-3)
+
+
+def test_scaling_multiplies_each_axis() -> None:
+    assert scale(np.array([[1, 2, 3, 4]], np.float32), 2, 10).tolist() == [[2, 20, 6, 40]]
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("made", "scores", "labels", "said"),
+    [
+        ([[0, 0, 1]], [1], [0], "boxes must be"),  # three corners
+        ([[0, 0, 1, 1]], [], [0], "need 1 scores"),  # a box without a score
+        ([[0, 0, 1, 1]], [1], [0, 0], "need 1 scores"),  # a label too many
+        ([[0, 0, 1, NAN]], [1], [0], "finite"),  # a box nobody knows the place of
+        ([[0, 0, 1, 1]], [NAN], [0], "finite"),  # a score that no threshold can judge
+        ([[0, 0, 1, 1]], [1], [2], "labels"),  # a class without a name
+        ([[0, 0, 1, 1]], [1], [-1], "labels"),
+    ],
+)
+def test_detections_that_make_no_sense_are_refused(
+    made: list[list[float]], scores: list[float], labels: list[int], said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        Detections(
+            np.array(made, np.float32), np.array(scores, np.float32), np.array(labels, np.int64), ("face", "plate")
+        )
+
+
+def test_detections_are_chosen_and_counted_by_class() -> None:
+    found = Detections(
+        np.zeros((3, 4), np.float32), np.array([0.9, 0.5, 0.1], np.float32), np.array([0, 1, 1]), ("face", "plate")
+    )
+    assert [found.count("face"), found.count("plate"), found.count("dog")] == [1, 2, 0]
+    assert len(found[found.scores > 0.3]) == 2
+    assert len(Detections.none(("face",))) == 0
