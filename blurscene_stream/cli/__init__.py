@@ -12,14 +12,14 @@ from pathlib import Path
 import click
 
 from blurscene_stream.cli.logs import set_up_logs
-from blurscene_stream.cli.video import video
+from blurscene_stream.cli.video import video_command
 from blurscene_stream.config.schema import LoggingConfig
 from blurscene_stream.errors import INTERNAL_ERROR_EXIT_CODE, BlurSceneError
 
 log = logging.getLogger(__name__)
 
 PROGRAM = "blurscene-stream"
-COMMANDS: Mapping[str, click.Command] = {"video": video}
+COMMANDS: Mapping[str, click.Command] = {"video": video_command}
 """A file that bears one of these names is reached as ./NAME. The first is what runs when none is named."""
 
 
@@ -27,7 +27,7 @@ def main() -> None:
     """Run the command that is named, or `video`, and leave with its exit code."""
     arguments = sys.argv[1:]
     named = bool(arguments) and arguments[0] in COMMANDS
-    command = COMMANDS[arguments[0]] if named else video
+    command = COMMANDS[arguments[0]] if named else video_command
     name = f"{PROGRAM} {arguments[0]}" if named else PROGRAM
     sys.exit(run(command, arguments[named:], name))
 

@@ -41,6 +41,7 @@ Exit codes:
 
 
 @click.command(
+    "video",
     epilog=EPILOG,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
@@ -70,7 +71,7 @@ Exit codes:
 @click.option("--json-log", is_flag=True, help="One JSON object a line on stderr.")
 @click.option("--log-level", help="debug, info, warning, error or critical.")
 @click.version_option(package_name="blurscene-stream")
-def video(
+def video_command(
     source: str | None,
     target: str | None,
     overwrite: bool,

@@ -1,0 +1,146 @@
+"""The face of the program: what a user types, and what comes back."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from blurscene_stream import cli
+from blurscene_stream.cli import run
+from blurscene_stream.cli.video import video_command
+from tests.videos import make_video, read_video
+
+
+@pytest.fixture(autouse=True)
+def own_logs() -> Iterator[None]:
+    """The program sets up its own log; tests get theirs back."""
+    log = logging.getLogger("blurscene_stream")
+    before = log.handlers[:], log.level, log.propagate
+    yield
+    log.handlers[:], log.level, log.propagate = before
+
+
+def _run(*arguments: object) -> int:
+    return run(video_command, [str(argument) for argument in arguments], "blurscene-stream")
+
+
+def test_a_video_goes_through_with_the_real_detector(
+    walker: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "out.mp4"
+    assert _run("--size", 160, "--device", "cpu", walker, target) == 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    first, last = said.err.strip().splitlines()
+    assert "anonymizing" in first and "on cpu" in first
+    assert last.startswith(f"{target}: 25 frames in ") and "frames/s" in last
+    assert read_video(target).times == read_video(walker).times
+
+
+REFUSALS = [  # arguments, exit code, what is said
+    (("IN",), 2, "OUTPUT is missing"),
+    (("IN", "OUT", "more"), 2, "unexpected extra argument"),
+    (("--tresh", "0.3", "IN", "OUT"), 2, "No such option '--tresh'"),
+    (("--thresh", "1.5", "IN", "OUT"), 2, "[0, 1)"),
+    (("--replacewith", "glitter", "IN", "OUT"), 2, "'mosaic', 'solid', 'blur'"),
+    (("--set", "detect.sise_px=9", "IN", "OUT"), 2, "did you mean 'detect.size_px'"),
+    (("--device", "cuda:99", "IN", "OUT"), 11, "cuda:99"),
+    (("--device", "tpu", "IN", "OUT"), 2, "auto"),
+    (("-c:v", "divx", "IN", "OUT"), 2, "h264"),
+    (("missing.mp4", "OUT"), 1, "missing.mp4: there is no such file"),
+    (("IN", "IN"), 2, "input and output are the same"),
+    (("IN", "OUT.xyz"), 2, ".mp4"),
+    (("IN", "nowhere/out.mp4"), 2, "no folder"),
+    (("https://example.org/a.mp4", "OUT"), 2, "https:// addresses are not supported"),
+    (("--preview", "IN", "rtsp://127.0.0.1:9/x"), 2, "preview"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "said"), REFUSALS, ids=[" ".join(row[0]) for row in REFUSALS])
+def test_what_cannot_work_is_refused_in_one_line(
+    arguments: tuple[str, ...],
+    code: int,
+    said: str,
+    walker: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    named = {"IN": str(walker), "OUT": "out.mp4"}
+    assert _run(*[named.get(argument, argument) for argument in arguments]) == code
+    error = capsys.readouterr().err.strip().splitlines()[-1:]
+    assert error and error[0].startswith("blurscene-stream: error: ")
+    assert said in error[0]
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run() == 2
+    said = capsys.readouterr()
+    assert "Usage: blurscene-stream [OPTIONS] INPUT OUTPUT" in said.err + said.out
+
+
+def test_show_config_prints_settings_that_load_again(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert _run("--show-config", "--face-thresh", "0.15") == 0
+    printed = capsys.readouterr().out
+    line = next(line for line in printed.splitlines() if "threshold: 0.15" in line)
+    assert "option --face-thresh" in line
+    kept = tmp_path / "mine.yaml"
+    kept.write_text(printed)
+    assert _run("--show-config", "--config", kept) == 0
+    assert yaml.safe_load(capsys.readouterr().out) == yaml.safe_load(printed)
+
+
+def test_a_preview_is_marked_in_name_and_log(walker: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run("--preview", "--size", 160, walker, tmp_path / "out.mp4") == 0
+    assert "NOT ANONYMIZED" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out_NOT_ANONYMIZED.mp4"]
+
+
+def test_json_log_is_one_object_a_line(walker: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run("--json-log", "--size", 160, walker, tmp_path / "out.mkv") == 0
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert lines[-1]["event"] == "done" and lines[-1]["frames"] == 25
+    assert _run("--json-log", "missing.mp4", tmp_path / "out2.mp4") == 1
+    assert json.loads(capsys.readouterr().err)["level"] == "error"
+
+
+def test_quiet_says_nothing_when_all_is_well(walker: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run("--quiet", "--size", 160, walker, tmp_path / "out.mp4") == 0
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "")
+
+
+def test_a_file_named_like_a_command_is_reached_by_its_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_video(tmp_path / "video.mp4").rename(tmp_path / "video")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["blurscene-stream", "--size", "160", "./video", "out.mp4"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    monkeypatch.setattr("sys.argv", ["blurscene-stream", "video", "--help"])  # the command, not the file
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    assert "Usage: blurscene-stream video" in capsys.readouterr().out
+
+
+def test_an_unforeseen_error_is_one_line_without_its_text(
+    walker: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("rtsp://user:secret@host")
+
+    monkeypatch.setattr("blurscene_stream.cli.video.anonymize_video", broken)
+    assert _run(walker, tmp_path / "out.mp4") == 70
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "internal error: KeyError in test_cli.py" in line
+    assert "secret" not in line
