@@ -1,0 +1,106 @@
+"""Draws what was found instead of hiding it: for looking at a detector, never for publishing."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from blurscene_stream.boxes import Detections
+from blurscene_stream.config.schema import ClassConfig, Settings
+from blurscene_stream.frames import Frame, Plane, RedactedFrame
+from blurscene_stream.redact.redactor import in_label_order
+from blurscene_stream.redact.regions import Region, covered
+from blurscene_stream.redact.release import release
+from blurscene_stream.redact.windows import Area, Window, windows
+
+COLOURS = ((145, 54, 34), (210, 16, 146), (106, 202, 222), (170, 166, 16), (81, 90, 240))
+"""Y, Cb, Cr as in 8-bit video of limited range: green, yellow, magenta, cyan, red; by label, over and over."""
+
+BLACK, WHITE = 16, 235
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+LEAST_OUTLINE_PX = 2
+LINES_PER_OUTLINE_PX = 360  # rounded up to whole blocks: 4 px at 1080 lines, 6 px at 2160
+LINES_PER_FONT_SCALE = 1600  # capitals of about 15 px at 1080 lines
+LEAST_FONT_SCALE = 0.4  # smaller cannot be read
+
+
+class Preview:
+    """Draws a frame around every box, with its class and score; nothing is hidden."""
+
+    def __init__(self, settings: Settings, classes: tuple[str, ...]) -> None:
+        """`classes`: the detector's class names in the order of its labels.
+
+        Raises ConfigError for a class without settings.
+        """
+        in_label_order(settings, classes)
+        self._names = classes
+        self._classes = [ClassConfig(margin=0) for _ in classes]  # the boxes as they were found
+
+    def __call__(self, frame: Frame, detections: Detections) -> RedactedFrame:
+        """Draw `detections` into the planes of `frame`, in place.
+
+        Raises RedactionError.
+        """
+        return release(frame, detections, self._names, self._draw)
+
+    def _draw(self, frame: Frame, detections: Detections) -> None:
+        for region in covered(frame.picture, detections, self._classes, 0):
+            label = int(detections.labels[region.index])
+            colour = COLOURS[label % len(COLOURS)]
+            _outline(frame, region, colour)
+            _caption(frame, region, f"{self._names[label]} {detections.scores[region.index]:.2f}", colour)
+
+
+def _outline(frame: Frame, region: Region, colour: tuple[int, int, int]) -> None:
+    form, height = frame.picture.pixel_format, frame.picture.height
+    thick = max(LEAST_OUTLINE_PX, _even(height // LINES_PER_OUTLINE_PX))
+    x0, y0, x1, y1 = region.x0, region.y0, region.x1, region.y1
+    inner_x = max(x0, x1 - thick >> form.shift_x << form.shift_x)
+    inner_y = max(y0, y1 - thick >> form.shift_y << form.shift_y)
+    sides = (
+        (x0, y0, x1, min(y0 + thick, y1)),
+        (x0, inner_y, x1, y1),
+        (x0, y0, min(x0 + thick, x1), y1),
+        (inner_x, y0, x1, y1),
+    )
+    for side in sides:
+        for window in windows(frame, side):
+            window.samples[...] = _sample(window, colour)
+
+
+def _caption(frame: Frame, region: Region, text: str, colour: tuple[int, int, int]) -> None:
+    """A plate in the class's colour above the box, below its upper edge where there is no room."""
+    picture = frame.picture
+    scale = max(LEAST_FONT_SCALE, picture.height / LINES_PER_FONT_SCALE)
+    line_width = max(1, round(2 * scale))
+    (width, height), below = cv2.getTextSize(text, FONT, scale, line_width)
+    pad = 2 + below
+    size = (_even(width + 2 * pad), _even(height + 2 * pad))
+    y0 = region.y0 - size[1] if region.y0 >= size[1] else region.y0
+    x0 = max(0, min(region.x0, _even(picture.width - size[0] - 1)))
+    letters = np.zeros((size[1], size[0]), np.uint8)
+    cv2.putText(letters, text, (pad, pad + height), FONT, scale, 255, line_width, cv2.LINE_AA)
+    area: Area = (x0, y0, min(x0 + size[0], picture.width), min(y0 + size[1], picture.height))
+    for window in windows(frame, area):
+        window.samples[...] = _sample(window, colour)
+        if window.plane == 0:
+            _ink(window, letters, BLACK if colour[0] > 100 else WHITE)
+
+
+def _even(length: int) -> int:
+    """Rounded up to whole blocks of every format."""
+    return length + 1 & ~1
+
+
+def _ink(window: Window, letters: Plane, luma: int) -> None:
+    """Mix `luma` into the samples as far as `letters` (0..255) say."""
+    rows, columns = window.samples.shape[:2]
+    share = letters[:rows, :columns] / 255
+    window.samples[...] = window.samples * (1 - share) + (luma << (window.format.bits - 8)) * share
+
+
+def _sample(window: Window, colour: tuple[int, int, int]) -> Plane:
+    """The samples of `colour` in this plane: one, or two where chroma is interleaved."""
+    parts = colour[1:] if window.samples.ndim == 3 else colour[window.plane : window.plane + 1]
+    deep = np.array(parts) << (window.format.bits - 8)
+    return deep.astype(np.uint8) if window.format.bits == 8 else deep.astype(np.uint16)

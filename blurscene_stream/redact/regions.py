@@ -1,0 +1,97 @@
+"""What is covered: boxes become regions of whole blocks of the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blurscene_stream.boxes import Detections
+from blurscene_stream.config.schema import ClassConfig, Shape
+from blurscene_stream.frames import PictureInfo
+
+Corners = NDArray[np.float64]  # rows of x, y or of x0, y0, x1, y1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
+    """The part of a picture that is covered for one object.
+
+    A block is the least part of a picture with a chroma sample of its own: 2 x 2 pixels in 4:2:0. A region is made of
+    whole blocks (a block at the right or lower border may be cut by it), so that luma and chroma cover the same area.
+
+    x0, y0, x1, y1: luma pixels, half open, inside the picture; x0 and y0 are the first of a block
+    longest_px:     the longer side before it was cut at the border of the picture
+    index:          which detection it covers
+    mask:           bool (rows of blocks, columns of blocks), the blocks that are covered; None: all of them
+    """
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+    longest_px: float
+    index: int
+    mask: NDArray[np.bool_] | None = None
+
+
+def covered(
+    picture: PictureInfo, detections: Detections, classes: Sequence[ClassConfig], least_margin_px: int
+) -> list[Region]:
+    """The regions to cover, in the order of the detections; an object that is all outside the picture has none.
+
+    A box grows by its class's margin, at least by `least_margin_px`, and outwards to whole blocks. A box that is
+    turned inside out counts as the one between its corners; a box without area still covers a block.
+    `classes` are in the order of the labels.
+    """
+    if not len(detections):
+        return []
+    margins = np.array([one.margin for one in classes])[detections.labels, None]
+    oval = np.array([one.shape is Shape.ellipse for one in classes])[detections.labels]
+    block = np.array([1 << picture.pixel_format.shift_x, 1 << picture.pixel_format.shift_y], np.float64)
+    size = np.array([picture.width, picture.height], np.float64)
+    low, high = _grown(detections.boxes.astype(np.float64), margins, least_margin_px, block)
+    # An ellipse through the corners of a rectangle has semi-axes sqrt(2) times half its sides.
+    bulge = np.where(oval[:, None], (high - low) * (np.sqrt(2) - 1) / 2, 0)
+    outer_low, outer_high = _whole_blocks(low - bulge, high + bulge, block)
+    longest = (outer_high - outer_low).max(axis=1).tolist()
+    corners = np.hstack((np.maximum(outer_low, 0), np.minimum(outer_high, size)))
+    # Asked this way round, a number that is none is not taken for an object outside: int() refuses it below.
+    inside = ~((outer_high <= 0) | (outer_low >= size)).any(axis=1)
+    whole = corners.tolist()
+    regions = []
+    for index in np.flatnonzero(inside).tolist():
+        mask = _ellipse(corners[index], low[index], high[index], block) if oval[index] else None
+        x0, y0, x1, y1 = map(int, whole[index])
+        regions.append(Region(x0, y0, x1, y1, longest[index], index, mask))
+    return regions
+
+
+def _grown(boxes: Corners, margins: Corners, least_margin_px: int, block: Corners) -> tuple[Corners, Corners]:
+    """The lower and the higher corners of `boxes` with their margins, in whole blocks."""
+    low, high = np.minimum(boxes[:, :2], boxes[:, 2:]), np.maximum(boxes[:, :2], boxes[:, 2:])
+    grow = np.maximum((high - low) * margins, least_margin_px)
+    return _whole_blocks(low - grow, high + grow, block)
+
+
+def _whole_blocks(low: Corners, high: Corners, block: Corners) -> tuple[Corners, Corners]:
+    """Corners moved outwards to the edges of blocks, at least one block apart."""
+    low = np.floor(low / block) * block
+    return low, np.maximum(np.ceil(high / block) * block, low + block)
+
+
+def _ellipse(corners: Corners, low: Corners, high: Corners, block: Corners) -> NDArray[np.bool_]:
+    """The blocks within `corners` that the ellipse through the corners of the rectangle `low`, `high` touches."""
+    shares: list[NDArray[np.float64]] = []
+    inside: list[NDArray[np.bool_]] = []
+    for axis in (1, 0):
+        centre, semi_axis = (low[axis] + high[axis]) / 2, (high[axis] - low[axis]) / np.sqrt(2)
+        start = np.arange(corners[axis], corners[axis + 2], block[axis])
+        nearest = np.clip(centre, start, start + block[axis])
+        shares.append(((nearest - centre) / semi_axis) ** 2)
+        inside.append((start + block[axis] > low[axis]) & (start < high[axis]))
+    # The rectangle is within the ellipse; it is said once more because sums of huge numbers are rounded.
+    touched: NDArray[np.bool_] = (shares[0][:, None] + shares[1] <= 1) | (inside[0][:, None] & inside[1])
+    return touched

@@ -1,0 +1,100 @@
+"""Frames of noise in every format, boxes to cover in them, and where a region lies in each plane."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from blurscene_stream.boxes import Detections
+from blurscene_stream.config.schema import ClassConfig, RedactConfig, RedactMethod, Settings, Shape
+from blurscene_stream.frames import PIXEL_FORMATS, Frame, PictureInfo, Plane
+from blurscene_stream.redact import Region
+
+CLASSES = ("face", "license_plate")
+Mask = NDArray[np.bool_]
+Box = tuple[float, float, float, float]
+formats = st.sampled_from(sorted(PIXEL_FORMATS))
+methods = st.sampled_from(list(RedactMethod))
+shapes = st.sampled_from(list(Shape))
+sizes = st.tuples(st.integers(1, 67), st.integers(1, 67))
+edges = st.one_of(st.floats(-30, 100, width=32), st.integers(-4, 70).map(float), st.sampled_from([-1e30, 1e30]))
+corners = st.tuples(edges, edges, edges, edges)
+
+
+def frame_of_noise(
+    width: int, height: int, pixel_format: str = "yuv420p", seed: int = 0, padding: int = 0, low: int = 0
+) -> Frame:
+    """Samples in low..top; rows and columns of other samples follow each plane in memory: `padding` of them."""
+    form = PIXEL_FORMATS[pixel_format]
+    rng = np.random.default_rng(seed)
+    chroma = (-(-height >> form.shift_y), -(-width >> form.shift_x))
+    shapes = [(height, width), (*chroma, 2)] if form.interleaved else [(height, width), chroma, chroma]
+    planes: list[Plane] = []
+    for rows, columns, *rest in shapes:
+        memory = rng.integers(low, 1 << form.bits, (rows + padding, columns + padding, *rest))
+        whole: Plane = memory.astype(np.uint8) if form.bits == 8 else memory.astype(np.uint16)
+        planes.append(whole[:rows, :columns])
+    picture = PictureInfo(width, height, form, sample_aspect_ratio=Fraction(1))
+    return Frame(7, 4200, picture, tuple(planes), _no_rgb, object())
+
+
+def _no_rgb(width: int, height: int) -> NDArray[np.uint8]:
+    raise AssertionError(f"redaction asked for a {width} x {height} RGB picture")
+
+
+def found(*boxes: Box, label: int = 0) -> Detections:
+    count = len(boxes)
+    return Detections(
+        np.array(boxes, np.float32).reshape(count, 4),
+        np.full(count, 0.5, np.float32),
+        np.full(count, label, np.int64),
+        CLASSES,
+    )
+
+
+def settings_of(
+    method: RedactMethod = RedactMethod.mosaic,
+    shape: Shape = Shape.rectangle,
+    margin: float = 0.1,
+    least_margin_px: int = 2,
+    cells: int = 6,
+    solid_luma: int = 16,
+) -> Settings:
+    return Settings(
+        classes={name: ClassConfig(shape=shape, margin=margin) for name in CLASSES},
+        redact=RedactConfig(method=method, least_margin_px=least_margin_px, cells=cells, solid_luma=solid_luma),
+    )
+
+
+def samples_of(frame: Frame) -> list[Plane]:
+    """Copies of the planes."""
+    return [plane.copy() for plane in frame.planes]
+
+
+def covered_luma(picture: PictureInfo, regions: list[Region]) -> Mask:
+    """The luma samples that `regions` cover, (height, width)."""
+    form = picture.pixel_format
+    mask = np.zeros((picture.height, picture.width), bool)
+    for region in regions:
+        part = mask[region.y0 : region.y1, region.x0 : region.x1]
+        if region.mask is None:
+            part[:] = True
+        else:
+            wide = np.kron(region.mask, np.ones((1 << form.shift_y, 1 << form.shift_x), bool))
+            part |= wide[: part.shape[0], : part.shape[1]]
+    return mask
+
+
+def on_plane(frame: Frame, plane: int, luma: Mask) -> Mask:
+    """The samples of a plane that share a pixel with the luma samples of a mask."""
+    form = frame.picture.pixel_format
+    if plane == 0:
+        return luma
+    step_y, step_x = 1 << form.shift_y, 1 << form.shift_x
+    rows, columns = frame.planes[plane].shape[:2]
+    whole = np.zeros((rows * step_y, columns * step_x), bool)
+    whole[: luma.shape[0], : luma.shape[1]] = luma
+    return np.asarray(whole.reshape(rows, step_y, columns, step_x).any(axis=(1, 3)))
