@@ -116,6 +116,9 @@ class DetectConfig:
     size_px: Annotated[int, "longer side of the network's input; larger finds smaller objects", between(32, 8192)] = (
         1280
     )
+    enlarge: Annotated[float, "a picture smaller than size_px is enlarged at most so many times", within("[1, 16]")] = (
+        2.0
+    )
     batch_size: Annotated[int, "frames a call of the network", between(1, 256)] = 4
     merge_iou: Annotated[float, "boxes of one class that overlap by more are one object", within("(0, 1]")] = 0.5
     precision: Annotated[Precision, "numbers of the network; auto: bf16 where the processor gains from it"] = (

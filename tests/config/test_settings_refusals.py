@@ -10,12 +10,18 @@ from blurscene_stream.errors import ConfigError
 OVERRIDES = [  # the override, and what its refusal says after "--set OVERRIDE: "
     ("detect.sise_px=1", "unknown key 'detect.sise_px'; did you mean 'detect.size_px'?"),
     ("size_px=960", "unknown key 'size_px'; did you mean 'detect.size_px'?"),
-    ("detect.zzz=1", "unknown key 'detect.zzz'; known here: size_px, batch_size, merge_iou, precision, threads"),
+    (
+        "detect.zzz=1",
+        "unknown key 'detect.zzz'; known here: size_px, enlarge, batch_size, merge_iou, precision, threads",
+    ),
     ("detect.cells=1", "unknown key 'detect.cells'; did you mean 'redact.cells'?"),
     ("devise=cpu", "unknown key 'devise'; did you mean 'device'?"),
     ("classes.fase.margin=1", "unknown key 'classes.fase.margin'; did you mean 'classes.face.margin'?"),
     ("classes.face.treshold=0", "unknown key 'classes.face.treshold'; did you mean 'classes.face.threshold'?"),
-    ("detect=3", "detect is a section with the keys size_px, batch_size, merge_iou, precision, threads, got 3"),
+    (
+        "detect=3",
+        "detect is a section with the keys size_px, enlarge, batch_size, merge_iou, precision, threads, got 3",
+    ),
     ("classes.face=0.1", "classes.face is a section with the keys threshold, margin, shape, got 0.1"),
     ("detect.size_px=abc", "detect.size_px must be a whole number in 32..8192, got 'abc'"),
     ("detect.size_px=31", "detect.size_px must be a whole number in 32..8192, got 31"),

@@ -37,6 +37,7 @@ OTHER = {  # a value that is not the default, for each key
     "redact.least_margin_px": "0",
     "redact.solid_luma": "200",
     "encode.codec": "libx265",
+    "detect.enlarge": "3.5",
     "encode.crf": "18",
     "encode.preset": "8",
     "encode.bitrate": "4.5M",

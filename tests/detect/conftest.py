@@ -1,0 +1,19 @@
+"""Fixtures of the detector's tests."""
+
+from __future__ import annotations
+
+import pytest
+
+from blurscene_stream.config.schema import DetectConfig, Precision, Settings
+from blurscene_stream.detect import Detector, load_detector
+from tests.detect.pictures import WIDTH, Picture, draw_scene
+
+
+@pytest.fixture(scope="session")
+def scene() -> Picture:
+    return draw_scene()
+
+
+@pytest.fixture(scope="session")
+def detector() -> Detector:
+    return load_detector(Settings(device="cpu", detect=DetectConfig(size_px=WIDTH, precision=Precision.fp32)))

@@ -1,0 +1,174 @@
+"""The detector as a whole: a face and a plate are found wherever and however they are stored."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from threading import Thread
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from blurscene_stream.boxes import Boxes, Detections, Orientation, iou
+from blurscene_stream.config.schema import ClassConfig, DetectConfig, ModelConfig, Precision, Settings
+from blurscene_stream.detect import Detector, load_detector
+from blurscene_stream.detect import detector as detector_module
+from blurscene_stream.errors import ConfigError, DetectionError, DeviceError
+from tests.detect.pictures import FACE, PLATE, WIDTH, Picture, frame_of, stored_as
+
+ORIENTATIONS = [Orientation(a, b, c) for a in (False, True) for b in (False, True) for c in (False, True)]
+FACE_AND_PLATE = np.array([FACE, PLATE], np.float32)
+
+
+def settings(threshold: float = 0.2, **changed: object) -> Settings:
+    classes = {name: ClassConfig(threshold=threshold) for name in ("face", "license_plate")}
+    return Settings(device="cpu", classes=classes, detect=DetectConfig(**{"size_px": WIDTH, **changed}))  # type: ignore[arg-type]
+
+
+def assert_same(found: Detections, boxes: Boxes, least_iou: float) -> None:
+    assert found.labels.tolist() == [0, 1]
+    assert np.diag(iou(found.boxes, boxes)).min() > least_iou
+
+
+def test_a_face_and_a_plate_are_found(detector: Detector, scene: Picture) -> None:
+    assert detector.classes == ("face", "license_plate")
+    assert detector.device_name == "cpu, fp32"
+    (found,) = detector([frame_of(scene)])
+    assert found.classes == detector.classes
+    assert_same(found, FACE_AND_PLATE, 0.65)
+    assert found.boxes.dtype == np.float32
+    assert found.scores.min() > 0.5
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_the_stored_orientation_does_not_matter(detector: Detector, scene: Picture, orientation: Orientation) -> None:
+    (found,) = detector([frame_of(stored_as(scene, orientation), orientation)])
+    upright = orientation.to_stored(FACE_AND_PLATE, scene.shape[1], scene.shape[0])
+    assert_same(found, upright, 0.65)
+
+
+def test_a_real_picture_is_the_same_in_every_orientation(shared: Path) -> None:
+    detector = load_detector(settings(size_px=640, precision=Precision.fp32))
+    bgr = cv2.imread(str(shared / "data" / "plates_dashcam" / "images" / "hold_000.jpg"))
+    assert bgr is not None
+    picture = np.asarray(bgr[::2, ::2, ::-1], np.uint8)
+    height, width = picture.shape[:2]
+    (plain,) = detector([frame_of(np.ascontiguousarray(picture))])
+    assert len(plain) > 0
+    for orientation in ORIENTATIONS[1:]:
+        (turned,) = detector([frame_of(stored_as(picture, orientation), orientation)])
+        assert turned.labels.tolist() == plain.labels.tolist()
+        assert np.allclose(turned.boxes, orientation.to_stored(plain.boxes, width, height), atol=0.1)
+
+
+def test_pixels_that_are_not_square_are_shown_as_they_are_meant(detector: Detector, scene: Picture) -> None:
+    narrow = np.asarray(cv2.resize(scene, (112, 144), interpolation=cv2.INTER_AREA), np.uint8)
+    (found,) = detector([frame_of(narrow, pixel_aspect=Fraction(2))])
+    assert_same(found, FACE_AND_PLATE * np.array([0.5, 1, 0.5, 1], np.float32), 0.6)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_batch_gives_what_its_frames_give_alone(scene: Picture, precision: str) -> None:
+    detect = load_detector(settings(precision=Precision[precision]))
+    frames = [frame_of(each) for each in (scene, np.ascontiguousarray(scene[:, ::-1]), np.zeros_like(scene), scene)]
+    together = detect(frames)
+    assert [len(found) for found in together] == [2, 2, 0, 2]
+    for frame, found in zip(frames, together, strict=True):
+        (alone,) = detect([frame])
+        assert np.array_equal(alone.boxes, found.boxes)
+        assert np.array_equal(alone.scores, found.scores)
+    assert detect([]) == []
+
+
+def test_bfloat16_and_the_plain_convolutions_find_the_same(
+    detector: Detector, scene: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (wanted,) = detector([frame_of(scene)])
+    (short,) = load_detector(settings(precision=Precision.bf16))([frame_of(scene)])
+    assert_same(short, wanted.boxes, 0.95)
+    monkeypatch.setattr(detector_module, "can_do_one_step", lambda *_: False)
+    (plain,) = load_detector(settings(precision=Precision.fp32))([frame_of(scene)])
+    assert np.allclose(plain.boxes, wanted.boxes, atol=1e-2)
+
+
+def test_thresholds_and_size_have_an_effect(scene: Picture) -> None:
+    frame = frame_of(scene)
+    assert len(load_detector(settings(threshold=0.99))([frame])[0]) == 0
+    assert len(load_detector(settings(threshold=0.0))([frame])[0]) > 50
+    assert not np.array_equal(load_detector(settings(size_px=160))([frame])[0].boxes, FACE_AND_PLATE)
+    own = settings()
+    own.classes["face"].threshold = 0.99
+    assert load_detector(own)([frame])[0].labels.tolist() == [1]
+
+
+def test_enlarging_has_an_effect_and_a_bound(scene: Picture) -> None:
+    seen: list[tuple[int, ...]] = []
+    for enlarge in (1.0, 2.0, 16.0):
+        detect = load_detector(settings(size_px=4 * WIDTH, threshold=0.01, enlarge=enlarge))
+        detect._network.register_forward_pre_hook(lambda _, given: seen.append(tuple(given[0].shape)))
+        detect([frame_of(scene)])
+    assert seen == [(1, 3, 160, 224), (1, 3, 288, 448), (1, 3, 576, 896)]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 20_000), (20_000, 1), (33, 31)])
+def test_odd_pictures_are_looked_at(detector: Detector, shape: tuple[int, int]) -> None:
+    (found,) = detector([frame_of(np.full((*shape, 3), 90, np.uint8))])
+    assert np.isfinite(found.boxes).all()
+
+
+def test_another_thread_finds_the_same_without_gradients(detector: Detector, scene: Picture) -> None:
+    results: list[Detections] = []
+    worker = Thread(target=lambda: results.extend(detector([frame_of(scene)])))
+    worker.start()
+    worker.join()
+    assert np.array_equal(results[0].boxes, detector([frame_of(scene)])[0].boxes)
+
+
+@pytest.mark.parametrize(
+    ("layer", "one_step"),
+    [("face.heads.bias", True), ("plate.heads.weight", True), ("face.heads.bias", False),
+     ("trunk.features.0.0.weight", False), ("trunk.features.17.conv.2.weight", False)],
+)  # fmt: skip
+def test_a_network_gone_wrong_is_an_error(
+    scene: Picture, layer: str, one_step: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not one_step:
+        monkeypatch.setattr(detector_module, "can_do_one_step", lambda *_: False)
+    detect = load_detector(settings())
+    with torch.inference_mode():
+        detect._network.state_dict()[layer].fill_(float("nan"))
+    with pytest.raises(DetectionError, match="not finite"):
+        detect([frame_of(scene)])
+
+
+def test_an_error_of_torch_is_one_line_with_a_way_out(
+    detector: Detector, scene: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried 9 GiB\nmore")
+
+    monkeypatch.setattr(detector._network, "forward", fail)
+    with pytest.raises(DetectionError, match=r"2 x 224x160 px on cpu.*out of memory.*batch_size") as failed:
+        detector([frame_of(scene), frame_of(scene)])
+    assert "\n" not in str(failed.value)
+
+
+def test_what_cannot_be_loaded_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(DeviceError, match="--device cpu"):
+        load_detector(Settings(device="cuda"))
+    with pytest.raises(ConfigError, match="plate"):
+        load_detector(Settings(device="cpu", model=ModelConfig(plate_width=16)))
+    three = ModelConfig(classes=["face", "license_plate", "dog"])
+    with pytest.raises(ConfigError, match=r"model\.classes.*2"):
+        load_detector(Settings(device="cpu", model=three, classes={name: ClassConfig() for name in three.classes}))
+
+
+def test_threads_are_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", asked.append)
+    load_detector(settings(threads=3))
+    load_detector(settings(threads=0))
+    assert asked == [3]

@@ -1,0 +1,102 @@
+"""The network: our own code gives the numbers that the weights were trained for."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from blurscene_stream.config.schema import ModelConfig
+from blurscene_stream.detect import network as network_module
+from blurscene_stream.detect.decode import to_boxes
+from blurscene_stream.detect.network import FacePlateNetwork, can_do_one_step
+from blurscene_stream.detect.weights import fill_network, read_weights
+from tests.detect.pictures import Picture
+
+CPU = torch.device("cpu")
+
+# Row, column and the ten numbers there: face, plate; written by this network when it equalled the reference.
+CELLS = (
+    (23, 16, [-5.3066, 2.6763, 2.5458, 0.0935, -0.0137], [0.7448, 1.1188, 2.1889, -0.0576, -0.3703]),
+    (15, 41, [0.8572, 2.574, 2.2822, 0.1835, -0.1638], [-3.682, 2.4118, 2.4824, 0.3349, -0.1111]),
+    (0, 0, [-6.5108, 2.7781, 2.5694, -0.0245, -0.0211], [-5.8027, 1.5543, 2.0262, 0.0843, -0.0923]),
+    (39, 55, [-6.1787, 2.1236, 1.5841, -0.2506, -0.0943], [-5.9451, 1.72, 2.1325, -0.6073, -1.3225]),
+    (20, 28, [-5.9551, 2.4767, 2.255, -0.0182, 0.0018], [-6.1763, 1.4904, 1.804, 0.021, -0.3729]),
+)
+MEANS = ([-5.95568, 2.56809, 2.34542, -0.00096, -0.00689], [-5.96057, 1.39012, 1.88706, 0.01905, -0.00475])
+
+
+def build(one_step: bool, dtype: torch.dtype = torch.float32) -> FacePlateNetwork:
+    network = FacePlateNetwork()
+    fill_network(network, read_weights(ModelConfig()), "face_plate_v1.pt")
+    network.fuse(one_step).to(dtype=dtype)
+    return network
+
+
+def as_input(picture: Picture) -> Tensor:
+    """(1, 3, H, W), padded with zeros at the bottom and the right to multiples of 32."""
+    height, width = (-(-side // 32) * 32 for side in picture.shape[:2])
+    padded = np.zeros((1, height, width, 3), np.float32)
+    padded[0, : picture.shape[0], : picture.shape[1]] = picture
+    return torch.from_numpy(padded).permute(0, 3, 1, 2)
+
+
+@pytest.mark.parametrize("one_step", [False, True])
+def test_the_output_is_that_of_the_day_it_equalled_the_reference(scene: Picture, one_step: bool) -> None:
+    if one_step and not can_do_one_step(CPU, torch.float32):
+        pytest.skip("this torch has no convolution with a fused relu")
+    maps = build(one_step)(as_input(scene))
+    assert maps.shape == (1, 2, 5, 40, 56)
+    assert np.allclose(maps.mean((0, 3, 4)), MEANS, atol=1e-3)
+    for row, column, face, plate in CELLS:
+        assert np.allclose(maps[0, :, :, row, column], [face, plate], atol=1e-3)
+
+
+def test_the_output_is_that_of_the_reference_network(shared: Path) -> None:
+    spec = importlib.util.spec_from_file_location("reference_network", shared / "model" / "reference_network.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    reference = module.Detector().eval()
+    reference.load_state_dict(read_weights(ModelConfig()))
+    bgr = cv2.imread(str(shared / "data" / "faces_photos" / "images" / "dlib_000.jpg"))
+    assert bgr is not None
+    picture = as_input(np.asarray(bgr[..., ::-1], np.uint8))
+    with torch.inference_mode():
+        heat, boxes = reference(picture)
+        maps = build(can_do_one_step(CPU, torch.float32))(picture)
+    assert torch.allclose(maps[:, :, 0], heat, atol=1e-3)
+    rows, columns = (side.flatten() for side in torch.meshgrid(*map(torch.arange, heat.shape[2:]), indexing="ij"))
+    for label in (0, 1):
+        ours = to_boxes(maps[0, label, 1:].flatten(1).T, rows, columns)
+        assert torch.allclose(ours, boxes[0, label].flatten(1).T, atol=1e-2)  # pixels, of boxes of up to 500
+
+
+@pytest.mark.parametrize("shape", [(288, 96), (32, 320), (352, 64), (32, 32)])
+def test_strips_change_nothing(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = torch.rand(1, 3, *shape, generator=torch.Generator().manual_seed(1)) * 255
+    network = build(False)
+    whole = network(picture)
+    monkeypatch.setattr(network_module, "_STRIP_BYTES", 1)
+    assert network._rows(picture) == 32
+    assert torch.allclose(network(picture), whole, atol=1e-4)
+
+
+def test_pictures_of_a_batch_do_not_touch_each_other(scene: Picture) -> None:
+    picture = as_input(scene)
+    both = build(False)(torch.cat([picture, picture.flip(3)]))
+    assert torch.allclose(both[:1], build(False)(picture), atol=1e-4)
+
+
+def test_bfloat16_is_close(scene: Picture) -> None:
+    picture = as_input(scene)
+    network = build(can_do_one_step(CPU, torch.bfloat16), torch.bfloat16)
+    difference = (network(picture.bfloat16()).float() - build(False)(picture)).abs()
+    assert difference[:, :, 0].mean() < 0.05
+    assert difference[:, :, 1:3].mean() < 0.05

@@ -1,0 +1,127 @@
+"""Preparing: every pixel is seen, in bounded memory, and boxes find their way back."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blurscene_stream.boxes import UPRIGHT, Orientation
+from blurscene_stream.detect.prepare import Layout, draw_frames, plan_layout
+from blurscene_stream.frames import PIXEL_FORMATS, PictureInfo
+from tests.detect.pictures import Picture, frame_of, stored_as
+
+ORIENTATIONS = [Orientation(a, b, c) for a in (False, True) for b in (False, True) for c in (False, True)]
+YUV = PIXEL_FORMATS["yuv420p"]
+
+pictures = st.builds(
+    PictureInfo,
+    st.integers(1, 100_000),
+    st.integers(1, 100_000),
+    st.just(YUV),
+    st.sampled_from(ORIENTATIONS),
+    st.fractions(Fraction(1, 20), 20, max_denominator=100),
+)
+
+
+def drawn(layout: Layout, *stored: Picture) -> Picture:
+    picture = layout.picture
+    frames = [frame_of(each, picture.orientation, picture.sample_aspect_ratio) for each in stored]
+    frames = [type(frame)(0, 0, picture, (), frame.scale_rgb, None) for frame in frames]
+    out = np.full((len(stored), layout.height, layout.width, 3), 7, np.uint8)
+    draw_frames(frames, layout, out)
+    return out
+
+
+@given(picture=pictures, size_px=st.integers(32, 8192))
+def test_the_input_is_bounded_and_fits_the_network(picture: PictureInfo, size_px: int) -> None:
+    layout = plan_layout(picture, size_px, 2)
+    for padded, content in ((layout.width, layout.content_width), (layout.height, layout.content_height)):
+        assert padded % 32 == 0
+        assert 1 <= content <= size_px
+        assert content <= padded < content + 32
+
+
+@given(picture=pictures, size_px=st.integers(32, 2048), corners=st.lists(st.floats(0, 1), min_size=4, max_size=4))
+def test_a_box_goes_there_and_back(picture: PictureInfo, size_px: int, corners: list[float]) -> None:
+    layout = plan_layout(picture, size_px, 2)
+    wide, high = layout.content_width, layout.content_height
+    upright = np.array([corners], np.float32) * np.array([wide, high, wide, high], np.float32)
+    x0, y0, x1, y1 = layout.to_stored(upright)[0] / np.tile([picture.width, picture.height], 2)
+    turn = picture.orientation
+    if turn.transposed:
+        x0, y0, x1, y1 = y0, x0, y1, x1
+    if turn.flip_x:
+        x0, x1 = 1 - x1, 1 - x0
+    if turn.flip_y:
+        y0, y1 = 1 - y1, 1 - y0
+    assert np.allclose([x0, y0, x1, y1], corners, atol=1e-5)
+
+
+@given(
+    width=st.integers(1, 150),
+    height=st.integers(1, 150),
+    orientation=st.sampled_from(ORIENTATIONS),
+    place=st.tuples(st.floats(0, 0.999), st.floats(0, 0.999)),
+)
+def test_a_pixel_is_drawn_where_its_box_comes_from(
+    width: int, height: int, orientation: Orientation, place: tuple[float, float]
+) -> None:
+    column, row = int(place[0] * width), int(place[1] * height)
+    stored = np.zeros((height, width, 3), np.uint8)
+    stored[row, column] = 255
+    layout = plan_layout(PictureInfo(width, height, YUV, orientation), 160, 1)
+    (picture,) = drawn(layout, stored)
+    (y,), (x,) = np.nonzero(picture[: layout.content_height, : layout.content_width, 0])
+    box = layout.to_stored(np.array([[x, y, x + 1, y + 1]], np.float32))
+    assert box.round(3).tolist() == [[column, row, column + 1, row + 1]]
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "aspect", "orientation", "content", "padded"),
+    [
+        (1280, 720, 1, UPRIGHT, (1280, 720), (1280, 736)),
+        (1920, 1080, 1, UPRIGHT, (1280, 720), (1280, 736)),
+        (1920, 1080, 1, Orientation(transposed=True, flip_x=True), (720, 1280), (736, 1280)),
+        (1440, 1080, Fraction(4, 3), UPRIGHT, (1280, 720), (1280, 736)),
+        (1440, 1080, Fraction(4, 3), Orientation(transposed=True), (720, 1280), (736, 1280)),
+        (320, 240, 1, UPRIGHT, (640, 480), (640, 480)),  # enlarged twice at most
+        (1000, 10, 1, UPRIGHT, (1280, 13), (1280, 32)),
+        (1, 1, 1, UPRIGHT, (2, 2), (32, 32)),
+        (100_000, 1, 1, UPRIGHT, (1280, 1), (1280, 32)),
+        (1, 100_000, 1, UPRIGHT, (1, 1280), (32, 1280)),
+    ],
+)
+def test_sizes(
+    width: int,
+    height: int,
+    aspect: int | Fraction,
+    orientation: Orientation,
+    content: tuple[int, int],
+    padded: tuple[int, int],
+) -> None:
+    layout = plan_layout(PictureInfo(width, height, YUV, orientation, Fraction(aspect)), 1280, 2)
+    assert (layout.content_width, layout.content_height) == content
+    assert (layout.width, layout.height) == padded
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_every_pixel_of_the_upright_picture_is_drawn(orientation: Orientation) -> None:
+    upright = np.random.default_rng(3).integers(0, 256, (50, 70, 3), np.uint8)
+    stored = stored_as(upright, orientation)
+    layout = plan_layout(PictureInfo(stored.shape[1], stored.shape[0], YUV, orientation), 640, 1)
+    pair = drawn(layout, stored, stored // 2)
+    assert np.array_equal(pair[0, :50, :70], upright)
+    assert np.array_equal(pair[1, :50, :70], upright // 2)
+    assert (pair[:, 50:] == 7).all()
+    assert (pair[:, :, 70:] == 7).all()
+
+
+def test_a_frame_of_another_shape_is_refused() -> None:
+    frames = [frame_of(np.zeros((height, 40, 3), np.uint8)) for height in (40, 41)]
+    layout = plan_layout(frames[0].picture, 640, 2)
+    with pytest.raises(ValueError, match="frame 0"):
+        draw_frames(frames, layout, np.zeros((2, 96, 96, 3), np.uint8))
