@@ -1,6 +1,6 @@
 """Time this program and another one on the same clips, by turns in one run: frames/s and CPU seconds a frame.
 
-scripts/compare_speed.py --other "deface {input} -o {output}" CLIP...
+python -m scripts.compare_speed --other "deface {input} -o {output}" CLIP...
 """
 
 from __future__ import annotations

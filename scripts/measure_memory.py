@@ -1,6 +1,6 @@
 """Peak memory for a short and a long clip: they must be alike, since nothing is held longer than the queues.
 
-scripts/measure_memory.py --minutes 1 10
+python -m scripts.measure_memory --minutes 1 10
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import cast
 import av
 import numpy as np
 from av.video.stream import VideoStream
-from compare_speed import run
+from scripts.compare_speed import run
 
 WIDTH, HEIGHT, RATE = 1920, 1080, 10
 LOOP_S = 4

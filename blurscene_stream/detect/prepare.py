@@ -40,7 +40,8 @@ class Layout:
 def plan_layout(picture: PictureInfo, size_px: int, enlarge: float) -> Layout:
     """Show the whole picture upright, with square pixels and its longer side at `size_px`.
 
-    A picture smaller than that is enlarged `enlarge` times at most. The input never exceeds `size_px` (rounded up to MULTIPLE) on either side, however odd the picture.
+    A picture smaller than that is enlarged `enlarge` times at most. The input never exceeds `size_px` (rounded up to
+    MULTIPLE) on either side, however odd the picture.
     """
     orientation = picture.orientation
     stretched = picture.width * picture.sample_aspect_ratio
