@@ -15,6 +15,7 @@ from typing import cast
 import av
 import numpy as np
 from av.video.stream import VideoStream
+
 from scripts.compare_speed import run
 
 WIDTH, HEIGHT, RATE = 1920, 1080, 10
@@ -24,7 +25,7 @@ LOOP_S = 4
 def make_clip(path: Path, minutes: float) -> None:
     """1080p, H.264: a few seconds of moving noise, again and again."""
     with av.open(str(path), "w") as container:
-        video = cast(VideoStream, container.add_stream("libx264", rate=RATE, options={"preset": "ultrafast"}))
+        video = container.add_stream("libx264", rate=RATE, options={"preset": "ultrafast"})
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         noise = np.random.default_rng(0).integers(60, 200, (HEIGHT * 3 // 2 // 8, WIDTH // 8), dtype=np.uint8)
         picture = noise.repeat(8, axis=0).repeat(8, axis=1)

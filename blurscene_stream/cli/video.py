@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import time
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -22,6 +23,8 @@ from blurscene_stream.errors import StoppedError
 from blurscene_stream.pipeline import Interruption, Job, Watch, anonymize_video
 
 log = logging.getLogger(__name__)
+
+SAME_REQUEST_S = 1.0  # timeout(1) signals the process and then its group: that is one request
 
 EPILOG = """\b
 Examples:
@@ -115,12 +118,17 @@ def _run(job: Job, settings: Settings, progress: ProgressBar) -> None:
 
 @contextmanager
 def _signals(interruption: Interruption) -> Generator[None]:
-    """Ctrl-C and SIGTERM end the run in good order; a second one ends the program on the spot."""
+    """Ctrl-C and SIGTERM end the run in good order; a later second one ends the program on the spot."""
+    asked_s: list[float] = []
 
     def handle(number: int, _frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        name = signal.Signals(number).name
-        interruption.request(StoppedError(f"stopped by {name}; nothing was left", number))
+        asked_s.append(time.monotonic())
+        if len(asked_s) == 1:
+            name = signal.Signals(number).name
+            interruption.request(StoppedError(f"stopped by {name}; nothing was left", number))
+        elif asked_s[-1] - asked_s[0] > SAME_REQUEST_S:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
