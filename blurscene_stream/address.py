@@ -35,13 +35,13 @@ class Address:
 
         Raises UsageError when there is no host, or the port is not a number in 1..65535.
         """
-        parts = urlsplit(self.text)
         try:
+            parts = urlsplit(self.text)
             host, port = parts.hostname, parts.port
-        except ValueError:
-            host, port = None, None
+        except ValueError:  # its text may hold the password
+            host, port = None, 0
         if not host or port == 0:
-            raise UsageError(f"{self}: not an RTSP address, rtsp://HOST[:PORT]/PATH is expected")
+            raise UsageError(f"{self}: not an RTSP address, rtsp://HOST[:PORT]/PATH is expected") from None
         return host, port or RTSP_PORTS[parts.scheme.lower()]
 
     def __str__(self) -> str:

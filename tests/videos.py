@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 SQUARE_PX = 24
 WHITE, GREY = 235, 90
+YELLOW = (255, 250, 180)
 AUDIO_RATE_HZ = 48_000
 AUDIO_FRAME = 1024
 
@@ -26,6 +27,7 @@ class VideoSpec:
 
     times: presentation times in ticks of `time_base`; None: one tick of the frame rate each
     audio: codec of each sound track
+    colour: coloured noise and a yellow square instead of grey and white
     """
 
     frames: int = 25
@@ -40,6 +42,7 @@ class VideoSpec:
     options: dict[str, str] = field(default_factory=dict)
     rotation: int = 0
     sample_aspect_ratio: Fraction | None = None
+    colour: bool = False
 
 
 def square_at(number: int, spec: VideoSpec) -> tuple[int, int, int, int]:
@@ -52,16 +55,21 @@ def square_at(number: int, spec: VideoSpec) -> tuple[int, int, int, int]:
 
 def picture(number: int, spec: VideoSpec) -> NDArray[np.uint8]:
     """Frame `number` as uint8 RGB (height, width, 3)."""
-    noise = np.random.default_rng(number).integers(GREY - 20, GREY + 20, (spec.height, spec.width, 1))
-    made = np.repeat(noise.astype(np.uint8), 3, axis=2)
+    channels = 3 if spec.colour else 1
+    noise = np.random.default_rng(number).integers(GREY - 20, GREY + 20, (spec.height, spec.width, channels))
+    made = np.repeat(noise.astype(np.uint8), 3 // channels, axis=2)
     x0, y0, x1, y1 = square_at(number, spec)
-    made[y0:y1, x0:x1] = WHITE
+    made[y0:y1, x0:x1] = YELLOW if spec.colour else WHITE
     return made
 
 
-def make_video(path: Path, spec: VideoSpec = VideoSpec()) -> Path:  # frozen
+def make_video(
+    path: Path,
+    spec: VideoSpec = VideoSpec(),  # frozen
+    container_options: dict[str, str] | None = None,
+) -> Path:
     """Write the video that `spec` describes."""
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", container_options=container_options or {}) as container:
         video = cast(VideoStream, container.add_stream(spec.codec, rate=spec.rate, options=_options(spec)))
         video.width, video.height, video.pix_fmt = spec.width, spec.height, spec.pixel_format
         video.codec_context.time_base = video.time_base = spec.time_base or Fraction(1, spec.rate)

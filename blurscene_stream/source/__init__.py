@@ -23,7 +23,7 @@ def open_source(address: Address, settings: RtspConfig) -> Source:
     """
     container = open_live(address, settings) if address.live else open_file(address.path)
     try:
-        return _live(address, container) if address.live else _file(address, container)
+        return _live(address, container, settings) if address.live else _file(address, container)
     except BaseException:
         container.close()
         raise
@@ -38,10 +38,11 @@ def _file(address: Address, container: av.container.InputContainer) -> Source:
     return Source(container, streams, read_file(container, streams, address.path), clock, live=False)
 
 
-def _live(address: Address, container: av.container.InputContainer) -> Source:
+def _live(address: Address, container: av.container.InputContainer, settings: RtspConfig) -> Source:
     streams = select(container, str(address))
     streams.video.thread_type = "SLICE"  # threads for whole frames would hold each one back
-    reader = LiveReader(container, streams)
+    # a camera that is joined between two key frames shows nothing for a while
+    reader = LiveReader(container, streams, settings.open_timeout_s + settings.read_timeout_s)
     source = Source(container, streams, reader.read(), LiveClock(), live=True)
-    source.stop = reader.stop
+    source.stop, source.damaged = reader.stop, lambda: reader.damaged
     return source

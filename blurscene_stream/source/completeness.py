@@ -3,9 +3,9 @@
 libav plays a Matroska, MPEG-TS or AVI file that was cut short to its new end without an error.
 """
 
+import os
 import struct
 from collections.abc import Callable
-from pathlib import Path
 from typing import BinaryIO
 
 TS_PACKET_BYTES = 188  # ISO/IEC 13818-1
@@ -13,18 +13,18 @@ M2TS_PACKET_BYTES = 192  # the same with a 4-byte time code in front, BDAV
 EBML_HEADER, MATROSKA_SEGMENT = 0x1A45DFA3, 0x18538067  # RFC 8794, RFC 9559
 
 
-def missing_bytes(path: Path, container: str) -> int:
-    """How many bytes the file `path` lacks, as far as its structure tells; 0 when it is whole or nobody can tell.
+def missing_bytes(file: BinaryIO, container: str) -> int:
+    """How many bytes `file` lacks, as far as its structure tells; 0 when it is whole or nobody can tell.
 
     container: libav's name of the format, such as "mov,mp4,m4a,3gp,3g2,mj2"
     Raises OSError when the file cannot be read.
     """
     promised = next((read for name, read in _PROMISED_SIZE.items() if name in container.split(",")), None)
-    if promised is None or not path.is_file():
+    if promised is None:
         return 0
-    with path.open("rb") as file:
-        size = path.stat().st_size
-        return max(0, promised(file, size) - size)
+    size = os.fstat(file.fileno()).st_size
+    file.seek(0)
+    return max(0, promised(file, size) - size)
 
 
 def _mp4_size(file: BinaryIO, size: int) -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
+from contextlib import AbstractContextManager, nullcontext
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 from av.container import InputContainer
@@ -25,6 +27,7 @@ ONE_PICTURE_A_PACKET = ("h264", "hevc", "av1", "mjpeg", "prores", "ffv1", "dnxhd
 # From PyAV 19 on, tags that are not UTF-8 are no error any more, and the argument is gone.
 LENIENT_TAGS: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 PICTURE_FORMATS = ("image2", "_pipe")
+LISTS = ("concat", "hls", "dash", "imf")  # libav goes on without a part that is missing
 
 
 def open_file(path: Path) -> InputContainer:
@@ -32,10 +35,13 @@ def open_file(path: Path) -> InputContainer:
 
     Raises SourceError when it is not there or not a video, DamagedInputError when it is cut short.
     """
-    if not path.exists():
-        raise SourceError(f"{path}: there is no such file")
-    if path.is_dir():
-        raise SourceError(f"{path}: is a folder, a video file is expected")
+    try:
+        if not path.exists():
+            raise SourceError(f"{path}: there is no such file")
+        if path.is_dir():
+            raise SourceError(f"{path}: is a folder, a video file is expected")
+    except OSError as error:  # too long, or in a folder that may not be looked at
+        raise SourceError(f"{path}: cannot be read: {reason(error)}") from error
     try:
         container: InputContainer = av.open(f"file:{path}", **LENIENT_TAGS)
     except (av.error.FFmpegError, OSError) as error:
@@ -44,16 +50,28 @@ def open_file(path: Path) -> InputContainer:
         if _looks_cut(path):
             raise DamagedInputError(f"{path}: the file is cut short; nothing was written") from error
         raise SourceError(f"{path}: cannot be read as a video: {reason(error)}") from error
-    if container.format.name.endswith(PICTURE_FORMATS):
+    try:
+        _refuse_others(path, container.format.name)
+        with _held(path) as file:
+            _whole_size(path, file, container)
+    except SourceError:
         container.close()
-        raise SourceError(f"{path}: is a single picture, a video is expected")
+        raise
     return container
+
+
+def _refuse_others(path: Path, form: str) -> None:
+    if form.endswith(PICTURE_FORMATS):
+        raise SourceError(f"{path}: is a single picture, a video is expected")
+    if form in LISTS:
+        raise SourceError(f"{path}: is a list of other files; give the video itself")
 
 
 def _looks_cut(path: Path) -> bool:
     """An MP4 that libav cannot open at all: its index comes last, and is gone."""
     try:
-        return missing_bytes(path, "mp4") > 0 and path.open("rb").read(8)[4:] == b"ftyp"
+        with path.open("rb") as file:
+            return file.read(8)[4:] == b"ftyp" and missing_bytes(file, "mp4") > 0
     except OSError:
         return False
 
@@ -63,7 +81,14 @@ def read_file(container: InputContainer, streams: Selection, path: Path) -> Gene
 
     Raises DamagedInputError when the file is cut short, a packet cannot be decoded or a picture is damaged.
     """
-    _refuse_cut_file(path, container)
+    with _held(path) as file:
+        size = _whole_size(path, file, container)
+        yield from _read(container, streams, path)
+        if _whole_size(path, file, container) < size:
+            raise DamagedInputError(f"{path}: has become shorter while it was read; nothing was written")
+
+
+def _read(container: InputContainer, streams: Selection, path: Path) -> Generator[VideoFrame | Packet[Stream]]:
     tally = _Tally(streams.video, str(path))
     packets = container.demux([streams.video, *streams.audio])
     try:
@@ -77,16 +102,27 @@ def read_file(container: InputContainer, streams: Selection, path: Path) -> Gene
             f"{path}: damaged after {tally.decoded} frames: {reason(error)}; nothing was written"
         ) from error
     tally.check(container)
-    _refuse_cut_file(path, container)  # once more: it may have shrunk while it was read
 
 
-def _refuse_cut_file(path: Path, container: InputContainer) -> None:
+def _held(path: Path) -> AbstractContextManager[BinaryIO | None]:
+    """The file held open, so that at the end it is this one that is asked; None for a pipe, which has no size."""
     try:
-        missing = missing_bytes(path, container.format.name)
+        return path.open("rb") if path.is_file() else nullcontext()
+    except OSError as error:
+        raise DamagedInputError(f"{path}: cannot be read any more: {reason(error)}; nothing was written") from error
+
+
+def _whole_size(path: Path, file: BinaryIO | None, container: InputContainer) -> int:
+    if file is None:
+        return 0
+    try:
+        missing = missing_bytes(file, container.format.name)
+        size = os.fstat(file.fileno()).st_size
     except OSError as error:
         raise DamagedInputError(f"{path}: cannot be read any more: {reason(error)}; nothing was written") from error
     if missing:
         raise DamagedInputError(f"{path}: the file is cut short, {missing} bytes are missing; nothing was written")
+    return size
 
 
 def _hidden(packet: Packet[Stream]) -> bool:

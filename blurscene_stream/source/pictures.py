@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import cast
 
+import av
 import numpy as np
 from av.sidedata.sidedata import SideData
 from av.video.frame import VideoFrame
@@ -15,7 +16,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from blurscene_stream.boxes import UPRIGHT, Orientation
-from blurscene_stream.errors import DamagedInputError, SourceError
+from blurscene_stream.errors import DamagedInputError, SourceError, reason
 from blurscene_stream.frames import PIXEL_FORMATS, ColourTags, Frame, PictureInfo, PixelFormat, Plane
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class PictureMaker:
     def frame(self, decoded: VideoFrame, number: int, pts: int) -> Frame:
         """Wrap a decoded picture.
 
-        Raises DamagedInputError when it is not like the first one.
+        Raises DamagedInputError when it is not like the first one, SourceError when it cannot be read as planes.
         """
         found = (decoded.width, decoded.height, decoded.format.name, decoded.rotation)
         if found != self._stored:
@@ -65,6 +66,14 @@ class PictureMaker:
                 f"{self._name}: frame {number} is {_look(*found)}, the first one is {_look(*self._stored)}; "
                 "cut the file where it changes"
             )
+        try:
+            return self._wrap(decoded, number, pts)
+        except (av.error.FFmpegError, ValueError) as error:
+            raise SourceError(
+                f"{self._name}: {decoded.format.name} pictures cannot be read: {reason(error)}; convert the video first"
+            ) from error
+
+    def _wrap(self, decoded: VideoFrame, number: int, pts: int) -> Frame:
         if decoded.format.name != self.picture.pixel_format.name:
             target, matrix = self.picture.pixel_format.name, _matrix(self.colour.matrix, decoded.height)
             decoded = self._converter.reformat(decoded, format=target, dst_colorspace=matrix, threads=1)
@@ -74,9 +83,12 @@ class PictureMaker:
 
 
 def planes_of(decoded: VideoFrame, form: PixelFormat) -> tuple[Plane, ...]:
-    """Writable views of a picture's samples, as Frame.planes describes them."""
+    """Writable views of a picture's samples, as Frame.planes describes them.
+
+    Raises ValueError for a picture that is stored upside down in memory.
+    """
     if any(plane.line_size <= 0 for plane in decoded.planes):
-        raise SourceError("the pictures are stored upside down in memory; convert the video first")
+        raise ValueError("the rows are in the wrong order")
     return tuple(_view(plane, form, number) for number, plane in enumerate(decoded.planes))
 
 

@@ -27,8 +27,8 @@ class Source:
 
     info:    what a sink must know before the first frame
     passed:  pictures that were passed on, so far
-    dropped: pictures that were not, so far; always 0 for a file
     stop:    ends a live stream at its next packet
+    damaged: how many pictures of a live stream could not be decoded, so far
 
     Raises SourceError when there is no picture.
     """
@@ -46,10 +46,16 @@ class Source:
         self._clock = clock
         self._tracks = {stream.index: place for place, stream in enumerate(streams.audio)}
         self._early: list[VideoFrame | Packet[Stream]] = []
-        self.passed = self.dropped = 0
+        self.passed = self._untimed = 0
         self.stop: Callable[[], None] = lambda: None
+        self.damaged: Callable[[], int] = lambda: 0
         self._maker = PictureMaker(streams.video, self._first_picture(streams.name), streams.name)
         self.info = self._describe(streams, live)
+
+    @property
+    def dropped(self) -> int:
+        """Pictures that were not passed on, so far; always 0 for a file."""
+        return self._untimed + self.damaged()
 
     def items(self) -> Generator[Frame | CopiedPacket]:
         """Frames and copied packets in order; to be used once, on one thread.
@@ -63,7 +69,7 @@ class Source:
                     continue
                 pts = self._clock(event)
                 if pts is None:
-                    self.dropped += 1
+                    self._untimed += 1
                     continue
                 frame = self._maker.frame(event, self.passed, pts)
                 self.passed += 1
