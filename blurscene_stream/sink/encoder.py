@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 DEFAULT_RATE = 25  # pictures a second, only as a hint to rate control where the source says nothing
 FULL_RANGE = 2  # AVCOL_RANGE_JPEG
+LIVE_THREAD_PIXELS = 1920 * 1088  # what one core encodes in time; each thread more holds a picture back
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,8 @@ def choose(codec: str, container: str) -> Encoder:
         raise UsageError(f"webm takes no {codec}: choose vp9 or av1, or write mp4 or mkv")
     if container == "rtsp" and encoder is not X264:
         raise UsageError(f"an RTSP target is sent h264, not {codec}")
-    if container == "mpegts" and encoder in WEBM_ENCODERS:
-        raise UsageError(f"ts takes no {codec}: choose h264 or hevc, or write mp4 or mkv")
+    if container in ("mpegts", "mov") and encoder in WEBM_ENCODERS:
+        raise UsageError(f"{container.removeprefix('mpeg')} takes no {codec}: choose h264 or hevc, or write mp4 or mkv")
     return encoder
 
 
@@ -95,6 +96,11 @@ class VideoEncoder:
         self._format = _format(info, chosen, formats)
         self._reformatter = VideoReformatter()
         self._describe(settings)
+        if live and not settings.threads:
+            self._stream.codec_context.thread_count = -(-info.picture.width * info.picture.height // LIVE_THREAD_PIXELS)
+        if info.picture.sample_aspect_ratio != 1 and chosen in WEBM_ENCODERS:
+            # They do not write the encoder's ratio, and PyAV cannot set the container's.
+            log.warning("%s: %s cannot tell that pixels are not square; use h264 or hevc", info.name, chosen.name)
         if chosen is X265 and container.format.name in ("mp4", "mov"):
             self._stream.codec_context.codec_tag = "hvc1"  # QuickTime plays no other
         if self._format != info.picture.pixel_format.name:
@@ -122,14 +128,14 @@ class VideoEncoder:
         Raises SinkError.
         """
         picture = frame.native
-        if picture.format.name != self._format:
-            keep = FULL_RANGE if self._info.picture.full_range else None
-            picture = self._reformatter.reformat(
-                picture, format=self._format, src_color_range=keep, dst_color_range=keep, threads=1
-            )
-        picture.pts, picture.time_base = frame.pts, self._info.time_base
-        picture.pict_type = 0  # else the source's own pattern of key frames is forced on the encoder
         try:
+            if picture.format.name != self._format:
+                keep = FULL_RANGE if self._info.picture.full_range else None
+                picture = self._reformatter.reformat(
+                    picture, format=self._format, src_color_range=keep, dst_color_range=keep, threads=1
+                )
+            picture.pts, picture.time_base = frame.pts, self._info.time_base
+            picture.pict_type = 0  # else the source's own pattern of key frames is forced on the encoder
             return self._stream.encode(picture)
         except (av.error.FFmpegError, ValueError) as error:
             raise SinkError(f"frame {frame.number} cannot be encoded: {reason(error)}") from error
@@ -161,9 +167,13 @@ def _options(encoder: Encoder, settings: EncodeConfig) -> dict[str, str]:
 
 
 def _live_options(live: RtspConfig, info: StreamInfo) -> dict[str, str]:
-    """No picture waits for a later one, and a player that joins waits `gop_s` at most."""
+    """No picture waits for a later one, and a player that joins waits `gop_s` at most.
+
+    A picture is one slice: GStreamer's payloader can repeat the parameter sets before each slice of a key frame,
+    and what libav then makes of a stream that was relayed by it is torn.
+    """
     every = max(1, round(live.gop_s * float(info.frame_rate or Fraction(DEFAULT_RATE))))
-    return {"tune": "zerolatency", "bf": "0", "g": str(every)}
+    return {"tune": "zerolatency", "bf": "0", "g": str(every), "x264-params": "sliced-threads=0"}
 
 
 def _format(info: StreamInfo, encoder: Encoder, formats: set[str]) -> str:

@@ -13,7 +13,7 @@ import av
 from av.container import OutputContainer
 
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.errors import SinkError, UsageError, reason
+from blurscene_stream.errors import SinkError, StoppedError, UsageError, reason
 from blurscene_stream.frames import CopiedPacket, RedactedFrame, StreamInfo
 from blurscene_stream.sink.encoder import choose
 from blurscene_stream.sink.muxer import Muxer
@@ -49,6 +49,7 @@ class FileSink:
 
     def __init__(self, path: Path, info: StreamInfo, settings: Settings, overwrite: bool) -> None:
         self._path = path
+        self._overwrite = overwrite
         check_target(path, settings, overwrite)
         self._final = path.resolve()  # a link stays a link, the file behind it is replaced
         self._partial = partial_path(self._final)
@@ -59,6 +60,9 @@ class FileSink:
             self._container = av.open(f"file:{self._partial}", "w", format=form, options=OPTIONS.get(form, {}))
             self._muxer = Muxer(self._container, info, settings)
             self._muxer.start()
+        except SinkError as error:
+            self._abort()
+            raise SinkError(f"{path}: {error}") from error
         except (av.error.FFmpegError, ValueError) as error:
             self._abort()
             raise SinkError(f"{path}: cannot be written: {reason(error)}") from error
@@ -87,8 +91,11 @@ class FileSink:
             self._container.close()
             self._container = None
             _flush_to_disk(self._partial)
+            if self._final.exists() and not self._overwrite:
+                raise SinkError("was made by another program in the meantime and is not replaced")
             self._partial.replace(self._final)
-            _flush_to_disk(self._final.parent)
+            with suppress(StoppedError):  # too late: the file is complete
+                _flush_to_disk(self._final.parent)
         except SinkError as error:
             raise SinkError(f"{self._path}: {error}; nothing was left") from error
         except (av.error.FFmpegError, OSError) as error:
@@ -107,7 +114,8 @@ class FileSink:
 
     def _abort(self) -> None:
         """Leave nothing behind. What fails here has failed for a reason that is already on its way up."""
-        self._partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._partial.unlink(missing_ok=True)
         if self._container is not None:
             with suppress(av.error.FFmpegError, OSError, ValueError):
                 self._container.close()
@@ -124,12 +132,16 @@ def check_target(path: Path, settings: Settings, overwrite: bool) -> None:
     if path.suffix.lower() not in FORMATS:
         raise UsageError(f"{path}: the ending must be one of {' '.join(FORMATS)}")
     choose(settings.encode.codec, FORMATS[path.suffix.lower()])
-    if not path.parent.is_dir():
-        raise UsageError(f"{path}: there is no folder {path.parent}; make it first")
-    if path.exists() and not path.is_file():
-        raise UsageError(f"{path}: is not a file; choose another name")
-    if path.exists() and not overwrite:
-        raise UsageError(f"{path}: exists already; use -y to replace it")
+    try:
+        if not path.parent.is_dir():
+            raise UsageError(f"{path}: there is no folder {path.parent}; make it first")
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{path}: is not a file; choose another name")
+        if path.exists() and not overwrite:
+            raise UsageError(f"{path}: exists already; use -y to replace it")
+        path.resolve()
+    except (OSError, RuntimeError) as error:  # too long, not to be looked at, or a link that leads to itself
+        raise UsageError(f"{path}: cannot be written: {reason(error)}; choose another name") from error
 
 
 def _lock(partial: Path, path: Path) -> int:
@@ -140,6 +152,8 @@ def _lock(partial: Path, path: Path) -> int:
         raise SinkError(f"{path}: cannot be written: {reason(error)}") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not os.path.samestat(os.fstat(descriptor), partial.lstat()):  # just renamed or deleted by the other run
+            raise FileNotFoundError
     except OSError as error:
         os.close(descriptor)
         raise SinkError(f"{path}: another run is writing it; wait for its end or choose another name") from error

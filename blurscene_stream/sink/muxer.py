@@ -35,7 +35,7 @@ class Muxer:
         self._container = container
         self._deliver = deliver or container.mux_one
         self._video = VideoEncoder(container, info, settings.encode, live)
-        self._tracks = [add_track(container, track) for track in info.tracks]
+        self._tracks = [add_track(container, track, info.name) for track in info.tracks]
 
     def start(self) -> None:
         """Write the header.

@@ -17,6 +17,7 @@ from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import SinkError, SinkLostError, reason
 from blurscene_stream.frames import CopiedPacket, RedactedFrame, StreamInfo
+from blurscene_stream.sink.connections import connections, give_up_after
 from blurscene_stream.sink.muxer import Muxer
 
 SLOW = 0.9  # of the time-out: libav swallows the error of a write that timed out, only the time tells
@@ -33,22 +34,28 @@ class RtspSink:
         self._timeout_s = settings.rtsp.write_timeout_s
         self._pace = None if info.live else _Pace(float(info.time_base))
         self._knock()
-        microseconds = str(round(self._timeout_s * 1e6))
+        options = {
+            "rtsp_transport": "tcp",
+            "timeout": str(round(self._timeout_s * 1e6)),  # microseconds
+            "max_interleave_delta": "1",  # a picture does not wait for sound of its time: a track may be silent
+        }
         try:
-            self._container = av.open(
-                address.text, "w", format="rtsp", options={"rtsp_transport": "tcp", "timeout": microseconds}
-            )
+            self._container = av.open(address.text, "w", format="rtsp", options=options)
         except (av.error.FFmpegError, ValueError) as error:
             raise SinkLostError(f"{address}: cannot publish: {reason(error)}") from error
+        before, start_s = connections(), time.monotonic()
         try:
             self._muxer = Muxer(self._container, info, settings, self._deliver)
             self._muxer.start()
         except (av.error.FFmpegError, ValueError) as error:
             self._close()
-            raise SinkLostError(f"{address}: the server does not take the stream: {reason(error)}") from error
+            why = "no answer" if self._slow_since(start_s) else reason(error)  # libav calls silence "invalid data"
+            raise SinkLostError(f"{address}: the server does not take the stream: {why}") from error
         except BaseException:
             self._close()
             raise
+        for connection in connections() - before:
+            give_up_after(connection, self._timeout_s)
 
     def _knock(self) -> None:
         """Is anybody there? libav would wait for an answer with the interpreter locked."""
@@ -85,8 +92,11 @@ class RtspSink:
     def _deliver(self, packet: Packet[Stream]) -> None:
         start_s = time.monotonic()
         self._container.mux_one(packet)
-        if time.monotonic() - start_s > SLOW * self._timeout_s:
+        if self._slow_since(start_s):
             raise SinkLostError(f"{self._address}: the target was lost: it takes no data")
+
+    def _slow_since(self, start_s: float) -> bool:
+        return time.monotonic() - start_s > SLOW * self._timeout_s
 
     def __enter__(self) -> Self:
         return self

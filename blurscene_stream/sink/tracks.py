@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 TS_SOUND = {"mp2", "mp2float", "mp3", "mp3float", "aac", "aac_latm", "ac3", "eac3", "dca", "truehd", "opus", "s302m"}
 RTP_SOUND = {"aac", "opus", "pcm_mulaw", "pcm_alaw"}  # what players of RTSP take
 REPLACEMENTS = {"webm": "libopus"}  # else AAC
-OPUS_RATE_HZ = 48_000
+ANY_ENCODERS_RATE_HZ = 48_000
 KEPT_TAGS = ("language", "title")
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 
@@ -39,9 +39,10 @@ class TrackWriter(Protocol):
         """Pass on what is still held."""
 
 
-def add_track(container: OutputContainer, track: Track) -> TrackWriter:
+def add_track(container: OutputContainer, track: Track, name: str) -> TrackWriter:
     """Add a sound track to an output: a copy if the container can hold it, else an encoder for it alone.
 
+    name: of the source, for messages
     Raises SinkError when neither works.
     """
     source = cast(AudioStream, track.native)
@@ -51,15 +52,17 @@ def add_track(container: OutputContainer, track: Track) -> TrackWriter:
         _label(copied, source)
         return _Copy(copied)
     codec = REPLACEMENTS.get(form, "aac")
-    log.warning("%s cannot hold %s sound: this track is encoded as %s", form, track.codec, codec.removeprefix("lib"))
+    becomes = codec.removeprefix("lib")
+    log.warning("%s: %s cannot hold %s sound, this track is encoded as %s", name, form, track.codec, becomes)
     try:
-        rate = OPUS_RATE_HZ if codec == "libopus" else source.sample_rate
+        rates = av.Codec(codec, "w").audio_rates or []
+        rate = source.sample_rate if source.sample_rate in rates else ANY_ENCODERS_RATE_HZ
         encoded = cast(AudioStream, container.add_stream(codec, rate=rate))
         encoded.codec_context.layout = LAYOUTS.get(source.channels, "stereo")
     except (av.error.FFmpegError, ValueError) as error:
         raise SinkError(f"{track.codec} sound cannot be encoded as {codec}: {reason(error)}") from error
     _label(encoded, source)
-    return _Transcode(encoded, source)
+    return _Transcode(encoded, source, name)
 
 
 def _label(stream: AudioStream, source: AudioStream) -> None:
@@ -100,9 +103,10 @@ class _Copy:
 class _Transcode:
     """The same sound in another codec."""
 
-    def __init__(self, stream: AudioStream, source: AudioStream) -> None:
+    def __init__(self, stream: AudioStream, source: AudioStream, name: str) -> None:
         self._stream = stream
         self._source = source
+        self._name = name
 
     def write(self, packet: Packet[Stream], mux: Mux) -> None:
         self._pass_on(packet, mux)
@@ -115,7 +119,9 @@ class _Transcode:
         try:
             frames = self._source.codec_context.decode(packet)
         except av.error.FFmpegError as error:
-            raise DamagedInputError(f"the sound cannot be decoded: {reason(error)}; nothing was written") from error
+            raise DamagedInputError(
+                f"{self._name}: the sound cannot be decoded: {reason(error)}; nothing was written"
+            ) from error
         for frame in frames:
             try:
                 packets = self._stream.encode(frame)

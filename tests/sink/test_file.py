@@ -1,0 +1,175 @@
+"""A file has its name only when it is complete, and nobody else's work is lost."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from blurscene_stream.config.schema import EncodeConfig, Settings
+from blurscene_stream.errors import SinkError, StoppedError, UsageError
+from blurscene_stream.pipeline import Watch
+from blurscene_stream.sink import partial_path
+from tests.pipeline.runs import anonymize, fails
+from tests.videos import read_video
+
+
+def test_only_the_partial_file_is_there_while_it_is_written(walker: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.mp4"
+    seen: list[list[str]] = []
+    watch = Watch(written=lambda _: seen.append(sorted(path.name for path in tmp_path.iterdir())))
+    anonymize(walker, target, watch=watch)
+    assert set(map(tuple, seen)) == {("in", "out.mp4.partial")}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out.mp4"]
+
+
+def test_what_a_killed_run_has_left_is_taken_over(walker: Path, tmp_path: Path) -> None:
+    partial_path(tmp_path / "out.mp4").write_bytes(b"rubbish" * 100_000)
+    anonymize(walker, tmp_path / "out.mp4")
+    assert len(read_video(tmp_path / "out.mp4").luma) == 25
+    assert not partial_path(tmp_path / "out.mp4").exists()
+
+
+def test_two_runs_do_not_write_one_file(walker: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.mp4"
+    refused: list[str] = []
+
+    def second(_: object) -> None:
+        if not refused:
+            with pytest.raises(SinkError) as caught:
+                anonymize(walker, target)
+            refused.append(str(caught.value))
+
+    assert anonymize(walker, target, watch=Watch(written=second)).frames == 25
+    assert refused == [f"{target}: another run is writing it; wait for its end or choose another name"]
+    assert len(read_video(target).luma) == 25
+
+
+@pytest.mark.parametrize("end", [lambda partial: partial.unlink(), lambda partial: partial.rename(f"{partial}.other")])
+def test_a_run_that_ends_between_opening_and_locking(
+    end: Callable[[Path], object], walker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock is on a file that has lost its name: it protects nothing."""
+    target = tmp_path / "out" / "out.mp4"
+    target.parent.mkdir()
+    flock = fcntl.flock
+
+    def late(descriptor: int, operation: int) -> None:
+        end(partial_path(target))
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with pytest.raises(SinkError, match="another run is writing it"):
+        anonymize(walker, target)
+    assert not target.exists()
+    assert not partial_path(target).exists()
+
+
+def test_a_file_that_appears_while_another_is_written_is_kept(walker: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    target = tmp_path / "out" / "out.mp4"
+
+    def appear(_: object) -> None:
+        target.write_bytes(b"precious")
+
+    with pytest.raises(SinkError, match="is not replaced"):
+        anonymize(walker, target, watch=Watch(written=appear))
+    assert target.read_bytes() == b"precious"
+    assert not partial_path(target).exists()
+
+
+def test_a_link_stays_a_link(walker: Path, tmp_path: Path) -> None:
+    real, link = tmp_path / "disk" / "real.mp4", tmp_path / "link.mp4"
+    real.parent.mkdir()
+    link.symlink_to(real)
+    anonymize(walker, link)  # leads nowhere yet
+    assert link.is_symlink()
+    assert len(read_video(real).luma) == 25
+    with pytest.raises(UsageError, match="exists already"):
+        anonymize(walker, link)
+    before = real.stat().st_ino
+    anonymize(walker, link, overwrite=True)
+    assert link.is_symlink()
+    assert real.stat().st_ino != before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["disk", "in", "link.mp4"]
+
+
+def test_stopped_when_it_is_too_late(walker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file has its name: to say that nothing was left would be a lie."""
+    target = tmp_path / "out.mp4"
+    fsync = os.fsync
+
+    def stop(descriptor: int) -> None:
+        fsync(descriptor)
+        if target.exists():
+            raise StoppedError("stopped by SIGTERM; nothing was left", 15)
+
+    monkeypatch.setattr(os, "fsync", stop)
+    assert anonymize(walker, target).frames == 25
+    assert len(read_video(target).luma) == 25
+
+
+def test_the_data_are_on_the_disk_before_the_name(
+    walker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[str, bool]] = []
+    fsync = os.fsync
+
+    def spy(descriptor: int) -> None:
+        fsync(descriptor)
+        synced.append((Path(f"/proc/self/fd/{descriptor}").readlink().name, (tmp_path / "out.mp4").exists()))
+
+    monkeypatch.setattr(os, "fsync", spy)
+    anonymize(walker, tmp_path / "out.mp4")
+    assert synced == [("out.mp4.partial", False), (tmp_path.name, True)]
+
+
+def test_an_error_is_not_hidden_by_the_clearing_up_after_it(
+    walker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even the partial file can be deleted, on a disk that has become read-only."""
+    (tmp_path / "out").mkdir()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(SinkError, match=r"out\.mp4: cannot be completed: read-only file system"):
+        anonymize(walker, tmp_path / "out" / "out.mp4")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["out.mp4.partial"]
+
+
+NAMES = (
+    "-y.mp4",
+    "% d %03d.mp4",
+    "a:b?c#d.mp4",
+    "'quoted' \"twice\".mp4",
+    "ünï ßcode 影.mkv",
+    "http:/x.mp4",
+    ".mp4.ts",
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_that_mean_something_to_others(name: str, walker: Path, tmp_path: Path) -> None:
+    """Options, patterns, protocols of libav: a name is a name, of an input and of an output."""
+    target = tmp_path / "out" / name
+    target.parent.mkdir(parents=True)
+    anonymize(walker, target)
+    assert anonymize(target, tmp_path / "again.mp4").frames == 25
+
+
+def test_a_name_that_is_no_text(walker: Path, tmp_path: Path) -> None:
+    target = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe.mp4"))
+    anonymize(walker, target)
+    assert anonymize(target, tmp_path / "again.mp4").frames == 25
+
+
+def test_nothing_is_left_of_an_encoder_that_does_not_open(walker: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    settings = Settings(encode=EncodeConfig(preset="nonsense"))
+    assert "cannot be written" in fails(SinkError, walker, tmp_path / "out" / "out.mp4", settings)

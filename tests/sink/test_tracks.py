@@ -1,0 +1,72 @@
+"""Sound that is encoded again: any rate and any number of channels; damaged sound is told, not hidden."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+import av
+import numpy as np
+import pytest
+from av.audio.stream import AudioStream
+
+from blurscene_stream.errors import DamagedInputError
+from tests.pipeline.runs import anonymize, fails
+from tests.videos import VideoSpec, make_video
+
+SOUNDS = {  # what it is -> codec, samples a second, layout, format, input, targets
+    "telephone": ("pcm_mulaw", 8000, "mono", "s16", "in.mov", ("mp4", "ts", "webm")),
+    "studio": ("pcm_s32le", 192_000, "stereo", "s32", "in.mov", ("ts", "webm")),
+    "old": ("pcm_s16le", 22_255, "mono", "s16", "in.mov", ("ts", "webm")),
+    "disc": ("flac", 44_100, "stereo", "s16", "in.mkv", ("ts", "webm")),
+    "cinema": ("pcm_s16le", 48_000, "5.1", "s16", "in.mov", ("ts", "webm")),
+    "four": ("pcm_s16le", 48_000, "quad", "s16", "in.mov", ("ts", "webm")),
+}
+
+
+@pytest.mark.parametrize("what", SOUNDS)
+def test_any_sound_becomes_one_that_the_target_holds(what: str, tmp_path: Path) -> None:
+    codec, rate, layout, form, file, targets = SOUNDS[what]
+    source = tmp_path / file
+    channels = av.AudioLayout(layout).nb_channels
+    with av.open(str(source), "w") as container:
+        video = container.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        track = cast(AudioStream, container.add_stream(codec, rate=rate, layout=layout))
+        for number in range(25):
+            picture = av.VideoFrame(64, 48, "yuv420p")
+            for plane in picture.planes:
+                plane.update(bytes([128]) * plane.buffer_size)
+            picture.pts, picture.time_base = number, Fraction(1, 25)
+            container.mux(video.encode(picture))
+        container.mux(video.encode(None))
+        wave = np.sin(np.arange(rate) / rate * 2 * np.pi * 500) * (0.3 * np.iinfo(form.replace("s", "int")).max)
+        samples = np.repeat(wave.astype(form.replace("s", "int")), channels)[None]
+        sound = av.AudioFrame.from_ndarray(samples, format=form, layout=layout)
+        sound.sample_rate, sound.pts, sound.time_base = rate, 0, Fraction(1, rate)
+        container.mux(track.encode(sound))
+        container.mux(track.encode(None))
+    for suffix in targets:
+        anonymize(source, tmp_path / f"out.{suffix}")
+        with av.open(str(tmp_path / f"out.{suffix}")) as container:
+            frames = list(container.decode(audio=0))
+            heard_s = sum(frame.samples / frame.sample_rate for frame in frames)
+            assert container.streams.audio[0].channels == channels
+        assert heard_s == pytest.approx(1.0, abs=0.16)  # up to a frame more at 8000 samples a second
+        loudness = [float(np.std(frame.to_ndarray())) for frame in frames[2:-2]]
+        assert np.mean(loudness) == pytest.approx(0.3 / np.sqrt(2), rel=0.1)
+
+
+def test_damaged_sound_that_must_be_decoded_ends_the_run(tmp_path: Path) -> None:
+    """Copied sound may be damaged as it was; sound that is encoded again would lose a part unnoticed."""
+    source = make_video(tmp_path / "in.mkv", VideoSpec(width=64, height=48, audio=("flac",)))
+    with av.open(str(source)) as container:
+        packets = [bytes(packet) for packet in container.demux(audio=0) if packet.size]
+    data = source.read_bytes()
+    place = data.index(packets[5])
+    source.write_bytes(data[:place] + b"\x55" * len(packets[5]) + data[place + len(packets[5]) :])
+    (tmp_path / "out").mkdir()
+    message = fails(DamagedInputError, source, tmp_path / "out" / "out.ts")
+    assert "the sound cannot be decoded" in message
+    anonymize(source, tmp_path / "out" / "out.mkv")  # copies it
