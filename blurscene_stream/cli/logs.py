@@ -13,6 +13,8 @@ from blurscene_stream.config.schema import LoggingConfig
 
 log = logging.getLogger("blurscene_stream")
 
+ESCAPED = {code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160))}  # control characters
+
 
 class _JsonFormatter(logging.Formatter):
     """Time, level and message, and what a record brings as `extra={"fields": {...}}`."""
@@ -24,7 +26,14 @@ class _JsonFormatter(logging.Formatter):
 
 
 class _PlainFormatter(logging.Formatter):
-    """As `logging.format` says; the level in front of what is not merely told."""
+    """As `logging.format` says; the level in front of what is not merely told.
+
+    One line a message, and nothing that a terminal takes for a command: names of files may hold anything.
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        record.message = record.message.translate(ESCAPED)
+        return super().formatMessage(record)
 
     def format(self, record: logging.LogRecord) -> str:
         line = super().format(record)

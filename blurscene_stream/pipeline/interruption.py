@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from blurscene_stream.errors import StoppedError
+from blurscene_stream.errors import BlurSceneError, StoppedError
 
 
 class Interruption:
@@ -17,16 +17,30 @@ class Interruption:
 
     def __init__(self) -> None:
         self._deliver: Callable[[StoppedError], None] | None = None
+        self._raised: StoppedError | None = None
 
     def request(self, error: StoppedError) -> None:
         """Stop. Raises `error` when no stage runs."""
         if self._deliver is None:
+            self._raised = error
             raise error
         self._deliver(error)
 
     @contextmanager
+    def remembered(self) -> Generator[None]:
+        """What `request` raises while libav works may be swallowed there: then libav's own error comes out."""
+        try:
+            yield
+        except BlurSceneError as error:
+            if self._raised is None or error is self._raised:
+                raise
+            raise self._raised from error
+
+    @contextmanager
     def delivered_to(self, deliver: Callable[[StoppedError], None]) -> Generator[None]:
-        """While this is open, a request goes to `deliver`."""
+        """While this is open, a request goes to `deliver`. Raises the error of one that was swallowed before."""
+        if self._raised is not None:
+            raise self._raised
         self._deliver = deliver
         try:
             yield

@@ -9,6 +9,7 @@ from threading import Event, Semaphore, Thread
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
+LIGHT_PER_PLACE = 256  # items that never go, for each one that may: sound, of seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class Stage(Generic[Item]):
 
     depth:     at least 1
     name:      of the thread, and in the note that an error gets on its way
-    droppable: items that go, whole, when there is no place for them; without it the thread waits for a place
+    droppable: items that go, whole, when there is no place for them; without it the thread waits for a place.
+               The other items have places of their own: waiting for one would make everything behind it late
     dropped:   how many went
 
     Raises ValueError for a depth below 1: such a stage would wait for ever.
@@ -43,6 +45,7 @@ class Stage(Generic[Item]):
         self._droppable = droppable
         self._queue: SimpleQueue[Item | _End] = SimpleQueue()
         self._places = Semaphore(depth)
+        self._light_places = Semaphore(depth * LIGHT_PER_PLACE)
         self._stopped = Event()
         self.dropped = 0
 
@@ -56,7 +59,7 @@ class Stage(Generic[Item]):
         thread.start()
         try:
             while not isinstance(item := self._queue.get(), _End):
-                self._places.release()
+                self._places_for(item).release()
                 yield item
             if item.error is not None:
                 item.error.add_note(f"in stage '{self._name}'")
@@ -64,6 +67,7 @@ class Stage(Generic[Item]):
         finally:
             self._stopped.set()
             self._places.release()  # wake a thread that waits for a place
+            self._light_places.release()
             thread.join()
 
     def interrupt(self, error: BaseException) -> None:
@@ -85,9 +89,12 @@ class Stage(Generic[Item]):
             self._upstream.close()
             self._queue.put(end)
 
+    def _places_for(self, item: Item) -> Semaphore:
+        light = self._droppable is not None and not self._droppable(item)
+        return self._light_places if light else self._places
+
     def _take_place(self, item: Item) -> bool:
-        if self._droppable is None or not self._droppable(item):
-            return self._places.acquire()  # back-pressure
-        got = self._places.acquire(blocking=False)
+        places = self._places_for(item)
+        got = places.acquire(blocking=self._droppable is None or places is self._light_places)  # back-pressure
         self.dropped += not got
         return got

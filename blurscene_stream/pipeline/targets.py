@@ -20,7 +20,8 @@ def refuse_same(source: Address, target: Address) -> None:
     if source.live or target.live:
         same = source.text == target.text
     else:
-        same = _same_file(source.path, target.path) or _same_file(source.path, partial_path(target.path.resolve()))
+        final = Path(os.path.realpath(target.path))
+        same = _same_file(source.path, target.path) or _same_file(source.path, partial_path(final))
     if same:
         raise UsageError(f"{target}: input and output are the same; choose another output")
 
@@ -42,4 +43,4 @@ def _same_file(one: Path, other: Path) -> bool:
     try:
         return os.path.samefile(one, other)  # noqa: PTH121  # follows links on both sides
     except OSError:
-        return one.resolve() == other.resolve()
+        return os.path.realpath(one) == os.path.realpath(other)

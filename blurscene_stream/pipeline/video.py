@@ -6,14 +6,14 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from blurscene_stream.address import Address
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.errors import BlurSceneError, DetectionError, StoppedError
+from blurscene_stream.errors import BlurSceneError, DetectionError, RedactionError, StoppedError
 from blurscene_stream.frames import CopiedPacket, Frame, RedactedFrame, StreamInfo
 from blurscene_stream.pipeline.interruption import Interruption
 from blurscene_stream.pipeline.prefetch import Stage
@@ -114,7 +114,7 @@ def anonymize_video(
     refuse_same(job.source, job.target)
     check(job.target, settings, job.overwrite)
     ready = load_detector(settings) if job.source.live else None  # a camera does not wait for a network to load
-    with open_source(job.source, settings.rtsp) as source:
+    with interruption.remembered(), open_source(job.source, settings.rtsp) as source:
         detector = ready or load_detector(settings)
         redactor = (Preview if job.preview else Redactor)(settings, detector.classes)
         summary = Summary(str(job.target), detector.device_name, left_out=source.info.dropped)
@@ -123,7 +123,7 @@ def anonymize_video(
             watch.started(source.info)
             start_s = time.monotonic()
             stages = _Stages(source, detector, redactor, settings)
-            with interruption.delivered_to(stages.interrupt):
+            with interruption.delivered_to(stages.interrupt), _named(source.info.name):
                 _write_all(stages, sink, summary, watch)
             sink.finish()
             summary.seconds = time.monotonic() - start_s
@@ -160,6 +160,15 @@ class _Stages:
             self._source.stop()
         else:
             self._safe.interrupt(error)
+
+
+@contextmanager
+def _named(name: str) -> Generator[None]:
+    """Who judges and redacts pictures does not know where they come from; whoever reads the error must."""
+    try:
+        yield
+    except (DetectionError, RedactionError) as error:
+        raise type(error)(f"{name}: {error}") from error
 
 
 def _write_all(stages: _Stages, sink: Sink, summary: Summary, watch: Watch) -> None:

@@ -1,0 +1,90 @@
+"""A run is stopped from outside: by a signal, or from another thread, in the order of its items."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Generator
+
+import pytest
+
+from blurscene_stream.errors import StoppedError
+from blurscene_stream.pipeline import Interruption
+from blurscene_stream.pipeline.prefetch import Stage
+
+
+def endless(started: threading.Event) -> Generator[int]:
+    """Gives one item, and then works until the test is over."""
+    yield 0
+    started.set()
+    while True:
+        time.sleep(0.001)
+        yield 1
+
+
+def test_interrupt_from_another_thread() -> None:
+    before = threading.active_count()
+    started = threading.Event()
+    stage = Stage(endless(started), 1, "read")
+
+    def stop() -> None:
+        started.wait(10)
+        stage.interrupt(StoppedError("stopped", signal.SIGTERM))
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    with pytest.raises(StoppedError, match="stopped") as caught:
+        for _ in stage.items():
+            pass
+    thread.join()
+    assert caught.value.exit_code == 143
+    assert threading.active_count() == before
+
+
+def test_interrupt_by_a_signal_while_the_reader_waits_for_an_item() -> None:
+    before = threading.active_count()
+    released = threading.Event()
+
+    def stuck() -> Generator[int]:
+        yield 0
+        released.wait(20)
+
+    stage = Stage(stuck(), 1, "read")
+
+    def handle(*_: object) -> None:
+        stage.interrupt(StoppedError("stopped", signal.SIGUSR1))
+        released.set()
+
+    old = signal.signal(signal.SIGUSR1, handle)
+    main = threading.main_thread().ident
+    assert main is not None
+    timer = threading.Timer(0.1, signal.pthread_kill, [main, signal.SIGUSR1])
+    try:
+        with pytest.raises(StoppedError):
+            timer.start()
+            list(stage.items())
+    finally:
+        signal.signal(signal.SIGUSR1, old)
+        timer.join()
+    assert threading.active_count() == before
+
+
+def test_a_request_is_delivered_while_stages_run_and_raised_otherwise() -> None:
+    interruption = Interruption()
+    error = StoppedError("stopped", signal.SIGINT)
+    delivered: list[StoppedError] = []
+    with interruption.delivered_to(delivered.append):
+        interruption.request(error)
+    assert delivered == [error]
+    with pytest.raises(StoppedError):
+        interruption.request(error)
+
+
+def test_a_request_that_was_swallowed_before_the_stages_run_is_not_lost() -> None:
+    """Libraries catch errors of any kind while they load."""
+    interruption = Interruption()
+    with pytest.raises(StoppedError):
+        interruption.request(StoppedError("stopped", signal.SIGTERM))
+    with pytest.raises(StoppedError, match="stopped"), interruption.delivered_to(lambda _: None):
+        pytest.fail("the stages run")

@@ -1,0 +1,178 @@
+"""Targets that are refused, before any work is done for them; above all the input itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from blurscene_stream.address import Address
+from blurscene_stream.config.schema import EncodeConfig, Settings
+from blurscene_stream.errors import BlurSceneError, SinkError, UsageError
+from blurscene_stream.pipeline import Interruption, Job, Watch, anonymize_video
+from tests.detectors import SquareDetector
+from tests.pipeline.runs import PLAIN, anonymize, fails
+from tests.videos import read_video
+
+
+def _itself(walker: Path) -> Path:
+    return walker
+
+
+def _with_a_detour(walker: Path) -> Path:
+    return Path(f"{walker.parent}/../{walker.parent.name}/./{walker.name}")
+
+
+def _symlink(walker: Path) -> Path:
+    link = walker.parent.parent / "link.mp4"
+    link.symlink_to(walker)
+    return link
+
+
+def _hard_link(walker: Path) -> Path:
+    link = walker.parent.parent / "link.mp4"
+    os.link(walker, link)
+    return link
+
+
+def _link_to_the_folder(walker: Path) -> Path:
+    link = walker.parent.parent / "other"
+    link.symlink_to(walker.parent)
+    return link / walker.name
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("other", [_itself, _with_a_detour, _symlink, _hard_link, _link_to_the_folder])
+def test_the_input_under_any_name(other: Callable[[Path], Path], overwrite: bool, walker: Path) -> None:
+    target = other(walker)
+    message = fails(UsageError, walker, target, overwrite=overwrite)
+    assert "input and output are the same" in message
+
+
+@pytest.mark.parametrize("relative", ["walker.mp4", "./walker.mp4", "../in/walker.mp4"])
+def test_the_input_by_a_relative_path(relative: str, walker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(walker.parent)
+    assert "are the same" in fails(UsageError, walker, Path(relative), overwrite=True)
+    assert "are the same" in fails(UsageError, Path(relative), walker, overwrite=True)
+
+
+@pytest.mark.parametrize("through_a_link", [False, True])
+def test_an_input_that_would_be_written_over_before_it_is_complete(through_a_link: bool, walker: Path) -> None:
+    """The input bears the name that the output has while it is not complete."""
+    source = walker.rename(walker.parent / "out.mp4.partial")
+    target = walker.parent / "out.mp4"
+    if through_a_link:
+        link = walker.parent.parent / "link.mp4"
+        link.symlink_to(target)
+        target = link
+    assert "are the same" in fails(UsageError, source, target)
+
+
+def _folder(folder: Path) -> Path:
+    (folder / "out.mp4").mkdir()
+    return folder / "out.mp4"
+
+
+def _existing(folder: Path) -> Path:
+    (folder / "out.mp4").write_bytes(b"old")
+    return folder / "out.mp4"
+
+
+def _device(folder: Path) -> Path:
+    os.mkfifo(folder / "out.mp4")
+    return folder / "out.mp4"
+
+
+def _loop(folder: Path) -> Path:
+    (folder / "out.mp4").symlink_to(folder / "out.mp4")
+    return folder / "out.mp4"
+
+
+def _link_in_the_way(folder: Path) -> Path:
+    """What is written to must not lead elsewhere, to a file that somebody has prepared."""
+    (folder / "precious").write_bytes(b"precious")
+    (folder / "out.mp4.partial").symlink_to(folder / "precious")
+    return folder / "out.mp4"
+
+
+REFUSED: dict[str, tuple[Callable[[Path], Path], type[BlurSceneError], str]] = {
+    # what the target is -> how it is made, the error, a part of the message
+    "exists": (_existing, UsageError, "exists already; use -y"),
+    "folder": (_folder, UsageError, "is not a file"),
+    "device": (_device, UsageError, "is not a file"),
+    "no folder": (lambda folder: folder / "none" / "out.mp4", UsageError, "there is no folder"),
+    "file as folder": (lambda folder: _existing(folder) / "out.mp4", UsageError, "there is no folder"),
+    "no suffix": (lambda folder: folder / "out", UsageError, "the ending must be one of .mp4"),
+    "other suffix": (lambda folder: folder / "out.avi", UsageError, "the ending must be one of .mp4"),
+    "picture": (lambda folder: folder / "out.png", UsageError, "the ending must be one of .mp4"),
+    "read-only": (lambda _: Path("/proc/out.mp4"), SinkError, "cannot be written"),  # root may not either
+    "link to itself": (_loop, UsageError, "cannot be written"),
+    "long name": (lambda folder: folder / ("n" * 252 + ".mp4"), UsageError, "too long"),
+    "name as long as can be": (lambda folder: folder / ("n" * 251 + ".mp4"), SinkError, "too long"),  # + .partial
+    "link in the way": (_link_in_the_way, SinkError, "cannot be written"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_targets_that_cannot_work(what: str, walker: Path, tmp_path: Path) -> None:
+    make, kind, part = REFUSED[what]
+    folder = tmp_path / "out"
+    folder.mkdir()
+    assert part in fails(kind, walker, make(folder))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write into any folder")
+def test_a_folder_that_may_not_be_written_to(walker: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir(mode=0o500)
+    assert "permission denied" in fails(SinkError, walker, folder / "out.mp4")
+
+
+@pytest.mark.parametrize("what", ["exists", "other suffix", "no folder"])
+def test_a_refusal_takes_no_work(what: str, tmp_path: Path) -> None:
+    """The input is not even there: nobody has looked."""
+    fails(UsageError, tmp_path / "none.mp4", REFUSED[what][0](tmp_path))
+
+
+CODECS: dict[str, tuple[str, str]] = {
+    # codec -> a target that cannot hold it, a part of the message
+    "h264": ("out.webm", "webm takes no h264: choose vp9 or av1"),
+    "hevc": ("out.webm", "webm takes no hevc"),
+    "vp9": ("out.ts", "ts takes no vp9"),
+    "av1": ("out.mts", "ts takes no av1"),
+    "mpeg4": ("out.mp4", "encode.codec must be auto or one of h264"),
+    "none": ("out.mp4", "encode.codec must be auto or one of"),
+}
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_codecs_that_a_target_cannot_hold(codec: str, walker: Path, tmp_path: Path) -> None:
+    name, part = CODECS[codec]
+    with pytest.raises(UsageError) as caught:
+        anonymize(walker, tmp_path / name, Settings(encode=EncodeConfig(codec=codec)))
+    assert part in str(caught.value)
+    assert not (tmp_path / name).exists()
+
+
+def preview(source: Path, target: Path | str, overwrite: bool = False) -> None:
+    job = Job(Address(str(source)), Address(str(target)), overwrite, preview=True)
+    anonymize_video(job, PLAIN, Watch(), Interruption(), SquareDetector().load)
+
+
+def test_a_preview_bears_its_name_and_never_the_one_that_was_given(walker: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.mp4"
+    preview(walker, target)
+    assert not target.exists()
+    marked = tmp_path / "out_NOT_ANONYMIZED.mp4"
+    assert len(read_video(marked).luma) == 25
+    with pytest.raises(UsageError, match="exists already"):
+        preview(walker, target)
+    preview(walker, marked, overwrite=True)  # is marked already
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", marked.name]
+
+
+def test_a_preview_is_not_published(walker: Path) -> None:
+    with pytest.raises(UsageError, match=r"^rtsp://host/live: a preview is not anonymized"):
+        preview(walker, "rtsp://user:secret@host/live")
