@@ -1,0 +1,74 @@
+"""Plays a stream or a file, and tells what a viewer sees and hears."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.frame import VideoFrame
+
+from tests.rtsp.runs import HIDDEN_LUMA
+
+B_PICTURE = 3  # AV_PICTURE_TYPE_B
+
+
+@dataclass
+class Played:
+    """What came.
+
+    times:      seconds of each picture
+    sound:      seconds of each sound packet
+    brightest:  of all pictures, 8-bit luma
+    hidden:     pictures with a covered place in them
+    torn:       pictures with chroma in them: the test cameras are black and white
+    kinds:      libav's picture types
+    """
+
+    video_codec: str
+    audio_codec: str
+    times: list[float] = field(default_factory=list)
+    sound: list[float] = field(default_factory=list)
+    brightest: int = 0
+    hidden: int = 0
+    torn: int = 0
+    kinds: set[int] = field(default_factory=set)
+
+    def look(self, picture: VideoFrame) -> None:
+        if picture.pts is not None and picture.time_base:
+            self.times.append(float(picture.pts * Fraction(picture.time_base)))
+        samples = picture.to_ndarray(format="yuv420p").astype(np.int16)
+        luma, chroma = samples[: picture.height], samples[picture.height :]
+        self.brightest = max(self.brightest, int(luma.max()))
+        self.hidden += int((abs(luma - HIDDEN_LUMA) < 10).sum()) > 100
+        self.torn += int((abs(chroma - 128) > 20).sum()) > 100
+        self.kinds.add(int(picture.pict_type))
+
+    @property
+    def steps(self) -> list[float]:
+        """Seconds between pictures."""
+        return [later - earlier for earlier, later in zip(self.times, self.times[1:], strict=False)]
+
+
+def play(source: str | Path, seconds: float = float("inf")) -> Played:
+    """Play `seconds` of a stream, or a whole file."""
+    live = isinstance(source, str)
+    options = {"rtsp_transport": "tcp"} if live else {}
+    with av.open(str(source), options=options, timeout=(20, 10)) as container:
+        audio = container.streams.audio
+        played = Played(container.streams.video[0].codec_context.name, audio[0].codec_context.name if audio else "")
+        end_s = time.monotonic() + seconds
+        for packet in container.demux():
+            if packet.stream.type == "audio":
+                if packet.pts is not None and packet.time_base:
+                    played.sound.append(float(packet.pts * Fraction(packet.time_base)))
+                continue
+            for picture in packet.decode():
+                assert isinstance(picture, VideoFrame)
+                played.look(picture)
+            if time.monotonic() > end_s:
+                break
+    return played

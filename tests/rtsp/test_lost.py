@@ -1,0 +1,112 @@
+"""A source or a target that is not there, or goes: one line, its own exit code, in time, and nothing left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.rtsp.runs import QUICK, started
+from tests.rtsp.servers import Server, black_hole, free_port
+from tests.videos import VideoSpec, make_video
+
+SOURCE_LOST, TARGET_LOST = 8, 10
+MARGIN_S = 8  # for a slow machine to start, open and end
+PATIENCE_S = max(QUICK.values()) + MARGIN_S
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A file that plays for longer than a test takes."""
+    return str(make_video(tmp_path_factory.mktemp("film") / "film.mp4", VideoSpec(frames=1500)))
+
+
+def nothing_is_left(folder: Path) -> bool:
+    return not list(folder.glob("out.*"))
+
+
+def test_a_source_where_nobody_listens(tmp_path: Path) -> None:
+    source = f"rtsp://user:secret@127.0.0.1:{free_port()}/cam"
+    with started(tmp_path, source, tmp_path / "out.mp4") as run:
+        run.end(PATIENCE_S).failed_with(SOURCE_LOST, "cannot connect", "refused")
+    assert nothing_is_left(tmp_path)
+
+
+def test_a_source_that_is_not_on_the_server(server: Server, tmp_path: Path) -> None:
+    with started(tmp_path, server.at("/nosuch"), tmp_path / "out.mp4") as run:
+        run.end(PATIENCE_S).failed_with(SOURCE_LOST, "cannot connect", "404")
+    assert nothing_is_left(tmp_path)
+
+
+def test_a_source_that_does_not_know_us(others: Server, tmp_path: Path) -> None:
+    with started(tmp_path, others.at("/video", "user:wrong-secret"), tmp_path / "out.mp4") as run:
+        run.end(PATIENCE_S).failed_with(SOURCE_LOST, "cannot connect", "401")
+
+
+def test_a_source_that_answers_nothing(tmp_path: Path) -> None:
+    with black_hole() as source, started(tmp_path, source.at("/cam"), tmp_path / "out.mp4") as run:
+        run.end(PATIENCE_S).failed_with(SOURCE_LOST, "cannot connect", "no answer")
+    assert nothing_is_left(tmp_path)
+
+
+@pytest.mark.parametrize(("how", "ending"), [(Server.kill, "mp4"), (Server.kill, "mkv"), (Server.freeze, "mp4")])
+def test_a_source_that_goes_while_it_is_recorded(
+    mortal: Server, tmp_path: Path, how: Callable[[Server], None], ending: str
+) -> None:
+    with started(tmp_path, mortal.at("/cam"), tmp_path / f"out.{ending}") as run:
+        run.wait_going()
+        how(mortal)
+        run.end(PATIENCE_S).failed_with(SOURCE_LOST, "the source was lost")
+    assert nothing_is_left(tmp_path)
+
+
+def test_a_source_that_goes_while_it_is_relayed(server: Server, mortal: Server, tmp_path: Path) -> None:
+    with started(tmp_path, mortal.at("/cam"), server.at("/pub_av")) as run:
+        run.wait_going()
+        mortal.freeze()
+        run.end(PATIENCE_S).failed_with(SOURCE_LOST, "the source was lost")
+
+
+def test_a_target_where_nobody_listens(film: str, tmp_path: Path) -> None:
+    with started(tmp_path, film, f"rtsp://user:secret@127.0.0.1:{free_port()}/pub") as run:
+        run.end(PATIENCE_S).failed_with(TARGET_LOST, "cannot connect", "refused")
+
+
+def test_a_target_that_is_not_on_the_server(server: Server, film: str, tmp_path: Path) -> None:
+    with started(tmp_path, film, server.at("/nosuch")) as run:
+        run.end(PATIENCE_S).failed_with(TARGET_LOST, "does not take the stream", "404")
+
+
+def test_a_target_that_answers_nothing(film: str, tmp_path: Path) -> None:
+    with black_hole() as target, started(tmp_path, film, target.at("/pub")) as run:
+        run.end(PATIENCE_S).failed_with(TARGET_LOST, "no answer")
+
+
+@pytest.mark.parametrize("how", [Server.kill, Server.freeze])
+@pytest.mark.parametrize("live", [True, False])
+def test_a_target_that_goes(
+    others: Server, mortal: Server, film: str, tmp_path: Path, how: Callable[[Server], None], live: bool
+) -> None:
+    # noise: a server that is frozen is noticed when the system has filled its buffers
+    source, target = (others.at("/noise"), mortal.at("/pub_v")) if live else (film, mortal.at("/pub_av"))
+    with started(tmp_path, source, target, "-crf", "0") as run:
+        run.wait_going()
+        how(mortal)
+        run.end(PATIENCE_S).failed_with(TARGET_LOST, "the target was lost")
+
+
+def test_a_run_that_waits_for_its_source_is_stopped(tmp_path: Path) -> None:
+    with black_hole() as source, started(tmp_path, source.at("/cam"), tmp_path / "out.mp4") as run:
+        time.sleep(2)
+        run.stop()
+        run.end(PATIENCE_S).failed_with(130, "stopped by SIGINT")
+    assert nothing_is_left(tmp_path)
+
+
+def test_a_file_on_its_way_to_a_server_is_stopped(server: Server, film: str, tmp_path: Path) -> None:
+    with started(tmp_path, film, server.at("/pub_av")) as run:
+        run.wait_going()
+        run.stop()
+        run.end(PATIENCE_S).failed_with(130, "stopped by SIGINT")
