@@ -10,11 +10,9 @@ import sys
 import tempfile
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
 
 import av
 import numpy as np
-from av.video.stream import VideoStream
 
 from scripts.compare_speed import run
 
