@@ -6,6 +6,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 from fractions import Fraction
 from typing import Any
 
@@ -18,16 +19,26 @@ Plane = NDArray[np.uint8] | NDArray[np.uint16]
 ScaleToRgb = Callable[[int, int], NDArray[np.uint8]]
 
 
+class Model(Enum):
+    """What the colour planes hold, in their order."""
+
+    yuv = "luma, Cb, Cr"
+    gbr = "green, blue, red, full range"
+    grey = "luma alone, full range"
+
+
 @dataclass(frozen=True, slots=True)
 class PixelFormat:
     """How the samples of a picture lie in its planes.
 
     name:         ffmpeg's name, such as "yuv420p"
-    bits:         bits a sample: 8 in uint8 planes, 10 in the low bits of uint16 planes
+    bits:         bits a sample: 8 in uint8 planes, 10 in the low bits of uint16 planes, 16
     shift_x:      chroma planes are 1 / 2**shift_x as wide as luma, rounded up
     shift_y:      likewise for the height
     interleaved:  chroma is one plane (h, w, 2) as in nv12, not two planes (h, w)
     full_range:   the format's own name says that luma spans 0..2**bits - 1 (yuvj420p and its kin)
+    model:        what the colour planes hold
+    alpha:        one plane more, the last: 0 is transparent, 2**bits - 1 opaque
     """
 
     name: str
@@ -36,6 +47,14 @@ class PixelFormat:
     shift_y: int
     interleaved: bool = False
     full_range: bool = False
+    model: Model = Model.yuv
+    alpha: bool = False
+
+    @property
+    def plane_count(self) -> int:
+        """How many planes there are."""
+        colours = {Model.yuv: 2 if self.interleaved else 3, Model.gbr: 3, Model.grey: 1}
+        return colours[self.model] + self.alpha
 
 
 PIXEL_FORMATS = {
@@ -53,7 +72,22 @@ PIXEL_FORMATS = {
         PixelFormat("yuv444p10le", 10, 0, 0),
     )
 }
-"""The formats whose planes are redacted as they are; a source converts anything else to one of them."""
+"""The formats of video whose planes are redacted as they are; a source converts anything else to one of them."""
+
+PICTURE_FORMATS = {
+    made.name: made
+    for made in (
+        PixelFormat("gbrp", 8, 0, 0, full_range=True, model=Model.gbr),
+        PixelFormat("gbrap", 8, 0, 0, full_range=True, model=Model.gbr, alpha=True),
+        PixelFormat("gray", 8, 0, 0, full_range=True, model=Model.grey),
+        PixelFormat("ya8", 8, 0, 0, full_range=True, model=Model.grey, alpha=True),
+        PixelFormat("gbrp16le", 16, 0, 0, full_range=True, model=Model.gbr),
+        PixelFormat("gbrap16le", 16, 0, 0, full_range=True, model=Model.gbr, alpha=True),
+        PixelFormat("gray16le", 16, 0, 0, full_range=True, model=Model.grey),
+        PixelFormat("ya16le", 16, 0, 0, full_range=True, model=Model.grey, alpha=True),
+    )
+}
+"""The formats of single pictures: what a file holds is redacted without a detour through YUV."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +95,7 @@ class PictureInfo:
     """The shape of every picture of a stream.
 
     width, height:        pixels as stored
-    pixel_format:         one of PIXEL_FORMATS
+    pixel_format:         one of PIXEL_FORMATS, of PICTURE_FORMATS for a single picture
     orientation:          how the stored picture is turned to stand upright
     sample_aspect_ratio:  width of a pixel / its height; 1 when the source says nothing
     full_range:           luma spans 0..2**bits - 1, not the limited range
@@ -82,8 +116,9 @@ class Frame:
     number:    0, 1, 2 ... in the order of presentation
     pts:       presentation time in ticks of the stream's time base
     picture:   the shape of the planes
-    planes:    writable views of the samples, (h, w) or, for interleaved chroma, (h, w, 2);
-               uint8, or uint16 above 8 bits; they are this frame's own, the decoder has no part in them
+    planes:    writable views of the samples, (h, w) or, for interleaved chroma, (h, w, 2), in the order of
+               `Model`, alpha last; uint8, or uint16 above 8 bits; they are this frame's own, the decoder has no part
+               in them
     scale_rgb: (width, height) -> uint8 (height, width, 3), RGB, the whole stored picture at that size
     native:    the picture as its source holds it, over the same memory; for the sink
     """

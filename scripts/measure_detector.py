@@ -1,6 +1,10 @@
 """Prints recall, precision and speed of the detector on folders of labelled pictures.
 
     python scripts/measure_detector.py FOLDER [--size 1280] [--threshold 0.2] [--enlarge 2] [--device cpu]
+        [--variants none mirror regions=2 scales=1:0.5 mirror,regions=2] [--merge nms wbf nmm] [--zoom 3] [--every 2]
+
+Every variant with every way of merging is measured on the same pictures; all ways of merging share what the network
+gives. --zoom enlarges or shrinks the pictures first, --every takes each so manyth of them.
 
 FOLDER holds folders, each with a `labels.jsonl`, one picture a line:
 {"file": ..., "boxes": [{"label": "face", "xyxy": [x0, y0, x1, y1]}, ...], "exhaustive": ["face", ...]}
@@ -12,8 +16,8 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +26,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurscene_stream.boxes import Boxes, Detections, iou
-from blurscene_stream.config.schema import ClassConfig, DetectConfig, Precision, Settings
+from blurscene_stream.config.schema import (
+    ClassConfig,
+    DetectConfig,
+    MergeConfig,
+    MergeMethod,
+    Precision,
+    Settings,
+    VariantsConfig,
+)
 from blurscene_stream.detect import Detector, load_detector
 from blurscene_stream.frames import PIXEL_FORMATS, Frame, PictureInfo
 
 LEAST_IOU = 0.3
+Detectors = Mapping[str, Detector]
+Methods = Sequence[MergeMethod]
 
 
 @dataclass
@@ -63,13 +77,20 @@ def match(found: Boxes, labelled: Boxes) -> int:
     return taken
 
 
-def pictures(folder: Path) -> Iterator[tuple[dict[str, Any], Frame]]:
-    """Each labelled picture of `folder`, with its labels."""
-    for line in (folder / "labels.jsonl").read_text(encoding="utf-8").splitlines():
+def pictures(folder: Path, zoom: float, every: int) -> Iterator[tuple[dict[str, Any], Frame]]:
+    """Each labelled picture of `folder`, or each so manyth, with its labels; both `zoom` times as large."""
+    for line in (folder / "labels.jsonl").read_text(encoding="utf-8").splitlines()[::every]:
         labels = json.loads(line)
         bgr = cv2.imread(str(folder / labels["file"]), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
         if bgr is None:
             raise SystemExit(f"{folder / labels['file']}: not a picture that can be read")
+        if zoom != 1:
+            method = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
+            size = (round(bgr.shape[1] * zoom), round(bgr.shape[0] * zoom))
+            factors = np.tile(np.array(size) / bgr.shape[1::-1], 2)
+            bgr = cv2.resize(bgr, size, interpolation=method)
+            for box in labels["boxes"]:
+                box["xyxy"] = (factors * box["xyxy"]).tolist()
         yield labels, frame_of(np.ascontiguousarray(bgr[..., ::-1], dtype=np.uint8))
 
 
@@ -88,30 +109,73 @@ def add(tallies: dict[str, Tally], labels: dict[str, Any], found: Detections) ->
             tally.wrong += len(mine) - hits
 
 
-def measure(folder: Path, detector: Detector) -> tuple[dict[str, Tally], float]:
-    """Counts by class over the pictures of `folder`, and milliseconds a picture of the detector."""
-    tallies = {name: Tally() for name in detector.classes}
-    seconds, count = 0.0, 0
-    for labels, frame in pictures(folder):
-        start = time.perf_counter()
-        (found,) = detector([frame])
-        seconds += time.perf_counter() - start
-        count += 1
-        add(tallies, labels, found)
-    return tallies, 1000 * seconds / max(count, 1)
+@dataclass
+class Result:
+    """One variant, merged in one way, over one set of pictures."""
+
+    tallies: dict[str, Tally]
+    seconds: float = 0.0
+    count: int = 0
 
 
-def report(name: str, tallies: dict[str, Tally], ms: float) -> None:
-    """Print one line a class that the set has labels of."""
-    for label, tally in tallies.items():
-        if tally.labelled:
+Results = dict[tuple[str, MergeMethod], Result]
+
+
+def measure(frames: Iterable[tuple[dict[str, Any], Frame]], detectors: Detectors, methods: Methods) -> Results:
+    """Counts and time of every detector with every way of merging, the detectors in turn on each picture."""
+    results: Results = {
+        (name, method): Result({label: Tally() for label in detector.classes})
+        for name, detector in detectors.items()
+        for method in methods
+    }
+    for labels, frame in frames:
+        for name, detector in detectors.items():
+            start = time.perf_counter()
+            peaks, views = detector.candidates([frame])
+            looked = time.perf_counter() - start
+            for method in methods:
+                start = time.perf_counter()
+                found = detector.merged(peaks, 0, views, MergeConfig(method))
+                result = results[name, method]
+                result.seconds += looked + time.perf_counter() - start
+                result.count += 1
+                add(result.tallies, labels, found)
+    return results
+
+
+def report(name: str, results: Results) -> None:
+    """Print one line a class that the set has labels of, for each variant and way of merging."""
+    for label in next(iter(results.values())).tallies:
+        for (variant, method), result in results.items():
+            tally = result.tallies[label]
+            if not tally.labelled:
+                continue
             boxes = tally.right + tally.wrong
             precision = f"{tally.right / boxes:.3f}" if boxes else "  -  "
-            recall = tally.found / tally.labelled
             print(
-                f"{name:16} {label:14} recall {recall:.3f} ({tally.found}/{tally.labelled})"
-                f"  precision {precision}  {ms:6.1f} ms a picture"
+                f"{name:16} {label:14} {variant:22} {method.name:12} recall {tally.found / tally.labelled:.3f} "
+                f"({tally.found}/{tally.labelled})  precision {precision}  "
+                f"{1000 * result.seconds / result.count:6.1f} ms a picture",
+                flush=True,
             )
+
+
+def variants_of(text: str) -> VariantsConfig:
+    """What a word such as "mirror,regions=2,scales=1:0.5" stands for; "none" for nothing."""
+    config = VariantsConfig()
+    for word in text.split(","):
+        kind, _, value = word.partition("=")
+        if kind == "mirror":
+            config = replace(config, mirror_image=True)
+        elif kind == "regions":
+            config = replace(config, enlarged_regions_n=int(value))
+        elif kind == "overlap":
+            config = replace(config, region_overlap=float(value))
+        elif kind == "scales":
+            config = replace(config, scales=[float(scale) for scale in value.split(":")])
+        elif kind != "none":
+            raise SystemExit(f"--variants {text}: must be none, or some of mirror, regions=N, overlap=X, scales=X:Y")
+    return config
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -123,16 +187,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--enlarge", type=float, default=DetectConfig().enlarge)
     parser.add_argument("--precision", choices=[each.name for each in Precision], default="auto")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--variants", nargs="+", default=["none"])
+    parser.add_argument("--merge", nargs="+", choices=[each.name for each in MergeMethod], default=["nms"])
+    parser.add_argument("--zoom", type=float, default=1.0)
+    parser.add_argument("--every", type=int, default=1)
     chosen = parser.parse_args(arguments)
-    settings = Settings(
-        device=chosen.device,
-        detect=DetectConfig(size_px=chosen.size, enlarge=chosen.enlarge, precision=Precision[chosen.precision]),
+    detectors = {name: detector_of(chosen, variants_of(name)) for name in chosen.variants}
+    methods = [MergeMethod[name] for name in chosen.merge]
+    print(
+        f"{next(iter(detectors.values())).device_name}, size {chosen.size}, enlarged {chosen.enlarge} times, "
+        f"threshold {chosen.threshold}, pictures zoomed {chosen.zoom:g} times"
     )
-    settings.classes = {name: ClassConfig(threshold=chosen.threshold) for name in settings.model.classes}
-    detector = load_detector(settings)
-    print(f"{detector.device_name}, size {chosen.size}, enlarged {chosen.enlarge} times, threshold {chosen.threshold}")
     for labels in sorted(chosen.folder.glob("*/labels.jsonl")):
-        report(labels.parent.name, *measure(labels.parent, detector))
+        frames = pictures(labels.parent, chosen.zoom, chosen.every)
+        report(labels.parent.name, measure(frames, detectors, methods))
+
+
+def detector_of(chosen: argparse.Namespace, variants: VariantsConfig) -> Detector:
+    """The detector that the options ask for."""
+    detect = DetectConfig(
+        size_px=chosen.size, enlarge=chosen.enlarge, precision=Precision[chosen.precision], variants=variants
+    )
+    settings = Settings(device=chosen.device, detect=detect)
+    settings.classes = {name: ClassConfig(threshold=chosen.threshold) for name in settings.model.classes}
+    return load_detector(settings)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def updated(text: str) -> str:
 
 def _written(value: object) -> str:
     if isinstance(value, list):
-        return f"[{', '.join(value)}]"
+        return f"[{', '.join(map(str, value))}]"
     if isinstance(value, Enum):
         return value.name
     return json.dumps(value) if value is None or isinstance(value, bool) else str(value)

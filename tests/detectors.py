@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import Settings
@@ -43,3 +44,21 @@ class SquareDetector:
     def load(self, _: Settings) -> SquareDetector:
         """Stands in for `load_detector`."""
         return self
+
+
+class LookingDetector(SquareDetector):
+    """Finds the bright square in the RGB picture that a real detector is shown, and keeps what it was shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: list[NDArray[np.uint8]] = []
+
+    def _find(self, frame: Frame) -> Detections:
+        rgb = frame.scale_rgb(frame.picture.width, frame.picture.height)
+        self.shown.append(rgb)
+        bright = rgb[:, :, 1] > BRIGHT
+        rows, columns = np.flatnonzero(bright.any(axis=1)), np.flatnonzero(bright.any(axis=0))
+        if not len(rows):
+            return Detections.none(CLASSES)
+        box = [[columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]]
+        return Detections(np.array(box, np.float32), np.ones(1, np.float32), np.ones(1, np.int64), CLASSES)

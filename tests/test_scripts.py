@@ -118,9 +118,11 @@ def test_readme_commands_are_understood(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("my.yaml").write_text("detect: {batch_size: 2}\n", encoding="utf-8")
-    command = COMMANDS.get(arguments[0], VIDEO) if arguments else VIDEO
+    named = arguments[:1] if arguments and arguments[0] in COMMANDS else []
+    command = COMMANDS[named[0]] if named else VIDEO
     asks_for_help = not arguments or "--help" in arguments
-    ended = command.main([*arguments, "--show-config"], prog_name=PROGRAM, standalone_mode=False)
+    given = [*arguments[len(named) :], "--show-config"]
+    ended = command.main(given, prog_name=PROGRAM, standalone_mode=False)
     assert not ended
     assert asks_for_help or capsys.readouterr().out.startswith("device: ")
 

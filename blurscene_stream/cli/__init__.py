@@ -11,7 +11,10 @@ from pathlib import Path
 
 import click
 
+from blurscene_stream.cli.detect import detect_command
+from blurscene_stream.cli.evaluate import evaluate_command
 from blurscene_stream.cli.logs import set_up_logs
+from blurscene_stream.cli.picture import picture_command
 from blurscene_stream.cli.video import video_command
 from blurscene_stream.config.schema import LoggingConfig
 from blurscene_stream.errors import INTERNAL_ERROR_EXIT_CODE, BlurSceneError
@@ -19,7 +22,12 @@ from blurscene_stream.errors import INTERNAL_ERROR_EXIT_CODE, BlurSceneError
 log = logging.getLogger(__name__)
 
 PROGRAM = "blurscene-stream"
-COMMANDS: Mapping[str, click.Command] = {"video": video_command}
+COMMANDS: Mapping[str, click.Command] = {
+    "video": video_command,
+    "picture": picture_command,
+    "detect": detect_command,
+    "evaluate": evaluate_command,
+}
 """A file that bears one of these names is reached as ./NAME. The first is what runs when none is named."""
 
 

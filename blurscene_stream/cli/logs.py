@@ -16,6 +16,11 @@ log = logging.getLogger("blurscene_stream")
 ESCAPED = {code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160))}  # control characters
 
 
+def printable(text: str) -> str:
+    """One line, and nothing that a terminal takes for a command: names of files may hold anything."""
+    return text.translate(ESCAPED).encode("utf-8", "backslashreplace").decode()
+
+
 class _JsonFormatter(logging.Formatter):
     """Time, level and message, and what a record brings as `extra={"fields": {...}}`."""
 
@@ -26,13 +31,10 @@ class _JsonFormatter(logging.Formatter):
 
 
 class _PlainFormatter(logging.Formatter):
-    """As `logging.format` says; the level in front of what is not merely told.
-
-    One line a message, and nothing that a terminal takes for a command: names of files may hold anything.
-    """
+    """As `logging.format` says; the level in front of what is not merely told. One printable line a message."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
-        record.message = record.message.translate(ESCAPED)
+        record.message = printable(record.message)
         return super().formatMessage(record)
 
     def format(self, record: logging.LogRecord) -> str:

@@ -8,14 +8,16 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
+from blurscene_stream.boxes import Detections
 from blurscene_stream.frames import RedactedFrame, StreamInfo
 from blurscene_stream.pipeline import Summary
+from blurscene_stream.pipeline.picture import PictureSummary
 
 SHOWN_CLASSES = {"license_plate": "plate"}
 
 
 class ProgressBar:
-    """Frames, frames a second, time left and boxes found, on stderr; nothing when it is not a terminal."""
+    """Pictures, pictures a second, time left and boxes found, on stderr; nothing when it is not a terminal."""
 
     def __init__(self, wanted: bool) -> None:
         self._wanted = wanted and sys.stderr.isatty()
@@ -24,17 +26,24 @@ class ProgressBar:
 
     def started(self, info: StreamInfo) -> None:
         """Show the bar; how much there is to do is known for most files, and for no camera."""
-        if not self._wanted:
-            return
-        tqdm.monitor_interval = 0  # no thread of its own
         guess = round(info.duration_s * float(info.frame_rate)) if info.frame_rate else 0
-        self._bar = tqdm(total=info.frame_count or guess or None, unit=" frames", dynamic_ncols=True, leave=False)
+        self.show(info.frame_count or guess or None, "frames")
+
+    def show(self, total: int | None, unit: str) -> None:
+        """Show the bar, if it is wanted."""
+        if self._wanted:
+            tqdm.monitor_interval = 0  # no thread of its own
+            self._bar = tqdm(total=total, unit=f" {unit}", dynamic_ncols=True, leave=False)
 
     def written(self, frame: RedactedFrame) -> None:
         """One frame more."""
+        self.count(frame.detections)
+
+    def count(self, detections: Detections) -> None:
+        """One frame or picture more, with what was found in it."""
         if self._bar is None:
             return
-        self._found.update(frame.detections.classes[label] for label in frame.detections.labels)
+        self._found.update(detections.classes[label] for label in detections.labels)
         self._bar.set_postfix_str(words(self._found), refresh=False)
         self._bar.update()
 
@@ -76,4 +85,26 @@ def closing_fields(summary: Summary) -> dict[str, object]:
         "found": dict(summary.found),
         "dropped_frames": summary.dropped_frames,
         "left_out": list(summary.left_out),
+    }
+
+
+def pictures_line(summary: PictureSummary) -> str:
+    """A whole run over pictures in one line."""
+    count = f"{summary.pictures:,} picture{'' if summary.pictures == 1 else 's'}"
+    line = f"{summary.target}: {count} in {summary.seconds:.1f} s, {words(summary.found)}"
+    if summary.skipped:
+        line += f"; {summary.skipped:,} skipped that {'is no picture' if summary.skipped == 1 else 'are no pictures'}"
+    return line
+
+
+def pictures_fields(summary: PictureSummary) -> dict[str, object]:
+    """The same for a machine."""
+    return {
+        "event": "done",
+        "target": summary.target,
+        "device": summary.device,
+        "pictures": summary.pictures,
+        "seconds": round(summary.seconds, 3),
+        "found": dict(summary.found),
+        "skipped": summary.skipped,
     }

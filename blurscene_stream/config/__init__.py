@@ -6,10 +6,12 @@ the words.
 
 from blurscene_stream.config.schema import (
     AreaMethod,
+    BlurSceneMergeMethod,
     ClassConfig,
     DetectConfig,
     EncodeConfig,
     LoggingConfig,
+    MergeConfig,
     MergeMethod,
     ModelConfig,
     Precision,
@@ -19,15 +21,18 @@ from blurscene_stream.config.schema import (
     RtspConfig,
     Settings,
     Shape,
+    VariantsConfig,
     chosen,
 )
 
 __all__ = [
     "AreaMethod",
+    "BlurSceneMergeMethod",
     "ClassConfig",
     "DetectConfig",
     "EncodeConfig",
     "LoggingConfig",
+    "MergeConfig",
     "MergeMethod",
     "ModelConfig",
     "Precision",
@@ -37,5 +42,6 @@ __all__ = [
     "RtspConfig",
     "Settings",
     "Shape",
+    "VariantsConfig",
     "chosen",
 ]

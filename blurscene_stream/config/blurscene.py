@@ -1,8 +1,9 @@
-"""BlurScene's own settings: what works as it does there, and what is refused because it cannot be run yet."""
+"""BlurScene's own settings: `processing` sets ours of the same meaning; its models cannot be run yet."""
 
 from __future__ import annotations
 
 from blurscene_stream.config.layers import Layers, Value
+from blurscene_stream.config.schema import ClassConfig
 from blurscene_stream.errors import ConfigError
 
 _MODEL_KEYS = (
@@ -11,18 +12,19 @@ _MODEL_KEYS = (
     "license_plate_model_conf",
     "license_plate_model_weights",
 )
-_NEEDED = {  # key -> the one value that can be run, and how it is written
-    "merging_method": "nms",
-    "area_method": "float",
-    "mirror_image": "false",
-    "enlarged_regions_n": "0",
+_SAME = {  # of `processing`: what means the same here
+    "merge_iou_threshold": "detect.merge.iou",
+    "merging_method": "detect.merge.method",
+    "area_method": "detect.merge.area_method",
+    "mirror_image": "detect.variants.mirror_image",
+    "enlarged_regions_n": "detect.variants.enlarged_regions_n",
 }
-_THRESHOLDS = ("processing.pre_merge_score_threshold", "processing.post_merge_score_threshold")
+_PRE, _POST = "processing.pre_merge_score_threshold", "processing.post_merge_score_threshold"
 _IOU = "processing.merge_iou_threshold"
 
 
 def apply_blurscene(layers: Layers) -> None:
-    """Refuse what cannot be run, and let `processing` set the detector's values when it is in use.
+    """Refuse models that cannot be run, and let `processing` set the detector's values when it is in use.
 
     A value that was set in the same place as `processing`, or in one that wins over it, stays.
     Raises ConfigError.
@@ -34,35 +36,41 @@ def apply_blurscene(layers: Layers) -> None:
                 "remove the key to use the built-in model"
             )
     if layers.values["processing.use"].value:
-        _refuse_unbuilt(layers)
-        _map_values(layers)
+        if (iou := layers.values[_IOU]).value == 0:
+            raise ConfigError(f"{iou.source}: {_IOU} must be above 0 when processing.use is true, got {iou.value!r}")
+        for name, key in _SAME.items():
+            found = layers.values[f"processing.{name}"]
+            _hand_on(layers, found, key, getattr(found.value, "name", found.value))
+        _hand_on_thresholds(layers)
 
 
-def _refuse_unbuilt(layers: Layers) -> None:
-    for name, needed in _NEEDED.items():
-        found = layers.values[f"processing.{name}"]
-        written = str(getattr(found.value, "name", found.value)).lower()
-        if written != needed:
-            raise ConfigError(
-                f"{found.source}: processing.{name} must be {needed} when processing.use is true, got {written}; "
-                "variants and the other ways of merging come in a later release"
-            )
+def _hand_on_thresholds(layers: Layers) -> None:
+    """Both mean here what they mean there, and an object needs no higher score than the higher of them.
+
+    0 stands for the model's own threshold, which is the class's. A class's threshold that wins over `processing` is
+    not undone by them.
+    """
+    pre, post = layers.values[_PRE], layers.values[_POST]
+    least = max(pre, post, key=lambda found: found.value)
+    if least.value >= 1:
+        raise ConfigError(f"{least.source}: processing's score thresholds must be below 1, else nothing is covered")
+    if least.value == 0:
+        return
+    keys = [f"classes.{name}.threshold" for name in layers.classes]
+    own = min(_threshold(layers, key) for key in keys)
+    for key in keys:
+        _hand_on(layers, least, key, least.value)
+    lowest = min(_threshold(layers, key) for key in keys)
+    _hand_on(layers, pre, "detect.merge.pre_merge_score_threshold", min(pre.value or own, lowest))
+    _hand_on(layers, post, "detect.merge.post_merge_score_threshold", min(post.value, lowest))
 
 
-def _map_values(layers: Layers) -> None:
-    iou = layers.values[_IOU]
-    if iou.value == 0:
-        raise ConfigError(f"{iou.source}: {_IOU} must be above 0 when processing.use is true, got {iou.value!r}")
-    _hand_on(layers, iou, "detect.merge_iou")
-    threshold = max((layers.values[key] for key in _THRESHOLDS), key=lambda found: found.value)
-    if threshold.value >= 1:
-        raise ConfigError(f"{threshold.source}: processing's score thresholds must be below 1, else nothing is covered")
-    if threshold.value > 0:  # 0 adds nothing to the model's own threshold, as in BlurScene
-        for name in layers.classes:
-            _hand_on(layers, threshold, f"classes.{name}.threshold")
+def _threshold(layers: Layers, key: str) -> float:
+    found = layers.values.get(key)
+    return ClassConfig().threshold if found is None else float(found.value)
 
 
-def _hand_on(layers: Layers, found: Value, key: str) -> None:
-    by = max(layers.values["processing.use"], found, key=lambda value: value.rank)
+def _hand_on(layers: Layers, found: Value, key: str, value: object) -> None:
+    by = max(layers.values["processing.use"], found, key=lambda other: other.rank)
     if key not in layers.values or layers.values[key].rank < by.rank:
-        layers.put(key, found.value, f"{by.source} (processing)", by.rank)
+        layers.put(key, value, f"{by.source} (processing)", by.rank)

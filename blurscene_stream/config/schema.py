@@ -13,8 +13,37 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Annotated
 
+from blurscene_stream.config.detection import (
+    AreaMethod,
+    DetectConfig,
+    MergeConfig,
+    MergeMethod,
+    Precision,
+    VariantsConfig,
+)
 from blurscene_stream.config.rules import Rule, between, check, matching, within
 from blurscene_stream.errors import ConfigError
+
+__all__ = [
+    "AreaMethod",
+    "BlurSceneMergeMethod",
+    "ClassConfig",
+    "DetectConfig",
+    "EncodeConfig",
+    "LoggingConfig",
+    "MergeConfig",
+    "MergeMethod",
+    "ModelConfig",
+    "Precision",
+    "ProcessingConfig",
+    "RedactConfig",
+    "RedactMethod",
+    "RtspConfig",
+    "Settings",
+    "Shape",
+    "VariantsConfig",
+    "chosen",
+]
 
 
 class RedactMethod(Enum):
@@ -32,27 +61,12 @@ class Shape(Enum):
     ellipse = "an ellipse around the whole box: its corners are covered too"
 
 
-class Precision(Enum):
-    """The numbers that the network calculates with."""
-
-    auto = "bf16 where the processor gains from it, else fp32"
-    fp32 = "32-bit floating point"
-    bf16 = "16-bit brain floating point"
-
-
-class MergeMethod(Enum):
-    """How overlapping boxes of one class become one."""
+class BlurSceneMergeMethod(Enum):
+    """BlurScene's ways of merging: those of the same names in `MergeMethod`."""
 
     nms = "the best of them"
     wbf = "their mean, weighted by score"
     nmm = "the box around all of them"
-
-
-class AreaMethod(Enum):
-    """How BlurScene measures a box."""
-
-    int = "whole pixels"
-    float = "as it is"
 
 
 def _is_class_list(names: list[str]) -> bool:
@@ -107,27 +121,6 @@ class ClassConfig:
 
     def __post_init__(self) -> None:
         check(self, "classes.*.")
-
-
-@dataclass
-class DetectConfig:
-    """How pictures are looked at."""
-
-    size_px: Annotated[int, "longer side of the network's input; larger finds smaller objects", between(32, 8192)] = (
-        1280
-    )
-    enlarge: Annotated[float, "a picture smaller than size_px is enlarged at most so many times", within("[1, 16]")] = (
-        2.0
-    )
-    batch_size: Annotated[int, "frames a call of the network", between(1, 256)] = 4
-    merge_iou: Annotated[float, "boxes of one class that overlap by more are one object", within("(0, 1]")] = 0.5
-    precision: Annotated[Precision, "numbers of the network; auto: bf16 where the processor gains from it"] = (
-        Precision.auto
-    )
-    threads: Annotated[int, "of the network on a CPU; 0: as many as there are cores", between(0, 1024)] = 0
-
-    def __post_init__(self) -> None:
-        check(self, "detect.")
 
 
 @dataclass
@@ -191,11 +184,11 @@ class ProcessingConfig:
     post_merge_score_threshold: Annotated[float, "least score after merging; 0: the class's own", within("[0, 1]")] = (
         0.0
     )
-    merge_iou_threshold: Annotated[float, "takes the place of detect.merge_iou", within("[0, 1]")] = 0.5
-    merging_method: Annotated[MergeMethod, "how boxes become one; only nms can be used yet"] = MergeMethod.wbf
-    area_method: Annotated[AreaMethod, "how a box is measured; only float can be used yet"] = AreaMethod.int
-    mirror_image: Annotated[bool, "also look at the mirrored picture; cannot be used yet"] = False
-    enlarged_regions_n: Annotated[int, "also look at n x n enlarged regions; cannot be used yet", between(0, 64)] = 0
+    merge_iou_threshold: Annotated[float, "takes the place of detect.merge.iou", within("[0, 1]")] = 0.5
+    merging_method: Annotated[BlurSceneMergeMethod, "takes the place of detect.merge.method"] = BlurSceneMergeMethod.wbf
+    area_method: Annotated[AreaMethod, "takes the place of detect.merge.area_method"] = AreaMethod.int
+    mirror_image: Annotated[bool, "takes the place of detect.variants.mirror_image"] = False
+    enlarged_regions_n: Annotated[int, "takes the place of detect.variants.enlarged_regions_n", between(0, 8)] = 0
 
     def __post_init__(self) -> None:
         check(self, "processing.")

@@ -23,13 +23,19 @@ class Peaks:
     pictures: int64 (N,), index into the batch
     labels:   int64 (N,), index into the classes
     scores:   float32 (N,), in [0, 1]
-    boxes:    float32 (N, 4), x0 y0 x1 y1 in network pixels
+    boxes:    float32 (N, 4), x0 y0 x1 y1 in network pixels, in stored ones once they are mapped back
     """
 
     pictures: NDArray[np.int64]
     labels: NDArray[np.int64]
     scores: NDArray[np.float32]
     boxes: Boxes
+
+
+def joined(parts: Sequence[Peaks]) -> Peaks:
+    """The peaks of all parts."""
+    each = [(part.pictures, part.labels, part.scores, part.boxes) for part in parts]
+    return Peaks(*(np.concatenate(arrays) for arrays in zip(*each, strict=True)))
 
 
 def find_peaks(maps: Tensor, thresholds: Sequence[float]) -> Peaks:

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from blurscene_stream.boxes import Detections
-from blurscene_stream.config.schema import ModelConfig, Settings, chosen
-from blurscene_stream.detect.decode import Peaks, find_peaks
+from blurscene_stream.config.schema import MergeConfig, ModelConfig, Settings, chosen
+from blurscene_stream.detect.decode import Peaks, find_peaks, joined
 from blurscene_stream.detect.device import choose_device, choose_dtype, describe
-from blurscene_stream.detect.merge import keep_best
+from blurscene_stream.detect.merge import merge
 from blurscene_stream.detect.network import CLASS_COUNT, FacePlateNetwork, can_do_one_step
-from blurscene_stream.detect.prepare import Layout, draw_frames, plan_layout
+from blurscene_stream.detect.prepare import Layout, draw_frames
+from blurscene_stream.detect.variants import plan_views
 from blurscene_stream.detect.weights import fill_network, read_weights
 from blurscene_stream.errors import ConfigError, DetectionError
 from blurscene_stream.frames import Frame
@@ -33,55 +34,84 @@ class Detector:
         self._network = network
         self._device = device
         self._dtype = dtype
+        self._config = settings.detect
         self._thresholds = [each.threshold for each in chosen(settings, self.classes)]
-        self._size_px = settings.detect.size_px
-        self._enlarge = settings.detect.enlarge
-        self._merge_iou = settings.detect.merge_iou
+        self._candidate_thresholds = [_candidates(threshold, settings.detect.merge) for threshold in self._thresholds]
 
     def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
         """What is in each frame, in its stored pixels: one `Detections` a frame, in the same order.
 
-        All frames have the same PictureInfo. Every box has a score above its class's threshold, and no two
-        boxes of a class overlap by more than detect.merge_iou.
+        All frames have the same PictureInfo. Each box stands for boxes of one class that overlap, and in one of them
+        at least the network was surer than the class's threshold.
 
         Raises DetectionError when the network fails or gives numbers that are not finite.
         """
         if not frames:
             return []
-        layout = plan_layout(frames[0].picture, self._size_px, self._enlarge)
+        peaks, views = self.candidates(frames)
+        return [self.merged(peaks, frame, views, self._config.merge) for frame in range(len(frames))]
+
+    def candidates(self, frames: Sequence[Frame]) -> tuple[Peaks, int]:
+        """All that the network sees in the variants of `frames`, before merging, and how many variants each has.
+
+        The pictures of the Peaks are the indices of frames, boxes are in stored pixels. Raises DetectionError.
+        """
+        views = plan_views(frames[0].picture, self._config)
         try:
-            peaks = self._look(frames, layout)
+            return joined([self._look(frames, group) for group in _of_one_size(views)]), len(views)
         except RuntimeError as error:  # torch's own, such as no more memory
-            work = f"{len(frames)} x {layout.width}x{layout.height} px on {self.device_name}"
+            size = max((view.width * view.height, f"{view.width}x{view.height}") for view in views)[1]
             raise DetectionError(
-                f"the network failed on {work}: {_reason(error)}; try a smaller detect.batch_size or detect.size_px"
+                f"the network failed on {len(frames) * len(views)} x {size} px on {self.device_name}: "
+                f"{_reason(error)}; try a smaller detect.batch_size or detect.size_px"
             ) from error
-        return [self._merge(peaks, index, layout) for index in range(len(frames))]
 
     @torch.inference_mode()  # holds for the calling thread only, so it belongs on the method that calculates
-    def _look(self, frames: Sequence[Frame], layout: Layout) -> Peaks:
-        pictures = self._upload(frames, layout)
+    def _look(self, frames: Sequence[Frame], views: Sequence[Layout]) -> Peaks:
+        """What is in the views of the frames, all of one size: indices of frames, boxes in stored pixels."""
+        pictures = self._upload(frames, views)
         # A CPU takes one picture after the other: larger maps leave its caches (measured: 1.5 times as slow).
         at_once = 1 if self._device.type == "cpu" else len(pictures)
         parts = torch.split(pictures, at_once)
-        return find_peaks(torch.cat([self._network(part.to(self._dtype)) for part in parts]), self._thresholds)
+        maps = torch.cat([self._network(part.to(self._dtype)) for part in parts])
+        peaks = find_peaks(maps, self._candidate_thresholds)
+        frame, view = np.divmod(peaks.pictures, len(views))
+        boxes = np.empty_like(peaks.boxes)
+        for index, layout in enumerate(views):
+            boxes[view == index] = layout.to_stored(peaks.boxes[view == index])
+        return Peaks(frame, peaks.labels, peaks.scores, boxes)
 
-    def _upload(self, frames: Sequence[Frame], layout: Layout) -> Tensor:
-        """The frames as network input: uint8 (B, 3, H, W), channels last, on the device."""
-        shape = (len(frames), layout.height, layout.width, 3)
+    def _upload(self, frames: Sequence[Frame], views: Sequence[Layout]) -> Tensor:
+        """The views of the frames as network input: uint8 (frames * views, 3, H, W), channels last, on the device."""
+        shape = (len(frames), len(views), views[0].height, views[0].width, 3)
         pictures = torch.zeros(shape, dtype=torch.uint8, pin_memory=self._device.type == "cuda")
-        draw_frames(frames, layout, pictures.numpy())
-        return pictures.to(self._device, non_blocking=True).permute(0, 3, 1, 2)
+        draw_frames(frames, views, pictures.numpy())
+        return pictures.flatten(0, 1).to(self._device, non_blocking=True).permute(0, 3, 1, 2)
 
-    def _merge(self, peaks: Peaks, picture: int, layout: Layout) -> Detections:
-        """The boxes of one picture of the batch, one an object, best first within each class."""
-        kept = []
-        for label in range(len(self.classes)):
-            here = np.flatnonzero((peaks.pictures == picture) & (peaks.labels == label))
-            kept.append(here[keep_best(peaks.boxes[here], peaks.scores[here], self._merge_iou)])
-        chosen_ones = np.concatenate(kept)
-        boxes = layout.to_stored(peaks.boxes[chosen_ones])
-        return Detections(boxes, peaks.scores[chosen_ones], peaks.labels[chosen_ones], self.classes)
+    def merged(self, peaks: Peaks, frame: int, views: int, config: MergeConfig) -> Detections:
+        """What `candidates` found in one frame: one box an object, best first within each class."""
+        made = []
+        for label, threshold in enumerate(self._thresholds):
+            here = np.flatnonzero((peaks.pictures == frame) & (peaks.labels == label))
+            each = merge(peaks.boxes[here], peaks.scores[here], config, views)
+            made.append(each.above(threshold, config.post_merge_score_threshold))
+        labels = np.repeat(np.arange(len(made)), [len(each.boxes) for each in made])
+        boxes, scores = np.concatenate([each.boxes for each in made]), np.concatenate([each.scores for each in made])
+        return Detections(boxes, scores, labels, self.classes)
+
+
+def _candidates(threshold: float, config: MergeConfig) -> float:
+    """The score above which a box takes part in merging; the setting means "this score or more"."""
+    least = np.float32(config.pre_merge_score_threshold)
+    return float(np.nextafter(least, np.float32(0))) if least > 0 else threshold
+
+
+def _of_one_size(views: Sequence[Layout]) -> list[list[Layout]]:
+    """The views in groups that fit into one batch."""
+    groups: dict[tuple[int, int], list[Layout]] = {}
+    for view in views:
+        groups.setdefault((view.width, view.height), []).append(view)
+    return list(groups.values())
 
 
 def load_detector(settings: Settings) -> Detector:

@@ -1,41 +1,69 @@
-"""Makes one box of many that show the same object."""
+"""Makes one box of many that show the same object: the boxes of one class in one picture, of all its variants.
+
+Nothing here writes into its arguments. Each method is a function in METHODS:
+nms, wbf, nmm    the best, the mean or the envelope of each group (groups.py); the means are BlurScene's
+the others       those of ensemble-boxes (https://github.com/ZFTurbo/Weighted-Boxes-Fusion): fusion.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from blurscene_stream.boxes import Boxes
+from blurscene_stream.config.schema import MergeConfig, MergeMethod
+from blurscene_stream.detect.fusion import fuse, suppress_softly, weigh_by_overlap
+from blurscene_stream.detect.groups import Groups, group
+from blurscene_stream.detect.merged import Merged, weighted_mean
+from blurscene_stream.detect.overlap import Floats, areas, measured
 
-_BLOCK = 128  # boxes compared with all others at once: bounds the memory and fits a cache
+Method = Callable[[Boxes, Floats, MergeConfig, int], Merged]
 
 
-def keep_best(boxes: Boxes, scores: NDArray[np.float32], max_iou: float) -> NDArray[np.intp]:
-    """Greedy non-maximum suppression: the indices of the boxes (N, 4) that no better kept one overlaps by > `max_iou`.
+def merge(boxes: Boxes, scores: Floats, config: MergeConfig, views: int) -> Merged:
+    """What is left of boxes (N, 4) with scores (N,), all of one class, that `views` pictures of a frame gave.
 
-    Best first; of equal scores the earlier one comes first.
+    The order of the boxes matters only where scores are equal. Every box is in the group of one merged box.
     """
-    order = np.argsort(-scores, kind="stable")
-    kept = np.zeros(0, np.intp)
-    for start in range(0, len(order), _BLOCK):
-        block = order[start : start + _BLOCK]
-        free = block[~_overlapping(boxes[block], boxes[kept], max_iou).any(axis=1)]
-        kept = np.concatenate([kept, free[_greedy(_overlapping(boxes[free], boxes[free], max_iou))]])
-    return kept
+    return METHODS[config.method](boxes, scores, config, views).best_first()
 
 
-def _greedy(overlapping: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """The boxes that stay when each, best first, removes those that it overlaps (N, N)."""
-    free = np.ones(len(overlapping), np.bool_)
-    for index, row in enumerate(overlapping):
-        if free[index]:
-            free[index + 1 :] &= ~row[index + 1 :]
-    return np.flatnonzero(free)
+def _groups(boxes: Boxes, scores: Floats, config: MergeConfig) -> Groups:
+    return group(measured(boxes, config.area_method), scores, config.iou)
 
 
-def _overlapping(one: Boxes, other: Boxes, max_iou: float) -> NDArray[np.bool_]:
-    """Whether each box of `one` (N, 4) and each of `other` (M, 4) share more than `max_iou` of their union: (N, M)."""
-    x0, y0, x1, y1 = one.T[:, :, None]
-    u0, v0, u1, v1 = other.T[:, None, :]
-    shared = np.clip(np.minimum(x1, u1) - np.maximum(x0, u0), 0, None)
-    shared *= np.clip(np.minimum(y1, v1) - np.maximum(y0, v0), 0, None)
-    whole = (x1 - x0) * (y1 - y0) + (u1 - u0) * (v1 - v0) - shared
-    return np.asarray(shared > max_iou * whole)
+def _best(boxes: Boxes, scores: Floats, config: MergeConfig, _: int) -> Merged:
+    """Non-maximum suppression."""
+    leaders = _groups(boxes, scores, config).leaders
+    return Merged(boxes[leaders], scores[leaders], scores[leaders])
+
+
+def _mean(boxes: Boxes, scores: Floats, config: MergeConfig, _: int) -> Merged:
+    """BlurScene's weighted box fusion: box = sum(score box) / sum(score), score = sum(score^2) / sum(score)."""
+    groups = _groups(boxes, scores, config)
+    made = weighted_mean(np.column_stack([boxes, scores]), scores, groups)
+    return Merged(made[:, :4], made[:, 4], scores[groups.leaders])
+
+
+def _envelope(boxes: Boxes, scores: Floats, config: MergeConfig, _: int) -> Merged:
+    """Non-maximum merging: the box around all, score = sum(score area) / sum(area)."""
+    groups = _groups(boxes, scores, config)
+    corners = boxes[groups.members]
+    low, high = (
+        pick.reduceat(corners[:, side], groups.starts) if len(corners) else corners[:, side]
+        for pick, side in ((np.minimum, slice(0, 2)), (np.maximum, slice(2, 4)))
+    )
+    weights = areas(measured(boxes, config.area_method))
+    score = weighted_mean(scores[:, None], weights, groups)[:, 0]
+    return Merged(np.concatenate([low, high], axis=1), score, scores[groups.leaders])
+
+
+METHODS: Mapping[MergeMethod, Method] = {
+    MergeMethod.nms: _best,
+    MergeMethod.wbf: _mean,
+    MergeMethod.nmm: _envelope,
+    MergeMethod.wbf_ensemble: fuse,
+    MergeMethod.nmw: weigh_by_overlap,
+    MergeMethod.soft_nms: suppress_softly,
+}

@@ -6,64 +6,122 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch.nn import functional
 
 from blurscene_stream.boxes import Boxes, scale
 from blurscene_stream.detect.network import MULTIPLE
 from blurscene_stream.frames import Frame, PictureInfo
 
+Rgb = NDArray[np.uint8]
+Region = tuple[int, int, int, int]
+"""x0 y0 x1 y1 in stored pixels, half open."""
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the upright picture lies in the network's input: at the top left, the rest is padding.
+    """How a region of the picture lies upright in the network's input: at the top left, the rest is padding.
 
     picture:        the shape of the frames
-    content_width:  network pixels that the upright picture takes
+    region:         what is shown of them
+    content_width:  network pixels that the upright region takes
     content_height: likewise
     width, height:  of the network's input, multiples of MULTIPLE
+    mirrored:       left and right have changed places
     """
 
     picture: PictureInfo
+    region: Region
     content_width: int
     content_height: int
     width: int
     height: int
+    mirrored: bool = False
+
+    @property
+    def shows_all(self) -> bool:
+        """Whether the region is the whole picture."""
+        return self.region == (0, 0, self.picture.width, self.picture.height)
+
+    @property
+    def stored_size(self) -> tuple[int, int]:
+        """The width and height of the content before it is turned upright."""
+        return self.picture.orientation.upright_size(self.content_width, self.content_height)
 
     def to_stored(self, boxes: Boxes) -> Boxes:
         """Boxes (N, 4) in network pixels, mapped to stored pixels of the frame."""
-        picture = self.picture
-        width, height = picture.orientation.upright_size(picture.width, picture.height)
+        left, top, right, bottom = self.region
+        if self.mirrored:
+            x0, y0, x1, y1 = boxes.T
+            boxes = np.stack([self.content_width - x1, y0, self.content_width - x0, y1], axis=1)
+        width, height = self.picture.orientation.upright_size(right - left, bottom - top)
         upright = scale(boxes, width / self.content_width, height / self.content_height)
-        return picture.orientation.to_stored(upright, width, height)
+        inside = self.picture.orientation.to_stored(upright, width, height)
+        return inside + np.array([left, top, left, top], np.float32)
 
 
-def plan_layout(picture: PictureInfo, size_px: int, enlarge: float) -> Layout:
+def plan_layout(picture: PictureInfo, size_px: int, enlarge: float, times: float = 1.0) -> Layout:
     """Show the whole picture upright, with square pixels and its longer side at `size_px`.
 
     A picture smaller than that is enlarged `enlarge` times at most. The input never exceeds `size_px` (rounded up to
-    MULTIPLE) on either side, however odd the picture.
+    MULTIPLE) on either side, however odd the picture. `times` changes the size that comes of that.
     """
     orientation = picture.orientation
     stretched = picture.width * picture.sample_aspect_ratio
     across, down = (stretched, picture.height) if not orientation.transposed else (picture.height, stretched)
-    factor = min(size_px / float(max(across, down)), enlarge)
+    factor = min(size_px / float(max(across, down)), enlarge) * times
     content_width, content_height = (max(1, round(float(side) * factor)) for side in (across, down))
-    return Layout(picture, content_width, content_height, _padded(content_width), _padded(content_height))
+    whole = (0, 0, picture.width, picture.height)
+    return Layout(picture, whole, content_width, content_height, _padded(content_width), _padded(content_height))
 
 
 def _padded(side: int) -> int:
     return -(-side // MULTIPLE) * MULTIPLE
 
 
-def draw_frames(frames: Sequence[Frame], layout: Layout, out: NDArray[np.uint8]) -> None:
-    """Write the upright pictures of `frames` into `out`, uint8 (len(frames), height, width, 3), RGB; padding is left.
+def draw_frames(frames: Sequence[Frame], layouts: Sequence[Layout], out: Rgb) -> None:
+    """Write every frame in every layout into `out`, uint8 (len(frames), len(layouts), height, width, 3), RGB.
 
-    Raises ValueError when a frame has another shape than the layout was made for.
+    All layouts have the same padded size. Padding is left as it is.
+    Raises ValueError when a frame has another shape than a layout was made for.
     """
-    orientation = layout.picture.orientation
-    size = orientation.upright_size(layout.content_width, layout.content_height)
-    for frame, target in zip(frames, out, strict=True):
-        if frame.picture != layout.picture:
-            raise ValueError(f"frame {frame.number} is {frame.picture}, the others are {layout.picture}")
-        upright = orientation.upright(frame.scale_rgb(*size))
-        target[: layout.content_height, : layout.content_width] = upright
+    for frame, targets in zip(frames, out, strict=True):
+        cutter = _Cutter(frame)
+        for layout, target in zip(layouts, targets, strict=True):
+            if frame.picture != layout.picture:
+                raise ValueError(f"frame {frame.number} is {frame.picture}, the others are {layout.picture}")
+            upright = layout.picture.orientation.upright(cutter.cut(layout))
+            shown = upright[:, ::-1] if layout.mirrored else upright
+            target[: layout.content_height, : layout.content_width] = shown
+
+
+class _Cutter:
+    """Cuts regions out of one frame. What two layouts share, mirrored or not, is made once."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+        self._full: Rgb | None = None
+        self._made: dict[tuple[Region, tuple[int, int]], Rgb] = {}
+
+    def cut(self, layout: Layout) -> Rgb:
+        """The region as it is stored, at its size in the network's input: (height, width, 3)."""
+        key = (layout.region, layout.stored_size)
+        if key not in self._made:
+            whole = layout.shows_all
+            self._made[key] = self._frame.scale_rgb(*layout.stored_size) if whole else self._enlarged(layout)
+        return self._made[key]
+
+    def _enlarged(self, layout: Layout) -> Rgb:
+        """From the picture at its full size: what was shrunk before has nothing more to show."""
+        if self._full is None:
+            self._full = self._frame.scale_rgb(layout.picture.width, layout.picture.height)
+        x0, y0, x1, y1 = layout.region
+        return resized(self._full[y0:y1, x0:x1], *layout.stored_size)
+
+
+def resized(picture: Rgb, width: int, height: int) -> Rgb:
+    """The picture (H, W, 3) at another size; every pixel of it counts, however much it shrinks."""
+    rows = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None]
+    made = functional.interpolate(rows, (height, width), mode="bilinear", antialias=True)
+    return np.asarray(made[0].permute(1, 2, 0).numpy(), np.uint8)

@@ -5,17 +5,16 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 from blurscene_stream.address import Address
-from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.errors import BlurSceneError, DetectionError, RedactionError, StoppedError
+from blurscene_stream.errors import DetectionError, StoppedError
 from blurscene_stream.frames import CopiedPacket, Frame, RedactedFrame, StreamInfo
 from blurscene_stream.pipeline.interruption import Interruption
+from blurscene_stream.pipeline.judge import Detect, LoadDetector, Redact, judge, load_torch_detector, named
 from blurscene_stream.pipeline.prefetch import Stage
 from blurscene_stream.pipeline.targets import preview_target, refuse_same
 from blurscene_stream.redact import Preview, Redactor
@@ -25,23 +24,6 @@ from blurscene_stream.source import Source, open_source
 log = logging.getLogger(__name__)
 
 
-class Detector(Protocol):
-    """Judges pictures."""
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The names that labels stand for."""
-
-    @property
-    def device_name(self) -> str:
-        """Where it runs, in words."""
-
-    def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
-        """One answer for each picture, in order."""
-
-
-Detect = Callable[[Sequence[Frame]], list[Detections]]
-Redact = Callable[[Frame, Detections], RedactedFrame]
 LIVE_QUEUE_FRAMES = 2  # a live picture that waits longer is late
 
 
@@ -89,19 +71,12 @@ class Watch:
     written: Callable[[RedactedFrame], None] = lambda _: None
 
 
-def load_torch_detector(settings: Settings) -> Detector:
-    """Imported late: torch takes longer to import than a bad command line takes to refuse."""
-    from blurscene_stream.detect import load_detector  # noqa: PLC0415
-
-    return load_detector(settings)
-
-
 def anonymize_video(
     job: Job,
     settings: Settings,
     watch: Watch,
     interruption: Interruption,
-    load_detector: Callable[[Settings], Detector] = load_torch_detector,
+    load_detector: LoadDetector = load_torch_detector,
 ) -> Summary:
     """Write an anonymized copy of a source to a target.
 
@@ -123,7 +98,7 @@ def anonymize_video(
             watch.started(source.info)
             start_s = time.monotonic()
             stages = _Stages(source, detector, redactor, settings)
-            with interruption.delivered_to(stages.interrupt), _named(source.info.name):
+            with interruption.delivered_to(stages.interrupt), named(source.info.name):
                 _write_all(stages, sink, summary, watch)
             sink.finish()
             summary.seconds = time.monotonic() - start_s
@@ -162,15 +137,6 @@ class _Stages:
             self._safe.interrupt(error)
 
 
-@contextmanager
-def _named(name: str) -> Generator[None]:
-    """Who judges and redacts pictures does not know where they come from; whoever reads the error must."""
-    try:
-        yield
-    except (DetectionError, RedactionError) as error:
-        raise type(error)(f"{name}: {error}") from error
-
-
 def _write_all(stages: _Stages, sink: Sink, summary: Summary, watch: Watch) -> None:
     last = -1
     with closing(stages.items) as items:
@@ -199,7 +165,7 @@ def anonymize(
     with closing(items):
         for group in _groups(items, batch):
             frames = [item for item in group if isinstance(item, Frame)]
-            found = iter(_judge(frames, detect) if frames else ())
+            found = iter(judge(frames, detect) if frames else ())
             for item in group:
                 yield redact(item, next(found)) if isinstance(item, Frame) else item
 
@@ -216,23 +182,6 @@ def _groups(items: Generator[Frame | CopiedPacket], batch: int) -> Generator[lis
             group, frames = [], 0
     if group:
         yield group
-
-
-def _judge(frames: Sequence[Frame], detect: Detect) -> list[Detections]:
-    where = f"frames {frames[0].number} to {frames[-1].number}"
-    try:
-        found = detect(frames)
-    except BlurSceneError:
-        raise
-    except Exception as error:
-        raise DetectionError(f"{where}: the detector failed: {type(error).__name__}: {_first_line(error)}") from error
-    if len(found) != len(frames):
-        raise DetectionError(f"{where}: the detector judged {len(found)} of {len(frames)} pictures")
-    return found
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or ["no reason given"])[0]
 
 
 def _is_frame(item: Frame | CopiedPacket) -> bool:

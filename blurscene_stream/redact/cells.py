@@ -69,7 +69,9 @@ def _edges(length_px: int, block_shift: int, sample_shift: int, cells: int, long
 def means(window: Window, cells: Cells) -> Plane:
     """The mean of each cell, (rows, columns) or, for interleaved chroma, (rows, columns, 2), rounded to MEAN_STEP."""
     samples = window.samples
-    sums = np.add.reduceat(samples, cells.left, 1, np.uint32)
+    # 32 bits are faster, and hold the sum of a row of any video; not that of the widest picture of 16 bits.
+    wide = np.uint32 if window.format.bits <= 10 else np.uint64
+    sums = np.add.reduceat(samples, cells.left, 1, wide)
     sums = np.add.reduceat(sums, cells.top, 0, np.int64)  # the sum of a whole 8K picture has more than 32 bits
     bits = window.format.bits
     step = MEAN_STEP << (bits - 8)
@@ -78,7 +80,7 @@ def means(window: Window, cells: Cells) -> Plane:
     return _levels(bits).take(steps, mode="clip")
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=3)
 def _levels(bits: int) -> Plane:
     """The value of 0, 1, 2 ... steps; the last one is the highest value that there is."""
     step, top = MEAN_STEP << (bits - 8), (1 << bits) - 1

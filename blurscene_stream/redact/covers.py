@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from blurscene_stream.config.schema import RedactConfig, RedactMethod
-from blurscene_stream.frames import Plane
+from blurscene_stream.frames import Model, Plane
 from blurscene_stream.redact.cells import cut, means
-from blurscene_stream.redact.windows import Window
+from blurscene_stream.redact.windows import Window, full_range
 
 Cover = Callable[[Window, RedactConfig, float], Plane]
 """(one plane's samples, settings, longer side of the whole object in luma pixels) -> new samples of that shape."""
@@ -45,8 +45,14 @@ def _odd(length: int, count: int) -> int:
 
 
 def solid(window: Window, config: RedactConfig, longest_px: float) -> Plane:  # noqa: ARG001 (a Cover)
-    """One colour: the chosen grey."""
-    value = (128 if window.plane else config.solid_luma) << (window.format.bits - 8)
+    """One colour: the chosen grey, opaque."""
+    form = window.format
+    if window.is_alpha:
+        value = (1 << form.bits) - 1
+    elif form.model is Model.yuv:
+        value = (128 if window.plane else config.solid_luma) << (form.bits - 8)
+    else:
+        value = full_range(config.solid_luma, form)
     return np.full_like(window.samples, value)
 
 

@@ -7,16 +7,18 @@ import numpy as np
 
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import ClassConfig, Settings
-from blurscene_stream.frames import Frame, Plane, RedactedFrame
+from blurscene_stream.frames import Frame, Model, Plane, RedactedFrame
 from blurscene_stream.redact.redactor import in_label_order
 from blurscene_stream.redact.regions import Region, covered
 from blurscene_stream.redact.release import release
-from blurscene_stream.redact.windows import Area, Window, windows
+from blurscene_stream.redact.windows import BLACK, WHITE, Area, Window, full_range, windows
 
 COLOURS = ((145, 54, 34), (210, 16, 146), (106, 202, 222), (170, 166, 16), (81, 90, 240))
 """Y, Cb, Cr as in 8-bit video of limited range: green, yellow, magenta, cyan, red; by label, over and over."""
 
-BLACK, WHITE = 16, 235
+PURE = ((1, 0, 0), (1, 0, 1), (0, 1, 1), (1, 1, 0), (0, 0, 1))
+"""The same colours as shares of green, blue and red."""
+
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 LEAST_OUTLINE_PX = 2
 LINES_PER_OUTLINE_PX = 360  # rounded up to whole blocks: 4 px at 1080 lines, 6 px at 2160
@@ -46,12 +48,12 @@ class Preview:
     def _draw(self, frame: Frame, detections: Detections) -> None:
         for region in covered(frame.picture, detections, self._classes, 0):
             label = int(detections.labels[region.index])
-            colour = COLOURS[label % len(COLOURS)]
+            colour = label % len(COLOURS)
             _outline(frame, region, colour)
             _caption(frame, region, f"{self._names[label]} {detections.scores[region.index]:.2f}", colour)
 
 
-def _outline(frame: Frame, region: Region, colour: tuple[int, int, int]) -> None:
+def _outline(frame: Frame, region: Region, colour: int) -> None:
     form, height = frame.picture.pixel_format, frame.picture.height
     thick = max(LEAST_OUTLINE_PX, _even(height // LINES_PER_OUTLINE_PX))
     x0, y0, x1, y1 = region.x0, region.y0, region.x1, region.y1
@@ -68,7 +70,7 @@ def _outline(frame: Frame, region: Region, colour: tuple[int, int, int]) -> None
             window.samples[...] = _sample(window, colour)
 
 
-def _caption(frame: Frame, region: Region, text: str, colour: tuple[int, int, int]) -> None:
+def _caption(frame: Frame, region: Region, text: str, colour: int) -> None:
     """A plate in the class's colour above the box, below its upper edge where there is no room."""
     picture = frame.picture
     scale = max(LEAST_FONT_SCALE, picture.height / LINES_PER_FONT_SCALE)
@@ -83,8 +85,11 @@ def _caption(frame: Frame, region: Region, text: str, colour: tuple[int, int, in
     area: Area = (x0, y0, min(x0 + size[0], picture.width), min(y0 + size[1], picture.height))
     for window in windows(frame, area):
         window.samples[...] = _sample(window, colour)
-        if window.plane == 0:
-            _ink(window, letters, BLACK if colour[0] > 100 else WHITE)
+        luma = BLACK if COLOURS[colour][0] > 100 else WHITE
+        if window.format.model is not Model.yuv and not window.is_alpha:
+            _ink(window, letters, full_range(luma, window.format))
+        elif window.plane == 0:
+            _ink(window, letters, luma << (window.format.bits - 8))
 
 
 def _even(length: int) -> int:
@@ -92,15 +97,24 @@ def _even(length: int) -> int:
     return length + 1 & ~1
 
 
-def _ink(window: Window, letters: Plane, luma: int) -> None:
-    """Mix `luma` into the samples as far as `letters` (0..255) say."""
+def _ink(window: Window, letters: Plane, value: int) -> None:
+    """Mix `value` into the samples as far as `letters` (0..255) say."""
     rows, columns = window.samples.shape[:2]
     share = letters[:rows, :columns] / 255
-    window.samples[...] = window.samples * (1 - share) + (luma << (window.format.bits - 8)) * share
+    window.samples[...] = window.samples * (1 - share) + value * share
 
 
-def _sample(window: Window, colour: tuple[int, int, int]) -> Plane:
-    """The samples of `colour` in this plane: one, or two where chroma is interleaved."""
-    parts = colour[1:] if window.samples.ndim == 3 else colour[window.plane : window.plane + 1]
-    deep = np.array(parts) << (window.format.bits - 8)
-    return deep.astype(np.uint8) if window.format.bits == 8 else deep.astype(np.uint16)
+def _sample(window: Window, colour: int) -> Plane:
+    """The samples of a colour in this plane: one, or two where chroma is interleaved."""
+    form, top = window.format, (1 << window.format.bits) - 1
+    if window.is_alpha:
+        deep = np.array([top])
+    elif form.model is Model.gbr:
+        deep = np.array([PURE[colour][window.plane] * top])
+    elif form.model is Model.grey:
+        deep = np.array([full_range(COLOURS[colour][0], form)])
+    else:
+        parts = COLOURS[colour]
+        chosen = parts[1:] if window.samples.ndim == 3 else parts[window.plane : window.plane + 1]
+        deep = np.array(chosen) << (form.bits - 8)
+    return deep.astype(np.uint8) if form.bits == 8 else deep.astype(np.uint16)

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurscene_stream.errors import RedactionError
-from blurscene_stream.frames import Frame, PictureInfo, PixelFormat, Plane
+from blurscene_stream.frames import Frame, Model, PictureInfo, PixelFormat, Plane
 
 Area = tuple[int, int, int, int]  # x0, y0, x1, y1 in luma pixels, half open; x0 and y0 are the first of a block
+BLACK, WHITE = 16, 235  # luma of 8-bit video of limited range
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,7 +21,7 @@ class Window:
     """One plane's samples of an area.
 
     samples: the plane's own memory, (h, w) or, for interleaved chroma, (h, w, 2)
-    plane:   which plane, 0 is luma
+    plane:   which plane, in the order of Frame.planes
     area:    where it lies
     format:  of the picture
     """
@@ -29,6 +30,11 @@ class Window:
     plane: int
     area: Area
     format: PixelFormat
+
+    @property
+    def is_alpha(self) -> bool:
+        """True where the samples are opacity, not colour."""
+        return self.format.alpha and self.plane == self.format.plane_count - 1
 
     def write(self, cover: Plane, mask: NDArray[np.bool_] | None) -> None:
         """Put `cover`, shaped like the samples, over them: where `mask` (one value a block) says, or everywhere."""
@@ -53,6 +59,12 @@ def windows(frame: Frame, area: Area) -> Iterator[Window]:
         yield Window(plane[rows, columns], index, area, form)
 
 
+def full_range(luma: int, form: PixelFormat) -> int:
+    """The sample of a full-range `form` that looks like `luma` of 8-bit video, where 16 is black and 235 is white."""
+    share = min(max(luma - BLACK, 0) / (WHITE - BLACK), 1)
+    return round(share * ((1 << form.bits) - 1))
+
+
 def check_planes(frame: Frame) -> None:
     """Refuse planes that are not what `frame.picture` says: boxes would land beside their objects.
 
@@ -70,6 +82,8 @@ def check_planes(frame: Frame) -> None:
 def plane_shapes(picture: PictureInfo) -> tuple[tuple[int, ...], ...]:
     """The shape of each plane of `picture`."""
     form = picture.pixel_format
+    if form.model is not Model.yuv:
+        return ((picture.height, picture.width),) * form.plane_count
     chroma = (-(-picture.height >> form.shift_y), -(-picture.width >> form.shift_x))
     chromas: tuple[tuple[int, ...], ...] = ((*chroma, 2),) if form.interleaved else (chroma, chroma)
     return ((picture.height, picture.width), *chromas)

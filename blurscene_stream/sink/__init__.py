@@ -9,10 +9,11 @@ from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.frames import CopiedPacket, RedactedFrame, StreamInfo
 from blurscene_stream.sink.encoder import choose
-from blurscene_stream.sink.file import FileSink, check_target, partial_path
+from blurscene_stream.sink.file import FileSink, check_target
+from blurscene_stream.sink.partial import check_place, partial_path, write_file
 from blurscene_stream.sink.rtsp import RtspSink
 
-__all__ = ["Sink", "check", "open_sink", "partial_path"]
+__all__ = ["Sink", "check", "check_place", "open_sink", "partial_path", "write_file"]
 
 
 class Sink(Protocol):

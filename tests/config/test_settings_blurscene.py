@@ -1,10 +1,10 @@
-"""BlurScene's inference.yaml: the same names and meanings, and a refusal for what cannot be run yet."""
+"""BlurScene's inference.yaml: the same names and meanings, and a refusal for its models, which cannot be run yet."""
 
 from pathlib import Path
 
 import pytest
 
-from blurscene_stream.config import Settings
+from blurscene_stream.config import MergeMethod, Settings
 from blurscene_stream.config.load import Loaded, load_settings
 from blurscene_stream.config.options import overrides_from_options
 from blurscene_stream.errors import ConfigError
@@ -40,7 +40,7 @@ DEFAULTS = {
     "mirror": "false",
     "regions": "0",
 }
-RUNS = DEFAULTS | {"use": "true", "merge": "nms", "area": "float"}  # the least change that can be run
+RUNS = DEFAULTS | {"use": "true"}
 
 
 def load(folder: Path, values: dict[str, str], *overrides: str, more: str = "", **options: object) -> Loaded:
@@ -51,6 +51,11 @@ def load(folder: Path, values: dict[str, str], *overrides: str, more: str = "", 
 
 def thresholds(loaded: Loaded) -> list[float]:
     return [found.threshold for found in loaded.settings.classes.values()]
+
+
+def merging_thresholds(loaded: Loaded) -> tuple[float, float]:
+    merge = loaded.settings.detect.merge
+    return merge.pre_merge_score_threshold, merge.post_merge_score_threshold
 
 
 def test_without_its_models_the_file_loads(tmp_path: Path) -> None:
@@ -91,40 +96,73 @@ def test_processing_that_is_not_in_use_has_no_effect(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        ({"merge": "wbf"}, "processing.merging_method must be nms when processing.use is true, got wbf"),
-        ({"merge": "nmm"}, "processing.merging_method must be nms when processing.use is true, got nmm"),
-        ({"area": "int"}, "processing.area_method must be float when processing.use is true, got int"),
-        ({"mirror": "true"}, "processing.mirror_image must be false when processing.use is true, got true"),
-        ({"regions": "2"}, "processing.enlarged_regions_n must be 0 when processing.use is true, got 2"),
         ({"iou": "0"}, "processing.merge_iou_threshold must be above 0 when processing.use is true, got 0.0"),
         ({"post": "1"}, "processing's score thresholds must be below 1, else nothing is covered"),
     ],
 )
-def test_processing_that_cannot_be_run_is_refused(tmp_path: Path, values: dict[str, str], reason: str) -> None:
+def test_processing_that_makes_no_sense_is_refused(tmp_path: Path, values: dict[str, str], reason: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, RUNS | values)
     assert str(caught.value).startswith(f"{tmp_path}/inference.yaml: {reason}")
 
 
-@pytest.mark.parametrize(("pre", "post", "expected"), [("0.1", "0.3", 0.3), ("0.4", "0.3", 0.4), ("0.05", "0", 0.05)])
-def test_processing_in_use_sets_the_detector(tmp_path: Path, pre: str, post: str, expected: float) -> None:
-    loaded = load(tmp_path, RUNS | {"pre": pre, "post": post, "iou": "0.7"})
-    assert thresholds(loaded) == [expected, expected]
-    assert loaded.settings.detect.merge_iou == 0.7
-    assert loaded.sources["detect.merge_iou"] == f"{tmp_path}/inference.yaml (processing)"
+@pytest.mark.parametrize("method", ["wbf", "nmm", "nms"])
+@pytest.mark.parametrize("area", ["int", "float"])
+def test_processing_in_use_sets_merging_and_variants(tmp_path: Path, method: str, area: str) -> None:
+    values = {"merge": method, "area": area, "mirror": "true", "regions": "3", "iou": "0.7"}
+    loaded = load(tmp_path, RUNS | values)
+    detect = loaded.settings.detect
+    assert (detect.merge.method.name, detect.merge.area_method.name, detect.merge.iou) == (method, area, 0.7)
+    assert (detect.variants.mirror_image, detect.variants.enlarged_regions_n) == (True, 3)
+    for key in ("merge.iou", "merge.method", "merge.area_method", "variants.mirror_image"):
+        assert loaded.sources[f"detect.{key}"] == f"{tmp_path}/inference.yaml (processing)"
+
+
+@pytest.mark.parametrize(
+    ("pre", "post", "threshold", "merge"),
+    [
+        ("0.1", "0.3", 0.3, (0.1, 0.3)),  # weak boxes take part, what comes of them must be better
+        ("0.4", "0.3", 0.4, (0.4, 0.3)),
+        ("0.05", "0", 0.05, (0.05, 0)),  # lower than the class's own: finds more
+        ("0", "0.6", 0.6, (0.2, 0.6)),  # 0: boxes take part from the class's own threshold on
+        ("0", "0.1", 0.1, (0.1, 0.1)),
+    ],
+)
+def test_processings_thresholds(
+    tmp_path: Path, pre: str, post: str, threshold: float, merge: tuple[float, float]
+) -> None:
+    loaded = load(tmp_path, RUNS | {"pre": pre, "post": post})
+    assert thresholds(loaded) == [threshold, threshold]
+    assert merging_thresholds(loaded) == merge
+
+
+def test_the_other_merging_methods_are_not_blurscenes(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"processing\.merging_method must be nms, wbf or nmm, got 'soft_nms'"):
+        load(tmp_path, RUNS | {"merge": "soft_nms"})
+
+
+def test_our_own_variants_in_the_same_file_stay(tmp_path: Path) -> None:
+    loaded = load(tmp_path, RUNS, more="detect: {variants: {mirror_image: true}, merge: {method: nms}}\n")
+    assert loaded.settings.detect.variants.mirror_image
+    assert loaded.settings.detect.merge.method is MergeMethod.nms
 
 
 def test_thresholds_of_0_add_nothing_to_the_models_own(tmp_path: Path) -> None:
-    assert thresholds(load(tmp_path, RUNS)) == [0.2, 0.2]
+    loaded = load(tmp_path, RUNS)
+    assert thresholds(loaded) == [0.2, 0.2]
+    assert merging_thresholds(loaded) == (0, 0)
 
 
 def test_our_own_key_in_the_same_file_stays(tmp_path: Path) -> None:
     loaded = load(tmp_path, RUNS | {"post": "0.6"}, more="classes: {face: {threshold: 0.1}}\n")
     assert thresholds(loaded) == [0.1, 0.6]
+    assert merging_thresholds(loaded) == (0.1, 0.1)  # else they would drop faces that are asked for
 
 
 def test_an_option_wins_over_processing(tmp_path: Path) -> None:
-    assert thresholds(load(tmp_path, RUNS | {"post": "0.6"}, thresh=0.1)) == [0.1, 0.1]
+    loaded = load(tmp_path, RUNS | {"post": "0.6"}, thresh=0.1)
+    assert thresholds(loaded) == [0.1, 0.1]
+    assert merging_thresholds(loaded) == (0.1, 0.1)
 
 
 def test_processing_in_an_override_wins_over_the_file(tmp_path: Path) -> None:

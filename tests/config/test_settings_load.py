@@ -45,7 +45,7 @@ def test_nothing_given_is_the_defaults() -> None:
 def test_an_option_wins_over_set_over_file_over_defaults(file: Path) -> None:
     loaded = load_settings(file, ["detect.batch_size=3", "detect.size_px=700"], overrides_from_options({"--size": 800}))
     detect = loaded.settings.detect
-    assert (detect.size_px, detect.batch_size, detect.merge_iou) == (800, 3, 0.5)
+    assert (detect.size_px, detect.batch_size, detect.merge.iou) == (800, 3, 0.5)
     assert changed(dict(loaded.sources)) == {
         "detect.size_px": "option --size",
         "detect.batch_size": "--set detect.batch_size=3",

@@ -12,7 +12,7 @@ OVERRIDES = [  # the override, and what its refusal says after "--set OVERRIDE: 
     ("size_px=960", "unknown key 'size_px'; did you mean 'detect.size_px'?"),
     (
         "detect.zzz=1",
-        "unknown key 'detect.zzz'; known here: size_px, enlarge, batch_size, merge_iou, precision, threads",
+        "unknown key 'detect.zzz'; known here: size_px, enlarge, batch_size, precision, threads, variants, merge",
     ),
     ("detect.cells=1", "unknown key 'detect.cells'; did you mean 'redact.cells'?"),
     ("devise=cpu", "unknown key 'devise'; did you mean 'device'?"),
@@ -20,7 +20,7 @@ OVERRIDES = [  # the override, and what its refusal says after "--set OVERRIDE: 
     ("classes.face.treshold=0", "unknown key 'classes.face.treshold'; did you mean 'classes.face.threshold'?"),
     (
         "detect=3",
-        "detect is a section with the keys size_px, enlarge, batch_size, merge_iou, precision, threads, got 3",
+        "detect is a section with the keys size_px, enlarge, batch_size, precision, threads, variants, merge, got 3",
     ),
     ("classes.face=0.1", "classes.face is a section with the keys threshold, margin, shape, got 0.1"),
     ("detect.size_px=abc", "detect.size_px must be a whole number in 32..8192, got 'abc'"),
@@ -31,8 +31,43 @@ OVERRIDES = [  # the override, and what its refusal says after "--set OVERRIDE: 
     ("detect.size_px=null", "detect.size_px must be a whole number in 32..8192, got null"),
     ("detect.size_px=[1]", "detect.size_px must be a whole number in 32..8192, got [1]"),
     ("detect.batch_size=0", "detect.batch_size must be a whole number in 1..256, got 0"),
-    ("detect.merge_iou=0", "detect.merge_iou must be a number in (0, 1], got 0"),
-    ("detect.merge_iou=nan", "detect.merge_iou must be a number in (0, 1], got nan"),
+    ("detect.merge.iou=0", "detect.merge.iou must be a number in (0, 1], got 0"),
+    ("detect.merge.iou=nan", "detect.merge.iou must be a number in (0, 1], got nan"),
+    ("detect.merge_iou=0.4", "unknown key 'detect.merge_iou'; did you mean 'detect.merge'?"),
+    ("detect.merge=nms", "detect.merge is a section with the keys method, iou, area_method, "),
+    (
+        "detect.merge.method=best",
+        "detect.merge.method must be nms, wbf, nmm, wbf_ensemble, nmw or soft_nms, got 'best'",
+    ),
+    ("detect.merge.area_method=px", "detect.merge.area_method must be int or float, got 'px'"),
+    (
+        "detect.merge.pre_merge_score_threshold=1",
+        "detect.merge.pre_merge_score_threshold must be a number in [0, 1), got 1",
+    ),
+    (
+        "detect.merge.post_merge_score_threshold=-0.1",
+        "detect.merge.post_merge_score_threshold must be a number in [0, 1), got -0.1",
+    ),
+    ("detect.merge.soft_nms_sigma=0", "detect.merge.soft_nms_sigma must be a number in (0, 100], got 0"),
+    (
+        "detect.variants.mirror=true",
+        "unknown key 'detect.variants.mirror'; did you mean 'detect.variants.mirror_image'?",
+    ),
+    (
+        "detect.variants.enlarged_regions_n=-1",
+        "detect.variants.enlarged_regions_n must be a whole number in 0..8, got -1",
+    ),
+    (
+        "detect.variants.enlarged_regions_n=9",
+        "detect.variants.enlarged_regions_n must be a whole number in 0..8, got 9",
+    ),
+    ("detect.variants.region_overlap=1", "detect.variants.region_overlap must be a number in [0, 0.75], got 1"),
+    ("detect.variants.scales=[]", "detect.variants.scales must be a list of 1 to 8 numbers in (0, 4], got []"),
+    ("detect.variants.scales=[1,0]", "detect.variants.scales must be a list of 1 to 8 numbers in (0, 4], got [1, 0]"),
+    ("detect.variants.scales=[nan]", "detect.variants.scales must be a list of 1 to 8 numbers in (0, 4], got [nan]"),
+    ("detect.variants.scales=[a]", "detect.variants.scales must be a list of 1 to 8 numbers in (0, 4], got ['a']"),
+    ("detect.variants.scales=1", "detect.variants.scales must be a list of 1 to 8 numbers in (0, 4], got 1"),
+    ("processing.enlarged_regions_n=64", "processing.enlarged_regions_n must be a whole number in 0..8, got 64"),
     ("detect.precision=fp8", "detect.precision must be auto, fp32 or bf16, got 'fp8'"),
     ("detect.threads=-1", "detect.threads must be a whole number in 0..1024, got -1"),
     ("queue_frames=0", "queue_frames must be a whole number in 1..1024, got 0"),
@@ -145,6 +180,12 @@ def test_a_folder_is_refused_with_its_reason(tmp_path: Path, files: dict[str, st
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     assert refusal(tmp_path).startswith(f"{tmp_path}{reason}")
+
+
+def test_scales_that_are_too_large_for_the_size_are_refused() -> None:
+    assert refusal(None, "detect.size_px=4096", "detect.variants.scales=[1,2.5]") == (
+        "detect.size_px times each of detect.variants.scales must be at most 8192, got 4096 times 2.5"
+    )
 
 
 def test_a_line_end_in_an_override_stays_out_of_the_message() -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from blurscene_stream.config import MergeMethod
 from blurscene_stream.config.load import Loaded, load_settings
 from blurscene_stream.config.options import Assignment, overrides_from_options
 from blurscene_stream.config.show import show
@@ -25,23 +26,23 @@ VALUES = {
     "classes.license_plate.margin": st.floats(0, 5),
     "classes.*.shape": st.sampled_from(["rectangle", "ellipse"]),
     "detect.size_px": st.integers(32, 8192),
-    "detect.merge_iou": st.floats(0, 1, exclude_min=True),
+    "detect.variants.mirror_image": st.booleans(),
+    "detect.variants.scales": st.lists(st.floats(0, 1, exclude_min=True), min_size=1, max_size=8),
+    "detect.merge.iou": st.floats(0, 1, exclude_min=True),
+    "detect.merge.method": st.sampled_from([each.name for each in MergeMethod]),
+    "detect.merge.pre_merge_score_threshold": SHARE,
     "redact.method": st.sampled_from(["mosaic", "solid", "blur"]),
     "encode.crf": st.none() | st.integers(0, 63),
     "encode.preset": st.none() | WRITTEN_OUT | st.sampled_from(["8", "no", "null", "1e3", "0x1f", "~", "a: b", "#"]),
     "encode.bitrate": st.none() | st.sampled_from(["800", "800k", "4.5M"]),
     "rtsp.gop_s": st.floats(0, 3600, exclude_min=True),
     "processing.pre_merge_score_threshold": SHARE,
-    "processing.enlarged_regions_n": st.integers(0, 64),
+    "processing.enlarged_regions_n": st.integers(0, 8),
+    "processing.merging_method": st.sampled_from(["nms", "wbf", "nmm"]),
     "logging.format": WRITTEN_OUT.map(lambda text: "%(message)s" + text.replace("%", "%%")),
     "logging.json": st.booleans(),
 }
-RUNNING = [  # processing in use, in the one way that can be run
-    Assignment("processing.merging_method", "nms", "a test"),
-    Assignment("processing.area_method", "float", "a test"),
-    Assignment("processing.enlarged_regions_n", 0, "a test"),
-    Assignment("processing.use", True, "a test"),
-]
+RUNNING = [Assignment("processing.use", True, "a test")]
 
 
 def reloaded(loaded: Loaded) -> Loaded:
@@ -60,10 +61,8 @@ def test_what_is_shown_loads_again(values: dict[str, object], source: str, runni
 
 
 def test_an_option_that_won_over_processing_is_kept() -> None:
-    sets = ["processing.use=true", "processing.merging_method=nms", "processing.area_method=float"]
-    loaded = load_settings(
-        None, [*sets, "processing.post_merge_score_threshold=0.6"], overrides_from_options({"--face-thresh": 0.1})
-    )
+    sets = ["processing.use=true", "processing.post_merge_score_threshold=0.6"]
+    loaded = load_settings(None, sets, overrides_from_options({"--face-thresh": 0.1}))
     assert [found.threshold for found in loaded.settings.classes.values()] == [0.1, 0.6]
     assert reloaded(loaded).settings == loaded.settings
 
@@ -83,12 +82,15 @@ def test_other_classes_are_kept() -> None:
         '  sha256: "03e0db35622a51e080ed1d85441557db57a161519ea4062d41fe6d988708646a"   # default',
         "  classes: [face, license_plate]   # default",
         "  bitrate: null   # default",
+        "    scales: [1.0, 0.5]   # --set detect.variants.scales=[1,0.5]",
+        "    method: wbf   # --set processing.use=true (processing)",
         '  format: "%(message)s"   # default',
         "  json: false   # default",
     ],
 )
 def test_each_line_has_its_source(line: str) -> None:
-    loaded = load_settings(None, ["redact=solid", "detect.size_px=960"], overrides_from_options({"--thresh": 0.5}))
+    sets = ["redact=solid", "detect.size_px=960", "detect.variants.scales=[1,0.5]", "processing.use=true"]
+    loaded = load_settings(None, sets, overrides_from_options({"--thresh": 0.5}))
     assert line in show(loaded).splitlines()
 
 

@@ -31,9 +31,9 @@ def drawn(layout: Layout, *stored: Picture) -> Picture:
     picture = layout.picture
     frames = [frame_of(each, picture.orientation, picture.sample_aspect_ratio) for each in stored]
     frames = [type(frame)(0, 0, picture, (), frame.scale_rgb, None) for frame in frames]
-    out = np.full((len(stored), layout.height, layout.width, 3), 7, np.uint8)
-    draw_frames(frames, layout, out)
-    return out
+    out = np.full((len(stored), 1, layout.height, layout.width, 3), 7, np.uint8)
+    draw_frames(frames, [layout], out)
+    return np.asarray(out[:, 0], np.uint8)
 
 
 @given(picture=pictures, size_px=st.integers(32, 8192))
@@ -124,4 +124,4 @@ def test_a_frame_of_another_shape_is_refused() -> None:
     frames = [frame_of(np.zeros((height, 40, 3), np.uint8)) for height in (40, 41)]
     layout = plan_layout(frames[0].picture, 640, 2)
     with pytest.raises(ValueError, match="frame 0"):
-        draw_frames(frames, layout, np.zeros((2, 96, 96, 3), np.uint8))
+        draw_frames(frames, [layout], np.zeros((2, 1, 96, 96, 3), np.uint8))

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import ClassConfig, RedactConfig, RedactMethod, Settings, Shape
-from blurscene_stream.frames import PIXEL_FORMATS, Frame, PictureInfo, Plane
+from blurscene_stream.frames import PICTURE_FORMATS, PIXEL_FORMATS, Frame, Model, PictureInfo, Plane
 from blurscene_stream.redact import Region
 
 CLASSES = ("face", "license_plate")
 Mask = NDArray[np.bool_]
 Box = tuple[float, float, float, float]
-formats = st.sampled_from(sorted(PIXEL_FORMATS))
+FORMATS = PIXEL_FORMATS | PICTURE_FORMATS
+formats = st.sampled_from(sorted(FORMATS))
 methods = st.sampled_from(list(RedactMethod))
 shapes = st.sampled_from(list(Shape))
 sizes = st.tuples(st.integers(1, 67), st.integers(1, 67))
@@ -28,10 +29,12 @@ def frame_of_noise(
     width: int, height: int, pixel_format: str = "yuv420p", seed: int = 0, padding: int = 0, low: int = 0
 ) -> Frame:
     """Samples in low..top; rows and columns of other samples follow each plane in memory: `padding` of them."""
-    form = PIXEL_FORMATS[pixel_format]
+    form = FORMATS[pixel_format]
     rng = np.random.default_rng(seed)
     chroma = (-(-height >> form.shift_y), -(-width >> form.shift_x))
     shapes = [(height, width), (*chroma, 2)] if form.interleaved else [(height, width), chroma, chroma]
+    if form.model is not Model.yuv:
+        shapes = [(height, width)] * form.plane_count
     planes: list[Plane] = []
     for rows, columns, *rest in shapes:
         memory = rng.integers(low, 1 << form.bits, (rows + padding, columns + padding, *rest))

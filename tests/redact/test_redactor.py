@@ -12,11 +12,12 @@ import blurscene_stream
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import RedactMethod, Shape
 from blurscene_stream.errors import ConfigError, RedactionError
-from blurscene_stream.frames import PIXEL_FORMATS, Frame, RedactedFrame
+from blurscene_stream.frames import Frame, Model, PixelFormat, RedactedFrame
 from blurscene_stream.redact import Preview, Redactor, covered
 
 from .pictures import (
     CLASSES,
+    FORMATS,
     Box,
     corners,
     covered_luma,
@@ -73,10 +74,17 @@ def test_solid_is_one_colour_everywhere_in_the_regions(
     chosen = settings_of(RedactMethod.solid, shape, *margin, solid_luma=grey)
     Redactor(chosen, CLASSES)(frame, found(*places))
     regions = covered(frame.picture, found(*places), list(chosen.classes.values()), margin[1])
-    deeper = frame.picture.pixel_format.bits - 8
     for index, plane in enumerate(frame.planes):
         mask = on_plane(frame, index, covered_luma(frame.picture, regions))
-        assert (plane[mask] == (128 if index else grey) << deeper).all()
+        assert (plane[mask] == solid_sample(frame.picture.pixel_format, index, grey)).all()
+
+
+def solid_sample(form: PixelFormat, plane: int, grey: int) -> int:
+    """A grey without colour, opaque; in full range black stays black and white stays white."""
+    if form.model is Model.yuv:
+        return (128 if plane else grey) << (form.bits - 8)
+    top = (1 << form.bits) - 1
+    return top if form.alpha and plane == form.plane_count - 1 else {0: 0, 16: 0, 235: top, 255: top}[grey]
 
 
 @WHOLE
@@ -84,8 +92,10 @@ def test_solid_is_one_colour_everywhere_in_the_regions(
 def test_luma_and_chroma_are_covered_alike(
     name: str, size: tuple[int, int], places: list[Box], shape: Shape, margin: tuple[float, int]
 ) -> None:
-    top = (1 << PIXEL_FORMATS[name].bits) - 1
+    top = (1 << FORMATS[name].bits) - 1
     frame = frame_of_noise(*size, name, low=top // 2 + 2)  # no sample is black or colourless
+    for plane in frame.planes:
+        plane[plane == top] -= 1  # nor opaque
     before = samples_of(frame)
     Redactor(settings_of(RedactMethod.solid, shape, *margin), CLASSES)(frame, found(*places))
     changed = frame.planes[0] != before[0]
@@ -98,7 +108,7 @@ def test_luma_and_chroma_are_covered_alike(
         np.testing.assert_array_equal(wide[: size[1], : size[0]], changed)
 
 
-@pytest.mark.parametrize("name", sorted(PIXEL_FORMATS))
+@pytest.mark.parametrize("name", sorted(FORMATS))
 @pytest.mark.parametrize("method", list(RedactMethod))
 @pytest.mark.parametrize("shape", list(Shape))
 @pytest.mark.parametrize("size", [(1, 1), (2, 1), (33, 17), (64, 48)])
@@ -117,7 +127,7 @@ def test_a_box_over_everything_leaves_nothing(
         assert plane.max() < 1 << frame.picture.pixel_format.bits
 
 
-@pytest.mark.parametrize("name", sorted(PIXEL_FORMATS))
+@pytest.mark.parametrize("name", sorted(FORMATS))
 @pytest.mark.parametrize("method", list(RedactMethod))
 def test_the_brightest_picture_stays_within_its_bits(name: str, method: RedactMethod) -> None:
     frame = frame_of_noise(50, 50, name)

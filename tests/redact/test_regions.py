@@ -11,7 +11,7 @@ from blurscene_stream.config.schema import ClassConfig, Shape
 from blurscene_stream.frames import PIXEL_FORMATS, PictureInfo
 from blurscene_stream.redact import Region, covered
 
-from .pictures import Box, corners, covered_luma, formats, found, shapes, sizes
+from .pictures import FORMATS, Box, corners, covered_luma, formats, found, shapes, sizes
 
 WHOLE = settings(max_examples=300, deadline=None)
 
@@ -31,7 +31,7 @@ def grown(low: float, high: float, margin: float, least: int) -> tuple[float, fl
 def test_the_whole_box_and_its_margin_are_covered(
     name: str, size: tuple[int, int], box: Box, shape: Shape, margin: float, least: int
 ) -> None:
-    picture = PictureInfo(*size, PIXEL_FORMATS[name])
+    picture = PictureInfo(*size, FORMATS[name])
     mask = covered_luma(picture, regions_of(picture, box, shape=shape, margin=margin, least=least))
     (x0, x1), (y0, y1) = grown(box[0], box[2], margin, least), grown(box[1], box[3], margin, least)
     for y in range(max(0, math.floor(y0)), min(size[1], math.ceil(y1))):
@@ -44,7 +44,7 @@ def test_the_whole_box_and_its_margin_are_covered(
 def test_a_rectangle_covers_less_than_a_block_beyond_the_margin(
     name: str, size: tuple[int, int], box: Box, margin: float, least: int
 ) -> None:
-    picture = PictureInfo(*size, PIXEL_FORMATS[name])
+    picture = PictureInfo(*size, FORMATS[name])
     for region in regions_of(picture, box, shape=Shape.rectangle, margin=margin, least=least):
         for start, stop, (low, high), shift in (
             (region.x0, region.x1, grown(box[0], box[2], margin, least), picture.pixel_format.shift_x),
@@ -59,7 +59,7 @@ def test_a_rectangle_covers_less_than_a_block_beyond_the_margin(
 @WHOLE
 @given(formats, st.floats(0, 60), st.floats(0, 60), st.floats(0.5, 60), st.floats(0.5, 60))
 def test_an_ellipse_is_filled_and_not_much_more(name: str, x0: float, y0: float, width: float, height: float) -> None:
-    picture = PictureInfo(67, 53, PIXEL_FORMATS[name])
+    picture = PictureInfo(67, 53, FORMATS[name])
     form = picture.pixel_format
     box = (x0, y0, x0 + width, y0 + height)
     regions = regions_of(picture, box, shape=Shape.ellipse, margin=0, least=0)

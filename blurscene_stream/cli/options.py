@@ -1,0 +1,80 @@
+"""The options that commands share, each defined once, and what they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from blurscene_stream.config.load import Loaded, load_settings
+from blurscene_stream.config.options import overrides_from_options
+from blurscene_stream.config.schema import RedactMethod
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Option = Callable[[Any], Any]
+COMMAND_SETTINGS: dict[str, Any] = {
+    "no_args_is_help": True,
+    "context_settings": {"help_option_names": ["-h", "--help"], "max_content_width": 110},
+}
+
+LOOK: Sequence[Option] = (
+    click.option("--thresh", help="Least score of what is covered, in [0, 1): lower finds and covers more."),
+    click.option("--face-thresh", help="The same for faces alone."),
+    click.option("--plate-thresh", help="The same for licence plates alone."),
+    click.option("--size", help="Longer side of the detector's picture: larger finds smaller things."),
+    click.option("--device", help="auto, cpu, cuda or cuda:N. One that is named and missing is an error."),
+)
+"""How pictures are looked at."""
+
+HIDE: Sequence[Option] = (
+    click.option(
+        "--replacewith", type=click.Choice([method.name for method in RedactMethod]), help="How things are hidden."
+    ),
+    click.option("--mask-scale", help="Scale boxes by this factor before they are covered, such as 1.3."),
+)
+"""How what was found is hidden."""
+
+WRITE: Sequence[Option] = (
+    click.option("-y", "overwrite", is_flag=True, help="Replace OUTPUT if it exists."),
+    click.option("--preview", is_flag=True, help="Draw boxes and scores instead of hiding: NOT anonymized."),
+)
+"""What is done with the output; these are parameters of the command."""
+
+CONFIGURE: Sequence[Option] = (
+    click.option("--config", type=click.Path(path_type=Path), help="A YAML file with settings, or a folder of them."),
+    click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One setting; may be repeated."),
+    click.option("--show-config", is_flag=True, help="Print all settings and where each comes from, and end."),
+)
+"""Settings; of these, `show_config` is a parameter of the command."""
+
+TELL: Sequence[Option] = (
+    click.option("--quiet", is_flag=True, help="No progress bar; warnings and errors only."),
+    click.option("--json-log", is_flag=True, help="One JSON object a line on stderr."),
+    click.option("--log-level", help="debug, info, warning, error or critical."),
+    click.version_option(package_name="blurscene-stream"),
+)
+"""What is written to stderr; of these, `quiet` is a parameter of the command."""
+
+
+def options(*groups: Sequence[Option]) -> Callable[[Command], Command]:
+    """A decorator that adds the options of `groups` to a command, in their order."""
+
+    def add(command: Command) -> Command:
+        for option in reversed([option for group in groups for option in group]):
+            command = option(command)
+        return command
+
+    return add
+
+
+def load(given: Mapping[str, Any]) -> Loaded:
+    """The settings that a command's other parameters, `config` and `overrides` among them, come to.
+
+    Raises ConfigError.
+    """
+    names = {"codec": "-c:v", "crf": "-crf", "preset": "-preset", "bitrate": "-b:v"}
+    short = {key: value for key, value in given.items() if key not in ("config", "overrides")}
+    named = {names.get(key, "--" + key.replace("_", "-")): value for key, value in short.items()}
+    return load_settings(given["config"], given["overrides"], overrides_from_options(named))

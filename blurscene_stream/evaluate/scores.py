@@ -1,0 +1,151 @@
+"""Runs the detector over a data set once, and keeps what every measure is calculated from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blurscene_stream.boxes import Detections
+from blurscene_stream.config.schema import ClassConfig, MergeMethod, Settings, chosen
+from blurscene_stream.evaluate.cover import cover_mask, covered_shares
+from blurscene_stream.evaluate.labels import Dataset, Truth
+from blurscene_stream.evaluate.matching import match, of_class
+from blurscene_stream.evaluate.pictures import read_frame
+from blurscene_stream.frames import PictureInfo
+from blurscene_stream.pipeline.judge import Detector, LoadDetector, judge
+from blurscene_stream.redact import covered
+
+FLOOR = 0.02  # the detector is asked for everything above; curves end there
+OVERLAPS = (0.5, 0.3)
+LOOSE = 0.3  # overlap at which an object counts as found
+Progress = Callable[[int, int], None]
+
+
+@dataclass(slots=True)
+class Found:
+    """The boxes of one class that are right or wrong at one overlap, in the pictures where that can be told.
+
+    pictures, scores, right: of each box: its picture, its score, whether it found an object
+    """
+
+    pictures: list[int] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    right: list[bool] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class ClassScores:
+    """One class over a whole data set.
+
+    exhaustive: for each picture, whether every object in it is labelled
+    pictures:   of each object that counts: its picture
+    sides_px:   its longer side
+    best:       the score of the box that found it at LOOSE, 0 for none
+    covered:    the share of it that is covered with the class's settings
+    found:      by overlap
+    """
+
+    exhaustive: list[bool] = field(default_factory=list)
+    pictures: list[int] = field(default_factory=list)
+    sides_px: list[float] = field(default_factory=list)
+    best: list[float] = field(default_factory=list)
+    covered: list[float] = field(default_factory=list)
+    found: dict[float, Found] = field(default_factory=lambda: {overlap: Found() for overlap in OVERLAPS})
+
+
+@dataclass(slots=True)
+class Scores:
+    """Everything that was found in a data set.
+
+    clipped, lost: labelled boxes that reached past the border; that had no area in the picture
+    """
+
+    classes: dict[str, ClassScores]
+    clipped: int = 0
+    lost: int = 0
+
+
+def with_floor(settings: Settings) -> Settings:
+    """The same, but with everything that scores above FLOOR (or the class's own threshold, where that is lower)."""
+    low = {name: replace(one, threshold=min(FLOOR, one.threshold)) for name, one in settings.classes.items()}
+    return replace(settings, classes=low)
+
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """Who looks at the pictures.
+
+    curves: the detector `with_floor`, for everything that depends on a threshold
+    cover:  the detector as the settings have it
+    """
+
+    curves: Detector
+    cover: Detector
+
+
+def load_judges(settings: Settings, load_detector: LoadDetector) -> Judges:
+    """One detector for both, where boxes that score low cannot change those that score high when they are merged."""
+    curves = load_detector(with_floor(settings))
+    alike = settings.detect.merge.method is MergeMethod.nms
+    return Judges(curves, curves if alike else load_detector(settings))
+
+
+def score_pictures(dataset: Dataset, judges: Judges, settings: Settings, progress: Progress) -> Scores:
+    """Judge every picture of the data set.
+
+    settings: with the thresholds and margins whose cover is measured
+    progress: called with the number of pictures done, and of all
+    """
+    scores = Scores({name: ClassScores() for name in judges.curves.classes})
+    classes = chosen(settings, judges.curves.classes)
+    for number, labelled in enumerate(dataset.pictures):
+        frame = read_frame(labelled.file, number, labelled.size)
+        truth = labelled.on(frame.picture.width, frame.picture.height)
+        (found,) = judge([frame], judges.curves)
+        (shown,) = (found,) if judges.cover is judges.curves else judge([frame], judges.cover)
+        scores.clipped += truth.clipped
+        scores.lost += truth.lost
+        shares = _cover(frame.picture, shown, truth, classes, settings.redact.least_margin_px)
+        for label, tally in enumerate(scores.classes.values()):
+            tally.exhaustive.append(label in labelled.exhaustive)
+            _add(tally, number, label, truth, found[found.labels == label])
+            tally.covered += shares[(truth.labels == label) & truth.counts].tolist()
+        progress(number + 1, len(dataset.pictures))
+    return scores
+
+
+def _cover(
+    picture: PictureInfo, found: Detections, truth: Truth, classes: Sequence[ClassConfig], least_margin_px: int
+) -> NDArray[np.float64]:
+    """The covered share of each labelled object: whatever covers it, it is hidden."""
+    above = found[above_threshold(found, classes)]
+    return covered_shares(cover_mask(picture, covered(picture, above, classes, least_margin_px)), truth.boxes)
+
+
+def above_threshold(found: Detections, classes: Sequence[ClassConfig]) -> NDArray[np.bool_]:
+    """Which boxes score above the threshold of their class."""
+    thresholds = np.array([one.threshold for one in classes], np.float32)
+    return np.asarray(found.scores > thresholds[found.labels], np.bool_)
+
+
+def _add(tally: ClassScores, number: int, label: int, truth: Truth, found: Detections) -> None:
+    """Count one picture of one class."""
+    best_first = found[np.argsort(-found.scores, kind="stable")]
+    wanted, spared = of_class(truth, label, True), of_class(truth, label, False)
+    for overlap, boxes in tally.found.items():
+        result = match(best_first.boxes, wanted, spared, overlap)
+        if overlap == LOOSE:
+            best = np.zeros(len(wanted))
+            best[result.taken[result.taken >= 0]] = best_first.scores[result.taken >= 0]
+            tally.best += best.tolist()
+        if tally.exhaustive[-1]:
+            kept = ~result.ignored
+            boxes.pictures += [number] * int(kept.sum())
+            boxes.scores += best_first.scores[kept].tolist()
+            boxes.right += (result.taken[kept] >= 0).tolist()
+    sides = wanted[:, 2:] - wanted[:, :2]
+    tally.pictures += [number] * len(wanted)
+    tally.sides_px += sides.max(axis=1, initial=0).tolist()

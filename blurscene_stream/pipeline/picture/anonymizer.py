@@ -1,0 +1,87 @@
+"""Finds and hides, in the bytes of one picture after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from blurscene_stream.boxes import Detections, iou
+from blurscene_stream.config.schema import Settings
+from blurscene_stream.pipeline.judge import Detector, judge
+from blurscene_stream.pipeline.picture.decode import decode
+from blurscene_stream.pipeline.picture.encode import encode, refuse_loss
+from blurscene_stream.pipeline.picture.samples import Picture
+from blurscene_stream.redact import Preview, Redactor
+
+SAME_IOU = 0.5  # boxes of one class that overlap by more, in two frames of one picture, are one object
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """What is in a picture.
+
+    width, height: pixels of the upright picture, which the boxes of `detections` are on
+    """
+
+    width: int
+    height: int
+    detections: Detections
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Anonymized:
+    """A picture in which everything that was found is covered.
+
+    data:       the bytes of its file
+    detections: what was found, in pixels of the upright picture
+    """
+
+    data: bytes
+    detections: Detections
+
+
+class PictureAnonymizer:
+    """Anonymizes pictures that are given as the bytes of a file. Built once; holds nothing of a picture."""
+
+    def __init__(self, settings: Settings, detector: Detector, preview: bool = False) -> None:
+        """`preview`: draw boxes and scores instead of hiding.
+
+        Raises ConfigError for a class of the detector without settings.
+        """
+        self._detector = detector
+        self._redact = (Preview if preview else Redactor)(settings, detector.classes)
+
+    def find(self, data: bytes) -> Found:
+        """What is in the picture `data`.
+
+        Raises SourceError, DamagedInputError, DetectionError; none of them names the file.
+        """
+        picture = decode(data)
+        height, width = picture.samples.shape[:2]
+        return Found(width, height, self._judge(picture))
+
+    def anonymize(self, data: bytes, form: str) -> Anonymized:
+        """The picture `data` as a file of the format `form`, upright, with everything covered that was found.
+
+        Raises SourceError, DamagedInputError, UsageError when `form` cannot hold it, DetectionError, RedactionError,
+        SinkError; none of them names the file.
+        """
+        picture = decode(data)
+        refuse_loss(picture, form)
+        done = self._redact(picture.frames()[0], self._judge(picture))
+        return Anonymized(encode(done, form), done.detections)
+
+    def _judge(self, picture: Picture) -> Detections:
+        """One list of the answers for all frames of the picture: an object that shows in several is in it once."""
+        first, *others = judge(picture.frames(), self._detector)
+        for other in others:
+            shared = iou(other.boxes, first.boxes) * (other.labels[:, None] == first.labels[None, :])
+            new = other[~(shared > SAME_IOU).any(axis=1)]
+            first = Detections(
+                np.concatenate((first.boxes, new.boxes)),
+                np.concatenate((first.scores, new.scores)),
+                np.concatenate((first.labels, new.labels)),
+                first.classes,
+            )
+        return first

@@ -1,0 +1,106 @@
+"""A decoded picture: its samples, what else of its file matters, and the frames that a detector is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from blurscene_stream.frames import PICTURE_FORMATS, Frame, PictureInfo, Plane
+
+FORMAT_NAMES = {  # (channels, bits) -> one of PICTURE_FORMATS
+    (1, 8): "gray",
+    (2, 8): "ya8",
+    (3, 8): "gbrp",
+    (4, 8): "gbrap",
+    (1, 16): "gray16le",
+    (2, 16): "ya16le",
+    (3, 16): "gbrp16le",
+    (4, 16): "gbrap16le",
+}
+PLANE_CHANNELS = {1: (0,), 2: (0, 1), 3: (1, 2, 0), 4: (1, 2, 0, 3)}  # where the planes of these formats lie
+GROUNDS = (255, 0)  # what shows through where a picture is transparent: most viewers have white or black
+
+
+@dataclass(frozen=True, slots=True)
+class JpegLook:
+    """How a JPEG was encoded.
+
+    tables:   quantisation tables of 64 numbers, by their index
+    sampling: of the chroma, in Pillow's numbers: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0
+    """
+
+    tables: tuple[tuple[int, ...], ...]
+    sampling: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """One upright picture, in main memory of its own.
+
+    samples:  uint8 or uint16 (height, width, channels): grey, grey and alpha, RGB, or RGB and alpha, full range
+    form:     the format of its file, such as "jpeg"
+    lossless: that file holds every sample as it was
+    profile:  its ICC profile, for these channels
+    look:     of a JPEG that was stored upright
+    """
+
+    samples: Plane
+    form: str
+    lossless: bool
+    profile: bytes | None = None
+    look: JpegLook | None = None
+
+    @property
+    def bits(self) -> int:
+        """Bits a sample: 8 or 16."""
+        return self.samples.itemsize * 8
+
+    @property
+    def has_alpha(self) -> bool:
+        """True when the last channel is opacity."""
+        return self.samples.shape[2] in (2, 4)
+
+    @property
+    def translucent(self) -> bool:
+        """True when something of what lies behind the picture shows."""
+        return self.has_alpha and int(self.samples[:, :, -1].min()) < (1 << self.bits) - 1
+
+    def frames(self) -> list[Frame]:
+        """What a detector must look at; all are over the same samples, and stand upright.
+
+        The first shows the colours, also those that transparency hides. Where there is transparency, it may draw a
+        picture of its own: the others show it over each of GROUNDS.
+        """
+        height, width, channels = self.samples.shape
+        info = PictureInfo(width, height, PICTURE_FORMATS[FORMAT_NAMES[channels, self.bits]], full_range=True)
+        planes = tuple(self.samples[:, :, channel] for channel in PLANE_CHANNELS[channels])
+        grounds = GROUNDS if self.translucent else ()
+        looks = [_Scaled(self, ground) for ground in (None, *grounds)]
+        return [Frame(number, 0, info, planes, look, self) for number, look in enumerate(looks)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scaled:
+    """Frame.scale_rgb of one picture: the colours alone, or over a ground (0..255)."""
+
+    picture: Picture
+    ground: int | None
+
+    def __call__(self, width: int, height: int) -> NDArray[np.uint8]:
+        channels = self.picture.samples.shape[2]
+        colours = self._scaled(slice(0, 1 if channels < 3 else 3), width, height)
+        if self.ground is not None:
+            alpha = self._scaled(slice(channels - 1, channels), width, height) / np.float32(255)
+            colours = (colours * alpha + self.ground * (1 - alpha)).round().astype(np.uint8)
+        return np.ascontiguousarray(np.broadcast_to(colours, (height, width, 3)))
+
+    def _scaled(self, channels: slice, width: int, height: int) -> NDArray[np.uint8]:
+        samples = self.picture.samples[:, :, channels]
+        small = (samples >> 8 if self.picture.bits == 16 else samples).astype(np.uint8, order="C")
+        image = Image.fromarray(small if small.shape[2] == 3 else small[:, :, 0])
+        # Each pixel is a mean of all that it stands for, as in the scaler that video goes through.
+        scaled = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR), np.uint8)
+        return scaled.reshape(height, width, samples.shape[2])

@@ -1,0 +1,288 @@
+"""Variants: every pixel is in one of them, boxes come back from each, and each finds what was missed without it."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blurscene_stream.address import Address
+from blurscene_stream.boxes import Boxes, Detections, Orientation, iou
+from blurscene_stream.config.schema import DetectConfig, MergeConfig, Precision, RtspConfig, Settings, VariantsConfig
+from blurscene_stream.detect import Detector, load_detector
+from blurscene_stream.detect.prepare import draw_frames
+from blurscene_stream.detect.variants import plan_views, regions, tile_spans
+from blurscene_stream.frames import PIXEL_FORMATS, Frame, PictureInfo
+from blurscene_stream.source import open_source
+from tests.detect.pictures import FACE, PLATE, WIDTH, Picture, frame_of, stored_as
+from tests.videos import VideoSpec, make_video
+
+ORIENTATIONS = [Orientation(a, b, c) for a in (False, True) for b in (False, True) for c in (False, True)]
+BOTH = np.array([FACE, PLATE], np.float32)
+YUV = PIXEL_FORMATS["yuv420p"]
+
+variants = st.builds(
+    VariantsConfig,
+    mirror_image=st.booleans(),
+    enlarged_regions_n=st.integers(0, 8),
+    region_overlap=st.floats(0, 0.75),
+    scales=st.lists(st.floats(0.1, 2), min_size=1, max_size=3),
+)
+pictures = st.builds(
+    PictureInfo,
+    st.integers(1, 10_000),
+    st.integers(1, 10_000),
+    st.just(YUV),
+    st.sampled_from(ORIENTATIONS),
+    st.fractions(Fraction(1, 4), 4, max_denominator=20),
+)
+
+
+def looking(size_px: int = WIDTH, merge: MergeConfig | None = None, **kinds: Any) -> Detector:
+    chosen = VariantsConfig(**kinds)
+    detect = DetectConfig(size_px=size_px, precision=Precision.fp32, variants=chosen, merge=merge or MergeConfig())
+    return load_detector(Settings(device="cpu", detect=detect))
+
+
+@given(length=st.integers(1, 5000), parts=st.integers(1, 8), overlap=st.floats(0, 0.75))
+def test_tiles_leave_no_pixel_unseen(length: int, parts: int, overlap: float) -> None:
+    spans = tile_spans(length, parts, overlap)
+    assert len(spans) == parts
+    assert {pixel for start, stop in spans for pixel in range(start, stop)} == set(range(length))
+    (span,) = {stop - start for start, stop in spans}
+    for (_, stop), (start, _) in pairwise(spans):
+        assert stop - start >= math.floor(overlap * span) - 1
+
+
+@given(length=st.integers(50, 5000), parts=st.integers(2, 8), overlap=st.floats(0.05, 0.75), start=st.floats(0, 1))
+def test_what_is_on_a_cut_is_whole_in_one_region(length: int, parts: int, overlap: float, start: float) -> None:
+    spans = tile_spans(length, parts, overlap)
+    size = max(0, math.floor(overlap * (spans[0][1] - spans[0][0])) - 1)
+    low = start * (length - size)
+    assert any(first <= low and low + size <= stop for first, stop in spans)
+
+
+@given(width=st.integers(1, 60), height=st.integers(1, 60), parts=st.integers(1, 8), overlap=st.floats(0, 0.75))
+def test_regions_leave_no_pixel_unseen(width: int, height: int, parts: int, overlap: float) -> None:
+    seen = np.zeros((height, width), np.bool_)
+    for x0, y0, x1, y1 in regions(width, height, parts, overlap):
+        assert 0 <= x0 < x1 <= width
+        assert 0 <= y0 < y1 <= height
+        seen[y0:y1, x0:x1] = True
+    assert seen.all()
+
+
+@given(
+    picture=pictures,
+    size_px=st.integers(32, 2048),
+    kinds=variants,
+    corners=st.lists(st.floats(0, 1), min_size=4, max_size=4),
+)
+def test_a_box_goes_there_and_back_in_every_view(
+    picture: PictureInfo, size_px: int, kinds: VariantsConfig, corners: list[float]
+) -> None:
+    """Forward is the picture's way, by the definitions: cut, turn upright, scale, mirror."""
+    x0, x1, y0, y1 = (*sorted(corners[:2]), *sorted(corners[2:]))
+    stored = np.array([x0 * picture.width, y0 * picture.height, x1 * picture.width, y1 * picture.height])
+    for view in plan_views(picture, DetectConfig(size_px=size_px, variants=kinds)):
+        left, top, right, bottom = view.region
+        u0, v0, u1, v1 = (stored - [left, top, left, top]) / [right - left, bottom - top, right - left, bottom - top]
+        turn = picture.orientation
+        if turn.transposed:
+            u0, v0, u1, v1 = v0, u0, v1, u1
+        if turn.flip_x != view.mirrored:
+            u0, u1 = 1 - u1, 1 - u0
+        if turn.flip_y:
+            v0, v1 = 1 - v1, 1 - v0
+        wide, high = view.content_width, view.content_height
+        shown = np.array([[u0 * wide, v0 * high, u1 * wide, v1 * high]], np.float32)
+        tolerance = 1e-5 * max(picture.width, picture.height) * max(1, kinds.enlarged_regions_n)
+        assert np.allclose(view.to_stored(shown)[0], stored, atol=tolerance)
+
+
+@given(picture=pictures, size_px=st.integers(32, 2048), kinds=variants)
+def test_every_combination_is_planned_once(picture: PictureInfo, size_px: int, kinds: VariantsConfig) -> None:
+    views = plan_views(picture, DetectConfig(size_px=size_px, variants=kinds))
+    parts = kinds.enlarged_regions_n
+    expected = len(set(kinds.scales)) + (parts**2 if parts > 1 else 0)
+    assert len(views) == expected * (2 if kinds.mirror_image else 1)
+    for view in views:
+        assert view.width % 32 == view.height % 32 == 0
+        assert 1 <= view.content_width <= view.width
+        assert 1 <= view.content_height <= view.height
+    if parts > 1:  # one batch
+        assert len({(view.width, view.height) for view in views if not view.shows_all}) == 1
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_a_region_shows_its_pixels_upright_and_mirrored(orientation: Orientation) -> None:
+    """With 2 x 2 regions that are not enlarged, what is drawn is the picture itself, cut and turned."""
+    upright = np.random.default_rng(3).integers(0, 256, (48, 64, 3), np.uint8)
+    stored = stored_as(upright, orientation)
+    frame = frame_of(stored, orientation)
+    kinds = VariantsConfig(mirror_image=True, enlarged_regions_n=2, region_overlap=0)
+    views = plan_views(frame.picture, DetectConfig(size_px=32, variants=kinds))
+    drawn = np.zeros((1, len(views), views[0].height, views[0].width, 3), np.uint8)
+    draw_frames([frame], views, drawn)
+    for view, shown in zip(views, drawn[0], strict=True):
+        if view.shows_all:
+            continue
+        content = shown[: view.content_height, : view.content_width]
+        x0, y0, x1, y1 = view.region
+        expected = orientation.upright(stored[y0:y1, x0:x1])
+        assert np.array_equal(content[:, ::-1] if view.mirrored else content, expected)
+
+
+def far_away(scene: Picture, times: int = 4) -> tuple[Picture, Boxes]:
+    """The scene in a corner of a grey street that is `times` as wide and high, and where its objects are."""
+    height, width = scene.shape[:2]
+    street = np.full((times * height, times * width, 3), 110, np.uint8)
+    street[-height:, -width:] = scene
+    offset = np.array([(times - 1) * width, (times - 1) * height] * 2, np.float32)
+    return street, BOTH + offset
+
+
+def close_up(scene: Picture, times: int = 4) -> Picture:
+    """The scene enlarged."""
+    return np.asarray(cv2.resize(scene, None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def finds(found: Detections, boxes: Boxes) -> list[bool]:
+    """Whether there is a box of the right class over each of `boxes`: a face, a plate."""
+    overlap = np.where(found.labels[None] == np.arange(len(boxes))[:, None], iou(boxes, found.boxes), 0)
+    return [bool(each) for each in overlap.max(axis=1, initial=0) > 0.5]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "shapes"),
+    [
+        ({}, [(1, 3, 160, 224)]),
+        ({"mirror_image": True}, [(1, 3, 160, 224)] * 2),
+        ({"enlarged_regions_n": 1}, [(1, 3, 160, 224)]),
+        ({"enlarged_regions_n": 2}, [(1, 3, 160, 224)] * 5),
+        ({"scales": [1.0, 0.5]}, [(1, 3, 160, 224), (1, 3, 96, 128)]),
+        (
+            {"mirror_image": True, "enlarged_regions_n": 2, "scales": [0.5]},
+            [(1, 3, 96, 128)] * 2 + [(1, 3, 160, 224)] * 8,
+        ),
+    ],
+)
+def test_the_network_sees_each_variant_of_each_frame(
+    scene: Picture, kinds: dict[str, Any], shapes: list[tuple[int, ...]]
+) -> None:
+    detect = looking(**kinds)
+    seen: list[tuple[int, ...]] = []
+    detect._network.register_forward_pre_hook(lambda _, given: seen.append(tuple(given[0].shape)))
+    found = detect([frame_of(scene), frame_of(scene)])
+    assert sorted(seen) == sorted(shapes * 2)
+    assert [len(each) > 0 for each in found] == [True, True]
+    np.testing.assert_array_equal(found[0].boxes, found[1].boxes)
+
+
+def test_regions_find_what_is_too_small_for_the_whole(detector: Detector, scene: Picture) -> None:
+    street, boxes = far_away(scene)
+    frame = frame_of(street)
+    assert finds(detector([frame])[0], boxes) == [False, False]
+    assert finds(looking(enlarged_regions_n=4)([frame])[0], boxes) == [True, True]
+
+
+def test_a_smaller_scale_finds_what_fills_the_picture(scene: Picture) -> None:
+    frame = frame_of(close_up(scene, 4))
+    found = [looking(4 * WIDTH, scales=scales)([frame])[0] for scales in ([1.0], [1.0, 0.25])]
+    assert [finds(each, 4 * BOTH) for each in found] == [[False, True], [True, True]]
+
+
+def test_the_mirrored_picture_adds_what_is_found_only_there(scene: Picture, detector: Detector) -> None:
+    """The network is not the same in both directions: a threshold between its two scores tells them apart."""
+    mirrored = np.ascontiguousarray(scene[:, ::-1])
+    plain, turned = (detector([frame_of(each)])[0] for each in (scene, mirrored))
+    label = int(np.argmax(np.abs(plain.scores - turned.scores)))
+    worse = scene if plain.scores[label] < turned.scores[label] else mirrored
+    threshold = float(plain.scores[label] + turned.scores[label]) / 2
+    for mirror, expected in ((False, 0), (True, 1)):
+        config = Settings(device="cpu", detect=DetectConfig(size_px=WIDTH, precision=Precision.fp32))
+        config.detect.variants.mirror_image = mirror
+        config.classes[config.model.classes[label]].threshold = threshold
+        (found,) = load_detector(config)([frame_of(worse)])
+        assert (found.labels == label).sum() == expected
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_regions_are_right_however_the_picture_is_stored(
+    tiling: Detector, scene: Picture, orientation: Orientation
+) -> None:
+    street, boxes = far_away(scene, 3)
+    stored = stored_as(street, orientation)
+    (found,) = tiling([frame_of(stored, orientation)])
+    assert finds(found, orientation.to_stored(boxes, street.shape[1], street.shape[0])) == [True, True]
+
+
+@pytest.fixture(scope="module")
+def tiling() -> Detector:
+    return looking(enlarged_regions_n=3, mirror_image=True)
+
+
+def test_regions_of_pixels_that_are_not_square(tiling: Detector, scene: Picture) -> None:
+    street, boxes = far_away(scene, 3)
+    narrow = np.asarray(cv2.resize(street, None, fx=0.5, fy=1, interpolation=cv2.INTER_AREA), np.uint8)
+    (found,) = tiling([frame_of(narrow, pixel_aspect=Fraction(2))])
+    assert finds(found, boxes * np.array([0.5, 1, 0.5, 1], np.float32)) == [True, True]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 1), (33, 31), (143, 223)])
+def test_odd_pictures_are_looked_at_in_regions(tiling: Detector, shape: tuple[int, int]) -> None:
+    (found,) = tiling([frame_of(np.full((*shape, 3), 90, np.uint8))])
+    assert np.isfinite(found.boxes).all()
+
+
+def test_regions_of_a_decoded_video_lie_where_they_are(tmp_path: Path) -> None:
+    """The whole way from a file: odd sides, chroma at half the size; the bright square is where it is drawn."""
+    source = make_video(tmp_path / "in.mkv", VideoSpec(1, 126, 94, audio=()))
+    with open_source(Address(str(source)), RtspConfig()) as opened:
+        frame = next(item for item in opened.items() if isinstance(item, Frame))
+    kinds = VariantsConfig(enlarged_regions_n=2, mirror_image=True)
+    views = plan_views(frame.picture, DetectConfig(size_px=252, variants=kinds))
+    drawn = np.zeros((1, len(views), views[0].height, views[0].width, 3), np.uint8)
+    draw_frames([frame], views, drawn)
+    full = frame.scale_rgb(frame.picture.width, frame.picture.height).astype(int)
+    for view, shown in zip(views, drawn[0].astype(int), strict=True):
+        for x, y in ((10, 10), (60, 50), (100, 80)):
+            spot = np.array([[x - 1, y - 1, x + 2, y + 2]], np.float32)
+            left, top, right, bottom = view.region
+            if not (left + 2 <= x < right - 2 and top + 2 <= y < bottom - 2):
+                continue
+            factor = np.array([view.content_width / (right - left), view.content_height / (bottom - top)] * 2)
+            u0, v0, u1, v1 = (spot[0] - [left, top, left, top]) * factor
+            if view.mirrored:
+                u0, u1 = view.content_width - u1, view.content_width - u0
+            seen = shown[round(v0) : round(v1), round(u0) : round(u1)].mean(axis=(0, 1))
+            assert np.abs(seen - full[y - 1 : y + 2, x - 1 : x + 2].mean(axis=(0, 1))).max() < 12
+
+
+def test_thresholds_before_and_after_merging(scene: Picture) -> None:
+    frame = frame_of(scene)
+    (plain,) = looking()([frame])
+    lowest = float(plain.scores.min())
+    for key in ("pre_merge_score_threshold", "post_merge_score_threshold"):
+        kept, dropped = MergeConfig(), MergeConfig()
+        setattr(kept, key, lowest / 2)
+        setattr(dropped, key, (1 + lowest) / 2)
+        assert len(looking(merge=kept)([frame])[0]) == len(plain)
+        assert len(looking(merge=dropped)([frame])[0]) < len(plain)
+    weak = MergeConfig(pre_merge_score_threshold=0.001)
+    assert len(looking(merge=weak)([frame])[0]) == len(plain)  # weak boxes take part, but are no objects
+
+
+def test_a_least_score_before_merging_is_included(scene: Picture) -> None:
+    (plain,) = looking()([frame_of(scene)])
+    for best in plain.scores:
+        merge = MergeConfig(pre_merge_score_threshold=float(best))
+        assert best in looking(merge=merge)([frame_of(scene)])[0].scores

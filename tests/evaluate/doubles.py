@@ -1,0 +1,59 @@
+"""A detector that returns what it is told, and tiny pictures for it to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from blurscene_stream.boxes import Detections
+from blurscene_stream.config.schema import ClassConfig, RedactConfig, Settings
+from blurscene_stream.evaluate import Names, Plan, Resampling
+from blurscene_stream.frames import Frame
+from tests.detectors import CLASSES
+
+Answer = tuple[str, float, tuple[float, float, float, float]]  # class, score, corners
+
+
+class ToldDetector:
+    """Gives for each frame what stands under its number."""
+
+    classes = CLASSES
+    device_name = "test"
+
+    def __init__(self, answers: Mapping[int, Sequence[Answer]]) -> None:
+        self.answers = answers
+        self.thresholds: list[float] = []
+
+    def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
+        return [self._one(self.answers.get(frame.number, ())) for frame in frames]
+
+    def _one(self, answers: Sequence[Answer]) -> Detections:
+        return Detections(
+            np.array([corners for _, _, corners in answers], np.float32).reshape(-1, 4),
+            np.array([score for _, score, _ in answers], np.float32),
+            np.array([CLASSES.index(name) for name, _, _ in answers], np.int64),
+            CLASSES,
+        )
+
+    def load(self, settings: Settings) -> ToldDetector:
+        """Stands in for `load_detector`."""
+        self.thresholds.append(settings.classes["face"].threshold)
+        return self
+
+
+def plan(detector: ToldDetector, maps: Sequence[str] = (), margin: float = 0.0, draws: int = 50) -> Plan:
+    """Measure with `detector`, and cover what it finds with no more than `margin`."""
+    settings = Settings(
+        classes={name: ClassConfig(margin=margin) for name in CLASSES}, redact=RedactConfig(least_margin_px=0)
+    )
+    return Plan(settings, Names(CLASSES, maps), Resampling(draws), load_detector=detector.load)
+
+
+def make_picture(path: Path, width: int = 80, height: int = 60) -> Path:
+    """A grey picture."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), np.full((height, width, 3), 90, np.uint8))
+    return path

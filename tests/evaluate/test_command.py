@@ -1,0 +1,79 @@
+"""`blurscene-stream evaluate` as a user types it, and what it writes."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from blurscene_stream.cli import run
+from blurscene_stream.cli.evaluate import evaluate_command
+from tests.evaluate.doubles import make_picture
+
+
+@pytest.fixture(autouse=True)
+def own_logs() -> Iterator[None]:
+    """The program sets up its own log; tests get theirs back."""
+    log = logging.getLogger("blurscene_stream")
+    before = log.handlers[:], log.level, log.propagate
+    yield
+    log.handlers[:], log.level, log.propagate = before
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    make_picture(tmp_path / "set" / "a.png")
+    row = {"file": "a.png", "boxes": [{"label": "face", "xyxy": [10, 10, 30, 40]}]}
+    (tmp_path / "set" / "labels.jsonl").write_text(json.dumps(row))
+    return tmp_path / "set"
+
+
+def _run(*arguments: object) -> int:
+    return run(evaluate_command, [str(argument) for argument in arguments], "blurscene-stream evaluate")
+
+
+def test_the_report_is_the_same_every_time(dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib", reason="the plot needs matplotlib, the extra 'evaluate'")
+    for name in ("one", "two"):
+        common = ("--device", "cpu", "--size", 96, "--draws", 20)
+        assert _run(dataset, "--output", tmp_path / name, *common) == 0
+    assert "| AP50" in capsys.readouterr().out
+    for file in ("report.json", "plot.png"):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+    report = json.loads((tmp_path / "one" / "report.json").read_text())
+    assert len(report["model"]["sha256"]) == 64 and report["settings"]["detect"]["size_px"] == 96
+    assert (
+        report["report"]["device"].startswith("cpu")
+        and report["report"]["classes"]["face"]["recall"]["own"]["count"] == 1
+    )
+    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == ["plot.png", "report.json"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ((), 2, "Usage"),
+        (("set", "--video", "x.mp4"), 2, "give either DATASET or --video"),
+        (("set", "--truth", "x.jsonl"), 2, "--truth is for --video"),
+        (("nowhere",), 1, "nowhere: there is no such file or folder"),
+        (("set", "--map", "cat"), 2, "must be NAME=CLASS"),
+        (("--video", "nowhere.mp4"), 2, "its truth is missing"),
+        (("set", "--thresh", "2"), 2, "[0, 1)"),
+    ],
+)
+def test_what_cannot_work_is_refused_in_one_line(
+    arguments: tuple[str, ...],
+    code: int,
+    said: str,
+    dataset: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(dataset.parent)
+    assert _run(*arguments) == code
+    shown = capsys.readouterr()
+    assert said in shown.err + shown.out
+    assert not arguments or len(shown.err.strip().splitlines()) == 1

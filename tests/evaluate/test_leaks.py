@@ -1,0 +1,107 @@
+"""Exposures over time on videos whose truth says when the detector looks away."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from blurscene_stream.errors import BlurSceneError, SourceError
+from blurscene_stream.evaluate import find_pairs, leak_text, measure_leaks
+from blurscene_stream.evaluate.exposure import frame_ends_s, longest_ms
+from tests.evaluate.doubles import Answer, ToldDetector, plan
+from tests.videos import VideoSpec, make_video
+
+FACE, PLATE = (10, 10, 40, 50), (80, 60, 120, 80)
+FRAMES = 20
+MISSED = range(5, 10)
+
+
+def _clip(folder: Path, spec: VideoSpec, times_s: list[float]) -> tuple[Path, Path]:
+    """A video and its truth: a face and a plate that stand still; the face is hidden in frame 15."""
+    folder.mkdir(exist_ok=True)
+    clip = make_video(folder / "clip.mkv", spec)
+    lines = []
+    for number, time_s in enumerate(times_s):
+        face = {"track": 1, "label": "face", "xyxy": FACE, "visible": 0.2 if number == 15 else 1.0}
+        plate = {"track": "b", "label": "number plate", "xyxy": PLATE, "visible": 1}
+        lines.append(json.dumps({"frame": number, "pts_s": time_s, "objects": [face, plate]}))
+    truth = folder / "clip.truth.jsonl"
+    truth.write_text("\n".join(lines))
+    return clip, truth
+
+
+def _detector() -> ToldDetector:
+    """Misses the face in frames 5 to 9 and 15, sees all but a tenth of it in frame 12, and the plate always."""
+    answers: dict[int, list[Answer]] = {}
+    for number in range(FRAMES):
+        answers[number] = [("license_plate", 0.9, PLATE)]
+        if number not in (*MISSED, 15):
+            answers[number].append(("face", 0.9, (10, 10, 40, 46) if number == 12 else FACE))
+    return ToldDetector(answers)
+
+
+def test_exposures_at_a_steady_rate(tmp_path: Path) -> None:
+    spec = VideoSpec(frames=FRAMES, audio=())
+    pair = _clip(tmp_path, spec, [number / 25 for number in range(FRAMES)])
+    report = measure_leaks([pair], plan(_detector()))
+    face, plate = report.tracks
+    assert (face.label, face.frames, face.exposed_frames) == ("face", FRAMES - 1, len(MISSED) + 1)
+    assert face.longest_ms == pytest.approx(len(MISSED) * 40, abs=1)
+    assert (plate.label, plate.track, plate.exposed_frames, plate.longest_ms) == ("license_plate", "b", 0, 0)
+    assert report.classes["all"].tracks_exposed.value == 0.5
+    assert report.classes["face"].frames_exposed.value == pytest.approx(6 / 19)
+    assert report.classes["face"].worst_ms == face.longest_ms
+    assert report.frames == FRAMES and report.seconds == pytest.approx(0.8, abs=0.01)
+    assert report.labelled_area == pytest.approx((30 * 40 + 40 * 20) / (160 * 120))
+    assert "clip.mkv" in leak_text(report)
+
+
+def test_exposures_count_in_real_time(tmp_path: Path) -> None:
+    ticks = [number * 10 + (300 if number > 7 else 0) for number in range(FRAMES)]  # a long frame in the gap
+    spec = VideoSpec(frames=FRAMES, audio=(), times=ticks, time_base=Fraction(1, 1000))
+    pair = _clip(tmp_path, spec, [tick / 1000 for tick in ticks])
+    (face, _) = measure_leaks([pair], plan(_detector())).tracks
+    assert face.longest_ms == pytest.approx(ticks[10] - ticks[5], abs=1)
+
+
+def test_a_frame_in_which_an_object_is_hidden_ends_its_exposure() -> None:
+    times_s = [0.0, 0.1, 0.2, 0.5, 0.6]
+    ends_s = frame_ends_s(times_s, 1.0)
+    assert ends_s == pytest.approx([0.1, 0.2, 0.5, 0.6, 0.7])
+    assert longest_ms([0, 2, 3], times_s, ends_s) == pytest.approx(400)
+    assert longest_ms([], times_s, ends_s) == 0
+    assert frame_ends_s([2.0], 0.04) == pytest.approx([2.04])
+
+
+def test_a_folder_holds_pairs(tmp_path: Path) -> None:
+    clip, truth = _clip(tmp_path, VideoSpec(frames=2, audio=()), [0, 0.04])
+    assert find_pairs(tmp_path, None) == [(clip, truth)]
+    truth.unlink()
+    with pytest.raises(BlurSceneError, match="its truth is missing"):
+        find_pairs(tmp_path, None)
+
+
+REFUSED = [  # times in the truth, what is said
+    ([0, 0.04, 0.08], "has 2 frames, its truth 3"),
+    ([0], "has more frames than its truth"),
+    ([0, 0.5], r"frame 1 comes at 0\.040 s, in its truth at 0\.500 s"),
+]
+
+
+@pytest.mark.parametrize(("times_s", "said"), REFUSED)
+def test_a_truth_of_another_clip_is_refused(times_s: list[float], said: str, tmp_path: Path) -> None:
+    pair = _clip(tmp_path, VideoSpec(frames=2, audio=()), times_s)
+    with pytest.raises(SourceError, match=said):
+        measure_leaks([pair], plan(_detector()))
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"frame": 3}', '{"frame": 0, "pts_s": 0, "objects": [{}]}'])
+def test_a_broken_truth_is_refused_in_one_line(text: str, tmp_path: Path) -> None:
+    clip, truth = _clip(tmp_path, VideoSpec(frames=2, audio=()), [0, 0.04])
+    truth.write_text(text)
+    with pytest.raises(SourceError) as caught:
+        measure_leaks([(clip, truth)], plan(_detector()))
+    assert str(truth) in str(caught.value) and len(str(caught.value).splitlines()) == 1
