@@ -58,7 +58,7 @@ Exit codes:
 @click.option(
     "--replacewith", type=click.Choice([method.name for method in RedactMethod]), help="How things are hidden."
 )
-@click.option("--mask-scale", help="Scale boxes by this factor before they are covered, such as 1.3.")
+@click.option("--mask-scale", help="Scale boxes by this factor before they are covered, such as 1.8.")
 @click.option("--size", help="Longer side of the detector's picture: larger finds smaller things.")
 @click.option("--device", help="auto, cpu, cuda or cuda:N. One that is named and missing is an error.")
 @click.option("--batch-size", help="Pictures a call of the detector.")

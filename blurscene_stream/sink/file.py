@@ -15,7 +15,7 @@ from av.container import OutputContainer
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import SinkError, StoppedError, UsageError, reason
 from blurscene_stream.frames import CopiedPacket, RedactedFrame, StreamInfo
-from blurscene_stream.sink.encoder import choose
+from blurscene_stream.sink.codecs import choose
 from blurscene_stream.sink.muxer import Muxer
 
 FORMATS = {
@@ -131,7 +131,7 @@ def check_target(path: Path, settings: Settings, overwrite: bool) -> None:
     """
     if path.suffix.lower() not in FORMATS:
         raise UsageError(f"{path}: the ending must be one of {' '.join(FORMATS)}")
-    choose(settings.encode.codec, FORMATS[path.suffix.lower()])
+    choose(settings.encode, FORMATS[path.suffix.lower()])
     try:
         if not path.parent.is_dir():
             raise UsageError(f"{path}: there is no folder {path.parent}; make it first")
