@@ -7,7 +7,12 @@ from dataclasses import dataclass, field
 from blurscene_stream.config.schema import EncodeConfig
 from blurscene_stream.errors import UsageError
 
-X26_PRESETS = "ultrafast superfast veryfast faster fast medium slow slower veryslow placebo".split()
+X26_PRESETS = (
+    *("ultrafast", "superfast", "veryfast", "faster", "fast"),
+    *("medium", "slow", "slower", "veryslow", "placebo"),
+)
+
+MOST_BITS_PER_SECOND = 2_000_000_000  # libav counts in 32 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +38,13 @@ class Encoder:
 
 
 # Captions are spoken words: a53cc=0 keeps the source's out of the stream.
-X264 = Encoder(
-    "libx264", crf=20, preset="veryfast", most_crf=51, presets=(*X26_PRESETS,), fixed={"a53cc": "0"}, even=True
-)
+X264 = Encoder("libx264", crf=20, preset="veryfast", most_crf=51, presets=X26_PRESETS, fixed={"a53cc": "0"}, even=True)
 X265 = Encoder(
     "libx265",
     crf=22,
     preset="veryfast",
     most_crf=51,
-    presets=(*X26_PRESETS,),
+    presets=X26_PRESETS,
     fixed={"x265-params": "log-level=error", "a53cc": "0"},
     even=True,
 )
@@ -76,7 +79,15 @@ def choose(settings: EncodeConfig, container: str) -> Encoder:
         raise UsageError(f"encode.preset must be one of {allowed} for {encoder.name}, got {settings.preset!r}")
     if settings.crf is not None and settings.crf > encoder.most_crf:
         raise UsageError(f"encode.crf must be in 0..{encoder.most_crf} for {encoder.name}, got {settings.crf}")
+    if settings.bitrate is not None and bits_per_second(settings.bitrate) > MOST_BITS_PER_SECOND:
+        raise UsageError(f"encode.bitrate must be at most 2000M, got {settings.bitrate!r}")
     return encoder
+
+
+def bits_per_second(text: str) -> int:
+    """ffmpeg's way of writing a bit rate: 800k, 4M, 2.5M."""
+    factor = {"k": 1_000, "m": 1_000_000}.get(text[-1].lower(), 1)
+    return round(float(text.rstrip("kKmM")) * factor)
 
 
 def _named(codec: str, container: str) -> Encoder:

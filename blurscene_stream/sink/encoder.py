@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 from blurscene_stream.config.schema import EncodeConfig, RtspConfig
 from blurscene_stream.errors import SinkError, reason
 from blurscene_stream.frames import PIXEL_FORMATS, PixelFormat, RedactedFrame, StreamInfo
-from blurscene_stream.sink.codecs import AV1, VP9, WEBM_ENCODERS, X265, Encoder, choose
+from blurscene_stream.sink.codecs import AV1, VP9, WEBM_ENCODERS, X265, Encoder, bits_per_second, choose
 
 log = logging.getLogger(__name__)
 
@@ -99,12 +99,6 @@ class VideoEncoder:
             return self._stream.encode(None)
         except (av.error.FFmpegError, ValueError) as error:
             raise SinkError(f"the end of the video cannot be encoded: {reason(error)}") from error
-
-
-def bits_per_second(text: str) -> int:
-    """ffmpeg's way of writing a bit rate: 800k, 4M, 2.5M."""
-    factor = {"k": 1_000, "m": 1_000_000}.get(text[-1].lower(), 1)
-    return round(float(text.rstrip("kKmM")) * factor)
 
 
 def _options(encoder: Encoder, settings: EncodeConfig) -> dict[str, str]:

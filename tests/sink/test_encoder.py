@@ -11,8 +11,7 @@ import pytest
 
 from blurscene_stream.config.schema import EncodeConfig, Settings
 from blurscene_stream.errors import UsageError
-from blurscene_stream.sink.codecs import AV1, ENCODERS, VP9, X264, X265, Encoder, choose
-from blurscene_stream.sink.encoder import bits_per_second
+from blurscene_stream.sink.codecs import AV1, ENCODERS, VP9, X264, X265, Encoder, bits_per_second, choose
 from tests.pipeline.runs import anonymize
 from tests.videos import VideoSpec, make_video, read_video
 
@@ -57,6 +56,7 @@ def test_choice(codec: str, container: str) -> None:
     [
         (EncodeConfig(preset="silly"), "encode.preset must be one of ultrafast, superfast"),
         (EncodeConfig(codec="av1", preset="veryfast"), "encode.preset must be one of 0, 1, 2"),
+        (EncodeConfig(bitrate="99999999999999M"), "encode.bitrate must be at most 2000M"),
         (EncodeConfig(crf=52), "encode.crf must be in 0..51 for libx264, got 52"),
     ],
 )
