@@ -25,8 +25,8 @@ def make_clip(path: Path, minutes: float) -> None:
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=RATE, options={"preset": "ultrafast"})
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        noise = np.random.default_rng(0).integers(60, 200, (HEIGHT * 3 // 2 // 8, WIDTH // 8), dtype=np.uint8)
-        picture = noise.repeat(8, axis=0).repeat(8, axis=1)
+        noise = np.random.default_rng(0).integers(60, 200, (HEIGHT * 3 // 2 // 4, WIDTH // 4), dtype=np.uint8)
+        picture = noise.repeat(4, axis=0).repeat(4, axis=1)
         for number in range(round(minutes * 60 * RATE)):
             moved = np.roll(picture, number % (LOOP_S * RATE) * 4, axis=1)
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(moved), "yuv420p")

@@ -18,6 +18,7 @@ from blurscene_stream.source import open_source
 from tests.videos import sound_packets
 
 LEVELS_OFF = 6.0  # mean difference that the encoder may make in a covered box, in 8-bit levels
+SHARE_OFF = 0.4  # or, where a small box lies in a busy picture, of the difference that covering it made
 LEAST_CONTRAST = 4.0  # a region as flat as this looks the same covered and uncovered
 
 
@@ -56,8 +57,10 @@ def _check_cover(before: Frame, after: Frame, detections: Detections, settings: 
     regions = covered(before.picture, detections, classes, settings.redact.least_margin_px)
     for region in regions:
         part = np.s_[region.y0 : region.y1, region.x0 : region.x1]
-        assert _off(shown[part], hidden[part]) < LEVELS_OFF, f"frame {before.number}: a box is not covered"
-        if _off(original[part], hidden[part]) > LEAST_CONTRAST + LEVELS_OFF:
+        made = _off(original[part], hidden[part])
+        allowed = max(LEVELS_OFF, SHARE_OFF * made)
+        assert _off(shown[part], hidden[part]) < allowed, f"frame {before.number}: a box is not covered"
+        if made > LEAST_CONTRAST + LEVELS_OFF:
             assert _off(shown[part], original[part]) > LEAST_CONTRAST, f"frame {before.number}: a box shows through"
     return len(regions)
 

@@ -32,7 +32,7 @@ HIDE: Sequence[Option] = (
     click.option(
         "--replacewith", type=click.Choice([method.name for method in RedactMethod]), help="How things are hidden."
     ),
-    click.option("--mask-scale", help="Scale boxes by this factor before they are covered, such as 1.3."),
+    click.option("--mask-scale", help="Scale boxes by this factor before they are covered, such as 1.8."),
 )
 """How what was found is hidden."""
 

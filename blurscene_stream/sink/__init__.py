@@ -8,7 +8,7 @@ from typing import Protocol, Self
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.frames import CopiedPacket, RedactedFrame, StreamInfo
-from blurscene_stream.sink.encoder import choose
+from blurscene_stream.sink.codecs import choose
 from blurscene_stream.sink.file import FileSink, check_target
 from blurscene_stream.sink.partial import check_place, partial_path, write_file
 from blurscene_stream.sink.rtsp import RtspSink
@@ -38,7 +38,7 @@ def check(address: Address, settings: Settings, overwrite: bool) -> None:
     Raises UsageError.
     """
     if address.live:
-        choose(settings.encode.codec, "rtsp")
+        choose(settings.encode, "rtsp")
     else:
         check_target(address.path, settings, overwrite)
 

@@ -1,10 +1,9 @@
-"""The video encoder: which one, in which format, with which options."""
+"""The video encoder: in which format, with which options."""
 
 from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import cast
 
@@ -16,64 +15,15 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from blurscene_stream.config.schema import EncodeConfig, RtspConfig
-from blurscene_stream.errors import SinkError, UsageError, reason
+from blurscene_stream.errors import SinkError, reason
 from blurscene_stream.frames import PIXEL_FORMATS, PixelFormat, RedactedFrame, StreamInfo
+from blurscene_stream.sink.codecs import AV1, VP9, WEBM_ENCODERS, X265, Encoder, bits_per_second, choose
 
 log = logging.getLogger(__name__)
 
 DEFAULT_RATE = 25  # pictures a second, only as a hint to rate control where the source says nothing
 FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 LIVE_THREAD_PIXELS = 1920 * 1088  # what one core encodes in time; each thread more holds a picture back
-
-
-@dataclass(frozen=True, slots=True)
-class Encoder:
-    """An encoder of libav, with our defaults in its own terms.
-
-    speed_option:  the option that `encode.preset` sets
-    fixed:         options that are always set
-    even:          it takes no odd width or height where the chroma is subsampled
-    """
-
-    name: str
-    crf: int
-    preset: str
-    speed_option: str = "preset"
-    fixed: dict[str, str] = field(default_factory=dict)
-    even: bool = False
-
-
-# Captions are spoken words: a53cc=0 keeps the source's out of the H.264 stream.
-X264 = Encoder("libx264", crf=20, preset="veryfast", fixed={"a53cc": "0"}, even=True)
-X265 = Encoder("libx265", crf=22, preset="veryfast", fixed={"x265-params": "log-level=error", "a53cc": "0"}, even=True)
-VP9 = Encoder("libvpx-vp9", crf=28, preset="5", speed_option="cpu-used", fixed={"deadline": "good", "row-mt": "1"})
-AV1 = Encoder("libsvtav1", crf=28, preset="10")
-ENCODERS = {
-    **dict.fromkeys(("h264", "libx264"), X264),
-    **dict.fromkeys(("hevc", "h265", "libx265"), X265),
-    **dict.fromkeys(("vp9", "libvpx-vp9"), VP9),
-    **dict.fromkeys(("av1", "libsvtav1"), AV1),
-}
-WEBM_ENCODERS = (VP9, AV1)
-
-
-def choose(codec: str, container: str) -> Encoder:
-    """The encoder for `encode.codec` in a container.
-
-    Raises UsageError when there is no such encoder, or the container does not take it.
-    """
-    if codec == "auto":
-        return VP9 if container == "webm" else X264
-    if codec not in ENCODERS:
-        raise UsageError(f"encode.codec must be auto or one of {', '.join(ENCODERS)}, got {codec!r}")
-    encoder = ENCODERS[codec]
-    if container == "webm" and encoder not in WEBM_ENCODERS:
-        raise UsageError(f"webm takes no {codec}: choose vp9 or av1, or write mp4 or mkv")
-    if container == "rtsp" and encoder is not X264:
-        raise UsageError(f"an RTSP target is sent h264, not {codec}")
-    if container in ("mpegts", "mov") and encoder in WEBM_ENCODERS:
-        raise UsageError(f"{container.removeprefix('mpeg')} takes no {codec}: choose h264 or hevc, or write mp4 or mkv")
-    return encoder
 
 
 class VideoEncoder:
@@ -86,7 +36,7 @@ class VideoEncoder:
         self, container: OutputContainer, info: StreamInfo, settings: EncodeConfig, live: RtspConfig | None = None
     ) -> None:
         self._info = info
-        chosen = choose(settings.codec, container.format.name)
+        chosen = choose(settings, container.format.name)
         options = _options(chosen, settings) | (_live_options(live, info) if live else {})
         if chosen is AV1:
             os.environ.setdefault("SVT_LOG", "1")  # it writes its life story to stderr otherwise; 1: errors
@@ -149,12 +99,6 @@ class VideoEncoder:
             return self._stream.encode(None)
         except (av.error.FFmpegError, ValueError) as error:
             raise SinkError(f"the end of the video cannot be encoded: {reason(error)}") from error
-
-
-def bits_per_second(text: str) -> int:
-    """ffmpeg's way of writing a bit rate: 800k, 4M, 2.5M."""
-    factor = {"k": 1_000, "m": 1_000_000}.get(text[-1].lower(), 1)
-    return round(float(text.rstrip("kKmM")) * factor)
 
 
 def _options(encoder: Encoder, settings: EncodeConfig) -> dict[str, str]:

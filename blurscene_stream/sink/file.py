@@ -13,7 +13,7 @@ from av.container import OutputContainer
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import SinkError, UsageError, reason
 from blurscene_stream.frames import CopiedPacket, RedactedFrame, StreamInfo
-from blurscene_stream.sink.encoder import choose
+from blurscene_stream.sink.codecs import choose
 from blurscene_stream.sink.muxer import Muxer
 from blurscene_stream.sink.partial import PartialFile, check_place
 
@@ -111,5 +111,5 @@ def check_target(path: Path, settings: Settings, overwrite: bool) -> None:
     """
     if path.suffix.lower() not in FORMATS:
         raise UsageError(f"{path}: the ending must be one of {' '.join(FORMATS)}")
-    choose(settings.encode.codec, FORMATS[path.suffix.lower()])
+    choose(settings.encode, FORMATS[path.suffix.lower()])
     check_place(path, overwrite)

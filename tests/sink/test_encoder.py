@@ -11,7 +11,7 @@ import pytest
 
 from blurscene_stream.config.schema import EncodeConfig, Settings
 from blurscene_stream.errors import UsageError
-from blurscene_stream.sink.encoder import AV1, ENCODERS, VP9, X264, X265, Encoder, bits_per_second, choose
+from blurscene_stream.sink.codecs import AV1, ENCODERS, VP9, X264, X265, Encoder, bits_per_second, choose
 from tests.pipeline.runs import anonymize
 from tests.videos import VideoSpec, make_video, read_video
 
@@ -44,11 +44,25 @@ CHOICES: dict[tuple[str, str], Encoder | str] = {
 def test_choice(codec: str, container: str) -> None:
     expected = CHOICES[codec, container]
     if isinstance(expected, Encoder):
-        assert choose(codec, container) is expected
+        assert choose(EncodeConfig(codec=codec), container) is expected
         return
     with pytest.raises(UsageError) as caught:
-        choose(codec, container)
+        choose(EncodeConfig(codec=codec), container)
     assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (EncodeConfig(preset="silly"), "encode.preset must be one of ultrafast, superfast"),
+        (EncodeConfig(codec="av1", preset="veryfast"), "encode.preset must be one of 0, 1, 2"),
+        (EncodeConfig(bitrate="99999999999999M"), "encode.bitrate must be at most 2000M"),
+        (EncodeConfig(crf=52), "encode.crf must be in 0..51 for libx264, got 52"),
+    ],
+)
+def test_what_an_encoder_does_not_take_is_refused_before_any_work(settings: EncodeConfig, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        choose(settings, "mp4")
 
 
 @pytest.mark.parametrize(

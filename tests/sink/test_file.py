@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from blurscene_stream.config.schema import EncodeConfig, Settings
 from blurscene_stream.errors import SinkError, StoppedError, UsageError
 from blurscene_stream.pipeline import Watch
 from blurscene_stream.sink import partial_path
+from blurscene_stream.sink.codecs import X264
 from tests.pipeline.runs import anonymize, fails
 from tests.videos import read_video
 
@@ -169,7 +169,9 @@ def test_a_name_that_is_no_text(walker: Path, tmp_path: Path) -> None:
     assert anonymize(target, tmp_path / "again.mp4").frames == 25
 
 
-def test_nothing_is_left_of_an_encoder_that_does_not_open(walker: Path, tmp_path: Path) -> None:
+def test_nothing_is_left_of_an_encoder_that_does_not_open(
+    walker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "out").mkdir()
-    settings = Settings(encode=EncodeConfig(preset="nonsense"))
-    assert "cannot be written" in fails(SinkError, walker, tmp_path / "out" / "out.mp4", settings)
+    monkeypatch.setitem(X264.fixed, "profile", "nonsense")
+    assert "cannot be written" in fails(SinkError, walker, tmp_path / "out" / "out.mp4")
