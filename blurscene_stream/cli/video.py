@@ -26,9 +26,10 @@ Examples:
   blurscene-stream rtsp://camera/live rtsp://server/anon
 
 \b
-Commands for pictures:
-  blurscene-stream picture --help
-  blurscene-stream detect --help
+Other commands:
+  blurscene-stream picture --help   anonymize pictures, or a folder of them
+  blurscene-stream detect --help    print what is found in pictures
+  blurscene-stream evaluate --help  measure recall and leaks on labelled data
 
 \b
 Exit codes:
