@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -18,6 +20,15 @@ ROOT = Path(__file__).parent.parent
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--clip-size", type=int, default=0, help="detect.size_px for the real clips; 0: small")
+
+
+@pytest.fixture
+def own_logs() -> Iterator[None]:
+    """The program sets up its own log; tests get theirs back."""
+    log = logging.getLogger("blurscene_stream")
+    before = log.handlers[:], log.level, log.propagate
+    yield
+    log.handlers[:], log.level, log.propagate = before
 
 
 @pytest.fixture

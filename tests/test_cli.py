@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,14 +13,7 @@ from blurscene_stream.cli import run
 from blurscene_stream.cli.video import video_command
 from tests.videos import make_video, read_video
 
-
-@pytest.fixture(autouse=True)
-def own_logs() -> Iterator[None]:
-    """The program sets up its own log; tests get theirs back."""
-    log = logging.getLogger("blurscene_stream")
-    before = log.handlers[:], log.level, log.propagate
-    yield
-    log.handlers[:], log.level, log.propagate = before
+pytestmark = pytest.mark.usefixtures("own_logs")
 
 
 def _run(*arguments: object) -> int:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import signal
 import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -32,13 +31,7 @@ from tests.pictures import SQUARE, exif_of, file_of, read_back, samples_of, turn
 PATIENCE_S = 30
 
 
-@pytest.fixture(autouse=True)
-def own_logs() -> Iterator[None]:
-    """The program sets up its own log; tests get theirs back."""
-    log = logging.getLogger("blurscene_stream")
-    before = log.handlers[:], log.level, log.propagate
-    yield
-    log.handlers[:], log.level, log.propagate = before
+pytestmark = pytest.mark.usefixtures("own_logs")
 
 
 @pytest.fixture
