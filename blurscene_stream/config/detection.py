@@ -57,7 +57,7 @@ class VariantsConfig:
     ] = 0.2
     scales: Annotated[
         list[float], "sizes at which the whole picture is looked at; 1: the size that size_px gives", _SCALES
-    ] = field(default_factory=lambda: [1.0])
+    ] = field(default_factory=lambda: [1.0, 0.25])
 
     def __post_init__(self) -> None:
         check(self, "detect.variants.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from blurscene_stream.config.schema import DetectConfig, Precision, Settings
+from blurscene_stream.config.schema import DetectConfig, Precision, Settings, VariantsConfig
 from blurscene_stream.detect import Detector, load_detector
 from tests.detect.pictures import WIDTH, Picture, draw_scene
 
@@ -16,4 +16,9 @@ def scene() -> Picture:
 
 @pytest.fixture(scope="session")
 def detector() -> Detector:
-    return load_detector(Settings(device="cpu", detect=DetectConfig(size_px=WIDTH, precision=Precision.fp32)))
+    return load_detector(
+        Settings(
+            device="cpu",
+            detect=DetectConfig(size_px=WIDTH, precision=Precision.fp32, variants=VariantsConfig(scales=[1.0])),
+        )
+    )

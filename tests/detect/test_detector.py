@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 import torch
 
 from blurscene_stream.boxes import Boxes, Detections, Orientation, iou
-from blurscene_stream.config.schema import ClassConfig, DetectConfig, ModelConfig, Precision, Settings
+from blurscene_stream.config.schema import ClassConfig, DetectConfig, ModelConfig, Precision, Settings, VariantsConfig
 from blurscene_stream.detect import Detector, load_detector
 from blurscene_stream.detect import detector as detector_module
 from blurscene_stream.errors import ConfigError, DetectionError, DeviceError
@@ -24,7 +25,8 @@ FACE_AND_PLATE = np.array([FACE, PLATE], np.float32)
 
 def settings(threshold: float = 0.2, **changed: object) -> Settings:
     classes = {name: ClassConfig(threshold=threshold) for name in ("face", "license_plate")}
-    return Settings(device="cpu", classes=classes, detect=DetectConfig(**{"size_px": WIDTH, **changed}))  # type: ignore[arg-type]
+    given: dict[str, Any] = {"size_px": WIDTH, "variants": VariantsConfig(scales=[1.0]), **changed}
+    return Settings(device="cpu", classes=classes, detect=DetectConfig(**given))
 
 
 def assert_same(found: Detections, boxes: Boxes, least_iou: float) -> None:

@@ -47,7 +47,7 @@ pictures = st.builds(
 
 
 def looking(size_px: int = WIDTH, merge: MergeConfig | None = None, **kinds: Any) -> Detector:
-    chosen = VariantsConfig(**kinds)
+    chosen = VariantsConfig(**{"scales": [1.0], **kinds})
     detect = DetectConfig(size_px=size_px, precision=Precision.fp32, variants=chosen, merge=merge or MergeConfig())
     return load_detector(Settings(device="cpu", detect=detect))
 
@@ -128,7 +128,7 @@ def test_a_region_shows_its_pixels_upright_and_mirrored(orientation: Orientation
     upright = np.random.default_rng(3).integers(0, 256, (48, 64, 3), np.uint8)
     stored = stored_as(upright, orientation)
     frame = frame_of(stored, orientation)
-    kinds = VariantsConfig(mirror_image=True, enlarged_regions_n=2, region_overlap=0)
+    kinds = VariantsConfig(mirror_image=True, enlarged_regions_n=2, region_overlap=0, scales=[1.0])
     views = plan_views(frame.picture, DetectConfig(size_px=32, variants=kinds))
     drawn = np.zeros((1, len(views), views[0].height, views[0].width, 3), np.uint8)
     draw_frames([frame], views, drawn)
@@ -209,7 +209,7 @@ def test_the_mirrored_picture_adds_what_is_found_only_there(scene: Picture, dete
     threshold = float(plain.scores[label] + turned.scores[label]) / 2
     for mirror, expected in ((False, 0), (True, 1)):
         config = Settings(device="cpu", detect=DetectConfig(size_px=WIDTH, precision=Precision.fp32))
-        config.detect.variants.mirror_image = mirror
+        config.detect.variants = VariantsConfig(mirror_image=mirror, scales=[1.0])
         config.classes[config.model.classes[label]].threshold = threshold
         (found,) = load_detector(config)([frame_of(worse)])
         assert (found.labels == label).sum() == expected
@@ -248,7 +248,7 @@ def test_regions_of_a_decoded_video_lie_where_they_are(tmp_path: Path) -> None:
     source = make_video(tmp_path / "in.mkv", VideoSpec(1, 126, 94, audio=()))
     with open_source(Address(str(source)), RtspConfig()) as opened:
         frame = next(item for item in opened.items() if isinstance(item, Frame))
-    kinds = VariantsConfig(enlarged_regions_n=2, mirror_image=True)
+    kinds = VariantsConfig(enlarged_regions_n=2, mirror_image=True, scales=[1.0])
     views = plan_views(frame.picture, DetectConfig(size_px=252, variants=kinds))
     drawn = np.zeros((1, len(views), views[0].height, views[0].width, 3), np.uint8)
     draw_frames([frame], views, drawn)
