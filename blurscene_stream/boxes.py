@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 Boxes = NDArray[np.float32]
+NO_TRACK = -1
+
+
+class Origin(IntEnum):
+    """Why a box is there."""
+
+    found = 0
+    """The detector saw it, and was surer than the class's threshold."""
+    doubtful = 1
+    """The detector saw it, but was less sure: it counts only where it continues a track."""
+    filled = 2
+    """Tracking put it between two detections of one object."""
+    held = 3
+    """Tracking put it before the first or after the last detection of an object."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,6 +34,8 @@ class Detections:
     scores:  float32 (N,), in [0, 1]
     labels:  int64 (N,), index into `classes`
     classes: the names that the labels stand for, such as ("face", "license_plate")
+    origins: int8 (N,), of Origin; all found when left out
+    tracks:  int64 (N,), which object of the video, NO_TRACK where that is not known: everywhere when left out
 
     Raises ValueError when lengths disagree, a number is not finite or a label has no name.
     """
@@ -27,14 +44,24 @@ class Detections:
     scores: NDArray[np.float32]
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
+    origins: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
+    tracks: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __post_init__(self) -> None:
         count = len(self.boxes)
+        for name, value in (("origins", Origin.found), ("tracks", NO_TRACK)):
+            given = getattr(self, name)
+            if not len(given):
+                object.__setattr__(self, name, np.full(count, value, given.dtype))
         if self.boxes.shape != (count, 4):
             raise ValueError(f"boxes must be (N, 4), got {self.boxes.shape}")
         if self.scores.shape != (count,) or self.labels.shape != (count,):
             raise ValueError(
                 f"{count} boxes need {count} scores and labels, got {self.scores.shape} and {self.labels.shape}"
+            )
+        if self.origins.shape != (count,) or self.tracks.shape != (count,):
+            raise ValueError(
+                f"{count} boxes need {count} origins and tracks, got {self.origins.shape} and {self.tracks.shape}"
             )
         if not (np.isfinite(self.boxes).all() and np.isfinite(self.scores).all()):
             raise ValueError("boxes and scores must be finite numbers")
@@ -45,12 +72,26 @@ class Detections:
         return len(self.boxes)
 
     def __getitem__(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> Detections:
-        return Detections(self.boxes[chosen], self.scores[chosen], self.labels[chosen], self.classes)
+        return Detections(
+            boxes=self.boxes[chosen],
+            scores=self.scores[chosen],
+            labels=self.labels[chosen],
+            classes=self.classes,
+            origins=self.origins[chosen],
+            tracks=self.tracks[chosen],
+        )
 
     @classmethod
     def none(cls, classes: Sequence[str]) -> Detections:
         """No boxes at all."""
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64), tuple(classes))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Detections]) -> Detections:
+        """All boxes of `parts`, of which there is at least one, in order; all have the same classes."""
+        each = [(part.boxes, part.scores, part.labels, part.origins, part.tracks) for part in parts]
+        boxes, scores, labels, origins, tracks = (np.concatenate(arrays) for arrays in zip(*each, strict=True))
+        return cls(boxes, scores, labels, parts[0].classes, origins, tracks)
 
     def count(self, name: str) -> int:
         """How many boxes bear the class `name`."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blurscene_stream.boxes import Boxes, Detections, Orientation, area, iou, scale
+from blurscene_stream.boxes import NO_TRACK, Boxes, Detections, Orientation, Origin, area, iou, scale
 
 ORIENTATIONS = [Orientation(a, b, c) for a in (False, True) for b in (False, True) for c in (False, True)]
 
@@ -82,3 +82,17 @@ def test_detections_are_chosen_and_counted_by_class() -> None:
     assert [found.count("face"), found.count("plate"), found.count("dog")] == [1, 2, 0]
     assert len(found[found.scores > 0.3]) == 2
     assert len(Detections.none(("face",))) == 0
+
+
+def test_a_choice_and_a_sum_of_detections_keep_where_boxes_came_from() -> None:
+    boxes, scores, labels = np.eye(4, dtype=np.float32), np.full(4, 0.5, np.float32), np.array([0, 1, 0, 1])
+    plain = Detections(boxes, scores, labels, ("face", "license_plate"))
+    assert plain.origins.tolist() == [Origin.found] * 4
+    assert plain.tracks.tolist() == [NO_TRACK] * 4
+    origins = np.array([Origin.held, Origin.filled], np.int8)
+    tracked = Detections(boxes[:2], scores[:2], labels[:2], plain.classes, origins, np.array([7, 9]))
+    together = Detections.joined([plain, tracked])[np.array([3, 5])]
+    assert together.origins.tolist() == [Origin.found, Origin.filled]
+    assert together.tracks.tolist() == [NO_TRACK, 9]
+    with pytest.raises(ValueError, match="4 boxes need 4 origins and tracks"):
+        Detections(boxes, scores, labels, plain.classes, origins)

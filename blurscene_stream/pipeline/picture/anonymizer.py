@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from blurscene_stream.boxes import Detections, iou
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.pipeline.judge import Detector, judge
@@ -78,10 +76,5 @@ class PictureAnonymizer:
         for other in others:
             shared = iou(other.boxes, first.boxes) * (other.labels[:, None] == first.labels[None, :])
             new = other[~(shared > SAME_IOU).any(axis=1)]
-            first = Detections(
-                np.concatenate((first.boxes, new.boxes)),
-                np.concatenate((first.scores, new.scores)),
-                np.concatenate((first.labels, new.labels)),
-                first.classes,
-            )
+            first = Detections.joined([first, new])
         return first
