@@ -22,6 +22,7 @@ from blurscene_stream.config.detection import (
     VariantsConfig,
 )
 from blurscene_stream.config.rules import Rule, between, check, matching, within
+from blurscene_stream.config.tracking import TrackConfig
 from blurscene_stream.errors import ConfigError
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "RtspConfig",
     "Settings",
     "Shape",
+    "TrackConfig",
     "VariantsConfig",
     "chosen",
 ]
@@ -219,6 +221,7 @@ class Settings:
     model: ModelConfig = field(default_factory=ModelConfig)
     classes: dict[str, ClassConfig] = field(default_factory=_default_classes)
     detect: DetectConfig = field(default_factory=DetectConfig)
+    track: TrackConfig = field(default_factory=TrackConfig)
     redact: RedactConfig = field(default_factory=RedactConfig)
     encode: EncodeConfig = field(default_factory=EncodeConfig)
     rtsp: RtspConfig = field(default_factory=RtspConfig)
