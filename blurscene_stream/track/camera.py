@@ -19,16 +19,16 @@ SMALL_PX, COARSE_PX = 320, 160
 """About how long the longer side is of the picture whose motion is measured, and of the one that cuts are sought in."""
 
 LEAST_POINTS = 12
-LEAST_AGREEING = 0.4
-"""Share of the points that must move as the camera does: in traffic half of them do, in front of a lens less."""
+LEAST_AGREEING = 0.33
+"""Share of the points that must move as the camera does: in traffic half of them do, under a fisheye lens fewer."""
 
-MOST_STANDING = 0.25
+MOST_STANDING = 0.15
 """When this share of the points stands still while the others move, the camera may stand still as well and a lorry
 pass before it."""
 
-SAME_PX, SAME_SHARE = 1.0, 1 / 3
+SAME_PX, SAME_SHARE, MOST_SAME_PX = 1.0, 1 / 3, 3.0
 """A point moves as the camera does when it ends this near, in pixels of the small picture or, for a large motion, as a
-share of it: what is near moves more than what is far, and the rim of a wide lens less than the middle."""
+share of it, up to a limit: what is near moves more than what is far, the rim of a wide lens less than its middle."""
 
 STANDING_PX = 0.3
 """What moves by less stands still."""
@@ -108,7 +108,10 @@ def _motion(before: Luma, now: Luma) -> tuple[float, float, float] | None:
     if corners is None:
         return None
     flow, found, _ = cv2.calcOpticalFlowPyrLK(
-        *(before, now, corners, np.empty_like(corners)), winSize=(WINDOW_PX, WINDOW_PX), maxLevel=LEVELS, criteria=ENOUGH
+        *(before, now, corners, np.empty_like(corners)),
+        winSize=(WINDOW_PX, WINDOW_PX),
+        maxLevel=LEVELS,
+        criteria=ENOUGH,
     )
     seen = found.ravel() == 1
     if seen.sum() < LEAST_POINTS:
@@ -124,7 +127,7 @@ def _points(found: cv2.typing.MatLike) -> Points:
 def _agreed(old: Points, new: Points) -> tuple[float, float, float] | None:
     """The motion that most points agree on, old to new; None when they are too few."""
     far = np.linalg.norm(new - old, axis=1)
-    same_px = max(SAME_PX, SAME_SHARE * float(np.median(far)))
+    same_px = min(max(SAME_PX, SAME_SHARE * float(np.median(far))), MOST_SAME_PX)
     _, chosen = cv2.estimateAffinePartial2D(old, new, ransacReprojThreshold=same_px, refineIters=0)
     if chosen is None or chosen.sum() < LEAST_POINTS:
         return None

@@ -36,8 +36,8 @@ SAME_IN_PLACE = 0.5
 SAME_NEAR_BY, NEAR_BY_PX = 0.8, 16
 """Correlation with the best place near by: stricter, since among a thousand places one is alike by chance."""
 
-MOST_LEFT = 0.35
-"""After a cut a smaller share of the blocks is still there, in place and near by."""
+MOST_LEFT, MOST_LEFT_NEAR_BY = 0.35, 0.4
+"""After a cut a smaller share of the blocks is still there in place, and near by."""
 
 LEAST_DROP, RECENT = 0.5, 5
 """After a cut the share in place is less than this part of the lowest among the recent ones: where a hand shakes the
@@ -69,7 +69,7 @@ class Cuts:
         cut = (
             left < min(MOST_LEFT, LEAST_DROP * min(self._recent, default=1.0))
             and _change(before.blocks, now.blocks) > LEAST_CHANGE
-            and _left_near_by(before.picture, now.picture, judged) < MOST_LEFT
+            and _left_near_by(before.picture, now.picture, judged) < MOST_LEFT_NEAR_BY
             and _left_shifted(before.picture, now.picture) < MOST_LEFT
         )
         if cut:
