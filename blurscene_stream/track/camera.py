@@ -36,8 +36,12 @@ STANDING_PX = 0.3
 MOST_ZOOM = 1.25
 """No camera zooms by more from one picture to the next."""
 
-QUALITY, SPACING_PX = 0.001, 16
-"""Of the corners that are watched: how weak beside the strongest one, and how far apart; about 100 in a picture."""
+CELL_PX, CORNER_PX = 24, 5
+"""One corner is followed in each cell of this size, about 90 in a picture: what is large counts for much.
+Whether it is a corner is seen in 5 x 5 pixels."""
+
+LEAST_CORNER = 1e-4
+"""Of OpenCV's smaller eigenvalue: steps of one or two shades along both sides of the corner."""
 
 WINDOW_PX, LEVELS = 11, 3
 """Of the optical flow, which so follows a shift of a tenth of the picture."""
@@ -104,8 +108,8 @@ def _motion(before: Luma, now: Luma) -> tuple[float, float, float] | None:
 
     Lucas and Kanade's optical flow (in pyramids: Bouguet 2001) of Shi and Tomasi's corners (1994).
     """
-    corners = cv2.goodFeaturesToTrack(before, 0, QUALITY, SPACING_PX, blockSize=5)
-    if corners is None:
+    corners = _corners(before)
+    if len(corners) < LEAST_POINTS:
         return None
     flow, found, _ = cv2.calcOpticalFlowPyrLK(
         *(before, now, corners, np.empty_like(corners)),
@@ -117,11 +121,18 @@ def _motion(before: Luma, now: Luma) -> tuple[float, float, float] | None:
     if seen.sum() < LEAST_POINTS:
         return None
     middle = np.float32(0.5)  # OpenCV counts from the middle of the first pixel, boxes from its corner
-    return _agreed(_points(corners)[seen] + middle, _points(flow)[seen] + middle)
+    return _agreed(corners[seen] + middle, cast(Points, flow)[seen] + middle)
 
 
-def _points(found: cv2.typing.MatLike) -> Points:
-    return cast(Points, found.reshape(-1, 2))
+def _corners(picture: Luma) -> Points:
+    """The best corner of each cell that has one, float32 (N, 2), x y."""
+    rows, columns = picture.shape[0] // CELL_PX, picture.shape[1] // CELL_PX
+    strength = cv2.cornerMinEigenVal(picture, CORNER_PX)[: rows * CELL_PX, : columns * CELL_PX]
+    cells = strength.reshape(rows, CELL_PX, columns, CELL_PX).swapaxes(1, 2).reshape(rows * columns, CELL_PX * CELL_PX)
+    cell, best = np.arange(rows * columns), cells.argmax(axis=1)
+    x, y = cell % columns * CELL_PX + best % CELL_PX, cell // columns * CELL_PX + best // CELL_PX
+    good = np.asarray(cells[cell, best] > LEAST_CORNER)
+    return np.stack((x[good], y[good]), axis=1).astype(np.float32)
 
 
 def _agreed(old: Points, new: Points) -> tuple[float, float, float] | None:

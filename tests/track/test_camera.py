@@ -49,7 +49,7 @@ def test_a_zoom_is_found_again(zoom: float, right: float, down: float) -> None:
     assert_corners(step, zoom, right, down, near_px=1.0)
 
 
-@pytest.mark.parametrize("pixel_format", ["yuv420p10le", "yuv444p", "yuvj422p"])
+@pytest.mark.parametrize("pixel_format", ["yuv420p10le", "yuv444p", "yuvj422p", "gray16le", "gbrp"])
 def test_every_depth_and_layout_is_measured_alike(pixel_format: str) -> None:
     _, step = watched([view(STREET), view(STREET, 388, 206)], pixel_format)
     assert_corners(step, 1, 12, -6)
