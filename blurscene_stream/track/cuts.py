@@ -23,9 +23,6 @@ LEAST_BLOCKS = 12
 LEAST_CONTRAST = 4.0
 """Standard deviation of the luma in a block that shows something."""
 
-OVEREXPOSED, MOST_OVEREXPOSED = 235, 0.25
-"""What is as bright as white, and the share of a block from which on that hides what it shows: in a flash."""
-
 LEAST_SHOWING = 0.2
 """Share of the blocks that must show something. A white flash, a black picture between two scenes and a lens that is
 covered do not: such a picture is left out, and the next one compared with the last that does."""
@@ -81,7 +78,7 @@ class Cuts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Seen:
-    """A picture (h, w), its blocks, and which of these show something: they have contrast, and are not overexposed."""
+    """A picture (h, w), its blocks, and which of these show something."""
 
     picture: Luma
     blocks: Values
@@ -90,8 +87,7 @@ class _Seen:
     @classmethod
     def of(cls, picture: Luma) -> _Seen:
         blocks = _blocks(picture)
-        showing = (blocks.std(axis=1) > LEAST_CONTRAST) & ((blocks >= OVEREXPOSED).mean(axis=1) < MOST_OVEREXPOSED)
-        return cls(picture, blocks, showing)
+        return cls(picture, blocks, np.asarray(blocks.std(axis=1) > LEAST_CONTRAST))
 
 
 def _blocks(picture: Luma) -> Values:

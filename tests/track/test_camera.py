@@ -179,6 +179,14 @@ def test_noise_is_no_cut(deviation: int) -> None:
     assert not cuts_in([*steady(), *noisy, *steady()])
 
 
+def test_a_dark_scene_in_strong_noise_is_no_cut() -> None:
+    """A camera turns up its gain at night: hardly a block looks as it did."""
+    rng = np.random.default_rng(0)
+    dark = [picture * np.float32(0.15) + 60 for picture in steady()]
+    noisy = [(picture + rng.normal(0, 60, picture.shape)).astype(np.float32) for picture in dark]
+    assert not cuts_in([*dark, *noisy, *dark])
+
+
 def test_a_dissolve_is_no_cut() -> None:
     shares = np.linspace(0, 1, 13, dtype=np.float32)
     assert not cuts_in([view(STREET) * (1 - share) + view(MARKET) * share for share in shares])
