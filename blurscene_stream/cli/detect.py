@@ -41,7 +41,7 @@ def detect_command(pictures: tuple[Path, ...], show_config: bool, quiet: bool, *
     set_up_logs(loaded.settings.logging, quiet)
     interruption = Interruption()
     tell = _print_table if sys.stdout.isatty() else _print_json
-    with signals(interruption):
+    with signals(interruption, "the pictures that are not printed were not looked at"):
         find_in_pictures(pictures, loaded.settings, tell, interruption)
     return 0
 

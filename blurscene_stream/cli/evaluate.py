@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from blurscene_stream.cli.logs import set_up_logs
 from blurscene_stream.cli.options import COMMAND_SETTINGS, CONFIGURE, HIDE, LOOK, TELL, load, options
+from blurscene_stream.cli.stopping import signals
 from blurscene_stream.config.show import show
 from blurscene_stream.evaluate import (
     LeakReport,
@@ -27,9 +28,11 @@ from blurscene_stream.evaluate import (
     measure_leaks,
     measure_pictures,
     picture_text,
-    write_plot,
-    write_report,
+    plot_png,
+    report_json,
 )
+from blurscene_stream.pipeline import Interruption
+from blurscene_stream.sink import make_folder, write_file
 
 log = logging.getLogger(__name__)
 
@@ -91,25 +94,32 @@ def evaluate_command(
     if truth is not None and video is None:
         raise click.UsageError("--truth is for --video")
     set_up_logs(loaded.settings.logging, quiet)
-    settings = loaded.settings
+    settings, interruption = loaded.settings, Interruption()
     names = Names(settings.model.classes, maps)
-    with _progress(not quiet and not settings.logging.json) as progress:
-        plan = Plan(settings, names, Resampling(draws, seed), least_visible, progress)
-        report = measure_leaks(find_pairs(video, truth), plan) if video else measure_pictures(dataset or Path(), plan)
-    click.echo(leak_text(report) if isinstance(report, LeakReport) else picture_text(report))
-    if output is not None:
-        _write(output, report, plan)
+    with signals(interruption, "no report was written"), interruption.remembered():
+        with _progress(not quiet and not settings.logging.json) as progress:
+            plan = Plan(settings, names, Resampling(draws, seed), least_visible, progress, interruption)
+            report = (
+                measure_leaks(find_pairs(video, truth), plan) if video else measure_pictures(dataset or Path(), plan)
+            )
+        click.echo(leak_text(report) if isinstance(report, LeakReport) else picture_text(report))
+        if output is not None:
+            _write(output, report, plan)
     return 0
 
 
 def _write(folder: Path, report: PictureReport | LeakReport, plan: Plan) -> None:
-    written = [write_report(folder, report, plan)]
+    files = {folder / "report.json": report_json(report, plan)}
     if isinstance(report, PictureReport):
         if can_plot():
-            written.append(write_plot(folder, report))
+            files[folder / "plot.png"] = plot_png(report)
         else:
             log.warning("%s", "plot.png was left out: matplotlib is missing, pip install 'blurscene-stream[evaluate]'")
-    log.info("%s", f"written: {', '.join(map(str, written))}")
+    with plan.interruption.between_steps():  # from here on it is too late to stop: all files are written
+        make_folder(folder)
+        for path, data in files.items():
+            write_file(path, data, overwrite=True)
+    log.info("%s", f"written: {', '.join(map(str, files))}")
 
 
 @contextmanager

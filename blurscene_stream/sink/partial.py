@@ -81,6 +81,17 @@ def write_file(target: Path, data: bytes, overwrite: bool) -> None:
             raise SinkError(f"{target}: cannot be written: {reason(error)}; nothing was left") from error
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those it lies in; one that is there already is as good.
+
+    Raises SinkError.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SinkError(f"{folder}: the folder cannot be made: {reason(error)}") from error
+
+
 def check_place(path: Path, overwrite: bool) -> None:
     """Refuse a place where no file can be made, before any work is done for it.
 
