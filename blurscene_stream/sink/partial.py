@@ -113,8 +113,10 @@ def _lock(partial: Path, path: Path) -> int:
     """Make the partial file, or take over one that a killed run has left; not one that a run is writing."""
     try:
         descriptor = os.open(partial, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+    except FileNotFoundError as error:  # what /proc says of a file that is to be new
+        raise SinkError(f"{path}: cannot be written: {partial.parent} takes no files; choose another folder") from error
     except OSError as error:
-        raise SinkError(f"{path}: cannot be written: {reason(error)}") from error
+        raise SinkError(f"{path}: cannot be written: {reason(error)}; choose another name or folder") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if not os.path.samestat(os.fstat(descriptor), partial.lstat()):  # just renamed or deleted by the other run
