@@ -13,10 +13,11 @@ from blurscene_stream.config.schema import ClassConfig, MergeMethod, Settings, c
 from blurscene_stream.evaluate.cover import cover_mask, covered_shares
 from blurscene_stream.evaluate.labels import Dataset, Labelled, Truth
 from blurscene_stream.evaluate.matching import match, of_class
-from blurscene_stream.evaluate.pictures import read_frame
+from blurscene_stream.evaluate.pictures import read_labelled
 from blurscene_stream.evaluate.plan import Plan
 from blurscene_stream.frames import PictureInfo
-from blurscene_stream.pipeline.judge import Detector, LoadDetector, judge
+from blurscene_stream.pipeline.judge import Detector, LoadDetector, named
+from blurscene_stream.pipeline.picture import judge_picture
 from blurscene_stream.redact import covered
 
 FLOOR = 0.02  # the detector is asked for everything above; curves end there
@@ -110,14 +111,14 @@ def score_pictures(dataset: Dataset, judges: Judges, plan: Plan) -> Scores:
 
 def _score(scores: Scores, number: int, labelled: Labelled, judges: Judges, settings: Settings) -> None:
     """Judge one picture."""
-    frame = read_frame(labelled.file, number, labelled.size)
-    truth = labelled.on(frame.picture.width, frame.picture.height)
-    (found,) = judge([frame], judges.curves)
-    (shown,) = (found,) if judges.cover is judges.curves else judge([frame], judges.cover)
+    picture, truth = read_labelled(labelled)
+    with named(str(labelled.file)):
+        found = judge_picture(picture, judges.curves)
+        shown = found if judges.cover is judges.curves else judge_picture(picture, judges.cover)
     scores.clipped += truth.clipped
     scores.lost += truth.lost
     classes = chosen(settings, judges.curves.classes)
-    shares = _cover(frame.picture, shown, truth, classes, settings.redact.least_margin_px)
+    shares = _cover(picture.info, shown, truth, classes, settings.redact.least_margin_px)
     for label, tally in enumerate(scores.classes.values()):
         tally.exhaustive.append(label in labelled.exhaustive)
         _add(tally, number, label, truth, found[found.labels == label])

@@ -23,8 +23,10 @@ from blurscene_stream.errors import (
 from blurscene_stream.pipeline.interruption import Interruption
 from blurscene_stream.pipeline.judge import LoadDetector, load_torch_detector, named
 from blurscene_stream.pipeline.picture.anonymizer import Found, PictureAnonymizer
+from blurscene_stream.pipeline.picture.decode import decode
 from blurscene_stream.pipeline.picture.encode import format_for
 from blurscene_stream.pipeline.picture.places import Pair, PictureJob, Plan, plan
+from blurscene_stream.pipeline.picture.samples import Picture
 from blurscene_stream.sink import make_folder, write_file
 
 log = logging.getLogger(__name__)
@@ -141,6 +143,16 @@ def find_in_pictures(
                     found = anonymizer.find(data)
                 interruption.check()
                 tell(source, found)
+
+
+def read_picture(source: Path) -> Picture:
+    """The upright picture in a file.
+
+    Raises SourceError, DamagedInputError.
+    """
+    data = _read(source)
+    with named(str(source), *NAMELESS):
+        return decode(data)
 
 
 def _read(source: Path) -> bytes:
