@@ -12,10 +12,8 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from blurscene_stream.cli.logs import set_up_logs
-from blurscene_stream.cli.options import COMMAND_SETTINGS, CONFIGURE, HIDE, LOOK, TELL, load, options
+from blurscene_stream.cli.options import COMMAND_SETTINGS, CONFIGURE, HIDE, LOOK, TELL, begin, options
 from blurscene_stream.cli.stopping import signals
-from blurscene_stream.config.show import show
 from blurscene_stream.evaluate import (
     LeakReport,
     Names,
@@ -76,8 +74,6 @@ def evaluate_command(
     video: Path | None,
     truth: Path | None,
     output: Path | None,
-    show_config: bool,
-    quiet: bool,
     maps: tuple[str, ...],
     least_visible: float,
     draws: int,
@@ -85,19 +81,15 @@ def evaluate_command(
     **given: Any,
 ) -> int:
     """Measure what is found in labelled pictures, or what leaks from labelled videos; print a table."""
-    loaded = load(given)
-    if show_config:
-        click.echo(show(loaded), nl=False)
-        return 0
+    settings, bar = begin(given)
     if (dataset is None) == (video is None):
         raise click.UsageError("give either DATASET or --video")
     if truth is not None and video is None:
         raise click.UsageError("--truth is for --video")
-    set_up_logs(loaded.settings.logging, quiet)
-    settings, interruption = loaded.settings, Interruption()
+    interruption = Interruption()
     names = Names(settings.model.classes, maps)
     with signals(interruption, "no report was written"), interruption.remembered():
-        with _progress(not quiet and not settings.logging.json) as progress:
+        with _progress(bar) as progress:
             plan = Plan(settings, names, Resampling(draws, seed), least_visible, progress, interruption)
             report = (
                 measure_leaks(find_pairs(video, truth), plan) if video else measure_pictures(dataset or Path(), plan)
