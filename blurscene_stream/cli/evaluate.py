@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import logging
-import sys
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import click
-from tqdm import tqdm
 
 from blurscene_stream.cli.options import COMMAND_SETTINGS, CONFIGURE, HIDE, LOOK, TELL, begin, options
+from blurscene_stream.cli.progress import ProgressBar
 from blurscene_stream.cli.stopping import signals
 from blurscene_stream.evaluate import (
     LeakReport,
@@ -33,6 +31,8 @@ from blurscene_stream.pipeline import Interruption
 from blurscene_stream.sink import make_folder, write_file
 
 log = logging.getLogger(__name__)
+
+Report = PictureReport | LeakReport
 
 EPILOG = """\b
 DATASET: a folder, or the file with its labels:
@@ -89,18 +89,19 @@ def evaluate_command(
     interruption = Interruption()
     names = Names(settings.model.classes, maps)
     with signals(interruption, "no report was written"), interruption.remembered():
-        with _progress(bar) as progress:
-            plan = Plan(settings, names, Resampling(draws, seed), least_visible, progress, interruption)
-            report = (
-                measure_leaks(find_pairs(video, truth), plan) if video else measure_pictures(dataset or Path(), plan)
-            )
+        with closing(ProgressBar(bar)) as progress:
+            plan = Plan(settings, names, Resampling(draws, seed), least_visible, progress.reach, interruption)
+            if video is None:
+                report: Report = measure_pictures(dataset or Path(), plan)
+            else:
+                report = measure_leaks(find_pairs(video, truth), plan)
         click.echo(leak_text(report) if isinstance(report, LeakReport) else picture_text(report))
         if output is not None:
             _write(output, report, plan)
     return 0
 
 
-def _write(folder: Path, report: PictureReport | LeakReport, plan: Plan) -> None:
+def _write(folder: Path, report: Report, plan: Plan) -> None:
     files = {folder / "report.json": report_json(report, plan)}
     if isinstance(report, PictureReport):
         if can_plot():
@@ -112,16 +113,3 @@ def _write(folder: Path, report: PictureReport | LeakReport, plan: Plan) -> None
         for path, data in files.items():
             write_file(path, data, overwrite=True)
     log.info("%s", f"written: {', '.join(map(str, files))}")
-
-
-@contextmanager
-def _progress(wanted: bool) -> Generator[Callable[[int, int], None]]:
-    """Shows what is done on stderr, if that is a terminal."""
-    tqdm.monitor_interval = 0  # no thread of its own
-    with tqdm(disable=not (wanted and sys.stderr.isatty()), dynamic_ncols=True, leave=False) as bar:
-
-        def show_progress(done: int, whole: int) -> None:
-            bar.total = whole
-            bar.update(done - bar.n)
-
-        yield show_progress
