@@ -20,7 +20,7 @@ from blurscene_stream.detect.overlap import Floats
 from blurscene_stream.detect.prepare import Layout, draw_frames
 from blurscene_stream.detect.variants import plan_views
 from blurscene_stream.detect.weights import fill_network, read_weights
-from blurscene_stream.errors import ConfigError, DetectionError
+from blurscene_stream.errors import ConfigError, DetectionError, first_line
 from blurscene_stream.frames import Frame
 
 
@@ -69,7 +69,7 @@ class Detector:
             size = max((view.width * view.height, f"{view.width}x{view.height}") for view in views)[1]
             raise DetectionError(
                 f"the network failed on {len(frames) * len(views)} x {size} px on {self.device_name}: "
-                f"{_reason(error)}; try a smaller detect.batch_size or detect.size_px"
+                f"{first_line(error)}; try a smaller detect.batch_size or detect.size_px"
             ) from error
 
     @torch.inference_mode()  # holds for the calling thread only, so it belongs on the method that calculates
@@ -148,13 +148,10 @@ def load_detector(settings: Settings) -> Detector:
         network = _build(settings.model, device, dtype)
     except RuntimeError as error:
         name = describe(device, dtype)
-        raise DetectionError(f"the network cannot be set up on {name}: {_reason(error)}; try --device cpu") from error
+        raise DetectionError(
+            f"the network cannot be set up on {name}: {first_line(error)}; try --device cpu"
+        ) from error
     return Detector(network, device, dtype, settings)
-
-
-def _reason(error: RuntimeError) -> str:
-    """The first line of torch's message, cut where it gets long."""
-    return str(error).partition("\n")[0][:200]
 
 
 @torch.inference_mode()
