@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -50,7 +52,7 @@ def test_between_two_sightings_of_an_object_no_frame_is_uncovered(clip: Clip, co
         for track in each.tracks[each.origins == Origin.found].tolist():
             frames.setdefault(track, []).append(number)
     for track, seen in frames.items():
-        for first, last in zip(seen, seen[1:], strict=False):
+        for first, last in pairwise(seen):
             if times_s[last] - times_s[first] <= config.max_gap_s and len(found) <= config.lookahead_frames:
                 assert all(track in done[number].tracks for number in range(first, last))
 
@@ -89,7 +91,8 @@ def test_memory_is_bounded_however_long_the_stream_is() -> None:
     chance = np.random.default_rng(1)
     tracker, sizes = Tracker(TrackConfig(), CLASSES), []
     for number in range(3000):
-        found = [box(*chance.uniform(0, 900, 2), origin=Origin(int(chance.integers(2)))) for _ in range(3)]
+        places = chance.uniform(0, 900, (3, 2)).tolist()
+        found = [box(x, y, origin=Origin(int(chance.integers(2)))) for x, y in places]
         found += [box(number % 500, 100)]  # an object that is there for ever
         tracker.push(number * 0.04, detections(found))
         sizes.append((len(tracker._tracks), sum(len(track.numbers) for track in tracker._tracks)))
@@ -173,7 +176,7 @@ def test_a_camera_that_moves_is_taken_into_account() -> None:
     place, side, frames = np.array([300.0, 200.0]), 30.0, []
     for step in steps:
         place, side = place * step.scale + (step.right, step.down), side * step.scale
-        frames.append(box(*place, side))
+        frames.append(box(*place.tolist(), side))
     tracker, done = Tracker(TrackConfig(), CLASSES), list[Detections]()
     for number, (step, found) in enumerate(zip(steps, frames, strict=True)):
         hidden = number < 4 or number in range(12, 20) or number > 25
