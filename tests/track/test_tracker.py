@@ -176,7 +176,7 @@ def test_a_camera_that_moves_is_taken_into_account() -> None:
     place, side, frames = np.array([300.0, 200.0]), 30.0, []
     for step in steps:
         place, side = place * step.scale + (step.right, step.down), side * step.scale
-        frames.append(box(*place.tolist(), side))
+        frames.append(box(float(place[0]), float(place[1]), side))
     tracker, done = Tracker(TrackConfig(), CLASSES), list[Detections]()
     for number, (step, found) in enumerate(zip(steps, frames, strict=True)):
         hidden = number < 4 or number in range(12, 20) or number > 25
