@@ -97,14 +97,16 @@ def counts(then: Axis, now: Side) -> NDArray[np.intp]:
     Cells meet between blocks, so that luma and chroma have the same outlines. A cell that lies outside the picture, or
     has become too small to reach the next block, has none.
     """
-    inner = (edge * now.length // then.length for edge in then.edges[1:-1])
-    met = [now.start, *(min(max(edge, now.start), now.stop) for edge in inner), now.stop]
-    edges: NDArray[np.intp] = np.minimum((np.array(met) - now.start) << now.shift, now.samples)
+    stretched = (edge * now.length // then.length for edge in then.edges[1:-1])
+    inner = (min(max(edge, now.start), now.stop) - now.start for edge in stretched)
+    blocks = np.array([0, *inner, now.stop - now.start])
+    edges: NDArray[np.intp] = np.minimum(blocks << now.shift, now.samples)
     return np.diff(edges)
 
 
 def positions(then: Axis, now: Side) -> NDArray[np.float32]:
-    """The middles of the samples along `now`, counted in cells from the first edge of the first one."""
-    blocks = (now.start + (np.arange(now.samples) + 0.5) / (1 << now.shift)) * (then.length / now.length)
-    first, last = then.edges[0], then.edges[-1]
-    return ((blocks - first) * ((len(then.edges) - 1) / (last - first))).astype(np.float32)
+    """The middles of the samples along `now`, counted in cells: 0 at the first edge, and no farther than the last."""
+    first, cells = float(then.edges[0]), len(then.edges) - 1  # numbers of a box without bounds have more than 64 bits
+    blocks = (float(now.start) + (np.arange(now.samples) + 0.5) / (1 << now.shift)) * (then.length / now.length)
+    middles: NDArray[np.float64] = (blocks - first) * (cells / (then.edges[-1] - then.edges[0]))
+    return np.minimum(np.maximum(middles, 0), cells).astype(np.float32)
