@@ -122,4 +122,4 @@ COVERS_AGAIN: dict[RedactMethod, CoverAgain] = {
     RedactMethod.mosaic: mosaic_again,
     RedactMethod.blur: blur_again,
 }
-"""What covers an object that was covered before; a method that shows nothing of the object needs none."""
+"""What covers an object with a track, in its first frame too; a method that shows nothing of objects needs none."""

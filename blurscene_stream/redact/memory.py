@@ -11,10 +11,12 @@ from blurscene_stream.redact.first_look import FirstLook
 
 REMEMBERED_FRAMES = 5000
 """A track that is in none of so many frames is over: gaps last 20 s at most, which are 4800 frames at 240 Hz."""
+MOST_LOOKS = 20_000
+"""So many need about 20 MB. Of more, those unseen for longest are forgotten: they would be looked at once more."""
 
 
 class Memory:
-    """The first looks of the tracked objects of one stream; a kilobyte for each, for those of the last frames only."""
+    """The first looks of the tracked objects of one stream, of the last frames only: about a kilobyte each."""
 
     def __init__(self) -> None:
         self._picture: PictureInfo | None = None
@@ -39,7 +41,14 @@ class Memory:
             if track in self._looks:
                 self._looks[track] = self._looks[track][0], self._frames
                 self._looks.move_to_end(track)
-        while self._looks and next(iter(self._looks.values()))[1] < self._frames - REMEMBERED_FRAMES:
+        self._forget()
+
+    def _forget(self) -> None:
+        while self._looks:
+            _, seen = next(iter(self._looks.values()))
+            unseen = self._frames - seen
+            if unseen == 0 or (unseen <= REMEMBERED_FRAMES and len(self._looks) <= MOST_LOOKS):
+                break  # what is in this frame is never forgotten, nor is what was seen later than this one
             self._looks.popitem(last=False)
 
     def recall(self, track: int) -> FirstLook | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from blurscene_stream.boxes import NO_TRACK, Detections
 from blurscene_stream.config.schema import ClassConfig, Settings
 from blurscene_stream.errors import ConfigError
@@ -55,15 +53,16 @@ class Redactor:
             for window, samples in zip(parts, self._covers(parts, region, tracks[region.index]), strict=True):
                 window.write(samples, region.mask)
 
-    def _covers(self, parts: list[Window], region: Region, track: int) -> Iterator[Plane]:
+    def _covers(self, parts: list[Window], region: Region, track: int) -> list[Plane]:
         """What is put over the planes of a region."""
         if track == NO_TRACK or self._cover_again is None:
-            return (self._cover(window, self._config, region.longest_px) for window in parts)
+            longest_px = region.longest_px
+            return [self._cover(window, self._config, longest_px) for window in parts]
         first = self._memory.recall(track)
         if first is None:
             first = look(parts, region, self._config.cells)
             self._memory.keep(track, first)
-        return (self._cover_again(window, region, first) for window in parts)
+        return [self._cover_again(window, region, first) for window in parts]
 
 
 def in_label_order(settings: Settings, classes: tuple[str, ...]) -> list[ClassConfig]:

@@ -6,16 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blurscene_stream.boxes import NO_TRACK, Detections
-from blurscene_stream.config.schema import RedactMethod, Settings, Shape
+from blurscene_stream.config.schema import ClassConfig, RedactMethod, Settings, Shape
 from blurscene_stream.errors import RedactionError
 from blurscene_stream.frames import Frame, Plane
 from blurscene_stream.redact import Redactor, covered
 from blurscene_stream.redact.cells import LEAST_CELL_PX, cut, means
-from blurscene_stream.redact.memory import REMEMBERED_FRAMES
+from blurscene_stream.redact.first_look import look
+from blurscene_stream.redact.memory import MOST_LOOKS, REMEMBERED_FRAMES, Memory
 from blurscene_stream.redact.windows import windows
 
 from .pictures import (
     CLASSES,
+    FORMATS,
     Box,
     Mask,
     corners,
@@ -245,6 +247,48 @@ def test_memory_does_not_grow_with_the_length_of_the_video() -> None:
         redactor(frame, found((2, 2, 9, 9), tracks=[track]))
         most = max(most, len(redactor._memory))
     assert most == REMEMBERED_FRAMES + 1
+
+
+def test_memory_is_bounded_and_keeps_what_is_in_the_frame() -> None:
+    frame, memory = frame_of_noise(16, 16), Memory()
+    [region] = covered(frame.picture, found((2, 2, 9, 9)), [ClassConfig()] * 2, 0)
+    first = look(list(windows(frame, region.area)), region, 6)
+    memory.begin(frame, ())
+    for track in range(MOST_LOOKS + 500):
+        memory.keep(track, first)
+    memory.begin(frame, range(400))
+    assert len(memory) == MOST_LOOKS
+    assert all(memory.recall(track) is first for track in (*range(400), MOST_LOOKS + 499))
+    assert memory.recall(400) is None
+    crowd = range(900, MOST_LOOKS + 1500)  # more than there is room for, all in one frame
+    for _ in range(2):
+        memory.begin(frame, crowd)
+        for track in crowd:
+            if memory.recall(track) is None:
+                memory.keep(track, first)
+    assert len(memory) == len(crowd)
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+@pytest.mark.parametrize("method", [RedactMethod.mosaic, RedactMethod.blur])
+def test_white_stays_white_and_black_stays_black(name: str, method: RedactMethod) -> None:
+    frame = frame_of_noise(50, 50, name)
+    top = (1 << frame.picture.pixel_format.bits) - 1
+    for value in (0, top):
+        redactor = Redactor(settings_of(method), CLASSES)
+        for box in ((5, 5, 40, 40), (7, -5, 45, 38)):
+            for plane in frame.planes:
+                plane[...] = value
+            redactor(frame, found(box, tracks=[3]))
+            assert all((plane == value).all() for plane in frame.planes)
+
+
+def test_planes_that_cannot_be_written_end_the_run() -> None:
+    redactor, frame = Redactor(settings_of(), CLASSES), frame_of_noise(90, 80)
+    redactor(frame, found((10, 10, 60, 60), tracks=[3]))
+    frame.planes[2].flags.writeable = False
+    with pytest.raises(RedactionError, match=r"^frame 7: "):
+        redactor(frame, found((10, 10, 60, 60), tracks=[3]))
 
 
 @pytest.mark.parametrize("other", [frame_of_noise(90, 82), frame_of_noise(90, 80, "nv12")])
