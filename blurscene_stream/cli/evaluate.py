@@ -92,7 +92,7 @@ def evaluate_command(
         raise click.UsageError("--truth is for --video")
     set_up_logs(loaded.settings.logging, quiet)
     settings = loaded.settings
-    names = Names(settings.model.classes, maps)
+    names = Names(list(settings.classes), maps)
     with _progress(not quiet and not settings.logging.json) as progress:
         plan = Plan(settings, names, Resampling(draws, seed), least_visible, progress)
         report = measure_leaks(find_pairs(video, truth), plan) if video else measure_pictures(dataset or Path(), plan)

@@ -22,7 +22,7 @@ from blurscene_stream.detect.prepare import draw_frames
 from blurscene_stream.detect.variants import plan_views, regions, tile_spans
 from blurscene_stream.frames import PIXEL_FORMATS, Frame, PictureInfo
 from blurscene_stream.source import open_source
-from tests.detect.pictures import FACE, PLATE, WIDTH, Picture, frame_of, stored_as
+from tests.detect.pictures import FACE, PLATE, WIDTH, Picture, frame_of, network_of, stored_as
 from tests.videos import VideoSpec, make_video
 
 ORIENTATIONS = [Orientation(a, b, c) for a in (False, True) for b in (False, True) for c in (False, True)]
@@ -180,7 +180,7 @@ def test_the_network_sees_each_variant_of_each_frame(
 ) -> None:
     detect = looking(**kinds)
     seen: list[tuple[int, ...]] = []
-    detect._network.register_forward_pre_hook(lambda _, given: seen.append(tuple(given[0].shape)))
+    network_of(detect).register_forward_pre_hook(lambda _, given: seen.append(tuple(given[0].shape)))
     found = detect([frame_of(scene), frame_of(scene)])
     assert sorted(seen) == sorted(shapes * 2)
     assert [len(each) > 0 for each in found] == [True, True]
