@@ -37,7 +37,8 @@ def read_yaml(path: Path, name: str) -> dict[str, Any]:
 def read_keys(path: Path, name: str, keys: Iterable[str]) -> dict[str, Any]:
     """What a YAML file holds under the dotted `keys`, None where there is nothing.
 
-    "${key}" stands for that key's value. The rest of the file may hold anything. Raises ConfigError as `read_yaml`, and when a value cannot be filled in.
+    "${key}" stands for that key's value. The rest of the file may hold anything.
+    Raises ConfigError as `read_yaml`, and when a value cannot be filled in.
     """
     tree, found = _load(path, name), {}
     for key in keys:
