@@ -81,6 +81,10 @@ class Detections:
             tracks=self.tracks[chosen],
         )
 
+    def sure(self) -> Detections:
+        """Without the doubtful boxes: what a picture holds that nothing is known of before and after."""
+        return self[self.origins != Origin.doubtful]
+
     @classmethod
     def none(cls, classes: Sequence[str]) -> Detections:
         """No boxes at all."""

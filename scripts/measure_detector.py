@@ -33,6 +33,7 @@ from blurscene_stream.config.schema import (
     MergeMethod,
     Precision,
     Settings,
+    TrackConfig,
     VariantsConfig,
 )
 from blurscene_stream.detect import Detector, load_detector
@@ -208,7 +209,7 @@ def detector_of(chosen: argparse.Namespace, variants: VariantsConfig) -> Detecto
     detect = DetectConfig(
         size_px=chosen.size, enlarge=chosen.enlarge, precision=Precision[chosen.precision], variants=variants
     )
-    settings = Settings(device=chosen.device, detect=detect)
+    settings = Settings(device=chosen.device, detect=detect, track=TrackConfig(use=False))
     settings.classes = {name: ClassConfig(threshold=chosen.threshold) for name in settings.model.classes}
     return load_detector(settings)
 

@@ -22,6 +22,7 @@ from blurscene_stream.config.detection import (
 )
 from blurscene_stream.config.models import NOT_EMPTY, InputConfig, ModelConfig
 from blurscene_stream.config.rules import Rule, between, check, matching, within
+from blurscene_stream.config.tracking import TrackConfig
 from blurscene_stream.errors import ConfigError
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "RtspConfig",
     "Settings",
     "Shape",
+    "TrackConfig",
     "VariantsConfig",
     "chosen",
 ]
@@ -197,6 +199,7 @@ class Settings:
     ] = field(default_factory=list)
     classes: dict[str, ClassConfig] = field(default_factory=_default_classes)
     detect: DetectConfig = field(default_factory=DetectConfig)
+    track: TrackConfig = field(default_factory=TrackConfig)
     redact: RedactConfig = field(default_factory=RedactConfig)
     encode: EncodeConfig = field(default_factory=EncodeConfig)
     rtsp: RtspConfig = field(default_factory=RtspConfig)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from blurscene_stream.boxes import Detections
-from blurscene_stream.config.schema import MergeConfig, Settings, chosen
+from blurscene_stream.boxes import Boxes, Detections, Origin, iou
+from blurscene_stream.config.schema import MergeConfig, MergeMethod, Settings, chosen
 from blurscene_stream.detect.decode import Peaks, joined
 from blurscene_stream.detect.merge import merge
+from blurscene_stream.detect.merged import Merged
 from blurscene_stream.detect.model import Model
+from blurscene_stream.detect.overlap import Floats
 from blurscene_stream.detect.prepare import Layout, draw_frames
 from blurscene_stream.detect.variants import views_of
 from blurscene_stream.errors import DetectionError
@@ -37,12 +40,15 @@ class Detector:
         self._config = settings.detect
         self._thresholds = [each.threshold for each in chosen(settings, self.classes)]
         self._candidate_thresholds = [_candidates(threshold, settings.detect.merge) for threshold in self._thresholds]
+        share = settings.track.continue_at if settings.track.use else 1.0
+        self._doubtful_thresholds = [threshold * share for threshold in self._thresholds]
 
     def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
         """What is in each frame, in its stored pixels: one `Detections` a frame, in the same order.
 
-        All frames have the same PictureInfo. Each box stands for boxes of one class that overlap, and in one of them
-        at least a network was surer than the class's threshold.
+        All frames have the same PictureInfo. Each box that is found stands for boxes of one class that overlap, and in
+        one of them at least a network was surer than the class's threshold. When objects are followed over time,
+        there are doubtful boxes as well; which boxes are found does not depend on that.
 
         Raises DetectionError when a network fails or gives numbers that are not finite.
         """
@@ -67,7 +73,7 @@ class Detector:
 
     def _ask(self, model: Model, labels: NDArray[np.int64], frames: Sequence[Frame], views: Sequence[Layout]) -> Peaks:
         """What one model sees; `labels`: the label of each of its classes among all classes."""
-        thresholds = [self._candidate_thresholds[label] for label in labels]
+        thresholds = [min(self._candidate_thresholds[label], self._doubtful_thresholds[label]) for label in labels]
         try:
             return joined([self._look(model, thresholds, frames, group) for group in _of_one_size(views)])
         except RuntimeError as error:  # torch's own, such as no more memory
@@ -99,15 +105,29 @@ class Detector:
         return pictures.flatten(0, 1).to(self._device, non_blocking=True).permute(0, 3, 1, 2)
 
     def merged(self, peaks: Peaks, frame: int, looks: Sequence[int], config: MergeConfig) -> Detections:
-        """What `candidates` found in one frame: one box an object, best first within each class."""
-        made = []
-        for label, threshold in enumerate(self._thresholds):
+        """What `candidates` found in one frame: one box an object, best first within each class, doubtful ones last."""
+        parts: list[Detections] = []
+        for label in range(len(self.classes)):
             here = np.flatnonzero((peaks.pictures == frame) & (peaks.labels == label))
-            each = merge(peaks.boxes[here], peaks.scores[here], config, looks[label])
-            made.append(each.above(threshold, config.post_merge_score_threshold))
-        labels = np.repeat(np.arange(len(made)), [len(each.boxes) for each in made])
-        boxes, scores = np.concatenate([each.boxes for each in made]), np.concatenate([each.scores for each in made])
-        return Detections(boxes, scores, labels, self.classes)
+            parts += self._of_class(label, peaks.boxes[here], peaks.scores[here], looks[label], config)
+        return Detections.joined(parts)
+
+    def _of_class(
+        self, label: int, boxes: Boxes, scores: Floats, looks: int, config: MergeConfig
+    ) -> tuple[Detections, Detections]:
+        """What was found of one class, and what is doubtful: neither found nor a part of it."""
+        threshold = self._thresholds[label]
+        usual = scores > np.float32(self._candidate_thresholds[label])
+        made = merge(boxes[usual], scores[usual], config, looks).above(threshold, config.post_merge_score_threshold)
+        weak = (scores > np.float32(self._doubtful_thresholds[label])) & (scores <= np.float32(threshold))
+        weak[weak] = ~(iou(boxes[weak], made.boxes) >= config.iou).any(axis=1)
+        rest = merge(boxes[weak], scores[weak], replace(config, method=MergeMethod.nms), looks)
+        return self._detections(label, made, Origin.found), self._detections(label, rest, Origin.doubtful)
+
+    def _detections(self, label: int, merged: Merged, origin: Origin) -> Detections:
+        count = len(merged.boxes)
+        labels, origins = np.full(count, label, np.int64), np.full(count, origin, np.int8)
+        return Detections(merged.boxes, merged.scores, labels, self.classes, origins)
 
 
 def _candidates(threshold: float, config: MergeConfig) -> float:

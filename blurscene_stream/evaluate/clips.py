@@ -20,8 +20,8 @@ from blurscene_stream.evaluate.exposure import TrackExposure, frame_ends_s, long
 from blurscene_stream.evaluate.plan import Plan
 from blurscene_stream.evaluate.truth import FrameTruth
 from blurscene_stream.frames import RedactedFrame
+from blurscene_stream.pipeline.anonymize import followed, judged, redacted
 from blurscene_stream.pipeline.judge import Detector
-from blurscene_stream.pipeline.video import anonymize
 from blurscene_stream.redact import Redactor, covered
 from blurscene_stream.source import open_source
 
@@ -70,7 +70,7 @@ class CoveredFrame:
 
 
 def covered_frames(clip: Path, detector: Detector, settings: Settings) -> Generator[CoveredFrame]:
-    """Every frame of the clip, after the anonymizer's own source, detector, merging and redaction.
+    """Every frame of the clip, after the anonymizer's own source, detector, tracker and redaction.
 
     Raises what these raise.
     """
@@ -80,7 +80,8 @@ def covered_frames(clip: Path, detector: Detector, settings: Settings) -> Genera
         picture, ticks = source.info.picture, source.info.time_base
         usual_s = 1 / (source.info.frame_rate or Fraction(25))
         first: int | None = None
-        with closing(anonymize(source.items(), detector, redactor, settings.detect.batch_size)) as items:
+        known = judged(source.items(), detector, settings.detect.batch_size)
+        with closing(redacted(followed(known, settings.track, detector.classes, ticks), redactor)) as items:
             for item in items:
                 if isinstance(item, RedactedFrame):
                     first = item.pts if first is None else first

@@ -88,6 +88,7 @@ class Judges:
 
 def load_judges(settings: Settings, load_detector: LoadDetector) -> Judges:
     """One detector for both, where boxes that score low cannot change those that score high when they are merged."""
+    settings = replace(settings, track=replace(settings.track, use=False))  # a picture has no before and after
     curves = load_detector(with_floor(settings))
     alike = settings.detect.merge.method is MergeMethod.nms
     return Judges(curves, curves if alike else load_detector(settings))

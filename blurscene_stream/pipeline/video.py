@@ -13,8 +13,9 @@ from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import DetectionError, StoppedError
 from blurscene_stream.frames import CopiedPacket, Frame, RedactedFrame, StreamInfo
+from blurscene_stream.pipeline.anonymize import followed, judged, redacted
 from blurscene_stream.pipeline.interruption import Interruption
-from blurscene_stream.pipeline.judge import Detect, LoadDetector, Redact, judge, load_torch_detector, named
+from blurscene_stream.pipeline.judge import Detector, LoadDetector, Redact, load_torch_detector, named
 from blurscene_stream.pipeline.prefetch import Stage
 from blurscene_stream.pipeline.targets import preview_target, refuse_same
 from blurscene_stream.redact import Preview, Redactor
@@ -108,13 +109,14 @@ def anonymize_video(
 class _Stages:
     """The reader's and the consumer's thread; the third, the writer, is the one that reads `items`."""
 
-    def __init__(self, source: Source, detect: Detect, redact: Redact, settings: Settings) -> None:
+    def __init__(self, source: Source, detect: Detector, redact: Redact, settings: Settings) -> None:
         live = source.info.live
         depth = LIVE_QUEUE_FRAMES if live else settings.queue_frames
         batch = 1 if live else settings.detect.batch_size
         self._source = source
         self._read = Stage(source.items(), depth, "read", droppable=_is_frame if live else None)
-        safe = anonymize(self._read.items(), detect, redact, batch)
+        known = judged(self._read.items(), detect, batch)
+        safe = redacted(followed(known, settings.track, detect.classes, source.info.time_base), redact)
         self._safe = Stage(safe, depth, "anonymize")
 
     @property
@@ -152,36 +154,6 @@ def _write_all(stages: _Stages, sink: Sink, summary: Summary, watch: Watch) -> N
     summary.dropped_frames = stages.dropped
     if summary.frames != stages.frames_read:
         raise DetectionError(f"{stages.frames_read} frames were read but {summary.frames} written")
-
-
-def anonymize(
-    items: Generator[Frame | CopiedPacket], detect: Detect, redact: Redact, batch: int
-) -> Generator[RedactedFrame | CopiedPacket]:
-    """Redact every frame: one out for one in, same order; packets keep their place between them.
-
-    detect: called with at most `batch` frames, gives one Detections for each
-    Raises DetectionError when it fails or does not.
-    """
-    with closing(items):
-        for group in _groups(items, batch):
-            frames = [item for item in group if isinstance(item, Frame)]
-            found = iter(judge(frames, detect) if frames else ())
-            for item in group:
-                yield redact(item, next(found)) if isinstance(item, Frame) else item
-
-
-def _groups(items: Generator[Frame | CopiedPacket], batch: int) -> Generator[list[Frame | CopiedPacket]]:
-    """Runs of items with `batch` frames in each; the last one may have fewer."""
-    group: list[Frame | CopiedPacket] = []
-    frames = 0
-    for item in items:
-        group.append(item)
-        frames += isinstance(item, Frame)
-        if frames == batch:
-            yield group
-            group, frames = [], 0
-    if group:
-        yield group
 
 
 def _is_frame(item: Frame | CopiedPacket) -> bool:

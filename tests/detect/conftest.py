@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from blurscene_stream.config.schema import DetectConfig, Precision, Settings, VariantsConfig
+from blurscene_stream.config.schema import DetectConfig, Precision, Settings, TrackConfig, VariantsConfig
 from blurscene_stream.detect import Detector, load_detector
 from tests.detect.pictures import WIDTH, Picture, draw_scene
 
@@ -20,5 +20,6 @@ def detector() -> Detector:
         Settings(
             device="cpu",
             detect=DetectConfig(size_px=WIDTH, precision=Precision.fp32, variants=VariantsConfig(scales=[1.0])),
+            track=TrackConfig(use=False),
         )
     )

@@ -121,7 +121,7 @@ def spread(network: nn.Module) -> nn.Module:
     with torch.no_grad():
         for name, value in network.named_parameters():
             if name.endswith(("cls_score.weight", "rpn.head.cls_logits.weight")):
-                value *= 20
+                value.mul_(20)
     return network.eval()
 
 

@@ -12,9 +12,19 @@ import numpy as np
 import pytest
 import torch
 
-from blurscene_stream.boxes import Boxes, Detections, Orientation, iou
+from blurscene_stream.boxes import Boxes, Detections, Orientation, Origin, iou
 from blurscene_stream.config.models import BUILT_IN
-from blurscene_stream.config.schema import ClassConfig, DetectConfig, ModelConfig, Precision, Settings, VariantsConfig
+from blurscene_stream.config.schema import (
+    ClassConfig,
+    DetectConfig,
+    MergeConfig,
+    MergeMethod,
+    ModelConfig,
+    Precision,
+    Settings,
+    TrackConfig,
+    VariantsConfig,
+)
 from blurscene_stream.detect import Detector, face_plate, load_detector
 from blurscene_stream.errors import ConfigError, DetectionError, DeviceError
 from tests.detect.pictures import FACE, PLATE, WIDTH, Picture, frame_of, network_of, stored_as
@@ -26,7 +36,7 @@ FACE_AND_PLATE = np.array([FACE, PLATE], np.float32)
 def settings(threshold: float = 0.2, **changed: object) -> Settings:
     classes = {name: ClassConfig(threshold=threshold) for name in ("face", "license_plate")}
     given: dict[str, Any] = {"size_px": WIDTH, "variants": VariantsConfig(scales=[1.0]), **changed}
-    return Settings(device="cpu", classes=classes, detect=DetectConfig(**given))
+    return Settings(device="cpu", classes=classes, detect=DetectConfig(**given), track=TrackConfig(use=False))
 
 
 def assert_same(found: Detections, boxes: Boxes, least_iou: float) -> None:
@@ -103,6 +113,22 @@ def test_thresholds_and_size_have_an_effect(scene: Picture) -> None:
     own = settings()
     own.classes["face"].threshold = 0.99
     assert load_detector(own)([frame])[0].labels.tolist() == [1]
+
+
+@pytest.mark.parametrize("method", MergeMethod)
+def test_doubtful_boxes_come_beside_the_others_and_change_none_of_them(method: MergeMethod, scene: Picture) -> None:
+    alone = settings(threshold=0.05, merge=MergeConfig(method))
+    followed = settings(threshold=0.05, merge=MergeConfig(method))
+    followed.track = TrackConfig(continue_at=0.1)
+    (without,), (both,) = (load_detector(each)([frame_of(scene)]) for each in (alone, followed))
+    sure, doubtful = both.sure(), both[both.origins == Origin.doubtful]
+    np.testing.assert_array_equal(sure.boxes, without.boxes)
+    np.testing.assert_array_equal(sure.scores, without.scores)
+    assert len(doubtful) > 5
+    assert doubtful.scores.max() <= np.float32(0.05) and doubtful.scores.min() > 0.005
+    for label in (0, 1):
+        overlap = iou(doubtful.boxes[doubtful.labels == label], sure.boxes[sure.labels == label])
+        assert overlap.max(initial=0) < 0.5
 
 
 def test_enlarging_has_an_effect_and_a_bound(scene: Picture) -> None:

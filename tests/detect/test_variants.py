@@ -16,7 +16,15 @@ from hypothesis import strategies as st
 
 from blurscene_stream.address import Address
 from blurscene_stream.boxes import Boxes, Detections, Orientation, iou
-from blurscene_stream.config.schema import DetectConfig, MergeConfig, Precision, RtspConfig, Settings, VariantsConfig
+from blurscene_stream.config.schema import (
+    DetectConfig,
+    MergeConfig,
+    Precision,
+    RtspConfig,
+    Settings,
+    TrackConfig,
+    VariantsConfig,
+)
 from blurscene_stream.detect import Detector, load_detector
 from blurscene_stream.detect.prepare import draw_frames
 from blurscene_stream.detect.variants import plan_views, regions, tile_spans
@@ -49,7 +57,7 @@ pictures = st.builds(
 def looking(size_px: int = WIDTH, merge: MergeConfig | None = None, **kinds: Any) -> Detector:
     chosen = VariantsConfig(**{"scales": [1.0], **kinds})
     detect = DetectConfig(size_px=size_px, precision=Precision.fp32, variants=chosen, merge=merge or MergeConfig())
-    return load_detector(Settings(device="cpu", detect=detect))
+    return load_detector(Settings(device="cpu", detect=detect, track=TrackConfig(use=False)))
 
 
 @given(length=st.integers(1, 5000), parts=st.integers(1, 8), overlap=st.floats(0, 0.75))
@@ -209,6 +217,7 @@ def test_the_mirrored_picture_adds_what_is_found_only_there(scene: Picture, dete
     threshold = float(plain.scores[label] + turned.scores[label]) / 2
     for mirror, expected in ((False, 0), (True, 1)):
         config = Settings(device="cpu", detect=DetectConfig(size_px=WIDTH, precision=Precision.fp32))
+        config.track.use = False
         config.detect.variants = VariantsConfig(mirror_image=mirror, scales=[1.0])
         config.classes[config.model.classes[label]].threshold = threshold
         (found,) = load_detector(config)([frame_of(worse)])

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from blurscene_stream.boxes import Detections
-from blurscene_stream.config.schema import ClassConfig, RedactConfig, Settings
+from blurscene_stream.config.schema import ClassConfig, RedactConfig, Settings, TrackConfig
 from blurscene_stream.evaluate import Names, Plan, Resampling
 from blurscene_stream.frames import Frame
 from tests.detectors import CLASSES
@@ -47,7 +47,9 @@ class ToldDetector:
 def plan(detector: ToldDetector, maps: Sequence[str] = (), margin: float = 0.0, draws: int = 50) -> Plan:
     """Measure with `detector`, and cover what it finds with no more than `margin`."""
     settings = Settings(
-        classes={name: ClassConfig(margin=margin) for name in CLASSES}, redact=RedactConfig(least_margin_px=0)
+        classes={name: ClassConfig(margin=margin) for name in CLASSES},
+        redact=RedactConfig(least_margin_px=0),
+        track=TrackConfig(use=False),
     )
     return Plan(settings, Names(CLASSES, maps), Resampling(draws), load_detector=detector.load)
 

@@ -28,6 +28,8 @@ from blurscene_stream.errors import (
 )
 from blurscene_stream.frames import CopiedPacket, Frame, RedactedFrame
 from blurscene_stream.pipeline import Watch, video
+from blurscene_stream.pipeline.anonymize import Judged, redacted
+from blurscene_stream.pipeline.judge import Redact
 from blurscene_stream.redact import Redactor
 from blurscene_stream.sink.encoder import VideoEncoder
 from blurscene_stream.sink.muxer import Muxer
@@ -75,7 +77,7 @@ DETECTOR: dict[str, tuple[Callable[[Sequence[Frame]], Answer], type[BlurSceneErr
     "finds what is no number": (lambda _: [_odd_boxes([[0, 0, np.nan, 9]])], DetectionError, "must be finite"),
     "finds no rectangles": (lambda _: [_odd_boxes([[0, 0, 9]])], DetectionError, "boxes must be (N, 4)"),
     "finds an unknown class": (lambda _: [_odd_boxes([[0, 0, 9, 9]], 2)], DetectionError, "labels must be in 0..1"),
-    "has other classes": (lambda frames: [Detections.none(("cat",))] * len(frames), RedactionError, "classes ('cat',)"),
+    "has other classes": (lambda frames: [Detections.none(("cat",))] * len(frames), DetectionError, "classes ('cat',)"),
 }
 
 
@@ -243,10 +245,10 @@ def test_more_frames_than_were_read_or_fewer_are_no_success(
 ) -> None:
     """A stage that loses a picture is caught at the end."""
 
-    def losing(items: Generator[Frame | CopiedPacket], *_: object) -> Generator[RedactedFrame | CopiedPacket]:
-        kept = original(items, *_)  # type: ignore[arg-type]
+    def losing(items: Generator[Judged], redact: Redact) -> Generator[RedactedFrame | CopiedPacket]:
+        kept = original(items, redact)
         yield from (item for item in kept if not (isinstance(item, RedactedFrame) and item.number == 13))
 
-    original = video.anonymize
-    monkeypatch.setattr(video, "anonymize", losing)
+    original = redacted
+    monkeypatch.setattr(video, "redacted", losing)
     assert "25 frames were read but 24 written" in fails(DetectionError, walker, target)

@@ -72,7 +72,7 @@ class PictureAnonymizer:
 
     def _judge(self, picture: Picture) -> Detections:
         """One list of the answers for all frames of the picture: an object that shows in several is in it once."""
-        first, *others = judge(picture.frames(), self._detector)
+        first, *others = (found.sure() for found in judge(picture.frames(), self._detector))
         for other in others:
             shared = iou(other.boxes, first.boxes) * (other.labels[:, None] == first.labels[None, :])
             new = other[~(shared > SAME_IOU).any(axis=1)]

@@ -1,0 +1,43 @@
+"""The settings of the tracker: how boxes are followed over time, and how far boxes are added between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from blurscene_stream.config.rules import between, check, within
+from blurscene_stream.errors import ConfigError
+
+
+@dataclass
+class TrackConfig:
+    """How objects are followed over time. It only ever adds boxes."""
+
+    use: Annotated[bool, "cover objects also in the frames in which the detector missed them"] = True
+    lookahead_s: Annotated[
+        float, "seconds that a frame waits for later ones to tell what is in it", within("[0, 10]")
+    ] = 0.5
+    lookahead_frames: Annotated[int, "frames that wait at most, whatever lookahead_s says", between(1, 4096)] = 128
+    max_gap_s: Annotated[
+        float,
+        "seconds for which an object may be missed and is still the same one; covered throughout",
+        within("[0, 20]"),
+    ] = 0.8
+    hold_s: Annotated[float, "seconds for which an object is covered after it was last seen", within("[0, 10]")] = 0.3
+    lead_s: Annotated[float, "seconds for which it is covered before it was first seen", within("[0, 10]")] = 0.3
+    continue_at: Annotated[
+        float, "share of the class's threshold that a box needs to continue an object", within("(0, 1]")
+    ] = 0.5
+    camera_motion: Annotated[bool, "follow the movement of the camera to tell where objects go"] = False
+
+    def __post_init__(self) -> None:
+        check(self, "track.")
+        if self.lead_s > self.lookahead_s:
+            raise ConfigError(
+                f"track.lead_s must not be above track.lookahead_s, {self.lookahead_s:g}, got {self.lead_s:g}"
+            )
+        if self.max_gap_s > self.hold_s + self.lookahead_s:
+            raise ConfigError(
+                f"track.max_gap_s must not be above track.hold_s + track.lookahead_s, "
+                f"{self.hold_s + self.lookahead_s:g}, got {self.max_gap_s:g}"
+            )

@@ -1,0 +1,93 @@
+"""The middle of a run: what a source gives is judged, followed over time and redacted, in order, one for one."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from fractions import Fraction
+
+from blurscene_stream.boxes import Detections
+from blurscene_stream.config.schema import TrackConfig
+from blurscene_stream.frames import CopiedPacket, Frame, RedactedFrame
+from blurscene_stream.pipeline.judge import Detect, Redact, judge
+from blurscene_stream.track import Tracker
+
+Item = Frame | CopiedPacket
+Judged = tuple[Frame, Detections] | CopiedPacket
+
+MOST_SILENT = 1024  # packets without a frame between them, 20 s of sound: then no frame waits for a next one any longer
+
+
+def judged(items: Generator[Item], detect: Detect, batch: int) -> Generator[Judged]:
+    """Every frame with what `detect` says of it; packets keep their place between them.
+
+    detect: called with at most `batch` frames, gives one Detections for each
+    Raises DetectionError when it fails or does not.
+    """
+    with closing(items):
+        for group in _groups(items, batch):
+            frames = [item for item in group if isinstance(item, Frame)]
+            found = iter(judge(frames, detect) if frames else ())
+            for item in group:
+                yield (item, next(found)) if isinstance(item, Frame) else item
+
+
+def followed(
+    items: Generator[Judged], config: TrackConfig, classes: tuple[str, ...], time_base: Fraction
+) -> Generator[Judged]:
+    """Every frame with what must be covered in it, as the frames before and after it tell; see `Tracker`.
+
+    classes:   the names that labels stand for
+    time_base: seconds a tick of Frame.pts
+    A frame waits for `config.lookahead_s`, and everything behind it with it. Without `config.use` nothing is followed.
+    """
+    if not config.use:
+        yield from items
+        return
+    tracker, waiting, silent = Tracker(config, classes), deque[Item](), 0
+    with closing(items):
+        for item in items:
+            if isinstance(item, CopiedPacket):
+                waiting.append(item)
+                silent += 1
+                done = tracker.finish() if silent > MOST_SILENT else []
+            else:
+                frame, found = item
+                waiting.append(frame)
+                silent = 0
+                done = tracker.push(float(frame.pts * time_base), found)
+            yield from _released(waiting, done)
+        yield from _released(waiting, tracker.finish())
+
+
+def _released(waiting: deque[Item], done: Sequence[Detections]) -> Generator[Judged]:
+    """The frames that `done` is for, and all packets up to the first frame that must wait on."""
+    for detections in done:
+        while not isinstance(item := waiting.popleft(), Frame):
+            yield item
+        yield item, detections
+    while waiting and not isinstance(packet := waiting[0], Frame):
+        waiting.popleft()
+        yield packet
+
+
+def redacted(items: Generator[Judged], redact: Redact) -> Generator[RedactedFrame | CopiedPacket]:
+    """Every frame, redacted."""
+    with closing(items):
+        for item in items:
+            yield item if isinstance(item, CopiedPacket) else redact(*item)
+
+
+def _groups(items: Generator[Item], batch: int) -> Generator[list[Item]]:
+    """Runs of items with `batch` frames in each; the last one may have fewer."""
+    group: list[Item] = []
+    frames = 0
+    for item in items:
+        group.append(item)
+        frames += isinstance(item, Frame)
+        if frames == batch:
+            yield group
+            group, frames = [], 0
+    if group:
+        yield group

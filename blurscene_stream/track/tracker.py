@@ -1,0 +1,183 @@
+"""The tracker: detections in, detections and what they missed out, a bounded time later."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blurscene_stream.boxes import NO_TRACK, Detections, Origin
+from blurscene_stream.config.schema import TrackConfig
+from blurscene_stream.errors import DetectionError
+from blurscene_stream.track.assign import assign
+from blurscene_stream.track.camera import Step
+from blurscene_stream.track.motion import Rows, grown, to_rows
+from blurscene_stream.track.tracks import Guess, Track, lines
+
+STILL = Step(cut=False)
+UNSURE_HANDICAP = 0.5  # of a track that may be nothing, beside one that is something
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """A frame that waits for later ones.
+
+    found: what was detected, with the track of each box
+    scale, shift: a point p of this frame lies at scale * p + shift in the newest
+    """
+
+    number: int
+    time_s: float
+    scene: int
+    found: Detections
+    scale: float
+    shift: Rows
+
+    def move(self, step: Step) -> None:
+        self.scale *= step.scale
+        self.shift = self.shift * step.scale + (step.right, step.down)
+
+    def here(self, rows: Rows) -> Rows:
+        """Rows in pixels of the newest frame, in pixels of this one."""
+        return np.concatenate(((rows[:, :2] - self.shift) / self.scale, rows[:, 2:] - np.log(self.scale)), axis=1)
+
+
+class Tracker:
+    """Follows objects over the frames of one stream, and adds the boxes that the detector missed.
+
+    A frame waits until one comes that is `lookahead_s` later, so what is added before an object was first seen, and
+    between two sightings, is known in time. Every box that was found stays as it is; doubtful ones stay where they
+    continue an object that was surely found at another time, as far as that is known then.
+    """
+
+    def __init__(self, config: TrackConfig, classes: tuple[str, ...]) -> None:
+        """`classes`: the names that labels stand for."""
+        self._config = config
+        self._classes = classes
+        self._waiting: deque[_Waiting] = deque()
+        self._tracks: list[Track] = []
+        self._ids, self._numbers = count(), count()
+        self._scene = 0
+
+    def push(self, time_s: float, found: Detections, step: Step = STILL) -> list[Detections]:
+        """Take what was found in the next frame; give what must be covered in those that have waited long enough.
+
+        time_s: rising from frame to frame
+        found:  all found or doubtful; their order does not matter
+        step:   how the camera came here
+
+        Raises DetectionError when `found` has other classes.
+        """
+        number, ordered = next(self._numbers), found[_order(found)]
+        if found.classes != self._classes:
+            raise DetectionError(f"frame {number}: found are classes {found.classes}, expected {self._classes}")
+        self._move(step)
+        tracks = self._follow(number, time_s, ordered)
+        self._waiting.append(_Waiting(number, time_s, self._scene, _with(ordered, tracks), 1.0, np.zeros(2)))
+        done = []
+        while self._waiting and self._is_due(time_s):
+            done.append(self._complete(self._waiting.popleft()))
+        self._forget(time_s)
+        return done
+
+    def finish(self) -> list[Detections]:
+        """What must be covered in the frames that still wait, when no other comes or all waited too long."""
+        done = [self._complete(waiting) for waiting in self._waiting]
+        self._waiting.clear()
+        return done
+
+    def _is_due(self, time_s: float) -> bool:
+        waited_s = time_s - self._waiting[0].time_s
+        return waited_s >= self._config.lookahead_s or len(self._waiting) > self._config.lookahead_frames
+
+    def _move(self, step: Step) -> None:
+        if step.cut:
+            self._scene += 1
+        for track in self._tracks:
+            track.move(step)
+        for waiting in self._waiting:
+            waiting.move(step)
+
+    def _follow(self, number: int, time_s: float, found: Detections) -> NDArray[np.int64]:
+        """Let each detection continue a track, or begin one; the id of each detection's track."""
+        ids = np.full(len(found), NO_TRACK)
+        rows = to_rows(found.boxes)
+        for label in np.unique(found.labels):
+            alive = [track for track in self._tracks if track.label == label and self._is_alive(track, time_s)]
+            for origin in (Origin.found, Origin.doubtful):  # sure ones choose first
+                here = np.flatnonzero((found.labels == label) & (found.origins == origin))
+                pairs = dict(_assigned(alive, rows[here], time_s))
+                for place, detection in enumerate(here.tolist()):
+                    track = pairs.get(place) or self._begin(int(label))
+                    score = float(found.scores[detection])
+                    track.see(number, time_s, rows[detection], score, origin is Origin.found)
+                    ids[detection] = track.id
+                alive = [track for track in alive if track.numbers[-1] != number]
+        return ids
+
+    def _is_alive(self, track: Track, time_s: float) -> bool:
+        return track.scene == self._scene and time_s - track.times_s[-1] <= self._config.max_gap_s
+
+    def _begin(self, label: int) -> Track:
+        self._tracks.append(Track(next(self._ids), label, self._scene))
+        return self._tracks[-1]
+
+    def _complete(self, waiting: _Waiting) -> Detections:
+        """Everything to cover in a frame, as far as it is known now."""
+        sure = {track.id for track in self._tracks if track.sure}
+        kept = [origin == Origin.found or id_ in sure for origin, id_ in _pairs(waiting.found)]
+        guesses = [
+            (track, guess)
+            for track in self._tracks
+            if track.sure and track.scene == waiting.scene
+            if (guess := track.guess(waiting.number, waiting.time_s, self._config)) is not None
+        ]
+        found = waiting.found[np.array(kept, np.bool_)]
+        return Detections.joined([found, _added(guesses, waiting, self._classes)]) if guesses else found
+
+    def _forget(self, time_s: float) -> None:
+        """Drop what no frame that waits or comes can depend on."""
+        oldest = self._waiting[0] if self._waiting else None
+        since_s = (oldest.time_s if oldest else time_s) - max(self._config.max_gap_s, self._config.hold_s)
+        self._tracks = [track for track in self._tracks if track.times_s[-1] >= since_s]
+        for track in self._tracks:
+            track.forget(oldest.number if oldest else track.numbers[-1] + 1)
+
+
+def _assigned(tracks: list[Track], rows: Rows, time_s: float) -> list[tuple[int, Track]]:
+    """Detections, each with the track that it continues."""
+    if not tracks:
+        return []
+    expected = lines(tracks)
+    handicap = np.array([0.0 if track.sure else UNSURE_HANDICAP for track in tracks])
+    pairs = assign(expected.at(time_s), expected.deviation(time_s), rows, handicap)
+    return [(detection, tracks[track]) for track, detection in pairs]
+
+
+def _order(found: Detections) -> NDArray[np.intp]:
+    """By class, the best first; what is equal in all is the same."""
+    x0, y0, x1, y1 = found.boxes.T
+    return np.lexsort((y1, x1, y0, x0, -found.scores, found.origins, found.labels))
+
+
+def _with(found: Detections, tracks: NDArray[np.int64]) -> Detections:
+    return Detections(found.boxes, found.scores, found.labels, found.classes, found.origins, tracks)
+
+
+def _pairs(found: Detections) -> list[tuple[int, int]]:
+    return list(zip(found.origins.tolist(), found.tracks.tolist(), strict=True))
+
+
+def _added(guesses: list[tuple[Track, Guess]], waiting: _Waiting, classes: tuple[str, ...]) -> Detections:
+    rows = waiting.here(np.stack([guess.row for _, guess in guesses]))
+    return Detections(
+        boxes=grown(rows, np.array([guess.deviation for _, guess in guesses])),
+        scores=np.array([guess.score for _, guess in guesses], np.float32),
+        labels=np.array([track.label for track, _ in guesses], np.int64),
+        classes=classes,
+        origins=np.array([guess.origin for _, guess in guesses], np.int8),
+        tracks=np.array([track.id for track, _ in guesses], np.int64),
+    )
