@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from io import StringIO
 from pathlib import Path
@@ -42,6 +43,7 @@ def read_keys(path: Path, name: str, keys: Iterable[str]) -> dict[str, Any]:
     """
     tree, found = _load(path, name), {}
     for key in keys:
+        _refuse_lookups(OmegaConf.to_container(tree, resolve=False), key, name)
         try:
             node = OmegaConf.select(tree, key, throw_on_missing=True)
             found[key] = OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
@@ -49,6 +51,15 @@ def read_keys(path: Path, name: str, keys: Iterable[str]) -> dict[str, Any]:
             raise ConfigError(f"{name}: {key}: {yaml_reason(error)}") from error
         refuse_interpolation(found[key], f"{name}: {key}")
     return found
+
+
+def _refuse_lookups(tree: object, key: str, name: str) -> None:
+    """Refuse "${oc.env:NAME}" and its kin below a key: what they stand for is not in the file."""
+    for part in key.split("."):
+        tree = tree.get(part) if isinstance(tree, Mapping) else None
+    for text in _texts(tree):
+        if re.search(r"\$\{[^{}]*:", text):
+            raise ConfigError(f"{name}: {key} holds {shown(text)}: only keys of the same file stand for their values")
 
 
 def _load(path: Path, name: str) -> DictConfig:

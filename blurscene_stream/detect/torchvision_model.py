@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -56,10 +57,11 @@ class TorchvisionModel:
     def plan(self, picture: PictureInfo, times: float) -> Layout:
         """The input keeps its size, else the network would undo `times`; the picture gets smaller in it."""
         width, height = self._input.width_px, self._input.height_px
-        if width is None or height is None:
-            whole = plan_layout(picture, self._config.size_px, self._config.enlarge, multiple=1)
-            width, height = whole.width, whole.height
-        return plan_padded(picture, width, height, times)
+        if width is not None and height is not None:
+            return plan_padded(picture, width, height, times)
+        size = self._config.size_px, self._config.enlarge
+        whole = plan_layout(picture, *size, multiple=1)
+        return replace(plan_layout(picture, *size, times, multiple=1), width=whole.width, height=whole.height)
 
     def __call__(self, pictures: Tensor, thresholds: Sequence[float]) -> Peaks:
         """See `Model`."""
