@@ -134,6 +134,15 @@ class Orientation:
         corners = (y0, x0, y1, x1) if self.transposed else (x0, y0, x1, y1)
         return np.stack(corners, axis=1).astype(np.float32)
 
+    def to_upright(self, boxes: Boxes, width: int, height: int) -> Boxes:
+        """Boxes (N, 4) on the stored picture, mapped to the upright one of `width` x `height`."""
+        x0, y0, x1, y1 = boxes[:, [1, 0, 3, 2]].T if self.transposed else boxes.T
+        if self.flip_x:
+            x0, x1 = width - x1, width - x0
+        if self.flip_y:
+            y0, y1 = height - y1, height - y0
+        return np.stack((x0, y0, x1, y1), axis=1).astype(np.float32)
+
 
 UPRIGHT = Orientation()
 

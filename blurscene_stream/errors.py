@@ -89,8 +89,14 @@ class StoppedError(BlurSceneError):
 
 
 INTERNAL_ERROR_EXIT_CODE = 70  # EX_SOFTWARE of sysexits.h
+LONGEST_REASON = 200
 
 
 def reason(error: BaseException) -> str:
     """Why the system or libav refused, in its words; never its file name or log, which may hold a password."""
     return str(getattr(error, "strerror", None) or type(error).__name__).lower()
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what a library says of its failure, cut where it gets long."""
+    return next(filter(str.strip, str(error).splitlines()), "no reason given")[:LONGEST_REASON]

@@ -6,26 +6,24 @@
 Every variant with every way of merging is measured on the same pictures; all ways of merging share what the network
 gives. --zoom enlarges or shrinks the pictures first, --every takes each so manyth of them.
 
-FOLDER holds folders, each with a `labels.jsonl`, one picture a line:
-{"file": ..., "boxes": [{"label": "face", "xyxy": [x0, y0, x1, y1]}, ...], "exhaustive": ["face", ...]}
-Boxes are pixels of the stored file. Precision is stated only where every object of the class is labelled.
+FOLDER holds folders, each with a `labels.jsonl` (blurscene_stream/evaluate/datasets/jsonl.py). Pictures are read and
+boxes matched as by `blurscene-stream evaluate`, but what is transparent is not looked at twice. Precision is stated
+only where every object of the class is labelled.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from blurscene_stream.boxes import Boxes, Detections, iou
+from blurscene_stream.boxes import Detections, scale
 from blurscene_stream.config.schema import (
     ClassConfig,
     DetectConfig,
@@ -37,9 +35,16 @@ from blurscene_stream.config.schema import (
     VariantsConfig,
 )
 from blurscene_stream.detect import Detector, load_detector
-from blurscene_stream.frames import PIXEL_FORMATS, Frame, PictureInfo
+from blurscene_stream.errors import BlurSceneError
+from blurscene_stream.evaluate import Names
+from blurscene_stream.evaluate.datasets import read_dataset
+from blurscene_stream.evaluate.labels import Dataset, Truth
+from blurscene_stream.evaluate.matching import match, of_class
+from blurscene_stream.evaluate.pictures import read_labelled
+from blurscene_stream.evaluate.scores import LOOSE
+from blurscene_stream.frames import Frame, Plane
+from blurscene_stream.pipeline.picture import Picture
 
-LEAST_IOU = 0.3
 Detectors = Mapping[str, Detector]
 Methods = Sequence[MergeMethod]
 
@@ -54,60 +59,48 @@ class Tally:
     wrong: int = 0
 
 
-def frame_of(rgb: NDArray[np.uint8], number: int = 0) -> Frame:
-    """A frame that shows `rgb`, uint8 (H, W, 3), RGB, as it is; its planes are empty of meaning."""
-    height, width = rgb.shape[:2]
+@dataclass(frozen=True)
+class Sample:
+    """A picture, what is to be found in it, and of which classes every object is."""
 
-    def scale_rgb(to_width: int, to_height: int) -> NDArray[np.uint8]:
-        smaller = to_width < width
-        scaled = cv2.resize(rgb, (to_width, to_height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
-        return np.asarray(scaled, np.uint8)
-
-    planes = tuple(np.zeros((height, width), np.uint8) for _ in range(3))
-    return Frame(number, number, PictureInfo(width, height, PIXEL_FORMATS["yuv444p"]), planes, scale_rgb, None)
+    frame: Frame
+    truth: Truth
+    exhaustive: frozenset[int]
 
 
-def match(found: Boxes, labelled: Boxes) -> int:
-    """How many of `found`, best first, take a labelled box of their own that no better one took, at LEAST_IOU."""
-    overlap = iou(found, labelled)
-    taken = 0
-    for row in overlap:
-        if len(row) and row.max() >= LEAST_IOU:
-            overlap[:, row.argmax()] = 0
-            taken += 1
-    return taken
-
-
-def pictures(folder: Path, zoom: float, every: int) -> Iterator[tuple[dict[str, Any], Frame]]:
-    """Each labelled picture of `folder`, or each so manyth, with its labels; both `zoom` times as large."""
-    for line in (folder / "labels.jsonl").read_text(encoding="utf-8").splitlines()[::every]:
-        labels = json.loads(line)
-        bgr = cv2.imread(str(folder / labels["file"]), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-        if bgr is None:
-            raise SystemExit(f"{folder / labels['file']}: not a picture that can be read")
+def samples(dataset: Dataset, zoom: float, every: int) -> Iterator[Sample]:
+    """Each picture of `dataset`, or each so manyth, `zoom` times as large."""
+    for labelled in dataset.pictures[::every]:
+        picture, truth = read_labelled(labelled)
         if zoom != 1:
-            method = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
-            size = (round(bgr.shape[1] * zoom), round(bgr.shape[0] * zoom))
-            factors = np.tile(np.array(size) / bgr.shape[1::-1], 2)
-            bgr = cv2.resize(bgr, size, interpolation=method)
-            for box in labels["boxes"]:
-                box["xyxy"] = (factors * box["xyxy"]).tolist()
-        yield labels, frame_of(np.ascontiguousarray(bgr[..., ::-1], dtype=np.uint8))
+            picture, truth = zoomed(picture, truth, zoom)
+        yield Sample(picture.frames()[0], truth, labelled.exhaustive)
 
 
-def add(tallies: dict[str, Tally], labels: dict[str, Any], found: Detections) -> None:
+def zoomed(picture: Picture, truth: Truth, zoom: float) -> tuple[Picture, Truth]:
+    """Both `zoom` times as large."""
+    height, width, channels = picture.samples.shape
+    size = round(width * zoom), round(height * zoom)
+    made = cv2.resize(picture.samples, size, interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC)
+    boxes = scale(truth.boxes, size[0] / width, size[1] / height)
+    larger = cast(Plane, made.reshape(size[1], size[0], channels))
+    return replace(picture, samples=larger), replace(truth, boxes=boxes)
+
+
+def add(tallies: dict[str, Tally], sample: Sample, found: Detections) -> None:
     """Count one picture."""
     for label, name in enumerate(found.classes):
         mine = found[found.labels == label]
-        truth = [box["xyxy"] for box in labels["boxes"] if box["label"] == name]
         best_first = mine.boxes[np.argsort(-mine.scores, kind="stable")]
-        hits = match(best_first, np.asarray(truth, np.float32).reshape(-1, 4))
+        wanted, spared = (of_class(sample.truth, label, counts) for counts in (True, False))
+        matched = match(best_first, wanted, spared, LOOSE)
+        hits = int((matched.taken >= 0).sum())
         tally = tallies[name]
-        tally.labelled += len(truth)
+        tally.labelled += len(wanted)
         tally.found += hits
-        if name in labels["exhaustive"]:
+        if label in sample.exhaustive:
             tally.right += hits
-            tally.wrong += len(mine) - hits
+            tally.wrong += len(mine) - hits - int(matched.ignored.sum())
 
 
 @dataclass
@@ -122,17 +115,17 @@ class Result:
 Results = dict[tuple[str, MergeMethod], Result]
 
 
-def measure(frames: Iterable[tuple[dict[str, Any], Frame]], detectors: Detectors, methods: Methods) -> Results:
+def measure(pictures: Iterable[Sample], detectors: Detectors, methods: Methods) -> Results:
     """Counts and time of every detector with every way of merging, the detectors in turn on each picture."""
     results: Results = {
         (name, method): Result({label: Tally() for label in detector.classes})
         for name, detector in detectors.items()
         for method in methods
     }
-    for labels, frame in frames:
+    for sample in pictures:
         for name, detector in detectors.items():
             start = time.perf_counter()
-            peaks, views = detector.candidates([frame])
+            peaks, views = detector.candidates([sample.frame])
             looked = time.perf_counter() - start
             for method in methods:
                 start = time.perf_counter()
@@ -140,7 +133,7 @@ def measure(frames: Iterable[tuple[dict[str, Any], Frame]], detectors: Detectors
                 result = results[name, method]
                 result.seconds += looked + time.perf_counter() - start
                 result.count += 1
-                add(result.tallies, labels, found)
+                add(result.tallies, sample, found)
     return results
 
 
@@ -200,8 +193,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"threshold {chosen.threshold}, pictures zoomed {chosen.zoom:g} times"
     )
     for labels in sorted(chosen.folder.glob("*/labels.jsonl")):
-        frames = pictures(labels.parent, chosen.zoom, chosen.every)
-        report(labels.parent.name, measure(frames, detectors, methods))
+        try:
+            dataset = read_dataset(labels, Names(Settings().model.classes, ["*="]))
+            results = measure(samples(dataset, chosen.zoom, chosen.every), detectors, methods)
+        except BlurSceneError as error:
+            raise SystemExit(str(error)) from error
+        report(labels.parent.name, results)
 
 
 def detector_of(chosen: argparse.Namespace, variants: VariantsConfig) -> Detector:

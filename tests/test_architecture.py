@@ -37,7 +37,7 @@ DOORS = {  # outside library -> the rooms that may import it
     "torch": {"detect"},
     "torchvision": {"detect"},
     "ensemble_boxes": set[str](),  # its ways of merging are calculated in detect; tests compare the results
-    "cv2": {"redact", "pipeline/picture", "evaluate/pictures"},
+    "cv2": {"redact", "pipeline/picture", "track/camera", "track/cuts"},
     "PIL": {"pipeline/picture"},
     "hydra": {"config"},
     "omegaconf": {"config"},

@@ -31,6 +31,7 @@ def test_a_box_on_the_upright_picture_comes_back_to_the_same_pixel(orientation: 
     width, height = orientation.upright_size(13, 9)
     assert upright.shape == (height, width)
     assert orientation.to_stored(box, width, height).tolist() == [[x, y, x + 1, y + 1]]
+    assert orientation.to_upright(orientation.to_stored(box, width, height), width, height).tolist() == box.tolist()
 
 
 @given(boxes(), boxes())

@@ -28,3 +28,9 @@ def test_a_stop_has_the_exit_code_that_shells_expect() -> None:
 def test_a_reason_holds_no_file_name() -> None:
     assert errors.reason(PermissionError(13, "Permission denied", "rtsp://user:secret@host")) == "permission denied"
     assert errors.reason(ValueError("rtsp://user:secret@host")) == "valueerror"
+
+
+def test_what_a_library_says_becomes_one_line() -> None:
+    assert errors.first_line(RuntimeError("\n  \nout of memory\nat 0x1")) == "out of memory"
+    assert errors.first_line(RuntimeError("x" * 1000)) == "x" * 200
+    assert errors.first_line(RuntimeError()) == "no reason given"

@@ -10,10 +10,9 @@ from typing import Any
 import click
 
 from blurscene_stream.boxes import Boxes, Detections
-from blurscene_stream.cli.logs import printable, set_up_logs
-from blurscene_stream.cli.options import COMMAND_SETTINGS, CONFIGURE, LOOK, TELL, load, options
+from blurscene_stream.cli.logs import printable
+from blurscene_stream.cli.options import COMMAND_SETTINGS, CONFIGURE, LOOK, TELL, begin, options
 from blurscene_stream.cli.stopping import signals
-from blurscene_stream.config.show import show
 from blurscene_stream.pipeline import Interruption
 from blurscene_stream.pipeline.picture import Found, find_in_pictures
 
@@ -30,19 +29,15 @@ y down, the corner at x1 y1 not in the box any more. Boxes are as found, without
 @click.command("detect", epilog=EPILOG, **COMMAND_SETTINGS)
 @click.argument("pictures", metavar="PICTURE...", nargs=-1, type=click.Path(path_type=Path))
 @options(LOOK, CONFIGURE, TELL)
-def detect_command(pictures: tuple[Path, ...], show_config: bool, quiet: bool, **given: Any) -> int:
+def detect_command(pictures: tuple[Path, ...], **given: Any) -> int:
     """Print where faces and licence plates are in each PICTURE; nothing is written to files."""
-    loaded = load(given)
-    if show_config:
-        click.echo(show(loaded), nl=False)
-        return 0
+    settings, _ = begin(given)
     if not pictures:
         raise click.UsageError("PICTURE is missing")
-    set_up_logs(loaded.settings.logging, quiet)
     interruption = Interruption()
     tell = _print_table if sys.stdout.isatty() else _print_json
-    with signals(interruption):
-        find_in_pictures(pictures, loaded.settings, tell, interruption)
+    with signals(interruption, "the pictures that are not printed were not looked at"):
+        find_in_pictures(pictures, settings, tell, interruption)
     return 0
 
 

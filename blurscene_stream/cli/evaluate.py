@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import logging
-import sys
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import click
-from tqdm import tqdm
 
-from blurscene_stream.cli.logs import set_up_logs
-from blurscene_stream.cli.options import COMMAND_SETTINGS, CONFIGURE, HIDE, LOOK, TELL, load, options
-from blurscene_stream.config.show import show
+from blurscene_stream.cli.options import COMMAND_SETTINGS, CONFIGURE, HIDE, LOOK, TELL, begin, options
+from blurscene_stream.cli.progress import ProgressBar
+from blurscene_stream.cli.stopping import signals
 from blurscene_stream.evaluate import (
     LeakReport,
     Names,
@@ -27,11 +24,15 @@ from blurscene_stream.evaluate import (
     measure_leaks,
     measure_pictures,
     picture_text,
-    write_plot,
-    write_report,
+    plot_png,
+    report_json,
 )
+from blurscene_stream.pipeline import Interruption
+from blurscene_stream.sink import make_folder, write_file
 
 log = logging.getLogger(__name__)
+
+Report = PictureReport | LeakReport
 
 EPILOG = """\b
 DATASET: a folder, or the file with its labels:
@@ -73,8 +74,6 @@ def evaluate_command(
     video: Path | None,
     truth: Path | None,
     output: Path | None,
-    show_config: bool,
-    quiet: bool,
     maps: tuple[str, ...],
     least_visible: float,
     draws: int,
@@ -82,44 +81,35 @@ def evaluate_command(
     **given: Any,
 ) -> int:
     """Measure what is found in labelled pictures, or what leaks from labelled videos; print a table."""
-    loaded = load(given)
-    if show_config:
-        click.echo(show(loaded), nl=False)
-        return 0
+    settings, bar = begin(given)
     if (dataset is None) == (video is None):
         raise click.UsageError("give either DATASET or --video")
     if truth is not None and video is None:
         raise click.UsageError("--truth is for --video")
-    set_up_logs(loaded.settings.logging, quiet)
-    settings = loaded.settings
+    interruption = Interruption()
     names = Names(list(settings.classes), maps)
-    with _progress(not quiet and not settings.logging.json) as progress:
-        plan = Plan(settings, names, Resampling(draws, seed), least_visible, progress)
-        report = measure_leaks(find_pairs(video, truth), plan) if video else measure_pictures(dataset or Path(), plan)
-    click.echo(leak_text(report) if isinstance(report, LeakReport) else picture_text(report))
-    if output is not None:
-        _write(output, report, plan)
+    with signals(interruption, "no report was written"), interruption.remembered():
+        with closing(ProgressBar(bar)) as progress:
+            plan = Plan(settings, names, Resampling(draws, seed), least_visible, progress.reach, interruption)
+            if video is None:
+                report: Report = measure_pictures(dataset or Path(), plan)
+            else:
+                report = measure_leaks(find_pairs(video, truth), plan)
+        click.echo(leak_text(report) if isinstance(report, LeakReport) else picture_text(report))
+        if output is not None:
+            _write(output, report, plan)
     return 0
 
 
-def _write(folder: Path, report: PictureReport | LeakReport, plan: Plan) -> None:
-    written = [write_report(folder, report, plan)]
+def _write(folder: Path, report: Report, plan: Plan) -> None:
+    files = {folder / "report.json": report_json(report, plan)}
     if isinstance(report, PictureReport):
         if can_plot():
-            written.append(write_plot(folder, report))
+            files[folder / "plot.png"] = plot_png(report)
         else:
             log.warning("%s", "plot.png was left out: matplotlib is missing, pip install 'blurscene-stream[evaluate]'")
-    log.info("%s", f"written: {', '.join(map(str, written))}")
-
-
-@contextmanager
-def _progress(wanted: bool) -> Generator[Callable[[int, int], None]]:
-    """Shows what is done on stderr, if that is a terminal."""
-    tqdm.monitor_interval = 0  # no thread of its own
-    with tqdm(disable=not (wanted and sys.stderr.isatty()), dynamic_ncols=True, leave=False) as bar:
-
-        def show_progress(done: int, whole: int) -> None:
-            bar.total = whole
-            bar.update(done - bar.n)
-
-        yield show_progress
+    with plan.interruption.between_steps():  # from here on it is too late to stop: all files are written
+        make_folder(folder)
+        for path, data in files.items():
+            write_file(path, data, overwrite=True)
+    log.info("%s", f"written: {', '.join(map(str, files))}")

@@ -8,9 +8,11 @@ from typing import Any, TypeVar
 
 import click
 
+from blurscene_stream.cli.logs import set_up_logs
 from blurscene_stream.config.load import Loaded, load_settings
 from blurscene_stream.config.options import overrides_from_options
-from blurscene_stream.config.schema import RedactMethod
+from blurscene_stream.config.schema import RedactMethod, Settings
+from blurscene_stream.config.show import show
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Option = Callable[[Any], Any]
@@ -47,7 +49,7 @@ CONFIGURE: Sequence[Option] = (
     click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One setting; may be repeated."),
     click.option("--show-config", is_flag=True, help="Print all settings and where each comes from, and end."),
 )
-"""Settings; of these, `show_config` is a parameter of the command."""
+"""Settings."""
 
 TELL: Sequence[Option] = (
     click.option("--quiet", is_flag=True, help="No progress bar; warnings and errors only."),
@@ -55,7 +57,7 @@ TELL: Sequence[Option] = (
     click.option("--log-level", help="debug, info, warning, error or critical."),
     click.version_option(package_name="blurscene-stream"),
 )
-"""What is written to stderr; of these, `quiet` is a parameter of the command."""
+"""What is written to stderr."""
 
 
 def options(*groups: Sequence[Option]) -> Callable[[Command], Command]:
@@ -69,12 +71,24 @@ def options(*groups: Sequence[Option]) -> Callable[[Command], Command]:
     return add
 
 
-def load(given: Mapping[str, Any]) -> Loaded:
-    """The settings that a command's other parameters, `config` and `overrides` among them, come to.
+def begin(given: Mapping[str, Any]) -> tuple[Settings, bool]:
+    """The settings that a command's other parameters come to, and whether a progress bar is wanted.
 
+    given: what CONFIGURE, TELL and the options for settings were given; the log is set up as they say. With
+        --show-config the settings are printed, and that is all that the command does.
     Raises ConfigError.
     """
+    loaded = _load(given)
+    if given["show_config"]:
+        click.echo(show(loaded), nl=False)
+        click.get_current_context().exit()
+    set_up_logs(loaded.settings.logging, given["quiet"])
+    return loaded.settings, not given["quiet"] and not loaded.settings.logging.json
+
+
+def _load(given: Mapping[str, Any]) -> Loaded:
     names = {"codec": "-c:v", "crf": "-crf", "preset": "-preset", "bitrate": "-b:v"}
-    short = {key: value for key, value in given.items() if key not in ("config", "overrides")}
+    others = ("config", "overrides", "show_config", "quiet")
+    short = {key: value for key, value in given.items() if key not in others}
     named = {names.get(key, "--" + key.replace("_", "-")): value for key, value in short.items()}
     return load_settings(given["config"], given["overrides"], overrides_from_options(named))

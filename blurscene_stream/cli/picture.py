@@ -9,12 +9,10 @@ from typing import Any
 
 import click
 
-from blurscene_stream.cli.logs import set_up_logs
-from blurscene_stream.cli.options import COMMAND_SETTINGS, CONFIGURE, HIDE, LOOK, TELL, WRITE, load, options
+from blurscene_stream.cli.options import COMMAND_SETTINGS, CONFIGURE, HIDE, LOOK, TELL, WRITE, begin, options
 from blurscene_stream.cli.progress import ProgressBar, pictures_fields, pictures_line
 from blurscene_stream.cli.stopping import signals
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.config.show import show
 from blurscene_stream.pipeline import Interruption
 from blurscene_stream.pipeline.picture import PictureJob, PictureWatch, anonymize_pictures
 
@@ -42,8 +40,6 @@ def picture_command(
     target: Path | None,
     overwrite: bool,
     preview: bool,
-    show_config: bool,
-    quiet: bool,
     **given: Any,
 ) -> int:
     """Cover every face and licence plate of the picture IN and write the result to OUT.
@@ -51,15 +47,10 @@ def picture_command(
     Or of all pictures in the folder IN and below it, into the folder OUT. The result stands upright, and holds no
     metadata but a colour profile; in png, bmp, tiff and lossless webp the rest of the picture stays as it was.
     """
-    loaded = load(given)
-    if show_config:
-        click.echo(show(loaded), nl=False)
-        return 0
+    settings, bar = begin(given)
     if source is None or target is None:
         raise click.UsageError(f"{'IN' if source is None else 'OUT'} is missing")
-    set_up_logs(loaded.settings.logging, quiet)
-    bar = not quiet and not loaded.settings.logging.json
-    _run(PictureJob(source, target, overwrite, preview), loaded.settings, ProgressBar(bar))
+    _run(PictureJob(source, target, overwrite, preview), settings, ProgressBar(bar))
     return 0
 
 

@@ -17,7 +17,7 @@ SHOWN_CLASSES = {"license_plate": "plate"}
 
 
 class ProgressBar:
-    """Pictures, pictures a second, time left and boxes found, on stderr; nothing when it is not a terminal."""
+    """What is done, how much a second, time left and boxes found, on stderr; nothing when it is not a terminal."""
 
     def __init__(self, wanted: bool) -> None:
         self._wanted = wanted and sys.stderr.isatty()
@@ -46,6 +46,13 @@ class ProgressBar:
         self._found.update(detections.classes[label] for label in detections.labels)
         self._bar.set_postfix_str(words(self._found), refresh=False)
         self._bar.update()
+
+    def reach(self, done: int, total: int) -> None:
+        """So many of all that there is to do are done."""
+        if self._bar is None:
+            self.show(total, "done")
+        if self._bar is not None:
+            self._bar.update(done - self._bar.n)
 
     def close(self) -> None:
         """Take the bar away."""

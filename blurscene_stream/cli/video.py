@@ -9,12 +9,10 @@ from typing import Any
 import click
 
 from blurscene_stream.address import parse_address
-from blurscene_stream.cli.logs import set_up_logs
-from blurscene_stream.cli.options import COMMAND_SETTINGS, CONFIGURE, HIDE, LOOK, TELL, WRITE, load, options
+from blurscene_stream.cli.options import COMMAND_SETTINGS, CONFIGURE, HIDE, LOOK, TELL, WRITE, begin, options
 from blurscene_stream.cli.progress import ProgressBar, closing_fields, closing_line
 from blurscene_stream.cli.stopping import signals
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.config.show import show
 from blurscene_stream.pipeline import Interruption, Job, Watch, anonymize_video
 
 log = logging.getLogger(__name__)
@@ -61,24 +59,17 @@ def video_command(
     target: str | None,
     overwrite: bool,
     preview: bool,
-    show_config: bool,
-    quiet: bool,
     **given: Any,
 ) -> int:
     """Cover every face and licence plate of INPUT and write the result to OUTPUT.
 
     Each is a video file or an rtsp:// address. Sound, timing and the rest of the picture stay as they were.
     """
-    loaded = load(given)
-    if show_config:
-        click.echo(show(loaded), nl=False)
-        return 0
+    settings, bar = begin(given)
     if source is None or target is None:
         raise click.UsageError(f"{'INPUT' if source is None else 'OUTPUT'} is missing")
-    set_up_logs(loaded.settings.logging, quiet)
     job = Job(parse_address(source), parse_address(target), overwrite, preview)
-    bar = not quiet and not loaded.settings.logging.json
-    _run(job, loaded.settings, ProgressBar(bar))
+    _run(job, settings, ProgressBar(bar))
     return 0
 
 

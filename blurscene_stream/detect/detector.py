@@ -19,7 +19,7 @@ from blurscene_stream.detect.model import Model
 from blurscene_stream.detect.overlap import Floats
 from blurscene_stream.detect.prepare import Layout, draw_frames
 from blurscene_stream.detect.variants import views_of
-from blurscene_stream.errors import DetectionError
+from blurscene_stream.errors import DetectionError, first_line
 from blurscene_stream.frames import Frame
 
 
@@ -80,7 +80,7 @@ class Detector:
             size = max((view.width * view.height, f"{view.width}x{view.height}") for view in views)[1]
             raise DetectionError(
                 f"the network failed on {len(frames) * len(views)} x {size} px on {self.device_name}: "
-                f"{reason(error)}; try a smaller detect.batch_size or detect.size_px"
+                f"{first_line(error)}; try a smaller detect.batch_size or detect.size_px"
             ) from error
 
     @torch.inference_mode()  # holds for the calling thread only, so it belongs on the method that calculates
@@ -142,8 +142,3 @@ def _of_one_size(views: Sequence[Layout]) -> list[list[Layout]]:
     for view in views:
         groups.setdefault((view.width, view.height), []).append(view)
     return list(groups.values())
-
-
-def reason(error: RuntimeError) -> str:
-    """The first line of torch's message, cut where it gets long."""
-    return str(error).partition("\n")[0][:200]

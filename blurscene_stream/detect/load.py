@@ -6,12 +6,12 @@ import torch
 
 from blurscene_stream.config.model_files import models_of
 from blurscene_stream.config.schema import ModelConfig, Settings
-from blurscene_stream.detect.detector import Detector, reason
+from blurscene_stream.detect.detector import Detector
 from blurscene_stream.detect.device import choose_device
 from blurscene_stream.detect.face_plate import FacePlateModel
 from blurscene_stream.detect.model import Model
 from blurscene_stream.detect.torchvision_model import TorchvisionModel
-from blurscene_stream.errors import ConfigError, DetectionError
+from blurscene_stream.errors import ConfigError, DetectionError, first_line
 
 
 def load_detector(settings: Settings) -> Detector:
@@ -36,5 +36,5 @@ def _load(model: ModelConfig, device: torch.device, settings: Settings) -> Model
         return kind(model, device, settings.detect)
     except RuntimeError as error:
         raise DetectionError(
-            f"the network of {model.name} cannot be set up on {device}: {reason(error)}; try --device cpu"
+            f"the network of {model.name} cannot be set up on {device}: {first_line(error)}; try --device cpu"
         ) from error

@@ -5,8 +5,8 @@ from blurscene_stream.evaluate.leaks import LeakReport, measure_leaks
 from blurscene_stream.evaluate.measures import PictureReport, measure_pictures
 from blurscene_stream.evaluate.names import Names
 from blurscene_stream.evaluate.plan import Plan
-from blurscene_stream.evaluate.plot import can_plot, write_plot
-from blurscene_stream.evaluate.report import leak_text, picture_text, write_report
+from blurscene_stream.evaluate.plot import can_plot, plot_png
+from blurscene_stream.evaluate.report import leak_text, picture_text, report_json
 from blurscene_stream.evaluate.truth import find_pairs
 
 __all__ = [
@@ -22,6 +22,6 @@ __all__ = [
     "measure_leaks",
     "measure_pictures",
     "picture_text",
-    "write_plot",
-    "write_report",
+    "plot_png",
+    "report_json",
 ]

@@ -93,13 +93,14 @@ def covered_frames(clip: Path, detector: Detector, settings: Settings) -> Genera
 def watch_clip(clip: Path, truth: Sequence[FrameTruth], detector: Detector, plan: Plan) -> ClipReport:
     """What is exposed in the clip when `detector` judges it.
 
-    Raises SourceError when its frames are not those of the truth.
+    Raises SourceError when its frames are not those of the truth, StoppedError after a frame.
     """
     tally = _Tally()
     with closing(covered_frames(clip, detector, plan.settings)) as frames:
         for number, frame in enumerate(frames):
             _check_time(clip, number, frame.time_s, truth)
             tally.add(number, frame, truth[number], plan.least_visible)
+            plan.interruption.check()
     if len(tally.times_s) != len(truth):
         raise SourceError(f"{clip}: has {len(tally.times_s)} frames, its truth {len(truth)}")
     return tally.report(str(clip), detector.classes)

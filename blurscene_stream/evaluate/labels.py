@@ -34,7 +34,7 @@ class Box:
 class Truth:
     """What is to be found in one picture, cut at its border.
 
-    boxes:   float32 (N, 4), stored pixels
+    boxes:   float32 (N, 4)
     labels:  int64 (N,)
     counts:  bool (N,), see Box.counts
     clipped: boxes that reached past the border by more than a pixel

@@ -55,15 +55,17 @@ def measure_leaks(pairs: Sequence[tuple[Path, Path]], plan: Plan) -> LeakReport:
     """Judge every clip as the anonymizer would, and hold it against its truth.
 
     pairs: videos and their truths, see truth.py
-    Raises SourceError when a clip or a truth cannot be read or they do not belong together, and what the anonymizer
-    raises.
+    Raises SourceError when a clip or a truth cannot be read or they do not belong together, StoppedError, and what the
+    anonymizer raises.
     """
     truths = [read_truth(truth, plan.names) for _, truth in pairs]
     detector = plan.load_detector(plan.settings)
     clips = []
-    for (clip, _), truth in zip(pairs, truths, strict=True):
-        clips.append(watch_clip(clip, truth, detector, plan))
-        plan.progress(len(clips), len(pairs))
+    with plan.interruption.between_steps():
+        for (clip, _), truth in zip(pairs, truths, strict=True):
+            clips.append(watch_clip(clip, truth, detector, plan))
+            plan.progress(len(clips), len(pairs))
+    plan.interruption.check()
     return _together(clips, detector, plan.resampling)
 
 

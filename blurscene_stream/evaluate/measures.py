@@ -62,11 +62,12 @@ class PictureReport:
 def measure_pictures(place: Path, plan: Plan) -> PictureReport:
     """Run the detector over the data set at `place` and measure it.
 
-    Raises SourceError when the data set cannot be read, UsageError for a class that is not known.
+    Raises SourceError when the data set cannot be read, UsageError for a class that is not known,
+    StoppedError.
     """
     dataset = read_dataset(place, plan.names)
     judges = load_judges(plan.settings, plan.load_detector)
-    scores = score_pictures(dataset, judges, plan.settings, plan.progress)
+    scores = score_pictures(dataset, judges, plan)
     classes = {
         name: measure_class(tally, plan.settings.classes[name].threshold, plan.resampling)
         for name, tally in scores.classes.items()

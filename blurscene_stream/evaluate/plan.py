@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.evaluate.estimates import Resampling
 from blurscene_stream.evaluate.names import Names
+from blurscene_stream.pipeline import Interruption
 from blurscene_stream.pipeline.judge import LoadDetector, load_torch_detector
 
 LEAST_VISIBLE = 0.5
@@ -22,6 +23,7 @@ class Plan:
     resampling:    how the intervals are made
     least_visible: an object in a video of which less is to be seen does not count in that frame
     progress:      called with what is done, and with all that there is: pictures or clips
+    interruption:  stops it between two pictures or frames
     load_detector: builds what judges the pictures, once
     """
 
@@ -30,4 +32,5 @@ class Plan:
     resampling: Resampling = field(default_factory=Resampling)
     least_visible: float = LEAST_VISIBLE
     progress: Callable[[int, int], None] = lambda _done, _all: None
+    interruption: Interruption = field(default_factory=Interruption)
     load_detector: LoadDetector = load_torch_detector

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from blurscene_stream.errors import SinkError, reason
 from blurscene_stream.evaluate.measures import PictureReport
 
 if TYPE_CHECKING:
@@ -23,11 +23,8 @@ def can_plot() -> bool:
     return True
 
 
-def write_plot(folder: Path, report: PictureReport) -> Path:
-    """Write plot.png into `folder`.
-
-    Raises SinkError when it cannot be written.
-    """
+def plot_png(report: PictureReport) -> bytes:
+    """Both charts side by side."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
@@ -37,13 +34,9 @@ def write_plot(folder: Path, report: PictureReport) -> Path:
     _curves(left, report)
     _sizes(right, report)
     figure.suptitle(f"{Path(report.dataset).name}: {report.pictures} pictures")
-    path = folder / "plot.png"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=DOTS_PER_INCH, metadata={"Software": None})
-    except OSError as error:
-        raise SinkError(f"{path}: cannot be written: {reason(error)}") from error
-    return path
+    drawn = BytesIO()
+    figure.savefig(drawn, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    return drawn.getvalue()
 
 
 def _curves(axes: Axes, report: PictureReport) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from blurscene_stream.config.model_files import models_of
 from blurscene_stream.config.models import ModelConfig
-from blurscene_stream.errors import SinkError, reason
 from blurscene_stream.evaluate.clips import TrackReport
 from blurscene_stream.evaluate.estimates import Estimate
 from blurscene_stream.evaluate.leaks import LeakReport
@@ -92,11 +91,8 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([lines[0], f"|{'|'.join('-' * (width + 2) for width in widths)}|", *lines[1:]])
 
 
-def write_report(folder: Path, report: PictureReport | LeakReport, plan: Plan) -> Path:
-    """Write report.json into `folder`: what was measured, with what, and how. The same run writes the same bytes.
-
-    Raises SinkError when it cannot be written.
-    """
+def report_json(report: PictureReport | LeakReport, plan: Plan) -> bytes:
+    """What was measured, with what, and how. The same run gives the same bytes."""
     content = {
         "program": {"name": "blurscene-stream", "version": _version()},
         "models": [{"name": each.name, "sha256": _checksum(each)} for each in models_of(plan.settings)],
@@ -105,14 +101,7 @@ def write_report(folder: Path, report: PictureReport | LeakReport, plan: Plan) -
         "report": plain(report),
         "settings": plain(plan.settings),
     }
-    path, partial = folder / "report.json", folder / "report.json.partial"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise SinkError(f"{path}: cannot be written: {reason(error)}") from error
-    return path
+    return (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
 
 
 def _checksum(model: ModelConfig) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,17 +11,18 @@ from numpy.typing import NDArray
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import ClassConfig, MergeMethod, Settings, chosen
 from blurscene_stream.evaluate.cover import cover_mask, covered_shares
-from blurscene_stream.evaluate.labels import Dataset, Truth
+from blurscene_stream.evaluate.labels import Dataset, Labelled, Truth
 from blurscene_stream.evaluate.matching import match, of_class
-from blurscene_stream.evaluate.pictures import read_frame
+from blurscene_stream.evaluate.pictures import read_labelled
+from blurscene_stream.evaluate.plan import Plan
 from blurscene_stream.frames import PictureInfo
-from blurscene_stream.pipeline.judge import Detector, LoadDetector, judge
+from blurscene_stream.pipeline.judge import Detector, LoadDetector, named
+from blurscene_stream.pipeline.picture import judge_picture
 from blurscene_stream.redact import covered
 
 FLOOR = 0.02  # the detector is asked for everything above; curves end there
 OVERLAPS = (0.5, 0.3)
 LOOSE = 0.3  # overlap at which an object counts as found
-Progress = Callable[[int, int], None]
 
 
 @dataclass(slots=True)
@@ -94,28 +95,35 @@ def load_judges(settings: Settings, load_detector: LoadDetector) -> Judges:
     return Judges(curves, curves if alike else load_detector(settings))
 
 
-def score_pictures(dataset: Dataset, judges: Judges, settings: Settings, progress: Progress) -> Scores:
+def score_pictures(dataset: Dataset, judges: Judges, plan: Plan) -> Scores:
     """Judge every picture of the data set.
 
-    settings: with the thresholds and margins whose cover is measured
-    progress: called with the number of pictures done, and of all
+    Raises SourceError when one cannot be read, DetectionError, and StoppedError after a picture.
     """
     scores = Scores({name: ClassScores() for name in judges.curves.classes})
-    classes = chosen(settings, judges.curves.classes)
-    for number, labelled in enumerate(dataset.pictures):
-        frame = read_frame(labelled.file, number, labelled.size)
-        truth = labelled.on(frame.picture.width, frame.picture.height)
-        (found,) = judge([frame], judges.curves)
-        (shown,) = (found,) if judges.cover is judges.curves else judge([frame], judges.cover)
-        scores.clipped += truth.clipped
-        scores.lost += truth.lost
-        shares = _cover(frame.picture, shown, truth, classes, settings.redact.least_margin_px)
-        for label, tally in enumerate(scores.classes.values()):
-            tally.exhaustive.append(label in labelled.exhaustive)
-            _add(tally, number, label, truth, found[found.labels == label])
-            tally.covered += shares[(truth.labels == label) & truth.counts].tolist()
-        progress(number + 1, len(dataset.pictures))
+    with plan.interruption.between_steps():
+        for number, labelled in enumerate(dataset.pictures):
+            _score(scores, number, labelled, judges, plan.settings)
+            plan.progress(number + 1, len(dataset.pictures))
+            plan.interruption.check()
+    plan.interruption.check()
     return scores
+
+
+def _score(scores: Scores, number: int, labelled: Labelled, judges: Judges, settings: Settings) -> None:
+    """Judge one picture."""
+    picture, truth = read_labelled(labelled)
+    with named(str(labelled.file)):
+        found = judge_picture(picture, judges.curves)
+        shown = found if judges.cover is judges.curves else judge_picture(picture, judges.cover)
+    scores.clipped += truth.clipped
+    scores.lost += truth.lost
+    classes = chosen(settings, judges.curves.classes)
+    shares = _cover(picture.info, shown, truth, classes, settings.redact.least_margin_px)
+    for label, tally in enumerate(scores.classes.values()):
+        tally.exhaustive.append(label in labelled.exhaustive)
+        _add(tally, number, label, truth, found[found.labels == label])
+        tally.covered += shares[(truth.labels == label) & truth.counts].tolist()
 
 
 def _cover(

@@ -11,7 +11,7 @@ from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import TrackConfig
 from blurscene_stream.frames import CopiedPacket, Frame, RedactedFrame
 from blurscene_stream.pipeline.judge import Detect, Redact, judge
-from blurscene_stream.track import Tracker
+from blurscene_stream.track import Camera, Tracker
 
 Item = Frame | CopiedPacket
 Judged = tuple[Frame, Detections] | CopiedPacket
@@ -45,7 +45,8 @@ def followed(
     if not config.use:
         yield from items
         return
-    tracker, waiting, silent = Tracker(config, classes), deque[Item](), 0
+    tracker, camera = Tracker(config, classes), Camera(config.camera_motion)
+    waiting, silent = deque[Item](), 0
     with closing(items):
         for item in items:
             if isinstance(item, CopiedPacket):
@@ -56,7 +57,7 @@ def followed(
                 frame, found = item
                 waiting.append(frame)
                 silent = 0
-                done = tracker.push(float(frame.pts * time_base), found)
+                done = tracker.push(float(frame.pts * time_base), found, camera.step(frame))
             yield from _released(waiting, done)
         yield from _released(waiting, tracker.finish())
 

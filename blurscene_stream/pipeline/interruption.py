@@ -12,15 +12,17 @@ class Interruption:
     """Stops whatever is going on when `request` is called, from a signal handler on the main thread.
 
     While stages run, the error goes through their queue: raised between any two instructions it could
-    leave a thread behind. Before and after that it is raised at once.
+    leave a thread behind. Work on one thread has it wait for the end of a step. Before and after that it is
+    raised at once.
     """
 
     def __init__(self) -> None:
         self._deliver: Callable[[StoppedError], None] | None = None
         self._raised: StoppedError | None = None
+        self._waiting: list[StoppedError] = []
 
     def request(self, error: StoppedError) -> None:
-        """Stop. Raises `error` when no stage runs."""
+        """Stop. Raises `error` when no stage runs, and no step."""
         if self._deliver is None:
             self._raised = error
             raise error
@@ -46,3 +48,14 @@ class Interruption:
             yield
         finally:
             self._deliver = None
+
+    @contextmanager
+    def between_steps(self) -> Generator[None]:
+        """While this is open, a request waits for `check`: a file that is begun is finished or deleted."""
+        with self.delivered_to(self._waiting.append):
+            yield
+
+    def check(self) -> None:
+        """Called between two steps: raises the request that waits."""
+        if self._waiting:
+            raise self._waiting[0]

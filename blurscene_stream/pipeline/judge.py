@@ -8,7 +8,7 @@ from typing import Protocol
 
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.errors import BlurSceneError, DetectionError, RedactionError
+from blurscene_stream.errors import BlurSceneError, DetectionError, RedactionError, first_line
 from blurscene_stream.frames import Frame, RedactedFrame
 
 
@@ -50,14 +50,10 @@ def judge(frames: Sequence[Frame], detect: Detect) -> list[Detections]:
     except BlurSceneError:
         raise
     except Exception as error:
-        raise DetectionError(f"{where}: the detector failed: {type(error).__name__}: {_first_line(error)}") from error
+        raise DetectionError(f"{where}: the detector failed: {type(error).__name__}: {first_line(error)}") from error
     if len(found) != len(frames):
         raise DetectionError(f"{where}: the detector judged {len(found)} of {len(frames)} pictures")
     return found
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or ["no reason given"])[0]
 
 
 @contextmanager

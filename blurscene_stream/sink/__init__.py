@@ -10,10 +10,10 @@ from blurscene_stream.config.schema import Settings
 from blurscene_stream.frames import CopiedPacket, RedactedFrame, StreamInfo
 from blurscene_stream.sink.codecs import choose
 from blurscene_stream.sink.file import FileSink, check_target
-from blurscene_stream.sink.partial import check_place, partial_path, write_file
+from blurscene_stream.sink.partial import check_place, make_folder, partial_path, write_file
 from blurscene_stream.sink.rtsp import RtspSink
 
-__all__ = ["Sink", "check", "check_place", "open_sink", "partial_path", "write_file"]
+__all__ = ["Sink", "check", "check_place", "make_folder", "open_sink", "partial_path", "write_file"]
 
 
 class Sink(Protocol):

@@ -81,6 +81,17 @@ def write_file(target: Path, data: bytes, overwrite: bool) -> None:
             raise SinkError(f"{target}: cannot be written: {reason(error)}; nothing was left") from error
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those it lies in; one that is there already is as good.
+
+    Raises SinkError.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SinkError(f"{folder}: the folder cannot be made: {reason(error)}") from error
+
+
 def check_place(path: Path, overwrite: bool) -> None:
     """Refuse a place where no file can be made, before any work is done for it.
 
@@ -102,8 +113,10 @@ def _lock(partial: Path, path: Path) -> int:
     """Make the partial file, or take over one that a killed run has left; not one that a run is writing."""
     try:
         descriptor = os.open(partial, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+    except FileNotFoundError as error:  # what /proc says of a file that is to be new
+        raise SinkError(f"{path}: cannot be written: {partial.parent} takes no files; choose another folder") from error
     except OSError as error:
-        raise SinkError(f"{path}: cannot be written: {reason(error)}") from error
+        raise SinkError(f"{path}: cannot be written: {reason(error)}; choose another name or folder") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if not os.path.samestat(os.fstat(descriptor), partial.lstat()):  # just renamed or deleted by the other run

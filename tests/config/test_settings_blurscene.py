@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from blurscene_stream.config import MergeMethod, Settings
 from blurscene_stream.config.load import Loaded, load_settings
 from blurscene_stream.config.options import overrides_from_options
+from blurscene_stream.config.schema import MergeMethod, Settings
 from blurscene_stream.errors import ConfigError
 
 MODELS = {

@@ -10,9 +10,9 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from blurscene_stream.config import ClassConfig, RedactMethod, Settings
 from blurscene_stream.config.load import load_settings
 from blurscene_stream.config.options import overrides_from_options
+from blurscene_stream.config.schema import ClassConfig, RedactMethod, Settings
 from blurscene_stream.resources import shipped
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from blurscene_stream.config import InputConfig, ModelConfig, Settings
 from blurscene_stream.config.load import load_settings
 from blurscene_stream.config.model_files import models_of
+from blurscene_stream.config.schema import InputConfig, ModelConfig, Settings
 from blurscene_stream.config.show import show
 from blurscene_stream.errors import ConfigError
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from blurscene_stream import config
-from blurscene_stream.config import ClassConfig, DetectConfig, Settings, chosen, schema
+from blurscene_stream.config import schema
 from blurscene_stream.config.load import load_settings
 from blurscene_stream.config.models import PAIR_KEYS
 from blurscene_stream.config.reading import read_yaml
+from blurscene_stream.config.schema import ClassConfig, DetectConfig, Settings, chosen
 from blurscene_stream.config.tree import LEAVES, pattern, spelled_out
 from blurscene_stream.errors import ConfigError
 from blurscene_stream.resources import shipped
@@ -162,11 +162,6 @@ def test_chosen_follows_the_names() -> None:
     plate = ClassConfig(threshold=0.5)
     settings = Settings(classes={"face": ClassConfig(), "license_plate": plate})
     assert chosen(settings, ["license_plate", "face"]) == [plate, ClassConfig()]
-
-
-def test_the_package_exports_the_schema() -> None:
-    for name in config.__all__:
-        assert getattr(config, name) is getattr(schema, name)
 
 
 def test_the_schema_is_imported_without_hydra() -> None:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blurscene_stream.config import MergeMethod
 from blurscene_stream.config.load import Loaded, load_settings
 from blurscene_stream.config.options import Assignment, overrides_from_options
+from blurscene_stream.config.schema import MergeMethod
 from blurscene_stream.config.show import show
 
 TEXT = st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=20)

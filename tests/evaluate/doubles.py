@@ -12,13 +12,14 @@ from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import ClassConfig, RedactConfig, Settings, TrackConfig
 from blurscene_stream.evaluate import Names, Plan, Resampling
 from blurscene_stream.frames import Frame
+from blurscene_stream.pipeline.picture import Picture
 from tests.detectors import CLASSES
 
 Answer = tuple[str, float, tuple[float, float, float, float]]  # class, score, corners
 
 
 class ToldDetector:
-    """Gives for each frame what stands under its number."""
+    """Gives for each frame of a clip what stands under its number; for pictures, the how manyth one it is."""
 
     classes = CLASSES
     device_name = "test"
@@ -26,9 +27,18 @@ class ToldDetector:
     def __init__(self, answers: Mapping[int, Sequence[Answer]]) -> None:
         self.answers = answers
         self.thresholds: list[float] = []
+        self._pictures: list[Picture] = []
 
     def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
-        return [self._one(self.answers.get(frame.number, ())) for frame in frames]
+        return [self._one(self.answers.get(self._number(frame), ())) for frame in frames]
+
+    def _number(self, frame: Frame) -> int:
+        picture = frame.native
+        if not isinstance(picture, Picture):
+            return frame.number
+        if not any(picture is each for each in self._pictures):
+            self._pictures.append(picture)
+        return len(self._pictures) - 1
 
     def _one(self, answers: Sequence[Answer]) -> Detections:
         return Detections(

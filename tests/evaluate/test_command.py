@@ -68,3 +68,15 @@ def test_what_cannot_work_is_refused_in_one_line(
     shown = capsys.readouterr()
     assert said in shown.err + shown.out
     assert not arguments or len(shown.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_on_a_terminal_a_bar_shows_how_far_it_is(
+    quiet: bool, dataset: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    arguments = ["--device", "cpu", "--size", 96, "--draws", 20, *(["--quiet"] if quiet else [])]
+    assert _run(dataset, *arguments) == 0
+    told = capsys.readouterr()
+    assert "| AP50" in told.out
+    assert ("/1 [" in told.err) is not quiet

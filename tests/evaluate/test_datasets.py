@@ -204,5 +204,5 @@ def test_what_cannot_be_read_is_refused_in_one_line(make: Callable[[Path], objec
 def test_a_picture_that_is_none_is_refused(tmp_path: Path) -> None:
     _jsonl(tmp_path)
     (tmp_path / "b.png").write_text("no picture")
-    with pytest.raises(BlurSceneError, match=r"b\.png: is not a picture"):
+    with pytest.raises(BlurSceneError, match=r"b\.png: not a picture"):
         measure_pictures(tmp_path, plan(ToldDetector({})))

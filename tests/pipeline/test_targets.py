@@ -107,10 +107,15 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], type[BlurSceneError], str]] = {
     "no suffix": (lambda folder: folder / "out", UsageError, "the ending must be one of .mp4"),
     "other suffix": (lambda folder: folder / "out.avi", UsageError, "the ending must be one of .mp4"),
     "picture": (lambda folder: folder / "out.png", UsageError, "the ending must be one of .mp4"),
-    "read-only": (lambda _: Path("/proc/out.mp4"), SinkError, "cannot be written"),  # root may not either
+    "takes no files": (lambda _: Path("/proc/out.mp4"), SinkError, "/proc takes no files; choose another folder"),
+    "read-only": (lambda _: Path("/sys/out.mp4"), SinkError, "choose another name or folder"),  # root may not either
     "link to itself": (_loop, UsageError, "cannot be written"),
     "long name": (lambda folder: folder / ("n" * 252 + ".mp4"), UsageError, "too long"),
-    "name as long as can be": (lambda folder: folder / ("n" * 251 + ".mp4"), SinkError, "too long"),  # + .partial
+    "name as long as can be": (
+        lambda folder: folder / ("n" * 251 + ".mp4"),
+        SinkError,
+        "too long; choose",
+    ),  # + .partial
     "link in the way": (_link_in_the_way, SinkError, "cannot be written"),
 }
 

@@ -1,9 +1,15 @@
 """One picture, bytes to bytes: decoded, judged, redacted, encoded."""
 
-from blurscene_stream.pipeline.picture.anonymizer import Anonymized, Found, PictureAnonymizer
+from blurscene_stream.pipeline.picture.anonymizer import Anonymized, Found, PictureAnonymizer, judge_picture
 from blurscene_stream.pipeline.picture.decode import LARGEST_PIXELS, decode
 from blurscene_stream.pipeline.picture.encode import FORMATS, encode
-from blurscene_stream.pipeline.picture.files import PictureSummary, PictureWatch, anonymize_pictures, find_in_pictures
+from blurscene_stream.pipeline.picture.files import (
+    PictureSummary,
+    PictureWatch,
+    anonymize_pictures,
+    find_in_pictures,
+    read_picture,
+)
 from blurscene_stream.pipeline.picture.places import PictureJob
 from blurscene_stream.pipeline.picture.samples import Picture
 
@@ -21,4 +27,6 @@ __all__ = [
     "decode",
     "encode",
     "find_in_pictures",
+    "judge_picture",
+    "read_picture",
 ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from blurscene_stream.boxes import Detections, iou
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.pipeline.judge import Detector, judge
+from blurscene_stream.pipeline.judge import Detect, Detector, judge
 from blurscene_stream.pipeline.picture.decode import decode
 from blurscene_stream.pipeline.picture.encode import encode, refuse_loss
 from blurscene_stream.pipeline.picture.samples import Picture
@@ -39,6 +39,19 @@ class Anonymized:
     detections: Detections
 
 
+def judge_picture(picture: Picture, detect: Detect) -> Detections:
+    """One list of the answers for all frames of the picture: an object that shows in several is in it once.
+
+    Raises DetectionError.
+    """
+    first, *others = (found.sure() for found in judge(picture.frames(), detect))
+    for other in others:
+        shared = iou(other.boxes, first.boxes) * (other.labels[:, None] == first.labels[None, :])
+        new = other[~(shared > SAME_IOU).any(axis=1)]
+        first = Detections.joined([first, new])
+    return first
+
+
 class PictureAnonymizer:
     """Anonymizes pictures that are given as the bytes of a file. Built once; holds nothing of a picture."""
 
@@ -57,7 +70,7 @@ class PictureAnonymizer:
         """
         picture = decode(data)
         height, width = picture.samples.shape[:2]
-        return Found(width, height, self._judge(picture))
+        return Found(width, height, judge_picture(picture, self._detector))
 
     def anonymize(self, data: bytes, form: str) -> Anonymized:
         """The picture `data` as a file of the format `form`, upright, with everything covered that was found.
@@ -67,14 +80,5 @@ class PictureAnonymizer:
         """
         picture = decode(data)
         refuse_loss(picture, form)
-        done = self._redact(picture.frames()[0], self._judge(picture))
+        done = self._redact(picture.frames()[0], judge_picture(picture, self._detector))
         return Anonymized(encode(done, form), done.detections)
-
-    def _judge(self, picture: Picture) -> Detections:
-        """One list of the answers for all frames of the picture: an object that shows in several is in it once."""
-        first, *others = (found.sure() for found in judge(picture.frames(), self._detector))
-        for other in others:
-            shared = iou(other.boxes, first.boxes) * (other.labels[:, None] == first.labels[None, :])
-            new = other[~(shared > SAME_IOU).any(axis=1)]
-            first = Detections.joined([first, new])
-        return first

@@ -89,7 +89,7 @@ def _read(image: ImageFile.ImageFile, data: bytes, form: str) -> Picture:
     profile = _profile(image.info.get("icc_profile"), samples.shape[2])
     lossless = form in ("png", "bmp", "tiff") or (form == "webp" and webp_is_lossless(data))
     look = _look(image) if isinstance(image, JpegImageFile) and orientation is UPRIGHT else None
-    return Picture(stands if stands.base is None else stands.copy(), form, lossless, profile, look)
+    return Picture(stands if stands.base is None else stands.copy(), form, lossless, profile, look, orientation)
 
 
 def _refuse(image: ImageFile.ImageFile, form: str) -> None:

@@ -1,4 +1,8 @@
-"""Colour of 16 bits a sample, read by OpenCV and written here: Pillow would cut it to 8."""
+"""Colour of 16 bits a sample, read by OpenCV and written here: Pillow would cut it to 8.
+
+Written by ourselves because OpenCV leaves out the ICC profile and the meaning of a TIFF's alpha and has no grey with
+alpha, pypng has no profile, tifffile knows one format of the two, and libvips would be a third library for pictures.
+"""
 
 from __future__ import annotations
 

@@ -11,14 +11,23 @@ from pathlib import Path
 
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.errors import BlurSceneError, DamagedInputError, SinkError, SourceError, StoppedError, UsageError
-from blurscene_stream.errors import reason as reason_of
+from blurscene_stream.errors import (
+    BlurSceneError,
+    DamagedInputError,
+    SinkError,
+    SourceError,
+    StoppedError,
+    UsageError,
+    reason,
+)
 from blurscene_stream.pipeline.interruption import Interruption
 from blurscene_stream.pipeline.judge import LoadDetector, load_torch_detector, named
 from blurscene_stream.pipeline.picture.anonymizer import Found, PictureAnonymizer
+from blurscene_stream.pipeline.picture.decode import decode
 from blurscene_stream.pipeline.picture.encode import format_for
 from blurscene_stream.pipeline.picture.places import Pair, PictureJob, Plan, plan
-from blurscene_stream.sink import write_file
+from blurscene_stream.pipeline.picture.samples import Picture
+from blurscene_stream.sink import make_folder, write_file
 
 log = logging.getLogger(__name__)
 
@@ -54,20 +63,6 @@ class PictureWatch:
     written: Callable[[Detections], None] = lambda _: None
 
 
-class _Stops:
-    """A signal waits here until a step is done: a file that is begun is finished or deleted."""
-
-    def __init__(self) -> None:
-        self._asked: list[StoppedError] = []
-
-    def deliver(self, error: StoppedError) -> None:
-        self._asked.append(error)
-
-    def check(self) -> None:
-        if self._asked:
-            raise self._asked[0]
-
-
 def anonymize_pictures(
     job: PictureJob,
     settings: Settings,
@@ -89,21 +84,20 @@ def anonymize_pictures(
         what = "PREVIEW, NOT ANONYMIZED: boxes are drawn, nothing is hidden" if job.preview else "anonymizing"
         log.info("%s -> %s on %s: %s", job.source, todo.target, detector.device_name, what)
         summary = PictureSummary(str(todo.target), detector.device_name, skipped=len(todo.skipped))
-        stops = _Stops()
-        with interruption.delivered_to(stops.deliver):
-            _run(todo, anonymizer, summary, watch, stops)
+        with interruption.between_steps():
+            _run(todo, anonymizer, summary, watch, interruption)
     return summary
 
 
 def _run(
-    todo: Plan, anonymizer: PictureAnonymizer, summary: PictureSummary, watch: PictureWatch, stops: _Stops
+    todo: Plan, anonymizer: PictureAnonymizer, summary: PictureSummary, watch: PictureWatch, interruption: Interruption
 ) -> None:
     watch.started(len(todo.pairs))
     start_s = time.monotonic()
     for pair in todo.pairs:
-        stops.check()
+        interruption.check()
         try:
-            found = _one(pair, anonymizer, todo.overwrite, stops)
+            found = _one(pair, anonymizer, todo.overwrite, interruption)
         except StoppedError:
             raise
         except BlurSceneError as error:
@@ -116,15 +110,12 @@ def _run(
     summary.seconds = time.monotonic() - start_s
 
 
-def _one(pair: Pair, anonymizer: PictureAnonymizer, overwrite: bool, stops: _Stops) -> Detections:
+def _one(pair: Pair, anonymizer: PictureAnonymizer, overwrite: bool, interruption: Interruption) -> Detections:
     data = _read(pair.source)
     with named(str(pair.source), *NAMELESS):
         done = anonymizer.anonymize(data, format_for(pair.target))
-    stops.check()
-    try:
-        pair.target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SinkError(f"{pair.target.parent}: the folder cannot be made: {reason_of(error)}") from error
+    interruption.check()
+    make_folder(pair.target.parent)
     write_file(pair.target, done.data, overwrite)
     return done.detections
 
@@ -144,15 +135,24 @@ def find_in_pictures(
         _refuse_unreadable(source)
     with interruption.remembered():
         anonymizer = PictureAnonymizer(settings, load_detector(settings))
-        stops = _Stops()
-        with interruption.delivered_to(stops.deliver):
+        with interruption.between_steps():
             for source in sources:
-                stops.check()
+                interruption.check()
                 data = _read(source)
                 with named(str(source), *NAMELESS):
                     found = anonymizer.find(data)
-                stops.check()
+                interruption.check()
                 tell(source, found)
+
+
+def read_picture(source: Path) -> Picture:
+    """The upright picture in a file.
+
+    Raises SourceError, DamagedInputError.
+    """
+    data = _read(source)
+    with named(str(source), *NAMELESS):
+        return decode(data)
 
 
 def _read(source: Path) -> bytes:
@@ -160,7 +160,7 @@ def _read(source: Path) -> bytes:
     try:
         return source.read_bytes()
     except OSError as error:
-        raise SourceError(f"{source}: cannot be read: {reason_of(error)}") from error
+        raise SourceError(f"{source}: cannot be read: {reason(error)}") from error
 
 
 def _refuse_unreadable(source: Path) -> None:
@@ -171,6 +171,6 @@ def _refuse_unreadable(source: Path) -> None:
             raise SourceError(f"{source}: is not a file; give a picture")
         size = source.stat().st_size
     except OSError as error:
-        raise SourceError(f"{source}: cannot be read: {reason_of(error)}") from error
+        raise SourceError(f"{source}: cannot be read: {reason(error)}") from error
     if size > LARGEST_FILE_BYTES:
         raise SourceError(f"{source}: {size:,} bytes are more than the {LARGEST_FILE_BYTES:,} that a picture may have")

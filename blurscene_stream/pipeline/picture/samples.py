@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from blurscene_stream.boxes import UPRIGHT, Orientation
 from blurscene_stream.frames import PICTURE_FORMATS, Frame, PictureInfo, Plane
 
 FORMAT_NAMES = {  # (channels, bits) -> one of PICTURE_FORMATS
@@ -45,6 +46,7 @@ class Picture:
     lossless: that file holds every sample as it was
     profile:  its ICC profile, for these channels
     look:     of a JPEG that was stored upright
+    orientation: how the file holds it
     """
 
     samples: Plane
@@ -52,6 +54,13 @@ class Picture:
     lossless: bool
     profile: bytes | None = None
     look: JpegLook | None = None
+    orientation: Orientation = UPRIGHT
+
+    @property
+    def info(self) -> PictureInfo:
+        """What its frames have in common."""
+        height, width, channels = self.samples.shape
+        return PictureInfo(width, height, PICTURE_FORMATS[FORMAT_NAMES[channels, self.bits]], full_range=True)
 
     @property
     def bits(self) -> int:
@@ -74,12 +83,10 @@ class Picture:
         The first shows the colours, also those that transparency hides. Where there is transparency, it may draw a
         picture of its own: the others show it over each of GROUNDS.
         """
-        height, width, channels = self.samples.shape
-        info = PictureInfo(width, height, PICTURE_FORMATS[FORMAT_NAMES[channels, self.bits]], full_range=True)
-        planes = tuple(self.samples[:, :, channel] for channel in PLANE_CHANNELS[channels])
+        planes = tuple(self.samples[:, :, channel] for channel in PLANE_CHANNELS[self.samples.shape[2]])
         grounds = GROUNDS if self.translucent else ()
         looks = [_Scaled(self, ground) for ground in (None, *grounds)]
-        return [Frame(number, 0, info, planes, look, self) for number, look in enumerate(looks)]
+        return [Frame(number, 0, self.info, planes, look, self) for number, look in enumerate(looks)]
 
 
 @dataclass(frozen=True, slots=True)

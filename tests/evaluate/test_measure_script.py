@@ -1,0 +1,51 @@
+"""scripts/measure_detector.py on data sets of one picture."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from blurscene_stream.evaluate import Names
+from blurscene_stream.evaluate.datasets import read_dataset
+from scripts.measure_detector import Tally, add, main, samples
+from tests.detectors import CLASSES, LookingDetector
+from tests.pictures import SQUARE, file_of, samples_of
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with one data set: a plate, and something of a class that nobody looks for."""
+    made = tmp_path / "street"
+    made.mkdir()
+    (made / "a.png").write_bytes(file_of(samples_of(1), "png"))
+    boxes = [{"label": "license_plate", "xyxy": SQUARE}, {"label": "dog", "xyxy": [0, 0, 5, 5]}]
+    (made / "labels.jsonl").write_text(json.dumps({"file": "a.png", "boxes": boxes, "exhaustive": ["license_plate"]}))
+    return tmp_path
+
+
+def test_a_line_for_each_variant_and_way_of_merging(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main([str(folder), "--size", "64", "--device", "cpu", "--variants", "none", "mirror", "--merge", "nms", "nmm"])
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.startswith("cpu") and "size 64" in head
+    assert [line.split()[:4] for line in lines] == [
+        ["street", "license_plate", variant, merge] for variant in ("none", "mirror") for merge in ("nms", "nmm")
+    ]
+    assert all("/1)" in line and "ms a picture" in line for line in lines)
+
+
+@pytest.mark.parametrize("zoom", [0.5, 1.0, 3.0])
+def test_labels_are_zoomed_with_the_picture(zoom: float, folder: Path) -> None:
+    dataset = read_dataset(folder / "street", Names(CLASSES, ["*="]))
+    (sample,) = samples(dataset, zoom, every=1)
+    tallies = {name: Tally() for name in CLASSES}
+    add(tallies, sample, LookingDetector()([sample.frame])[0])
+    assert tallies == {"face": Tally(), "license_plate": Tally(labelled=1, found=1, right=1, wrong=0)}
+    assert (sample.frame.picture.width, sample.truth.boxes[0][2]) == (80 * zoom, SQUARE[2] * zoom)
+
+
+def test_what_cannot_be_read_is_one_line(folder: Path) -> None:
+    (folder / "street" / "a.png").write_text("no picture")
+    with pytest.raises(SystemExit, match=r"a\.png: not a picture"):
+        main([str(folder), "--size", "64", "--device", "cpu"])

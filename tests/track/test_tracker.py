@@ -1,0 +1,199 @@
+"""The tracker: it only adds, it adds what was missed, and it makes nothing late, lost or out of order."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from blurscene_stream.boxes import Boxes, Detections, Origin, iou
+from blurscene_stream.config.schema import TrackConfig
+from blurscene_stream.errors import ConfigError, DetectionError
+from blurscene_stream.track import Step, Tracker
+from tests.track.worlds import CLASSES, Found, box, clips, detections, settings, tracked
+
+MANY = examples(max_examples=500)
+Clip = tuple[list[float], list[list[Found]]]
+
+
+def rows_of(found: Detections) -> list[tuple[float, ...]]:
+    """The boxes that the detector gave, in an order of their own."""
+    given = found[found.origins <= Origin.doubtful]
+    return sorted((*box.tolist(), float(score), int(label), int(origin)) for box, score, label, origin in _each(given))
+
+
+def _each(found: Detections) -> list[tuple[Boxes, np.float32, np.int64, np.int8]]:
+    return list(zip(found.boxes, found.scores, found.labels, found.origins, strict=True))
+
+
+@MANY
+@given(clips(), settings())
+def test_frames_come_out_in_order_one_for_one_with_all_that_was_found_in_them(clip: Clip, config: TrackConfig) -> None:
+    times_s, found = clip
+    done = tracked(times_s, found, config)
+    assert len(done) == len(found)
+    for after, before in zip(done, map(detections, found), strict=True):
+        surely = rows_of(before.sure())
+        assert [row for row in rows_of(after) if row[-1] == Origin.found] == surely
+        assert set(rows_of(after)) <= set(rows_of(before))
+
+
+@MANY
+@given(clips(), settings())
+def test_between_two_sightings_of_an_object_no_frame_is_uncovered(clip: Clip, config: TrackConfig) -> None:
+    times_s, found = clip
+    done = tracked(times_s, found, config)
+    frames: dict[int, list[int]] = {}
+    for number, each in enumerate(done):
+        for track in each.tracks[each.origins == Origin.found].tolist():
+            frames.setdefault(track, []).append(number)
+    for track, seen in frames.items():
+        for first, last in pairwise(seen):
+            if times_s[last] - times_s[first] <= config.max_gap_s and len(found) <= config.lookahead_frames:
+                assert all(track in done[number].tracks for number in range(first, last))
+
+
+@MANY
+@given(clips(), settings())
+def test_no_frame_waits_for_longer_than_the_lookahead(clip: Clip, config: TrackConfig) -> None:
+    tracker, waiting = Tracker(config, CLASSES), list[float]()
+    for time_s, found in zip(*clip, strict=True):
+        waiting.append(time_s)
+        del waiting[: len(tracker.push(time_s, detections(found)))]
+        assert all(time_s - since_s < config.lookahead_s for since_s in waiting)
+        assert len(waiting) <= config.lookahead_frames
+    assert len(tracker.finish()) == len(waiting)
+    assert tracker.finish() == []
+
+
+@MANY
+@given(clips(), st.randoms(use_true_random=False))
+def test_the_order_of_detections_within_a_frame_changes_nothing(clip: Clip, random: st.DataObject) -> None:
+    times_s, found = clip
+    shuffled = [random.sample(each, len(each)) for each in found]  # type: ignore[attr-defined]
+    for one, other in zip(tracked(times_s, found), tracked(times_s, shuffled), strict=True):
+        for name in ("boxes", "scores", "labels", "origins", "tracks"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+@given(clips(), settings())
+def test_a_doubtful_box_counts_only_with_a_sure_one_of_its_object(clip: Clip, config: TrackConfig) -> None:
+    done = tracked(*clip, config)
+    sure = {track for each in done for track in each.tracks[each.origins == Origin.found].tolist()}
+    assert {track for each in done for track in each.tracks.tolist()} == sure
+
+
+def test_memory_is_bounded_however_long_the_stream_is() -> None:
+    chance = np.random.default_rng(1)
+    tracker, sizes = Tracker(TrackConfig(), CLASSES), []
+    for number in range(3000):
+        places = chance.uniform(0, 900, (3, 2)).tolist()
+        found = [box(x, y, origin=Origin(int(chance.integers(2)))) for x, y in places]
+        found += [box(number % 500, 100)]  # an object that is there for ever
+        tracker.push(number * 0.04, detections(found))
+        sizes.append((len(tracker._tracks), sum(len(track.numbers) for track in tracker._tracks)))
+    early, late = np.max(sizes[:300], axis=0), np.max(sizes[-300:], axis=0)
+    assert (late <= 1.5 * early).all()
+
+
+def test_an_object_that_is_missed_is_covered_where_it_went() -> None:
+    times_s = [0.04 * number for number in range(40)]
+    places = [(50 + 6 * number, 100 + 2 * number) for number in range(40)]
+    seen = [number for number in range(8, 33) if number not in range(15, 28)]
+    done = tracked(times_s, [[box(*places[number])] if number in seen else [] for number in range(40)])
+    truth = np.array([box(*place)[:4] for place in places], np.float32)
+    covered = {number: each.boxes[0] for number, each in enumerate(done) if len(each)}
+    # 0.3 s are 7 frames before and behind
+    assert list(covered) == list(range(1, 40))
+    for number, made in covered.items():
+        x0, y0, x1, y1 = truth[number]
+        assert made[0] <= x0 + 1 and made[1] <= y0 + 1 and made[2] >= x1 - 1 and made[3] >= y1 - 1, number
+        assert iou(made[None], truth[number : number + 1])[0, 0] > 0.1, number
+    assert {Origin(origin) for each in done for origin in each.origins.tolist()} == set(Origin) - {Origin.doubtful}
+    assert {track for each in done for track in each.tracks.tolist()} == {0}
+
+
+def test_what_is_added_grows_with_the_time_since_the_object_was_seen() -> None:
+    times_s = [0.04 * number for number in range(20)]
+    done = tracked(times_s, [[box(100, 100)] if 8 <= number < 12 else [] for number in range(20)])
+    widths = [float(each.boxes[0, 2] - each.boxes[0, 0]) if len(each) else 0 for each in done]
+    before, behind = widths[1:9], widths[11:19]
+    assert before == sorted(before, reverse=True) and len(set(before)) == len(before)
+    assert behind == sorted(behind) and len(set(behind)) == len(behind)
+
+
+def test_a_doubtful_box_continues_an_object_in_both_directions_and_is_nothing_alone() -> None:
+    times_s = [0.04 * number for number in range(30)]
+    config = TrackConfig(hold_s=0, lead_s=0, max_gap_s=0.2)
+    moving = [box(100 + number, 100, origin=Origin.doubtful, score=0.15) for number in range(30)]
+    moving[15] = box(115, 100)
+    alone = [box(300, 300, origin=Origin.doubtful, score=0.15)] * 30
+    done = tracked(times_s, [list(each) for each in zip(moving, alone, strict=True)], config)
+    # A frame waits for 0.5 s: the doubt of the first two is over too late.
+    assert [len(each) for each in done] == [0] * 2 + [1] * 28
+    assert done[2].boxes[0, 0] == moving[2][0]
+
+
+def test_two_objects_that_pass_each_other_keep_their_ways() -> None:
+    times_s = [0.04 * number for number in range(30)]
+    there, back = ([(20 + 8 * n, 100 + d * n) for n in range(30)] for d in (2, -1))
+    back = [(280 - 8 * n, 110) for n in range(30)]
+    found = [[box(*there[n]), box(*back[n])] if n not in (14, 15, 16) else [] for n in range(30)]
+    done = tracked(times_s, found)
+    ways: dict[int, list[float]] = {}
+    for each in done:
+        for track, made in zip(each.tracks.tolist(), each.boxes, strict=True):
+            ways.setdefault(track, []).append(float(made[0] + made[2]) / 2)
+    assert len(ways) == 2
+    assert all(len(way) == 30 and abs(abs(way[-1] - way[0]) - 8 * 29) < 1 for way in ways.values())
+
+
+def test_a_face_does_not_continue_a_plate() -> None:
+    face, plate = box(100, 100), (*box(100, 100)[:5], 1, Origin.found)
+    done = tracked([0.0, 0.04], [[face], [plate]])
+    assert [sorted(each.labels.tolist()) for each in done] == [[0, 1], [0, 1]]
+    assert len({track for each in done for track in each.tracks.tolist()}) == 2
+
+
+def test_a_cut_ends_every_object() -> None:
+    tracker, done = Tracker(TrackConfig(), CLASSES), list[Detections]()
+    for number in range(20):
+        found = [box(100, 100)] if number < 10 else [box(300, 200)] if number > 12 else []
+        done += tracker.push(0.04 * number, detections(found), Step(cut=number == 10))
+    done += tracker.finish()
+    sides = [{"left" if x0 < 200 else "right" for x0 in each.boxes[:, 0].tolist()} for each in done]
+    assert sides == [{"left"}] * 10 + [{"right"}] * 10
+
+
+def test_a_camera_that_moves_is_taken_into_account() -> None:
+    """An object that stands still in a shaking, zooming view is expected where it is."""
+    chance = np.random.default_rng(3)
+    steps = [Step(False, *chance.uniform((0.97, -12, -12), (1.03, 12, 12)).tolist()) for _ in range(30)]
+    place, side, frames = np.array([300.0, 200.0]), 30.0, []
+    for step in steps:
+        place, side = place * step.scale + (step.right, step.down), side * step.scale
+        frames.append(box(float(place[0]), float(place[1]), side))
+    tracker, done = Tracker(TrackConfig(), CLASSES), list[Detections]()
+    for number, (step, found) in enumerate(zip(steps, frames, strict=True)):
+        hidden = number < 4 or number in range(12, 20) or number > 25
+        done += tracker.push(0.04 * number, detections([] if hidden else [found]), step)
+    done += tracker.finish()
+    for each, truth in zip(done, frames, strict=True):
+        middle = (each.boxes[:, :2] + each.boxes[:, 2:]) / 2
+        assert np.abs(middle - (np.array(truth[:2]) + truth[2:4]) / 2).max() < 0.6
+
+
+def test_a_detector_that_changes_its_classes_is_refused() -> None:
+    with pytest.raises(DetectionError, match=r"frame 0: found are classes \('cat',\), expected"):
+        Tracker(TrackConfig(), CLASSES).push(0.0, Detections.none(("cat",)))
+
+
+def test_settings_that_promise_what_cannot_be_kept_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"track.lead_s must not be above track.lookahead_s, 0.1, got 0.2"):
+        TrackConfig(lookahead_s=0.1, lead_s=0.2, max_gap_s=0.1)
+    with pytest.raises(ConfigError, match=r"track.max_gap_s must not be above .* 0.8, got 0.9"):
+        TrackConfig(max_gap_s=0.9)
