@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -22,6 +22,14 @@ from blurscene_stream.errors import ConfigError, DetectionError
 from blurscene_stream.frames import PictureInfo
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a network gives at most: so many boxes a picture, none with a lower score."""
+
+    most: int
+    least_score: float
 
 
 class TorchvisionModel:
@@ -47,7 +55,7 @@ class TorchvisionModel:
         self._name, self._input, self._config, self._device = model.name, model.input, config, device
         self._dtype = choose_amp_dtype(model.with_amp, config.precision, device)
         self._watch = FiniteWatch(network)
-        self._most = min(_attributes(network, "detections_per_img"), default=None)
+        self._limits = _limits(network)
 
     @property
     def device_name(self) -> str:
@@ -69,7 +77,8 @@ class TorchvisionModel:
         found = [each for part in torch.split(pictures, at_once) for each in self._look(part)]
         self._watch.check()
         rows = torch.cat(found).cpu().numpy()
-        self._warn_of_limit(max(map(len, found)))
+        if self._limits is not None:
+            self._warn(self._limits, max(map(len, found)), min(thresholds))
         if not np.isfinite(rows).all():
             raise DetectionError("the network gave a box that is not finite; try --set detect.precision=fp32")
         picture = np.repeat(np.arange(len(found)), [len(each) for each in found])
@@ -86,19 +95,32 @@ class TorchvisionModel:
             raise DetectionError(f"{self._name}: the network gives no boxes, labels and scores: no detection model")
         return [_rows(each) for each in answer]
 
-    def _warn_of_limit(self, count: int) -> None:
-        if self._most is not None and count >= self._most:
-            log.warning(
-                "%s",
-                f"{self._name}: found {count} boxes in a picture, and its network gives no more than {self._most}: "
-                "some may be missing; a higher box_detections_per_img (or detections_per_img) in its file finds them",
+    def _warn(self, limits: Limits, count: int, threshold: float) -> None:
+        """Say once what the network keeps back whatever the settings say."""
+        told = []
+        if count >= limits.most:
+            told.append(
+                f"gives no more than {limits.most} boxes a picture: some may be missing; a higher "
+                "box_detections_per_img (or detections_per_img)"
             )
-            self._most = None  # said once
+        if 0 < threshold < limits.least_score:
+            told.append(
+                f"drops what scores less than {limits.least_score:g}, above a class's threshold; a lower "
+                "box_score_thresh (or score_thresh)"
+            )
+        for text in told:
+            log.warning("%s", f"{self._name}: the network {text} in its file finds more")
+            self._limits = None
 
 
 def _rows(found: Mapping[str, Tensor]) -> Tensor:
     return torch.cat([found["labels"].float()[:, None], found["scores"].float()[:, None], found["boxes"].float()], 1)
 
 
-def _attributes(network: nn.Module, name: str) -> list[int]:
-    return [value for module in network.modules() if isinstance(value := getattr(module, name, None), int)]
+def _limits(network: nn.Module) -> Limits | None:
+    """As torchvision's detection models have them, each in the module that picks the boxes."""
+    for module in network.modules():
+        most, least = getattr(module, "detections_per_img", None), getattr(module, "score_thresh", None)
+        if isinstance(most, int) and isinstance(least, int | float):
+            return Limits(most, least)
+    return None

@@ -6,19 +6,12 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from blurscene_stream.config.schema import DetectConfig, VariantsConfig
-from blurscene_stream.detect.prepare import Layout, Region, plan_layout
+from blurscene_stream.config.schema import VariantsConfig
+from blurscene_stream.detect.prepare import Layout, Region
 from blurscene_stream.frames import PictureInfo
 
 Plan = Callable[[PictureInfo, float], Layout]
 """How a model wants to see a whole picture, at so many times its size."""
-
-
-def plan_views(picture: PictureInfo, config: DetectConfig) -> list[Layout]:
-    """All that the built-in network is shown of a frame."""
-    return views_of(
-        picture, config.variants, lambda shown, times: plan_layout(shown, config.size_px, config.enlarge, times)
-    )
 
 
 def views_of(picture: PictureInfo, variants: VariantsConfig, plan: Plan) -> list[Layout]:

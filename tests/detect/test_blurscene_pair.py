@@ -195,7 +195,18 @@ def test_a_crowd_beyond_the_models_limit_is_told_once(
     for _ in range(2):
         detector([frame_of(scene)])
     told = [each.getMessage() for each in caplog.records]
-    assert len(told) == 1 and "lps.yaml: found 5 boxes in a picture, and its network gives no more than 5" in told[0]
+    assert len(told) == 1 and "lps.yaml: the network gives no more than 5 boxes a picture" in told[0]
+
+
+def test_a_threshold_that_the_model_does_not_reach_is_told(
+    folder: Path, scene: Picture, caplog: pytest.LogCaptureFixture
+) -> None:
+    save_pair(folder, lambda text: text.replace("min_size: 96", "min_size: 96\n    box_score_thresh: 0.5"))
+    load()([frame_of(scene)])
+    assert not caplog.records  # everything that the model gives was asked for, as in BlurScene
+    load("classes.license_plate.threshold=0.3")([frame_of(scene)])
+    (told,) = [each.getMessage() for each in caplog.records]
+    assert "lps.yaml: the network drops what scores less than 0.5, above a class's threshold" in told
 
 
 def test_a_padded_picture_is_drawn_as_blurscene_draws_it(folder: Path) -> None:

@@ -26,8 +26,8 @@ from blurscene_stream.config.schema import (
     VariantsConfig,
 )
 from blurscene_stream.detect import Detector, load_detector
-from blurscene_stream.detect.prepare import draw_frames
-from blurscene_stream.detect.variants import plan_views, regions, tile_spans
+from blurscene_stream.detect.prepare import Layout, draw_frames, plan_layout
+from blurscene_stream.detect.variants import regions, tile_spans, views_of
 from blurscene_stream.frames import PIXEL_FORMATS, Frame, PictureInfo
 from blurscene_stream.source import open_source
 from tests.detect.pictures import FACE, PLATE, WIDTH, Picture, frame_of, network_of, stored_as
@@ -52,6 +52,15 @@ pictures = st.builds(
     st.sampled_from(ORIENTATIONS),
     st.fractions(Fraction(1, 4), 4, max_denominator=20),
 )
+
+
+def plan_views(picture: PictureInfo, config: DetectConfig) -> list[Layout]:
+    """What the built-in model is shown."""
+
+    def plan(shown: PictureInfo, times: float) -> Layout:
+        return plan_layout(shown, config.size_px, config.enlarge, times)
+
+    return views_of(picture, config.variants, plan)
 
 
 def looking(size_px: int = WIDTH, merge: MergeConfig | None = None, **kinds: Any) -> Detector:
