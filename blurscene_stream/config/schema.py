@@ -93,7 +93,7 @@ class ClassConfig:
     """What is done for one class of objects."""
 
     threshold: Annotated[float, "least score; lower finds more and covers more", within("[0, 1)")] = 0.2
-    margin: Annotated[float, "share of the box's side that is covered beyond each edge", within("[0, 5]")] = 0.25
+    margin: Annotated[float, "share of the box's side that is covered beyond each edge", within("[0, 5]")] = 0.3
     shape: Annotated[Shape, "outline that is covered"] = Shape.rectangle
 
     def __post_init__(self) -> None:
