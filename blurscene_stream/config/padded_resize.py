@@ -62,19 +62,31 @@ class BboxParams:
     min_height: float = 0.0
     check_each_transform: bool = True
     clip: bool = False
+    filter_invalid_bboxes: bool = False
+    max_accept_ratio: float | None = None
 
 
 @dataclass(frozen=True)
 class Compose:
-    """albumentations' list of transforms; of it only what holds one PaddedResize and nothing else."""
+    """albumentations' list of transforms; of it only what holds one PaddedResize and nothing else.
+
+    The arguments after `p` say nothing about the picture.
+    """
 
     transforms: Sequence[PaddedResize]
     bbox_params: object = None
+    keypoint_params: object = None
+    additional_targets: object = None
     p: float = 1.0
     is_check_shapes: bool = True
     strict: bool = True
+    mask_interpolation: int | None = None
+    seed: int | None = None
+    save_applied_params: bool = False
 
     def __post_init__(self) -> None:
+        if self.p != 1:
+            raise ConfigError(f"Compose: p must be 1, got {self.p!r}: every picture is prepared alike")
         if len(self.transforms) != 1 or not isinstance(self.transforms[0], PaddedResize):
             raise ConfigError("Compose must hold one PaddedResize and nothing else")
 

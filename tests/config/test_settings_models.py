@@ -169,6 +169,30 @@ def test_a_missing_model_file_is_named() -> None:
     assert refusal("more_models=[no.yaml]") == "more_models: there is no file no.yaml"
 
 
+@pytest.mark.parametrize(
+    ("compose", "reason"),
+    [
+        ("transforms: [RESIZE], seed: 3, bbox_params: {_target_: albumentations.BboxParams, format: yolo}", None),
+        ("_args_: [[RESIZE]]", None),
+        ("transforms: [RESIZE], p: 0.5", "Compose: p must be 1"),
+        ("transforms: [RESIZE, RESIZE]", "Compose must hold one PaddedResize and nothing else"),
+        ("transforms: []", "Compose must hold one PaddedResize and nothing else"),
+        ("transforms: [{_target_: albumentations.CLAHE}, RESIZE]", "_target_ 'albumentations.CLAHE' is not allowed"),
+        ("p: 1", "Error in call to target"),
+    ],
+)  # fmt: skip
+def test_a_composed_transform_holds_the_resize_alone(folder: Path, compose: str, reason: str | None) -> None:
+    resize = "{_target_: datasets.transforms.PaddedResize, width: 640, height: 384}"
+    composed = f"default_trafo: {{_target_: albumentations.Compose, {compose}}}"
+    lines = [composed.replace("RESIZE", resize) if "trafo" in line else line for line in CONF.splitlines()]
+    for name in ("faces", "lps"):
+        (folder / f"{name}.yaml").write_text("\n".join(lines))
+    if reason is None:
+        assert models_of(load_settings(None, pair()).settings)[1].input == InputConfig(640, 384, [0, 0, 0])
+    else:
+        assert refusal(*pair()).startswith(f"faces.yaml: default_trafo: {reason}")
+
+
 def test_constants_of_opencv_are_looked_up_and_not_fetched(folder: Path) -> None:
     def with_border(path: str) -> str:
         node = f"border_mode: {{_target_: hydra.utils.get_object, path: {path}}}"

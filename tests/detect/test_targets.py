@@ -122,6 +122,21 @@ def test_a_builder_downloads_nothing_even_when_its_default_is_to(target: str, mo
     assert isinstance(build(target, num_classes=2), nn.Module)
 
 
+WRAPPED = {"_target_": f"{DETECTION}.fasterrcnn_mobilenet_v3_large_320_fpn", "num_classes": 3}
+
+
+def test_blurscenes_wrapper_goes_around_any_faster_rcnn() -> None:
+    classes = {"_target_": "common.classes.ClassMap", "classes": ["b", "a", "b"]}
+    made = build("models.faster_rcnn.FasterRCNNWrapper", model=WRAPPED, class_map=classes, do_input_trafo=True)
+    assert {name.partition(".")[0] for name in made.state_dict()} == {"model"}
+
+
+def test_a_class_map_of_another_length_is_refused() -> None:
+    classes = {"_target_": "common.classes.ClassMap", "classes": ["a", "b", "c"]}
+    message = refusal("models.faster_rcnn.FasterRCNNWrapper", model=WRAPPED, class_map=classes)
+    assert message.endswith("class_map holds 3 names, the network scores 3 classes with the background")
+
+
 def test_an_argument_that_does_not_exist_is_told_in_one_line() -> None:
     assert "unexpected keyword argument 'out'" in refusal("torch.nn.Linear", out=3)
 
