@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hydra.errors import HydraException
@@ -36,18 +36,6 @@ def instantiate(tree: Mapping[str, Any], check: Check, where: str) -> Any:
         raise ConfigError(f"{where}: {one_line(' '.join(str(error).splitlines()[:2]))}") from error
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
-
-
-def targets(value: object) -> Iterator[str]:
-    """The names of all that `value` would build."""
-    if isinstance(value, Mapping):
-        if TARGET in value:
-            yield str(value[TARGET])
-        for inner in value.values():
-            yield from targets(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from targets(inner)
 
 
 def _checked(value: Any, check: Check) -> Any:
