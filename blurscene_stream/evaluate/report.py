@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -9,6 +10,8 @@ from enum import Enum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from blurscene_stream.config.model_files import models_of
+from blurscene_stream.config.models import ModelConfig
 from blurscene_stream.evaluate.clips import TrackReport
 from blurscene_stream.evaluate.estimates import Estimate
 from blurscene_stream.evaluate.leaks import LeakReport
@@ -92,13 +95,19 @@ def report_json(report: PictureReport | LeakReport, plan: Plan) -> bytes:
     """What was measured, with what, and how. The same run gives the same bytes."""
     content = {
         "program": {"name": "blurscene-stream", "version": _version()},
-        "model": {"name": plan.settings.model.name, "sha256": plan.settings.model.sha256},
+        "models": [{"name": each.name, "sha256": _checksum(each)} for each in models_of(plan.settings)],
         "bootstrap": plain(plan.resampling),
         "least_visible": plan.least_visible,
         "report": plain(report),
         "settings": plain(plan.settings),
     }
     return (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
+
+
+def _checksum(model: ModelConfig) -> str | None:
+    """Of the weights, also when the settings do not hold it."""
+    file = Path(model.weights)
+    return model.sha256 or (hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None)
 
 
 def plain(value: object) -> object:
