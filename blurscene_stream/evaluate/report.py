@@ -98,6 +98,7 @@ def report_json(report: PictureReport | LeakReport, plan: Plan) -> bytes:
         "models": [{"name": each.name, "sha256": _checksum(each)} for each in models_of(plan.settings)],
         "bootstrap": plain(plan.resampling),
         "least_visible": plan.least_visible,
+        "least_px": plan.least_px,
         "report": plain(report),
         "settings": plain(plan.settings),
     }
