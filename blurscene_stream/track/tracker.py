@@ -49,9 +49,10 @@ class _Waiting:
 class Tracker:
     """Follows objects over the frames of one stream, and adds the boxes that the detector missed.
 
-    A frame waits until one comes that is `lookahead_s` later, so what is added before an object was first seen, and
-    between two sightings, is known in time. Every box that was found stays as it is; doubtful ones stay where they
-    continue an object that was surely found at another time, as far as that is known then.
+    A frame waits until one comes that is `lookahead_s` later, so that what is to be added before an object was first
+    seen, and between two sightings, is known in time. Every box that was found is covered whole, and where it falls short
+    of its neighbours in time a little more. Doubtful ones stay where they continue an object that the detector was sure of
+    at another time, as far as that is known then.
     """
 
     def __init__(self, config: TrackConfig, classes: tuple[str, ...]) -> None:
