@@ -50,9 +50,9 @@ class Tracker:
     """Follows objects over the frames of one stream, and adds the boxes that the detector missed.
 
     A frame waits until one comes that is `lookahead_s` later, so that what is to be added before an object was first
-    seen, and between two sightings, is known in time. Every box that was found is covered whole, and where it falls short
-    of its neighbours in time a little more. Doubtful ones stay where they continue an object that the detector was sure of
-    at another time, as far as that is known then.
+    seen, and between two sightings, is known in time. Every box that was found is covered whole, and a little more
+    where it falls short of its neighbours in time. Doubtful ones stay where they continue an object that the detector
+    was sure of at another time, as far as that is known then.
     """
 
     def __init__(self, config: TrackConfig, classes: tuple[str, ...]) -> None:
