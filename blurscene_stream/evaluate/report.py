@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
-from enum import Enum
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Sequence
 from pathlib import Path
 
+from blurscene_stream.config.provenance import model, plain, program
 from blurscene_stream.evaluate.clips import TrackReport
 from blurscene_stream.evaluate.estimates import Estimate
 from blurscene_stream.evaluate.leaks import LeakReport
@@ -91,33 +89,11 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
 def report_json(report: PictureReport | LeakReport, plan: Plan) -> bytes:
     """What was measured, with what, and how. The same run gives the same bytes."""
     content = {
-        "program": {"name": "blurscene-stream", "version": _version()},
-        "model": {"name": plan.settings.model.name, "sha256": plan.settings.model.sha256},
+        "program": program(),
+        "model": model(plan.settings),
         "bootstrap": plain(plan.resampling),
         "least_visible": plan.least_visible,
         "report": plain(report),
         "settings": plain(plan.settings),
     }
     return (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
-
-
-def plain(value: object) -> object:
-    """Dataclasses as what JSON has."""
-    if isinstance(value, Estimate):
-        return value.as_dict()
-    if is_dataclass(value):
-        return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(one) for one in value]
-    if isinstance(value, Enum):
-        return value.name
-    return round(value, 6) if isinstance(value, float) else value
-
-
-def _version() -> str:
-    try:
-        return version("blurscene-stream")
-    except PackageNotFoundError:
-        return "not installed"
