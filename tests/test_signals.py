@@ -159,3 +159,18 @@ def test_the_installed_command_is_stopped(film: Path, target: Path, tmp_path: Pa
     assert output == ""
     assert errors.splitlines()[-1] == "blurscene-stream: error: stopped by SIGINT; nothing was left"
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.3, 0.6])
+def test_stopped_while_it_also_writes_what_was_covered(moment: float, film: Path, target: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", PROGRAM.format("0.02"), str(film), str(target), "--detections"]
+    with subprocess.Popen(
+        [*command, str(tmp_path / "out.jsonl")], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    ) as process:
+        wait_for(tmp_path / "out.jsonl.partial")
+        time.sleep(moment)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 143, errors
+    assert errors.splitlines()[-1] == "blurscene-stream: error: stopped by SIGTERM; nothing was left"
+    assert not list(tmp_path.iterdir())
