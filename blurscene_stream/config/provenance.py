@@ -22,9 +22,9 @@ def program() -> dict[str, str]:
         return {"name": "blurscene-stream", "version": "not installed"}
 
 
-def model(settings: Settings) -> dict[str, str]:
-    """Name of the model, and the checksum of its weights."""
-    return {"name": settings.model.name, "sha256": settings.model.sha256}
+def models(settings: Settings) -> list[dict[str, str]]:
+    """Name of each model, and the checksum of its weights."""
+    return [{"name": settings.model.name, "sha256": settings.model.sha256}]
 
 
 def settings_sha256(settings: Settings) -> str:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from blurscene_stream.config.provenance import model, plain, program
+from blurscene_stream.config.provenance import models, plain, program
 from blurscene_stream.evaluate.clips import TrackReport
 from blurscene_stream.evaluate.estimates import Estimate
 from blurscene_stream.evaluate.leaks import LeakReport
@@ -90,7 +90,7 @@ def report_json(report: PictureReport | LeakReport, plan: Plan) -> bytes:
     """What was measured, with what, and how. The same run gives the same bytes."""
     content = {
         "program": program(),
-        "model": model(plan.settings),
+        "model": models(plan.settings)[0],
         "bootstrap": plain(plan.resampling),
         "least_visible": plan.least_visible,
         "report": plain(report),

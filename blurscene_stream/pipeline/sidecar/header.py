@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from blurscene_stream.config.provenance import model, program, settings_sha256
+from blurscene_stream.config.provenance import models, program, settings_sha256
 from blurscene_stream.config.rules import shown
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import UsageError
@@ -51,12 +51,12 @@ class Header:
 
 
 def header_line(header: Header, settings: Settings) -> str:
-    """The first line, with the model and a checksum of the settings; without where the video comes from."""
+    """The first line, with the models and a checksum of the settings; without where the video comes from."""
     content = {
         "format": FORMAT,
         "format_version": VERSION,
         "program": program(),
-        "model": model(settings),
+        "models": models(settings),
         "settings_sha256": settings_sha256(settings),
         "width": header.width,
         "height": header.height,

@@ -102,7 +102,7 @@ def test_the_header_tells_with_what_it_was_made_and_not_from_where(walker: Path,
         write(walker, tmp_path / "out.mp4", file, settings=settings, overwrite=True)
         headers.append(lines(file)[0])
         assert walker.name not in file.read_text() and str(tmp_path) not in file.read_text()
-    assert headers[0]["model"] == {"name": Settings().model.name, "sha256": Settings().model.sha256}
+    assert headers[0]["models"] == [{"name": Settings().model.name, "sha256": Settings().model.sha256}]
     assert headers[0]["program"]["name"] == "blurscene-stream"
     sums = [header["settings_sha256"] for header in headers]
     assert sums[0] == sums[1] and len(set(sums)) == 3
