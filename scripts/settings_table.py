@@ -13,6 +13,7 @@ import sys
 from enum import Enum
 from pathlib import Path
 
+from blurscene_stream.config.show import scalar
 from blurscene_stream.config.tree import LEAVES
 
 BEGIN, END = "<!-- settings -->", "<!-- /settings -->"
@@ -40,6 +41,8 @@ def updated(text: str) -> str:
 
 
 def _written(value: object) -> str:
+    if isinstance(value, dict):
+        return scalar(value)
     if isinstance(value, list):
         return f"[{', '.join(map(str, value))}]"
     if isinstance(value, Enum):

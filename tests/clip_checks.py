@@ -28,9 +28,10 @@ def check_clip(source: Path, target: Path, found: list[Detections], settings: Se
     Asserts: as many frames, at the same times, every box covered in the decoded output, the sound as it was.
     """
     boxes = frames = 0
+    redactor = Redactor(settings, found[0].classes)
     for before, after, detections in zip(_frames(source), _frames(target), found, strict=True):
         assert before[1] == after[1], f"frame {frames}: time {after[1]} instead of {before[1]}"
-        boxes += _check_cover(before[0], after[0], detections, settings)
+        boxes += _check_cover(before[0], after[0], detections, settings, redactor)
         frames += 1
     assert frames > 0
     with open_source(Address(str(source)), RtspConfig()) as opened:
@@ -47,11 +48,11 @@ def _frames(path: Path) -> Iterator[tuple[Frame, Fraction]]:
                 yield item, item.pts * source.info.time_base
 
 
-def _check_cover(before: Frame, after: Frame, detections: Detections, settings: Settings) -> int:
+def _check_cover(before: Frame, after: Frame, detections: Detections, settings: Settings, redactor: Redactor) -> int:
     """Every covered region of the output is what redaction makes of the input, and not the input."""
     original = before.planes[0].astype(np.int16)
     shown = after.planes[0].astype(np.int16)
-    Redactor(settings, detections.classes)(before, detections)  # writes into the planes of `before`
+    redactor(before, detections)  # writes into the planes of `before`
     hidden = before.planes[0].astype(np.int16)
     classes = chosen(settings, detections.classes)
     regions = covered(before.picture, detections, classes, settings.redact.least_margin_px)

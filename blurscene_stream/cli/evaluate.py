@@ -87,7 +87,7 @@ def evaluate_command(
     if truth is not None and video is None:
         raise click.UsageError("--truth is for --video")
     interruption = Interruption()
-    names = Names(settings.model.classes, maps)
+    names = Names(list(settings.classes), maps)
     with signals(interruption, "no report was written"), interruption.remembered():
         with closing(ProgressBar(bar)) as progress:
             plan = Plan(settings, names, Resampling(draws, seed), least_visible, progress.reach, interruption)

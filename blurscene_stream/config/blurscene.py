@@ -1,17 +1,13 @@
-"""BlurScene's own settings: `processing` sets ours of the same meaning; its models cannot be run yet."""
+"""BlurScene's own settings: `processing` sets ours of the same meaning, its pair replaces the built-in model."""
 
 from __future__ import annotations
 
-from blurscene_stream.config.layers import Layers, Value
+from blurscene_stream.config.layers import Layers, Rank, Value
+from blurscene_stream.config.models import PAIR_KEYS
 from blurscene_stream.config.schema import ClassConfig
+from blurscene_stream.config.tree import spelled_out
 from blurscene_stream.errors import ConfigError
 
-_MODEL_KEYS = (
-    "face_model_conf",
-    "face_model_weights",
-    "license_plate_model_conf",
-    "license_plate_model_weights",
-)
 _SAME = {  # of `processing`: what means the same here
     "merge_iou_threshold": "detect.merge.iou",
     "merging_method": "detect.merge.method",
@@ -21,20 +17,17 @@ _SAME = {  # of `processing`: what means the same here
 }
 _PRE, _POST = "processing.pre_merge_score_threshold", "processing.post_merge_score_threshold"
 _IOU = "processing.merge_iou_threshold"
+_ANY = 1e-6  # a score that every box has; 0 means the class's own
 
 
 def apply_blurscene(layers: Layers) -> None:
-    """Refuse models that cannot be run, and let `processing` set the detector's values when it is in use.
+    """Let `processing` set the detector's values when it is in use, and the pair those that go with it.
 
-    A value that was set in the same place as `processing`, or in one that wins over it, stays.
-    Raises ConfigError.
+    A value that was set in the same place as `processing` or the pair, or in one that wins over it, stays.
+    Raises ConfigError, for half a pair too.
     """
-    for key in _MODEL_KEYS:
-        if (found := layers.values[key]).value is not None:
-            raise ConfigError(
-                f"{found.source}: {key}: BlurScene's own models cannot be run yet; "
-                "remove the key to use the built-in model"
-            )
+    if layers.has_pair:
+        _apply_pair(layers)
     if layers.values["processing.use"].value:
         if (iou := layers.values[_IOU]).value == 0:
             raise ConfigError(f"{iou.source}: {_IOU} must be above 0 when processing.use is true, got {iou.value!r}")
@@ -42,6 +35,25 @@ def apply_blurscene(layers: Layers) -> None:
             found = layers.values[f"processing.{name}"]
             _hand_on(layers, found, key, getattr(found.value, "name", found.value))
         _hand_on_thresholds(layers)
+
+
+def _apply_pair(layers: Layers) -> None:
+    """What the models give counts, as in BlurScene, down to their own `box_score_thresh`; they have one scale.
+
+    One model of the pair alone is refused: for its class another model than the one meant would be asked.
+    """
+    given = [layers.values[key] for key in PAIR_KEYS]
+    for key, found in zip(PAIR_KEYS, given, strict=True):
+        if found.value is None:
+            by = next(other for other in given if other.value is not None)
+            raise ConfigError(
+                f"{by.source}: {key} is missing: BlurScene's pair is {', '.join(PAIR_KEYS)}; "
+                "one model beside the built-in one is for more_models"
+            )
+    for key, value in (("classes.*.threshold", 0.0), ("detect.variants.scales", [1.0])):
+        for name in spelled_out(key, layers.classes):
+            if name not in layers.values or layers.values[name].rank is Rank.DEFAULT:
+                layers.put(name, value, f"{given[0].source} (the pair's own)", Rank.DEFAULT)
 
 
 def _hand_on_thresholds(layers: Layers) -> None:
@@ -61,7 +73,7 @@ def _hand_on_thresholds(layers: Layers) -> None:
     for key in keys:
         _hand_on(layers, least, key, least.value)
     lowest = min(_threshold(layers, key) for key in keys)
-    _hand_on(layers, pre, "detect.merge.pre_merge_score_threshold", min(pre.value or own, lowest))
+    _hand_on(layers, pre, "detect.merge.pre_merge_score_threshold", min(pre.value or own or _ANY, lowest))
     _hand_on(layers, post, "detect.merge.post_merge_score_threshold", min(post.value, lowest))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, cast
 
+from blurscene_stream.config.models import PAIR, PAIR_KEYS
 from blurscene_stream.config.reading import typed
 from blurscene_stream.config.rules import shown
 from blurscene_stream.config.schema import ClassConfig, Settings
@@ -37,6 +38,7 @@ class Layers:
     """The values so far, under their dotted keys; a key with "*" stands for every class that the model has."""
 
     values: dict[str, Value] = field(default_factory=dict)
+    more_classes: list[str] = field(default_factory=list)  # of the models beside the first
 
     def __post_init__(self) -> None:
         for key, node in LEAVES.items():
@@ -45,8 +47,14 @@ class Layers:
 
     @property
     def classes(self) -> list[str]:
-        """The names of the model's classes."""
-        return cast("list[str]", self.values["model.classes"].value)
+        """The names of the models' classes."""
+        first = list(PAIR) if self.has_pair else cast("list[str]", self.values["model.classes"].value)
+        return list(dict.fromkeys([*first, *self.more_classes]))
+
+    @property
+    def has_pair(self) -> bool:
+        """Whether any of BlurScene's models was named."""
+        return any(self.values[key].value is not None for key in PAIR_KEYS)
 
     def lay(self, tree: Mapping[Any, Any], source: str, rank: Rank, prefix: str = "") -> None:
         """Lay a tree of plain values on top, as a YAML file has it.

@@ -9,6 +9,7 @@ from pathlib import Path
 from blurscene_stream.config.blurscene import apply_blurscene
 from blurscene_stream.config.compose import Folder, Override, Part, composition, options, parsed
 from blurscene_stream.config.layers import Layers, Rank
+from blurscene_stream.config.model_files import forget_checksum, read_model
 from blurscene_stream.config.options import Assignment
 from blurscene_stream.config.reading import one_line, read_yaml, refuse_interpolation
 from blurscene_stream.config.rules import shown
@@ -49,6 +50,9 @@ def load_settings(
             _lay_part(layers, part, folders, f"--set {part.choice}")
     for change in changes:
         layers.lay({change.key: change.value}, f"--set {change.text}", Rank.SET)
+    forget_checksum(layers)
+    models = [read_model(file) for file in layers.values["more_models"].value]
+    layers.more_classes = [name for model in models for name in model.classes]
     for assignment in assignments:
         layers.put(assignment.key, assignment.value, assignment.source, Rank.OPTION)
     apply_blurscene(layers)

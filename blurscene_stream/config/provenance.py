@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
+from blurscene_stream.config.model_files import models_of
+from blurscene_stream.config.models import ModelConfig
 from blurscene_stream.config.schema import Settings
 
 CHANGE_NOTHING = ("device", "queue_frames", "encode", "rtsp", "logging")  # of what is found and covered
@@ -22,9 +25,15 @@ def program() -> dict[str, str]:
         return {"name": "blurscene-stream", "version": "not installed"}
 
 
-def models(settings: Settings) -> list[dict[str, str]]:
+def models(settings: Settings) -> list[dict[str, str | None]]:
     """Name of each model, and the checksum of its weights."""
-    return [{"name": settings.model.name, "sha256": settings.model.sha256}]
+    return [{"name": each.name, "sha256": _checksum(each)} for each in models_of(settings)]
+
+
+def _checksum(model: ModelConfig) -> str | None:
+    """Of the weights, also when the settings do not hold it."""
+    file = Path(model.weights)
+    return model.sha256 or (hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None)
 
 
 def settings_sha256(settings: Settings) -> str:

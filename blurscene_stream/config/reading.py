@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from io import StringIO
 from pathlib import Path
 from typing import Any, cast
@@ -29,6 +30,39 @@ def read_yaml(path: Path, name: str) -> dict[str, Any]:
 
     Raises ConfigError when it cannot be read or is no YAML mapping.
     """
+    content = OmegaConf.to_container(_load(path, name), resolve=False)
+    assert isinstance(content, dict)
+    return {str(key): value for key, value in content.items()}
+
+
+def read_keys(path: Path, name: str, keys: Iterable[str]) -> dict[str, Any]:
+    """What a YAML file holds under the dotted `keys`, None where there is nothing.
+
+    "${key}" stands for that key's value. The rest of the file may hold anything.
+    Raises ConfigError as `read_yaml`, and when a value cannot be filled in.
+    """
+    tree, found = _load(path, name), {}
+    for key in keys:
+        _refuse_lookups(OmegaConf.to_container(tree, resolve=False), key, name)
+        try:
+            node = OmegaConf.select(tree, key, throw_on_missing=True)
+            found[key] = OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+        except (OmegaConfBaseException, RecursionError) as error:
+            raise ConfigError(f"{name}: {key}: {yaml_reason(error)}") from error
+        refuse_interpolation(found[key], f"{name}: {key}")
+    return found
+
+
+def _refuse_lookups(tree: object, key: str, name: str) -> None:
+    """Refuse "${oc.env:NAME}" and its kin below a key: what they stand for is not in the file."""
+    for part in key.split("."):
+        tree = tree.get(part) if isinstance(tree, Mapping) else None
+    for text in _texts(tree):
+        if re.search(r"\$\{[^{}]*:", text):
+            raise ConfigError(f"{name}: {key} holds {shown(text)}: only keys of the same file stand for their values")
+
+
+def _load(path: Path, name: str) -> DictConfig:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -36,14 +70,14 @@ def read_yaml(path: Path, name: str) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{name}: is not UTF-8 text, so not YAML") from error
     try:
-        content = OmegaConf.to_container(OmegaConf.load(StringIO(text)), resolve=False)
+        tree = OmegaConf.load(StringIO(text))
     except (YAMLError, OmegaConfBaseException, RecursionError, ValueError) as error:
         raise ConfigError(f"{name}: {yaml_reason(error)}") from error
     except OSError as error:  # OmegaConf's word for a lone number
         raise ConfigError(f"{name}: must hold lines of KEY: VALUE") from error
-    if not isinstance(content, dict):
+    if not isinstance(tree, DictConfig):
         raise ConfigError(f"{name}: must hold lines of KEY: VALUE")
-    return {str(key): value for key, value in content.items()}
+    return tree
 
 
 def yaml_reason(error: Exception) -> str:

@@ -7,7 +7,6 @@ The texts are the README's settings table, and the comments in config/*.yaml.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -21,6 +20,7 @@ from blurscene_stream.config.detection import (
     Precision,
     VariantsConfig,
 )
+from blurscene_stream.config.models import NOT_EMPTY, InputConfig, ModelConfig
 from blurscene_stream.config.rules import Rule, between, check, matching, within
 from blurscene_stream.config.tracking import TrackConfig
 from blurscene_stream.errors import ConfigError
@@ -31,6 +31,7 @@ __all__ = [
     "ClassConfig",
     "DetectConfig",
     "EncodeConfig",
+    "InputConfig",
     "LoggingConfig",
     "MergeConfig",
     "MergeMethod",
@@ -71,11 +72,6 @@ class BlurSceneMergeMethod(Enum):
     nmm = "the box around all of them"
 
 
-def _is_class_list(names: list[str]) -> bool:
-    plain = all(re.fullmatch("[A-Za-z_][A-Za-z0-9_-]*", name) for name in names)  # they become parts of dotted keys
-    return plain and len(set(names)) == len(names) > 0
-
-
 def _is_log_format(text: str) -> bool:
     try:
         logging.Formatter(text).format(logging.LogRecord("", 0, "", 0, "", (), None))
@@ -84,33 +80,12 @@ def _is_log_format(text: str) -> bool:
     return True
 
 
-_NOT_EMPTY = Rule("text (not empty)", lambda text: bool(text.strip()))
-_CLASS_LIST = Rule("a list of different names of letters, digits, _ and -", _is_class_list)
-_HEX = matching("[0-9a-f]{64}", "64 hex digits")
 _DEVICE = matching(r"auto|cpu|cuda(:(0|[1-9][0-9]*))?", "auto, cpu, cuda or cuda:N")
 _CODEC = matching("[A-Za-z0-9][A-Za-z0-9_-]*", "auto or the name of an ffmpeg encoder")
 _BITRATE = matching(r"[1-9][0-9]*(\.[0-9]+)?[kKmM]?", "bits a second, such as 800k or 4M")
 _LEVEL = matching("(?i)debug|info|warning|error|critical", "debug, info, warning, error or critical, in any case")
+_FILES = Rule("a list of files", lambda files: all(file.strip() for file in files))
 _FORMAT = Rule("a format of Python's logging module, such as '%(levelname)s %(message)s'", _is_log_format)
-
-
-@dataclass
-class ModelConfig:
-    """A detector: its network, its weights and the classes that it knows (config/model/*.yaml)."""
-
-    name: Annotated[str, "name of the model", _NOT_EMPTY] = "face_plate_v1"
-    weights: Annotated[str, "file in the folder weights/, or a path", _NOT_EMPTY] = "face_plate_v1.pt"
-    sha256: Annotated[str, "checksum of that file, compared before it is used", _HEX] = (
-        "03e0db35622a51e080ed1d85441557db57a161519ea4062d41fe6d988708646a"
-    )
-    classes: Annotated[list[str], "what the model finds, in the order of its labels", _CLASS_LIST] = field(
-        default_factory=lambda: ["face", "license_plate"]
-    )
-    plate_width: Annotated[int, "channels of the plate branch", between(1, 4096)] = 48
-    plate_depth: Annotated[int, "3x3 convolutions of the plate branch", between(0, 64)] = 2
-
-    def __post_init__(self) -> None:
-        check(self, "model.")
 
 
 @dataclass
@@ -118,7 +93,7 @@ class ClassConfig:
     """What is done for one class of objects."""
 
     threshold: Annotated[float, "least score; lower finds more and covers more", within("[0, 1)")] = 0.2
-    margin: Annotated[float, "share of the box's side that is covered beyond each edge", within("[0, 5]")] = 0.25
+    margin: Annotated[float, "share of the box's side that is covered beyond each edge", within("[0, 5]")] = 0.3
     shape: Annotated[Shape, "outline that is covered"] = Shape.rectangle
 
     def __post_init__(self) -> None:
@@ -153,7 +128,7 @@ class EncodeConfig:
         between(0, 63),
     ] = None
     preset: Annotated[
-        str | None, "time for size; null: veryfast for H.264, HEVC, cpu-used 5 for VP9, 10 for AV1", _NOT_EMPTY
+        str | None, "time for size; null: veryfast for H.264, HEVC, cpu-used 5 for VP9, 10 for AV1", NOT_EMPTY
     ] = None
     bitrate: Annotated[str | None, "instead of constant quality", _BITRATE] = None
     threads: Annotated[int, "of the encoder; 0: it decides", between(0, 128)] = 0
@@ -219,6 +194,9 @@ class Settings:
     device: Annotated[str, "where the network runs; auto: a GPU if there is one", _DEVICE] = "auto"
     queue_frames: Annotated[int, "pictures that wait between two stages, at most", between(1, 1024)] = 8
     model: ModelConfig = field(default_factory=ModelConfig)
+    more_models: Annotated[
+        list[str], "files like config/model/*.yaml: models that look too, each for its classes", _FILES
+    ] = field(default_factory=list)
     classes: dict[str, ClassConfig] = field(default_factory=_default_classes)
     detect: DetectConfig = field(default_factory=DetectConfig)
     track: TrackConfig = field(default_factory=TrackConfig)
@@ -227,14 +205,15 @@ class Settings:
     rtsp: RtspConfig = field(default_factory=RtspConfig)
     processing: ProcessingConfig = field(default_factory=ProcessingConfig)
     logging: LoggingConfig = field(default_factory=LoggingConfig)
-    face_model_conf: Annotated[str | None, "BlurScene's face model; cannot be used yet"] = None
-    face_model_weights: Annotated[str | None, "BlurScene's face model; cannot be used yet"] = None
-    license_plate_model_conf: Annotated[str | None, "BlurScene's plate model; cannot be used yet"] = None
-    license_plate_model_weights: Annotated[str | None, "BlurScene's plate model; cannot be used yet"] = None
+    face_model_conf: Annotated[str | None, "BlurScene's face model, its YAML file"] = None
+    face_model_weights: Annotated[str | None, "its weights"] = None
+    license_plate_model_conf: Annotated[str | None, "BlurScene's plate model, its YAML file"] = None
+    license_plate_model_weights: Annotated[str | None, "its weights"] = None
 
     def __post_init__(self) -> None:
         check(self)
-        if set(self.classes) != set(self.model.classes):
+        known_by_model = not self.more_models and self.face_model_conf is None  # else the files of the models know them
+        if known_by_model and set(self.classes) != set(self.model.classes):
             known = ", ".join(self.model.classes)
             raise ConfigError(f"classes must be the model's own: {known}, got {sorted(self.classes)!r}")
 

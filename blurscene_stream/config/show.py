@@ -25,11 +25,11 @@ def show(loaded: Loaded) -> str:
 def _lines(section: object, loaded: Loaded, prefix: str) -> Iterator[str]:
     indent = "  " * prefix.count(".")
     for name, value in _items(section):
-        if is_dataclass(value) or isinstance(value, dict):
+        if is_dataclass(value) or (isinstance(value, dict) and prefix + name not in loaded.sources):
             yield f"{indent}{name}:"
             yield from _lines(value, loaded, f"{prefix}{name}.")
         else:
-            yield f"{indent}{name}: {_scalar(value)}   # {one_line(loaded.sources[prefix + name])}"
+            yield f"{indent}{name}: {scalar(value)}   # {one_line(loaded.sources[prefix + name])}"
 
 
 def _items(section: object) -> list[tuple[str, object]]:
@@ -39,9 +39,12 @@ def _items(section: object) -> list[tuple[str, object]]:
     return [(field.name, getattr(section, field.name)) for field in fields(section)]
 
 
-def _scalar(value: object) -> str:
+def scalar(value: object) -> str:
+    """A value as YAML has it, in one line."""
     if isinstance(value, list):
-        return f"[{', '.join(_scalar(item) for item in value)}]"
+        return f"[{', '.join(scalar(item) for item in value)}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_text(str(key))}: {scalar(item)}' for key, item in value.items())}}}"
     if isinstance(value, Enum):
         return value.name
     if isinstance(value, str):

@@ -27,7 +27,7 @@ class TrackConfig:
     lead_s: Annotated[float, "seconds for which it is covered before it was first seen", within("[0, 10]")] = 0.3
     continue_at: Annotated[
         float, "share of the class's threshold that a box needs to continue an object", within("(0, 1]")
-    ] = 0.5
+    ] = 0.35
     camera_motion: Annotated[bool, "follow the movement of the camera to tell where objects go"] = False
 
     def __post_init__(self) -> None:

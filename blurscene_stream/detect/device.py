@@ -8,6 +8,7 @@ from blurscene_stream.config.schema import Precision
 from blurscene_stream.errors import DeviceError
 
 _CPU_FACTS = Path("/proc/cpuinfo")
+_NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 _FAST_BF16 = ("avx512_bf16", "amx_bf16")
 
 
@@ -43,6 +44,18 @@ def choose_dtype(precision: Precision, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if fast else torch.float32
 
 
+def choose_amp_dtype(with_amp: bool, precision: Precision, device: torch.device) -> torch.dtype:
+    """The numbers of a network that is built for 32 bits: those of autocast, or float32 for none.
+
+    `with_amp` is for "auto": bfloat16 where the chip multiplies it, else float16 on a GPU and float32 on a CPU.
+    """
+    if precision is Precision.auto and not with_amp:
+        return torch.float32
+    dtype = choose_dtype(precision, device)
+    slow = precision is Precision.auto and device.type == "cuda" and dtype is torch.float32
+    return torch.float16 if slow else dtype
+
+
 def cpu_flags() -> frozenset[str]:
     """What the processor can do, in Linux's words; empty where Linux is not there to say it."""
     try:
@@ -55,4 +68,4 @@ def cpu_flags() -> frozenset[str]:
 def describe(device: torch.device, dtype: torch.dtype) -> str:
     """Device and precision in words, such as "cpu, bf16" or "cuda:0 NVIDIA H200, bf16"."""
     name = f"{device} {torch.cuda.get_device_name(device)}" if device.type == "cuda" else "cpu"
-    return f"{name}, {'bf16' if dtype == torch.bfloat16 else 'fp32'}"
+    return f"{name}, {_NAMES[dtype]}"

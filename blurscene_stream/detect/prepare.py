@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import torch
@@ -21,14 +22,15 @@ Region = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a region of the picture lies upright in the network's input: at the top left, the rest is padding.
+    """How a region of the picture lies upright in the network's input; the rest of that is padding.
 
     picture:        the shape of the frames
     region:         what is shown of them
     content_width:  network pixels that the upright region takes
     content_height: likewise
-    width, height:  of the network's input, multiples of MULTIPLE
+    width, height:  of the network's input
     mirrored:       left and right have changed places
+    left, top:      where the content begins in the network's input
     """
 
     picture: PictureInfo
@@ -38,6 +40,8 @@ class Layout:
     width: int
     height: int
     mirrored: bool = False
+    left: int = 0
+    top: int = 0
 
     @property
     def shows_all(self) -> bool:
@@ -52,6 +56,7 @@ class Layout:
     def to_stored(self, boxes: Boxes) -> Boxes:
         """Boxes (N, 4) in network pixels, mapped to stored pixels of the frame."""
         left, top, right, bottom = self.region
+        boxes = boxes - np.array([self.left, self.top, self.left, self.top], np.float32)
         if self.mirrored:
             x0, y0, x1, y1 = boxes.T
             boxes = np.stack([self.content_width - x1, y0, self.content_width - x0, y1], axis=1)
@@ -61,23 +66,42 @@ class Layout:
         return inside + np.array([left, top, left, top], np.float32)
 
 
-def plan_layout(picture: PictureInfo, size_px: int, enlarge: float, times: float = 1.0) -> Layout:
-    """Show the whole picture upright, with square pixels and its longer side at `size_px`.
+def plan_layout(
+    picture: PictureInfo, size_px: int, enlarge: float, times: float = 1.0, multiple: int = MULTIPLE
+) -> Layout:
+    """Show the whole picture upright, at the top left, with square pixels and its longer side at `size_px`.
 
     A picture smaller than that is enlarged `enlarge` times at most. The input never exceeds `size_px` (rounded up to
-    MULTIPLE) on either side, however odd the picture. `times` changes the size that comes of that.
+    `multiple`) on either side, however odd the picture. `times` changes the size that comes of that.
     """
-    orientation = picture.orientation
-    stretched = picture.width * picture.sample_aspect_ratio
-    across, down = (stretched, picture.height) if not orientation.transposed else (picture.height, stretched)
+    across, down = _upright_sides(picture)
     factor = min(size_px / float(max(across, down)), enlarge) * times
     content_width, content_height = (max(1, round(float(side) * factor)) for side in (across, down))
-    whole = (0, 0, picture.width, picture.height)
-    return Layout(picture, whole, content_width, content_height, _padded(content_width), _padded(content_height))
+    width, height = (-(-side // multiple) * multiple for side in (content_width, content_height))
+    return Layout(picture, _whole(picture), content_width, content_height, width, height)
 
 
-def _padded(side: int) -> int:
-    return -(-side // MULTIPLE) * MULTIPLE
+def plan_padded(picture: PictureInfo, width: int, height: int, times: float = 1.0) -> Layout:
+    """Show the whole picture upright, with square pixels, in the middle of `width` x `height` and as large as fits.
+
+    In whole pixels as BlurScene's PaddedResize counts them. `times` (at most 1) makes the content smaller than that.
+    """
+    across, down = (float(side) for side in _upright_sides(picture))
+    factor = times * (height / down if down / across >= height / width else width / across)
+    content_width, content_height = max(1, int(factor * across)), max(1, int(factor * down))
+    left, top = (width - content_width) // 2, (height - content_height) // 2
+    whole = _whole(picture)
+    return Layout(picture, whole, content_width, content_height, width, height, left=left, top=top)
+
+
+def _upright_sides(picture: PictureInfo) -> tuple[Fraction | int, Fraction | int]:
+    """The sides of the upright picture in square pixels."""
+    stretched = picture.width * picture.sample_aspect_ratio
+    return (picture.height, stretched) if picture.orientation.transposed else (stretched, picture.height)
+
+
+def _whole(picture: PictureInfo) -> Region:
+    return (0, 0, picture.width, picture.height)
 
 
 def draw_frames(frames: Sequence[Frame], layouts: Sequence[Layout], out: Rgb) -> None:
@@ -93,7 +117,8 @@ def draw_frames(frames: Sequence[Frame], layouts: Sequence[Layout], out: Rgb) ->
                 raise ValueError(f"frame {frame.number} is {frame.picture}, the others are {layout.picture}")
             upright = layout.picture.orientation.upright(cutter.cut(layout))
             shown = upright[:, ::-1] if layout.mirrored else upright
-            target[: layout.content_height, : layout.content_width] = shown
+            bottom, right = layout.top + layout.content_height, layout.left + layout.content_width
+            target[layout.top : bottom, layout.left : right] = shown
 
 
 class _Cutter:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
-from blurscene_stream.config.schema import DetectConfig
-from blurscene_stream.detect.prepare import Layout, Region, plan_layout
+from blurscene_stream.config.schema import VariantsConfig
+from blurscene_stream.detect.prepare import Layout, Region
 from blurscene_stream.frames import PictureInfo
 
+Plan = Callable[[PictureInfo, float], Layout]
+"""How a model wants to see a whole picture, at so many times its size."""
 
-def plan_views(picture: PictureInfo, config: DetectConfig) -> list[Layout]:
-    """All that the network is shown of a frame.
+
+def views_of(picture: PictureInfo, variants: VariantsConfig, plan: Plan) -> list[Layout]:
+    """All that a model is shown of a frame.
 
     The whole picture at each of `scales`; n x n regions, each as large as the whole picture at scale 1, so that they
     share its batch; and with `mirror_image` all of these once more, mirrored.
     """
-    variants = config.variants
-    whole = plan_layout(picture, config.size_px, config.enlarge)
-    views = [plan_layout(picture, config.size_px, config.enlarge, scale) for scale in dict.fromkeys(variants.scales)]
+    views = [plan(picture, times) for times in dict.fromkeys(variants.scales)]
     if variants.enlarged_regions_n > 1:
+        whole = plan(picture, 1.0)
         cuts = regions(picture.width, picture.height, variants.enlarged_regions_n, variants.region_overlap)
         views += [replace(whole, region=region) for region in cuts]
     if variants.mirror_image:

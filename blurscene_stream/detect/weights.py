@@ -1,4 +1,4 @@
-"""Reads the weights of a network, and trusts only the file that the settings name by its checksum."""
+"""Reads the weights of a network: tensors and nothing else, and of the file that the settings mean."""
 
 import hashlib
 import io
@@ -14,6 +14,7 @@ from blurscene_stream.errors import ConfigError, DetectionError
 from blurscene_stream.resources import shipped
 
 State = dict[str, Tensor]
+_COUNTER = "num_batches_tracked"
 
 
 def find_weights(name: str) -> Path:
@@ -39,10 +40,10 @@ def read_weights(model: ModelConfig) -> State:
     except OSError as error:
         raise ConfigError(f"{path.name}: the weights cannot be read: {error.strerror}") from error
     found = hashlib.sha256(content).hexdigest()
-    if found != model.sha256:
+    if model.sha256 is not None and found != model.sha256:
         raise ConfigError(
             f"{path.name}: the sha256 of these weights begins with {found[:12]}, expected {model.sha256[:12]}; "
-            "fetch the file again, or set model.sha256 if it is meant to be another one"
+            "fetch the file again, or set model.sha256 if it is meant to be another one (null: any)"
         )
     return _parse(content, path.name)
 
@@ -63,15 +64,20 @@ def _parse(content: bytes, name: str) -> State:
 def fill_network(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
     """Give `network` the tensors of `state`: every one of them, and each of the right shape.
 
+    Two differences are none: parts that were compiled when they were saved bear `_orig_mod` in their names, and the
+    counters of batch norms serve training alone.
     Raises ConfigError naming the first layer that does not fit; `name` is the file's in the message.
     """
     needed = network.state_dict()
-    for layer in sorted(needed.keys() | state.keys()):
+    given = {layer.replace("_orig_mod.", ""): value for layer, value in state.items()}
+    counters = {layer: value for layer, value in needed.items() if layer.endswith(_COUNTER)}
+    given = counters | {layer: given[layer] for layer in given if layer in needed or not layer.endswith(_COUNTER)}
+    for layer in sorted(needed.keys() | given.keys()):
         wanted = tuple(needed[layer].shape) if layer in needed else "no such layer"
-        given = tuple(state[layer].shape) if layer in state else "no such layer"
-        if wanted != given:
+        there = tuple(given[layer].shape) if layer in given else "no such layer"
+        if wanted != there:
             raise ConfigError(
-                f"{name}: layer {layer}: the network has {wanted}, the file {given}; "
-                "model.plate_width and model.plate_depth must fit the weights"
+                f"{name}: layer {layer}: the network has {wanted}, the file {there}; "
+                "model.network must describe the network that the weights are of"
             )
-    network.load_state_dict(dict(state), strict=True, assign=True)
+    network.load_state_dict(given, strict=True, assign=True)

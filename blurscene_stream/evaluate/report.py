@@ -90,7 +90,7 @@ def report_json(report: PictureReport | LeakReport, plan: Plan) -> bytes:
     """What was measured, with what, and how. The same run gives the same bytes."""
     content = {
         "program": program(),
-        "model": models(plan.settings)[0],
+        "models": models(plan.settings),
         "bootstrap": plain(plan.resampling),
         "least_visible": plan.least_visible,
         "report": plain(report),

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from blurscene_stream.boxes import Detections
+from blurscene_stream.boxes import NO_TRACK, Detections
 from blurscene_stream.config.schema import ClassConfig, Settings
 from blurscene_stream.errors import ConfigError
-from blurscene_stream.frames import Frame, RedactedFrame
-from blurscene_stream.redact.covers import COVERS
-from blurscene_stream.redact.regions import covered
+from blurscene_stream.frames import Frame, Plane, RedactedFrame
+from blurscene_stream.redact.covers import COVERS, COVERS_AGAIN
+from blurscene_stream.redact.first_look import look
+from blurscene_stream.redact.memory import Memory
+from blurscene_stream.redact.regions import Region, covered
 from blurscene_stream.redact.release import release
-from blurscene_stream.redact.windows import windows
+from blurscene_stream.redact.windows import Window, windows
 
 
 class Redactor:
     """Covers every object in a frame; every sample outside the covered regions stays as it was.
 
-    Built once for a run; calls share nothing, so several threads may use one at a time.
+    An object with a track is covered by what it looked like in the first frame, in all frames: they tell no more of it
+    than that one. So a Redactor remembers, and belongs to one stream and one thread. Of boxes without a track it keeps
+    nothing: a picture after the other may be given to it, from several threads too.
     """
 
     def __init__(self, settings: Settings, classes: tuple[str, ...]) -> None:
@@ -27,6 +31,8 @@ class Redactor:
         self._classes = in_label_order(settings, classes)
         self._config = settings.redact
         self._cover = COVERS[settings.redact.method]
+        self._cover_again = COVERS_AGAIN.get(settings.redact.method)
+        self._memory = Memory()
 
     def __call__(self, frame: Frame, detections: Detections) -> RedactedFrame:
         """Cover `detections` in the planes of `frame`, in place.
@@ -37,10 +43,26 @@ class Redactor:
 
     def _hide(self, frame: Frame, detections: Detections) -> None:
         # One after the other, each over what the ones before left: where regions overlap, the last one averages
-        # samples that are covered already, and no original sample comes through.
-        for region in covered(frame.picture, detections, self._classes, self._config.least_margin_px):
-            for window in windows(frame, (region.x0, region.y0, region.x1, region.y1)):
-                window.write(self._cover(window, self._config, region.longest_px), region.mask)
+        # samples that are covered already, and no original sample comes through. Objects that were covered before come
+        # first, so that nothing that is averaged sees anything of them but their first look.
+        tracks = detections.tracks.tolist()
+        self._memory.begin(frame, tracks)
+        regions = covered(frame.picture, detections, self._classes, self._config.least_margin_px)
+        for region in sorted(regions, key=lambda region: self._memory.recall(tracks[region.index]) is None):
+            parts = list(windows(frame, region.area))
+            for window, samples in zip(parts, self._covers(parts, region, tracks[region.index]), strict=True):
+                window.write(samples, region.mask)
+
+    def _covers(self, parts: list[Window], region: Region, track: int) -> list[Plane]:
+        """What is put over the planes of a region."""
+        if track == NO_TRACK or self._cover_again is None:
+            longest_px = region.longest_px
+            return [self._cover(window, self._config, longest_px) for window in parts]
+        first = self._memory.recall(track)
+        if first is None:
+            first = look(parts, region, self._config.cells)
+            self._memory.keep(track, first)
+        return [self._cover_again(window, region, first) for window in parts]
 
 
 def in_label_order(settings: Settings, classes: tuple[str, ...]) -> list[ClassConfig]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import ClassConfig, Shape
 from blurscene_stream.frames import PictureInfo
+from blurscene_stream.redact.windows import Area
 
 Corners = NDArray[np.float64]  # rows of x, y or of x0, y0, x1, y1
 
@@ -23,7 +24,7 @@ class Region:
     whole blocks (a block at the right or lower border may be cut by it), so that luma and chroma cover the same area.
 
     x0, y0, x1, y1: luma pixels, half open, inside the picture; x0 and y0 are the first of a block
-    longest_px:     the longer side before it was cut at the border of the picture
+    whole:          x0, y0, x1, y1 before it was cut at the border of the picture
     index:          which detection it covers
     mask:           bool (rows of blocks, columns of blocks), the blocks that are covered; None: all of them
     """
@@ -32,9 +33,20 @@ class Region:
     y0: int
     x1: int
     y1: int
-    longest_px: float
+    whole: Area
     index: int
     mask: NDArray[np.bool_] | None = None
+
+    @property
+    def area(self) -> Area:
+        """The corners together."""
+        return self.x0, self.y0, self.x1, self.y1
+
+    @property
+    def longest_px(self) -> int:
+        """The longer side before it was cut at the border of the picture."""
+        x0, y0, x1, y1 = self.whole
+        return max(x1 - x0, y1 - y0)
 
 
 def covered(
@@ -56,17 +68,21 @@ def covered(
     # An ellipse through the corners of a rectangle has semi-axes sqrt(2) times half its sides.
     bulge = np.where(oval[:, None], (high - low) * (np.sqrt(2) - 1) / 2, 0)
     outer_low, outer_high = _whole_blocks(low - bulge, high + bulge, block)
-    longest = (outer_high - outer_low).max(axis=1).tolist()
+    wholes = np.hstack((outer_low, outer_high)).tolist()
     corners = np.hstack((np.maximum(outer_low, 0), np.minimum(outer_high, size)))
     # Asked this way round, a number that is none is not taken for an object outside: int() refuses it below.
     inside = ~((outer_high <= 0) | (outer_low >= size)).any(axis=1)
-    whole = corners.tolist()
+    cut = corners.tolist()
     regions = []
     for index in np.flatnonzero(inside).tolist():
         mask = _ellipse(corners[index], low[index], high[index], block) if oval[index] else None
-        x0, y0, x1, y1 = map(int, whole[index])
-        regions.append(Region(x0, y0, x1, y1, longest[index], index, mask))
+        regions.append(Region(*_area(cut[index]), _area(wholes[index]), index, mask))
     return regions
+
+
+def _area(corners: Sequence[float]) -> Area:
+    x0, y0, x1, y1 = map(int, corners)
+    return x0, y0, x1, y1
 
 
 def _grown(boxes: Corners, margins: Corners, least_margin_px: int, block: Corners) -> tuple[Corners, Corners]:

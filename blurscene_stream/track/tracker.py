@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from itertools import count
 
 import numpy as np
@@ -14,7 +15,7 @@ from blurscene_stream.config.schema import TrackConfig
 from blurscene_stream.errors import DetectionError
 from blurscene_stream.track.assign import assign
 from blurscene_stream.track.camera import Step
-from blurscene_stream.track.motion import Rows, grown, to_rows
+from blurscene_stream.track.motion import Rows, grown, to_boxes, to_rows
 from blurscene_stream.track.tracks import Guess, Track, lines
 
 STILL = Step(cut=False)
@@ -76,7 +77,7 @@ class Tracker:
             raise DetectionError(f"frame {number}: found are classes {found.classes}, expected {self._classes}")
         self._move(step)
         tracks = self._follow(number, time_s, ordered)
-        self._waiting.append(_Waiting(number, time_s, self._scene, _with(ordered, tracks), 1.0, np.zeros(2)))
+        self._waiting.append(_Waiting(number, time_s, self._scene, replace(ordered, tracks=tracks), 1.0, np.zeros(2)))
         done = []
         while self._waiting and self._is_due(time_s):
             done.append(self._complete(self._waiting.popleft()))
@@ -127,15 +128,15 @@ class Tracker:
 
     def _complete(self, waiting: _Waiting) -> Detections:
         """Everything to cover in a frame, as far as it is known now."""
-        sure = {track.id for track in self._tracks if track.sure}
+        sure = {track.id: track for track in self._tracks if track.sure}
         kept = [origin == Origin.found or id_ in sure for origin, id_ in _pairs(waiting.found)]
+        found = _steadied(waiting.found[np.array(kept, np.bool_)], sure, waiting)
         guesses = [
             (track, guess)
-            for track in self._tracks
-            if track.sure and track.scene == waiting.scene
+            for track in sure.values()
+            if track.scene == waiting.scene
             if (guess := track.guess(waiting.number, waiting.time_s, self._config)) is not None
         ]
-        found = waiting.found[np.array(kept, np.bool_)]
         return Detections.joined([found, _added(guesses, waiting, self._classes)]) if guesses else found
 
     def _forget(self, time_s: float) -> None:
@@ -163,12 +164,17 @@ def _order(found: Detections) -> NDArray[np.intp]:
     return np.lexsort((y1, x1, y0, x0, -found.scores, found.origins, found.labels))
 
 
-def _with(found: Detections, tracks: NDArray[np.int64]) -> Detections:
-    return Detections(found.boxes, found.scores, found.labels, found.classes, found.origins, tracks)
-
-
 def _pairs(found: Detections) -> list[tuple[int, int]]:
     return list(zip(found.origins.tolist(), found.tracks.tolist(), strict=True))
+
+
+def _steadied(found: Detections, tracks: Mapping[int, Track], waiting: _Waiting) -> Detections:
+    """Each box as the one around it and around what its track says of it."""
+    if not len(found):
+        return found
+    steady = to_boxes(waiting.here(np.stack([tracks[id_].steadied(waiting.number) for id_ in found.tracks.tolist()])))
+    low, high = np.minimum(found.boxes[:, :2], steady[:, :2]), np.maximum(found.boxes[:, 2:], steady[:, 2:])
+    return replace(found, boxes=np.concatenate((low, high), axis=1))
 
 
 def _added(guesses: list[tuple[Track, Guess]], waiting: _Waiting, classes: tuple[str, ...]) -> Detections:

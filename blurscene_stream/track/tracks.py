@@ -72,6 +72,21 @@ class Track:
             del self.numbers[:spare], self.times_s[:spare], self.scores[:spare]
             self.rows = self.rows[spare:]
 
+    def steadied(self, number: int) -> Rows:
+        """Where the sightings around that in frame `number`, and it, say that the object was then (4,).
+
+        Detected edges jitter: where one falls short, its neighbours do not.
+        """
+        here = self.numbers.index(number)
+        near = [
+            here,
+            *range(max(here - USED // 2, 0), here),
+            *range(here + 1, min(here + USED // 2 + 1, len(self.numbers))),
+        ]
+        times_s = np.array(self.times_s)[near]
+        line = fit(times_s[None], self.rows[near][None], np.ones((1, len(near)), np.bool_))
+        return np.asarray(line.at(times_s[0])[0], np.float64)
+
     def guess(self, number: int, time_s: float, config: TrackConfig) -> Guess | None:
         """Where it is in a frame; None where it was seen, or must not be expected any more or yet."""
         after = int(np.searchsorted(self.numbers, number))

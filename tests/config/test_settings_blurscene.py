@@ -1,4 +1,4 @@
-"""BlurScene's inference.yaml: the same names and meanings, and a refusal for its models, which cannot be run yet."""
+"""BlurScene's inference.yaml: the same names and meanings; its pair of models takes the place of ours."""
 
 from pathlib import Path
 
@@ -70,19 +70,62 @@ def test_models_set_to_null_load(tmp_path: Path) -> None:
     load(tmp_path, DEFAULTS, more="".join(f"{key}: null\n" for key in MODELS))
 
 
-def test_the_file_as_it_comes_is_refused_with_the_way_out(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError) as caught:
-        load(tmp_path, DEFAULTS, more="".join(f"{key}: {value}\n" for key, value in MODELS.items()))
-    assert str(caught.value) == (
-        f"{tmp_path}/inference.yaml: face_model_conf: BlurScene's own models cannot be run yet; "
-        "remove the key to use the built-in model"
-    )
+ALL = "".join(f"{key}: {value}\n" for key, value in MODELS.items())
+
+
+def test_the_file_as_it_comes_loads_and_everything_that_its_models_give_counts(tmp_path: Path) -> None:
+    loaded = load(tmp_path, DEFAULTS, more=ALL)
+    assert {key: getattr(loaded.settings, key) for key in MODELS} == MODELS
+    assert list(loaded.settings.classes) == ["face", "license_plate"]
+    assert thresholds(loaded) == [0, 0]
+    assert loaded.settings.detect.variants.scales == [1.0]
+    assert loaded.sources["classes.face.threshold"] == f"{tmp_path}/inference.yaml (the pair's own)"
+
+
+def test_what_else_is_set_stays_with_the_pair(tmp_path: Path) -> None:
+    more = ALL + "classes: {face: {threshold: 0.3}}\ndetect: {variants: {scales: [1, 0.5]}}\n"
+    loaded = load(tmp_path, DEFAULTS, more=more)
+    assert thresholds(loaded) == [0.3, 0]
+    assert loaded.settings.detect.variants.scales == [1, 0.5]
+    assert thresholds(load(tmp_path, DEFAULTS, more=ALL, thresh=0.4)) == [0.4, 0.4]
+
+
+@pytest.mark.parametrize(
+    ("pre", "post", "threshold", "merge"),
+    [
+        ("0.1", "0.3", 0.3, (0.1, 0.3)),
+        ("0", "0.6", 0.6, (1e-6, 0.6)),
+        ("0", "0", 0, (0, 0)),
+        ("0.4", "0", 0.4, (0.4, 0)),
+    ],
+)
+def test_processings_thresholds_with_the_pair(
+    tmp_path: Path, pre: str, post: str, threshold: float, merge: tuple[float, float]
+) -> None:
+    """Without a least score every box takes part, as there."""
+    loaded = load(tmp_path, RUNS | {"pre": pre, "post": post}, more=ALL)
+    assert thresholds(loaded) == [threshold, threshold]
+    assert merging_thresholds(loaded) == merge
+
+
+def test_the_classes_of_the_section_model_do_not_matter_to_the_pair(tmp_path: Path) -> None:
+    loaded = load(tmp_path, DEFAULTS, more=ALL + "model: {classes: [dog]}\n")
+    assert list(loaded.settings.classes) == ["face", "license_plate"]
 
 
 @pytest.mark.parametrize("key", MODELS)
-def test_each_model_key_is_refused(key: str) -> None:
-    with pytest.raises(ConfigError, match=f"--set {key}=a.pt: {key}: BlurScene's own models cannot be run yet"):
-        load_settings(None, [f"{key}=a.pt"])
+def test_half_a_pair_is_refused_with_what_is_missing(tmp_path: Path, key: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, DEFAULTS, more=ALL.replace(f"{key}: {MODELS[key]}\n", ""))
+    assert str(caught.value) == (
+        f"{tmp_path}/inference.yaml: {key} is missing: BlurScene's pair is {', '.join(MODELS)}; "
+        "one model beside the built-in one is for more_models"
+    )
+
+
+def test_one_model_alone_is_refused() -> None:
+    with pytest.raises(ConfigError, match="license_plate_model_conf is missing"):
+        load_settings(None, ["face_model_conf=a.yaml", "face_model_weights=a.pt"])
 
 
 def test_processing_that_is_not_in_use_has_no_effect(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from blurscene_stream.config import schema
 from blurscene_stream.config.load import load_settings
+from blurscene_stream.config.models import PAIR_KEYS
 from blurscene_stream.config.reading import read_yaml
 from blurscene_stream.config.schema import ClassConfig, DetectConfig, Settings, chosen
 from blurscene_stream.config.tree import LEAVES, pattern, spelled_out
@@ -22,8 +23,12 @@ OTHER = {  # a value that is not the default, for each key
     "model.weights": "mine.pt",
     "model.sha256": "'" + "a" * 64 + "'",
     "model.classes": "[head]",
-    "model.plate_width": "8",
-    "model.plate_depth": "1",
+    "model.labels": "[3, 1]",
+    "model.network": "{_target_: torch.nn.Identity}",
+    "model.with_amp": "true",
+    "model.input.width_px": "640",
+    "model.input.height_px": "480",
+    "model.input.pad_rgb": "[1, 2, 3]",
     "classes.*.threshold": "0.7",
     "classes.*.margin": "0",
     "classes.*.shape": "ellipse",
@@ -67,24 +72,28 @@ OTHER = {  # a value that is not the default, for each key
     "logging.format": "'%(name)s'",
     "logging.json": "true",
 }
-REFUSED = {  # not built yet: tests/config/test_settings_blurscene.py
-    "face_model_conf",
-    "face_model_weights",
-    "license_plate_model_conf",
-    "license_plate_model_weights",
+FILES = {"more_models", *PAIR_KEYS}  # tests/config/test_settings_models.py
+TOGETHER = {  # what else a key needs
+    "model.labels": ["model.network={_target_: torch.nn.Identity}"],
+    "model.with_amp": ["model.network={_target_: torch.nn.Identity}"],
+    "model.input.width_px": ["model.network={_target_: torch.nn.Identity}", "model.input.height_px=480"],
+    "model.input.height_px": ["model.network={_target_: torch.nn.Identity}", "model.input.width_px=640"],
+    "model.input.pad_rgb": ["model.network={_target_: torch.nn.Identity}"],
 }
 
 
 def test_every_key_is_in_these_tests() -> None:
-    assert OTHER.keys() | REFUSED == LEAVES.keys()
+    assert OTHER.keys() | FILES == LEAVES.keys()
 
 
 @pytest.mark.parametrize("key", OTHER)
 def test_every_key_changes_the_settings(key: str) -> None:
     results = []
     for name in spelled_out(key, ["face", "license_plate"]):
-        loaded = load_settings(None, [f"{name}={OTHER[key]}"])
-        assert loaded.settings != Settings()
+        others = TOGETHER.get(key, [])
+        loaded = load_settings(None, [*others, f"{name}={OTHER[key]}"])
+        plain = load_settings(None, [other for other in others if "px" not in other]).settings
+        assert loaded.settings != plain
         assert loaded.sources[name] == f"--set {name}={OTHER[key]}"
         results.append(loaded.settings)
     assert len(results) == 1 or results[0] != results[1]
@@ -93,6 +102,9 @@ def test_every_key_changes_the_settings(key: str) -> None:
 def flat(tree: dict[str, object], prefix: str = "") -> dict[str, object]:
     found: dict[str, object] = {}
     for name, value in tree.items():
+        if prefix + name in LEAVES:
+            found[prefix + name] = value
+            continue
         found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
     return found
 

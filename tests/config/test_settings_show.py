@@ -20,7 +20,10 @@ VALUES = {
     "queue_frames": st.integers(1, 1024),
     "model.name": WRITTEN_OUT,
     "model.weights": WRITTEN_OUT,
-    "model.plate_width": st.integers(1, 99),
+    "model.network": st.fixed_dictionaries(
+        {"_target_": st.just("torch.nn.Identity")},
+        optional={"a": WRITTEN_OUT, "b": st.lists(st.floats(-1e9, 1e9) | st.none() | st.booleans())},
+    ),
     "classes.*.threshold": SHARE,
     "classes.face.threshold": SHARE,
     "classes.license_plate.margin": st.floats(0, 5),

@@ -7,6 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurscene_stream.boxes import UPRIGHT, Orientation
+from blurscene_stream.detect import Detector
+from blurscene_stream.detect.face_plate import FacePlateModel
+from blurscene_stream.detect.network import FacePlateNetwork
 from blurscene_stream.frames import PIXEL_FORMATS, Frame, PictureInfo
 
 Picture = NDArray[np.uint8]
@@ -100,3 +103,10 @@ def frame_of(
 
     picture = PictureInfo(width, height, PIXEL_FORMATS["yuv444p"], orientation, pixel_aspect)
     return Frame(number, number, picture, (), scale_rgb, None)
+
+
+def network_of(detector: Detector) -> FacePlateNetwork:
+    """The built-in network inside a detector that has it alone."""
+    (model,) = detector._models
+    assert isinstance(model, FacePlateModel)
+    return model.network

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from blurscene_stream.boxes import Boxes, Detections, Orientation, Origin, iou
+from blurscene_stream.config.models import BUILT_IN
 from blurscene_stream.config.schema import (
     ClassConfig,
     DetectConfig,
@@ -24,10 +25,9 @@ from blurscene_stream.config.schema import (
     TrackConfig,
     VariantsConfig,
 )
-from blurscene_stream.detect import Detector, load_detector
-from blurscene_stream.detect import detector as detector_module
+from blurscene_stream.detect import Detector, face_plate, load_detector
 from blurscene_stream.errors import ConfigError, DetectionError, DeviceError
-from tests.detect.pictures import FACE, PLATE, WIDTH, Picture, frame_of, stored_as
+from tests.detect.pictures import FACE, PLATE, WIDTH, Picture, frame_of, network_of, stored_as
 
 ORIENTATIONS = [Orientation(a, b, c) for a in (False, True) for b in (False, True) for c in (False, True)]
 FACE_AND_PLATE = np.array([FACE, PLATE], np.float32)
@@ -100,7 +100,7 @@ def test_bfloat16_and_the_plain_convolutions_find_the_same(
     (wanted,) = detector([frame_of(scene)])
     (short,) = load_detector(settings(precision=Precision.bf16))([frame_of(scene)])
     assert_same(short, wanted.boxes, 0.95)
-    monkeypatch.setattr(detector_module, "can_do_one_step", lambda *_: False)
+    monkeypatch.setattr(face_plate, "can_do_one_step", lambda *_: False)
     (plain,) = load_detector(settings(precision=Precision.fp32))([frame_of(scene)])
     assert np.allclose(plain.boxes, wanted.boxes, atol=1e-2)
 
@@ -135,7 +135,7 @@ def test_enlarging_has_an_effect_and_a_bound(scene: Picture) -> None:
     seen: list[tuple[int, ...]] = []
     for enlarge in (1.0, 2.0, 16.0):
         detect = load_detector(settings(size_px=4 * WIDTH, threshold=0.01, enlarge=enlarge))
-        detect._network.register_forward_pre_hook(lambda _, given: seen.append(tuple(given[0].shape)))
+        network_of(detect).register_forward_pre_hook(lambda _, given: seen.append(tuple(given[0].shape)))
         detect([frame_of(scene)])
     assert seen == [(1, 3, 160, 224), (1, 3, 288, 448), (1, 3, 576, 896)]
 
@@ -163,10 +163,10 @@ def test_a_network_gone_wrong_is_an_error(
     scene: Picture, layer: str, one_step: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not one_step:
-        monkeypatch.setattr(detector_module, "can_do_one_step", lambda *_: False)
+        monkeypatch.setattr(face_plate, "can_do_one_step", lambda *_: False)
     detect = load_detector(settings())
     with torch.inference_mode():
-        detect._network.state_dict()[layer].fill_(float("nan"))
+        network_of(detect).state_dict()[layer].fill_(float("nan"))
     with pytest.raises(DetectionError, match="not finite"):
         detect([frame_of(scene)])
 
@@ -177,7 +177,7 @@ def test_an_error_of_torch_is_one_line_with_a_way_out(
     def fail(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried 9 GiB\nmore")
 
-    monkeypatch.setattr(detector._network, "forward", fail)
+    monkeypatch.setattr(network_of(detector), "forward", fail)
     with pytest.raises(DetectionError, match=r"2 x 224x160 px on cpu.*out of memory.*batch_size") as failed:
         detector([frame_of(scene), frame_of(scene)])
     assert "\n" not in str(failed.value)
@@ -188,7 +188,7 @@ def test_what_cannot_be_loaded_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DeviceError, match="--device cpu"):
         load_detector(Settings(device="cuda"))
     with pytest.raises(ConfigError, match="plate"):
-        load_detector(Settings(device="cpu", model=ModelConfig(plate_width=16)))
+        load_detector(Settings(device="cpu", model=ModelConfig(network={"_target_": BUILT_IN, "plate_width": 16})))
     three = ModelConfig(classes=["face", "license_plate", "dog"])
     with pytest.raises(ConfigError, match=r"model\.classes.*2"):
         load_detector(Settings(device="cpu", model=three, classes={name: ClassConfig() for name in three.classes}))

@@ -7,7 +7,7 @@ import torch
 
 from blurscene_stream.config.schema import Precision
 from blurscene_stream.detect import device as device_module
-from blurscene_stream.detect.device import choose_device, choose_dtype, describe
+from blurscene_stream.detect.device import choose_amp_dtype, choose_device, choose_dtype, describe
 from blurscene_stream.errors import DeviceError
 
 CPU = torch.device("cpu")
@@ -57,6 +57,27 @@ def test_a_gpu_gets_bfloat16_from_ampere_on(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
     assert choose_dtype(Precision.auto, torch.device("cuda:0")) == given
+
+
+@pytest.mark.parametrize(
+    ("with_amp", "precision", "gpu", "given"),
+    [
+        (False, "auto", (9, 0), torch.float32),
+        (True, "auto", (9, 0), torch.bfloat16),
+        (True, "auto", (7, 5), torch.float16),
+        (True, "fp32", (9, 0), torch.float32),
+        (False, "bf16", (9, 0), torch.bfloat16),
+        (True, "auto", None, torch.float32),
+        (False, "bf16", None, torch.bfloat16),
+    ],
+)
+def test_autocast_is_for_who_asks_and_where_it_gains(
+    monkeypatch: pytest.MonkeyPatch, with_amp: bool, precision: str, gpu: tuple[int, int] | None, given: torch.dtype
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: gpu)
+    monkeypatch.setattr(device_module, "cpu_flags", lambda: {"avx2"})
+    device = torch.device("cuda:0") if gpu else CPU
+    assert choose_amp_dtype(with_amp, Precision[precision], device) == given
 
 
 def test_the_name_can_be_printed(monkeypatch: pytest.MonkeyPatch) -> None:

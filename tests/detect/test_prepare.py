@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blurscene_stream.boxes import UPRIGHT, Orientation
-from blurscene_stream.detect.prepare import Layout, draw_frames, plan_layout
+from blurscene_stream.detect.prepare import Layout, draw_frames, plan_layout, plan_padded
 from blurscene_stream.frames import PIXEL_FORMATS, PictureInfo
 from tests.detect.pictures import Picture, frame_of, stored_as
 
@@ -118,6 +119,41 @@ def test_every_pixel_of_the_upright_picture_is_drawn(orientation: Orientation) -
     assert np.array_equal(pair[1, :50, :70], upright // 2)
     assert (pair[:, 50:] == 7).all()
     assert (pair[:, :, 70:] == 7).all()
+
+
+@given(
+    width=st.integers(1, 4000),
+    height=st.integers(1, 4000),
+    sides=st.tuples(st.integers(16, 2000), st.integers(16, 2000)),
+    times=st.sampled_from([1.0, 0.5, 0.25]),
+    corners=st.lists(st.floats(0, 1), min_size=4, max_size=4),
+)
+def test_a_padded_picture_fits_as_blurscene_counts(
+    width: int, height: int, sides: tuple[int, int], times: float, corners: list[float]
+) -> None:
+    layout = plan_padded(PictureInfo(width, height, YUV), *sides, times)
+    factor = times * min(sides[0] / width, sides[1] / height)
+    content = layout.content_width, layout.content_height
+    assert (layout.width, layout.height) == sides
+    assert np.allclose(content, np.maximum(np.floor([factor * width, factor * height]), 1), atol=1)
+    assert (layout.left, layout.top) == tuple((side - inner) // 2 for side, inner in zip(sides, content, strict=True))
+    assert 0 < content[0] <= sides[0] and 0 < content[1] <= sides[1]
+    shown = np.array([corners], np.float32) * np.array([*content, *content]) + np.tile([layout.left, layout.top], 2)
+    back = layout.to_stored(shown.astype(np.float32))[0] / np.tile([width, height], 2)
+    assert np.allclose(back, corners, atol=1e-3)
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_a_padded_picture_is_drawn_in_the_middle(orientation: Orientation) -> None:
+    upright = np.random.default_rng(3).integers(0, 256, (50, 70, 3), np.uint8)
+    stored = stored_as(upright, orientation)
+    layout = plan_padded(PictureInfo(stored.shape[1], stored.shape[0], YUV, orientation), 70, 81)
+    assert layout.top == 15
+    (picture,) = drawn(layout, stored)
+    assert np.array_equal(picture[15:65], upright)
+    assert (picture[:15] == 7).all() and (picture[65:] == 7).all()
+    (mirrored,) = drawn(replace(layout, mirrored=True), stored)
+    assert np.array_equal(mirrored[15:65], upright[:, ::-1])
 
 
 def test_a_frame_of_another_shape_is_refused() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from blurscene_stream.config.schema import ModelConfig
 from blurscene_stream.detect.network import FacePlateNetwork
@@ -75,3 +76,21 @@ def test_the_layer_that_does_not_fit_is_named() -> None:
         fill_network(FacePlateNetwork(plate_depth=3), state, "w.pt")
     with pytest.raises(ConfigError, match=r"layer plate\.out\.1\S+: .*no such layer"):
         fill_network(FacePlateNetwork(plate_depth=1), state, "w.pt")
+
+
+def test_what_batch_norms_count_and_what_was_compiled_makes_no_difference() -> None:
+    network = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2))
+    state = {name.replace("0.", "0._orig_mod.", 1): value + 1 for name, value in network.state_dict().items()}
+    del state["1.num_batches_tracked"]
+    fill_network(network, state | {"0.num_batches_tracked": torch.tensor(7)}, "w.pt")
+    for name, value in state.items():
+        assert torch.equal(network.state_dict()[name.replace("_orig_mod.", "")], value)
+    with pytest.raises(
+        ConfigError, match=r"w\.pt: layer 1\.running_mean: the network has \(2,\), the file no such layer"
+    ):
+        fill_network(network, {name: state[name] for name in state if name != "1.running_mean"}, "w.pt")
+
+
+def test_without_a_checksum_any_file_will_do(tmp_path: Path) -> None:
+    torch.save({"a": torch.ones(2)}, tmp_path / "mine.pt")
+    assert read_weights(ModelConfig(weights=str(tmp_path / "mine.pt"), sha256=None)).keys() == {"a"}

