@@ -43,7 +43,7 @@ def settings_sha256(settings: Settings) -> str:
     """
     told = {field.name: plain(getattr(settings, field.name)) for field in fields(settings)}
     counted = {name: value for name, value in told.items() if name not in CHANGE_NOTHING}
-    text = json.dumps(counted, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(counted, sort_keys=True, separators=(",", ":"), default=str)  # a model's file may hold anything
     return hashlib.sha256(text.encode()).hexdigest()
 
 

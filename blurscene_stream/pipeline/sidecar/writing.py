@@ -27,13 +27,13 @@ class DetectionsWriter:
     def __init__(self, path: Path, header: Header, settings: Settings, overwrite: bool) -> None:
         self._path = path
         self._time_base: Fraction = header.time_base
+        self._header = header_line(header, settings)
         self._partial = PartialFile(path, overwrite)
         try:
             self._file = self._partial.path.open("w", encoding="utf-8")
         except OSError as error:
             self._partial.delete()
             raise SinkError(f"{path}: cannot be written: {reason(error)}; nothing was left") from error
-        self._header = header_line(header, settings)
 
     def start(self) -> None:
         """Write the header. Raises SinkError."""
