@@ -93,6 +93,7 @@ def report_json(report: PictureReport | LeakReport, plan: Plan) -> bytes:
         "models": models(plan.settings),
         "bootstrap": plain(plan.resampling),
         "least_visible": plan.least_visible,
+        "least_px": plan.least_px,
         "report": plain(report),
         "settings": plain(plan.settings),
     }

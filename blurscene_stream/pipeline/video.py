@@ -52,6 +52,7 @@ class Summary:
     """What was done.
 
     found:          boxes of each class, in all frames together
+    added:          boxes that tracking added to them
     dropped_frames: pictures of a live source that came too fast or could not be decoded
     left_out:       what the source holds and the target does not, in words
     """
@@ -61,6 +62,7 @@ class Summary:
     frames: int = 0
     seconds: float = 0.0
     found: Counter[str] = field(default_factory=Counter)
+    added: int = 0
     dropped_frames: int = 0
     left_out: tuple[str, ...] = ()
 
@@ -181,7 +183,9 @@ def _write_all(stages: _Stages, sink: Sink | Pair, summary: Summary, watch: Watc
                     raise DetectionError(f"frame {item.number} came after frame {last}")
                 last = item.number
                 summary.frames += 1
-                summary.found.update(item.detections.classes[label] for label in item.detections.labels)
+                seen = item.detections.seen()
+                summary.found.update(seen.classes[label] for label in seen.labels)
+                summary.added += len(item.detections) - len(seen)
                 watch.written(item)
     summary.dropped_frames = stages.dropped
     if summary.frames != stages.frames_read:

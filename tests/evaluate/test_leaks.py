@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
+from blurscene_stream.config.schema import TrackConfig
 from blurscene_stream.errors import BlurSceneError, SourceError
 from blurscene_stream.evaluate import find_pairs, leak_text, measure_leaks
 from blurscene_stream.evaluate.exposure import frame_ends_s, longest_ms
@@ -57,6 +59,22 @@ def test_exposures_at_a_steady_rate(tmp_path: Path) -> None:
     assert report.frames == FRAMES and report.seconds == pytest.approx(0.8, abs=0.01)
     assert report.labelled_area == pytest.approx((30 * 40 + 40 * 20) / (160 * 120))
     assert "clip.mkv" in leak_text(report)
+
+
+def test_what_the_tracker_covers_is_not_exposed(tmp_path: Path) -> None:
+    pair = _clip(tmp_path, VideoSpec(frames=FRAMES, audio=()), [number / 25 for number in range(FRAMES)])
+    alone = plan(_detector())
+    followed = replace(alone, settings=replace(alone.settings, track=TrackConfig()))
+    assert [track.exposed_frames for track in measure_leaks([pair], followed).tracks] == [0, 0]
+
+
+def test_objects_below_the_least_size_do_not_count(tmp_path: Path) -> None:
+    pair = _clip(tmp_path, VideoSpec(frames=FRAMES, audio=()), [number / 25 for number in range(FRAMES)])
+    counted = {}
+    for least_px in (40, 40.5):  # both are 40 px long
+        tracks = measure_leaks([pair], replace(plan(_detector()), least_px=least_px)).tracks
+        counted[least_px] = {track.label for track in tracks}
+    assert counted == {40: {"face", "license_plate"}, 40.5: set()}
 
 
 def test_exposures_count_in_real_time(tmp_path: Path) -> None:
