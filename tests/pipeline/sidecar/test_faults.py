@@ -170,6 +170,12 @@ def _twin(folder: Path, walker: Path) -> Path:
     return folder / "twin.jsonl"
 
 
+def _in_the_way(folder: Path, _: Path) -> Path:
+    """The output is a link to the name that the file has while it is not complete."""
+    (folder / "out.mp4").symlink_to(folder / "x.jsonl.partial")
+    return folder / "x.jsonl"
+
+
 def _existing(folder: Path, _: Path) -> Path:
     (folder / "old.jsonl").write_text("old")
     return folder / "old.jsonl"
@@ -183,6 +189,7 @@ REFUSED: dict[str, tuple[Callable[[Path, Path], Path | str], bool, str]] = {
     "the output": (lambda folder, _: folder / "out.mp4", True, "file of detections and output are the same"),
     "the output by a detour": (lambda folder, _: f"{folder}/../out/out.mp4", True, "output are the same"),
     "the output's place": (lambda folder, _: folder / "out.mp4.partial", True, "output are the same"),
+    "made where the output goes": (_in_the_way, True, "output and file of detections are the same"),
     "there": (_existing, False, "old.jsonl: exists already; use -y to replace it"),
     "in no folder": (lambda folder, _: folder / "none" / "x.jsonl", False, "there is no folder"),
     "a folder": (lambda folder, _: folder, True, "is not a file"),
