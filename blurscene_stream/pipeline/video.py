@@ -115,9 +115,8 @@ def write_video(
         redactor = (Preview if job.preview else Redactor)(settings, judgement.classes)
         stages = _Stages(source, judgement, redactor, settings)
         summary = Summary(str(job.target), judgement.device_name, left_out=source.info.dropped)
-        log.info("%s", _opening_line(job, source.info, judgement.words))
-        if areas := settings.areas.in_words:
-            log.info("%s", areas)
+        for line in filter(None, (_opening_line(job, source.info, judgement.words), settings.areas.in_words)):
+            log.info("%s", line)
         with _open_target(job, source.info, judgement.classes, settings) as sink:
             watch.started(source.info)
             start_s = time.monotonic()
