@@ -55,7 +55,10 @@ texts = (
     .map(lambda points: " ".join(f"{x},{y}" for x, y in points))
     .filter(is_polygon)
 )
-boxes = st.lists(corners, max_size=6)
+pixel_boxes = st.tuples(places, st.integers(1, 3), st.integers(1, 3)).map(
+    lambda box: (box[0][0], box[0][1], box[0][0] + box[1], box[0][1] + box[2])
+)
+boxes = st.lists(corners | pixel_boxes, max_size=6)
 
 
 def with_areas(settings: Settings, **areas: list[str]) -> Settings:
@@ -113,6 +116,21 @@ def test_exclude_drops_what_lies_wholly_inside_and_keeps_what_sticks_out_by_a_pi
 def test_a_box_that_reaches_out_of_exclude_is_covered(box: Box, is_kept: bool) -> None:
     for areas in (["20,10 40,30"], ["20,10 30,30", "30,10 40,30"], ["20,10 40,10 40,30 20,30"]):
         assert len(Areas(AreasConfig(exclude=areas)).kept(PICTURE, found(box))) == is_kept
+
+
+@pytest.mark.parametrize(
+    ("area", "box", "is_kept"),
+    [
+        ("20.5,10 40,30", (20.5, 10, 40, 30), True),  # the first column is not wholly inside
+        ("20.5,10 40,30", (21, 10, 40, 30), False),
+        ("20,10 40,30.75", (20, 10, 40, 30.5), True),
+        ("10,10 50,10 10,50", (10, 10, 30, 30), False),
+        ("10,10 50,10 10,50", (10, 10, 31, 30), True),  # the slanted edge cuts its last pixel
+        ("10,10 50,10 50,40 40,40 40,20 20,20 20,40 10,40", (12, 12, 48, 30), True),  # over the hollow
+    ],
+)
+def test_pixels_on_the_edge_of_exclude_are_not_inside(area: str, box: Box, is_kept: bool) -> None:
+    assert len(Areas(AreasConfig(exclude=[area])).kept(PICTURE, found(box))) == is_kept
 
 
 def test_of_a_box_over_the_border_counts_what_is_in_the_picture() -> None:
