@@ -133,10 +133,12 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RedactedFrame:
-    """One picture in which everything that the detector found is covered. Only `redact` makes it.
+    """One picture in which everything is covered that the detector found, as far as the settings' areas say so.
+
+    Only `redact` makes it.
 
     number, pts, native: as in Frame
-    detections:          what was found and covered, in stored pixels
+    detections:          what was found and covered, in stored pixels; no areas
     """
 
     number: int

@@ -55,6 +55,22 @@ def test_settings_of_the_cover_can_be_others(written: Path) -> None:
             assert abs(int((luma[60] < 30).sum()) - black) <= 6  # the least margin, and whole blocks
 
 
+def test_areas_hold_when_it_is_rendered(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = [json.loads(line) for line in (written / "found.jsonl").read_text().splitlines()]
+    for line in content[1:]:
+        line["boxes"] = [{"label": "face", "xyxy": [20, 40, 50, 80]}, {"label": "face", "xyxy": [100, 40, 130, 80]}]
+    (written / "found.jsonl").write_text("".join(json.dumps(line) + "\n" for line in content))
+    options = ("--from", written / "found.jsonl", "--replacewith", "solid", "-crf", "0", "--mask-scale", "1", "-y")
+    areas = ("--exclude", "0,0 60,120", "--always", "0.5,0.9 1,1")
+    assert _render(written / "in.mp4", written / "again.mp4", *options, *areas) == 0
+    assert "areas.exclude (1) is NOT hidden; areas.always (1) is covered in every frame" in capsys.readouterr().err
+    for luma in read_video(written / "again.mp4").luma:
+        assert luma[60, 20:50].min() > 30
+        assert luma[60, 100:130].max() < 30
+        assert luma[108:, 80:].max() < 30
+        assert luma[108:, :76].min() > 30
+
+
 REFUSALS = [  # arguments, exit code, what is said
     (("IN",), 2, "OUTPUT is missing"),
     (("IN", "OUT"), 2, "--from FILE is missing"),

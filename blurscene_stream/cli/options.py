@@ -38,6 +38,15 @@ HIDE: Sequence[Option] = (
 )
 """How what was found is hidden."""
 
+AREAS: Sequence[Option] = (
+    click.option(
+        "--roi", multiple=True, metavar="POLYGON", help='Cover only what touches "x,y x,y x,y ...", or two corners.'
+    ),
+    click.option("--exclude", multiple=True, metavar="POLYGON", help="Do NOT cover what lies wholly inside."),
+    click.option("--always", multiple=True, metavar="POLYGON", help="Cover this in every frame, whatever is found."),
+)
+"""Where other rules hold; each may be repeated. On the upright picture, in pixels, or all in 0..1."""
+
 WRITE: Sequence[Option] = (
     click.option("-y", "overwrite", is_flag=True, help="Replace OUTPUT if it exists."),
     click.option("--preview", is_flag=True, help="Draw boxes and scores instead of hiding: NOT anonymized."),

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from blurscene_stream.cli.options import COMMAND_SETTINGS, CONFIGURE, HIDE, LOOK, TELL, WRITE, begin, options
+from blurscene_stream.cli.options import AREAS, COMMAND_SETTINGS, CONFIGURE, HIDE, LOOK, TELL, WRITE, begin, options
 from blurscene_stream.cli.progress import ProgressBar, pictures_fields, pictures_line
 from blurscene_stream.cli.stopping import signals
 from blurscene_stream.config.schema import Settings
@@ -34,7 +34,7 @@ blurscene-stream --help.
 @click.command("picture", epilog=EPILOG, **COMMAND_SETTINGS)
 @click.argument("source", metavar="IN", required=False, type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUT", required=False, type=click.Path(path_type=Path))
-@options(WRITE, LOOK, HIDE, CONFIGURE, TELL)
+@options(WRITE, LOOK, HIDE, AREAS, CONFIGURE, TELL)
 def picture_command(
     source: Path | None,
     target: Path | None,

@@ -10,7 +10,18 @@ from typing import Any
 import click
 
 from blurscene_stream.address import parse_address
-from blurscene_stream.cli.options import COMMAND_SETTINGS, CONFIGURE, ENCODE, HIDE, LOOK, TELL, WRITE, begin, options
+from blurscene_stream.cli.options import (
+    AREAS,
+    COMMAND_SETTINGS,
+    CONFIGURE,
+    ENCODE,
+    HIDE,
+    LOOK,
+    TELL,
+    WRITE,
+    begin,
+    options,
+)
 from blurscene_stream.cli.progress import ProgressBar, closing_fields, closing_line
 from blurscene_stream.cli.stopping import signals
 from blurscene_stream.pipeline import Interruption, Job, Summary, Watch, anonymize_video
@@ -47,7 +58,7 @@ Exit codes:
 @click.option("--detections", metavar="FILE", help="Also write what was covered in each frame, as JSON lines.")
 @options(WRITE, LOOK)
 @click.option("--batch-size", help="Pictures a call of the detector.")
-@options(HIDE, ENCODE, CONFIGURE, TELL)
+@options(HIDE, AREAS, ENCODE, CONFIGURE, TELL)
 def video_command(
     source: str | None,
     target: str | None,

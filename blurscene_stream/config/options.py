@@ -13,6 +13,9 @@ OPTIONS: Mapping[str, str] = {  # in the order in which they are laid over each 
     "--plate-thresh": "classes.license_plate.threshold",
     "--replacewith": "redact.method",
     "--mask-scale": "classes.*.margin",
+    "--roi": "areas.roi",
+    "--exclude": "areas.exclude",
+    "--always": "areas.always",
     "--device": "device",
     "--batch-size": "detect.batch_size",
     "--size": "detect.size_px",
@@ -37,13 +40,13 @@ class Assignment:
 
 
 def overrides_from_options(given: Mapping[str, object]) -> list[Assignment]:
-    """What the options in `given` (by their names in OPTIONS) set; None and False are options not given.
+    """What the options in `given` (by their names in OPTIONS) set; None, False and () are options not given.
 
     Raises ConfigError for a mask scale that makes no sense; every other value is checked when it is laid.
     """
     if unknown := given.keys() - OPTIONS.keys():
         raise KeyError(f"no such short options: {sorted(unknown)}")
-    used = {name: given[name] for name in OPTIONS if given.get(name) is not None and given[name] is not False}
+    used = {name: given[name] for name in OPTIONS if given.get(name) not in (None, ()) and given[name] is not False}
     assignments = [Assignment(OPTIONS[name], _value(name, value), f"option {name}") for name, value in used.items()]
     if "-crf" in used and "-b:v" not in used:  # a bitrate from a config would leave -crf without effect
         assignments.append(Assignment("encode.bitrate", None, "option -crf"))
@@ -51,7 +54,9 @@ def overrides_from_options(given: Mapping[str, object]) -> list[Assignment]:
 
 
 def _value(name: str, value: object) -> object:
-    return _margin(value) if name == "--mask-scale" else value
+    if name == "--mask-scale":
+        return _margin(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _margin(scale: object) -> float:

@@ -19,10 +19,24 @@ _LONGEST = 100
 
 @dataclass(frozen=True)
 class Rule:
-    """Which values of a type are allowed: in words, and as a test."""
+    """Which values of a type are allowed: in words, and as a test.
+
+    of_items: the test is one of each item of a list, and a refusal shows the first that fails
+    """
 
     allowed: str
     good: Callable[[Any], bool]
+    of_items: bool = False
+
+    def takes(self, value: Any) -> bool:
+        """Whether the value passes the test."""
+        return all(map(self.good, value)) if self.of_items else self.good(value)
+
+    def culprit(self, value: object) -> object:
+        """What of a refused value is to be shown."""
+        if self.of_items and isinstance(value, list) and all(isinstance(item, str) for item in value):
+            return next((item for item in value if not self.good(item)), value)
+        return value
 
 
 def between(low: int, high: int, note: str = "") -> Rule:
@@ -64,7 +78,7 @@ class Setting:
 
     def takes(self, value: object) -> bool:
         """Whether a value of the right type is allowed."""
-        return value is None or self.rule is None or self.rule.good(value)
+        return value is None or self.rule is None or self.rule.takes(value)
 
 
 def listed(names: Sequence[str]) -> str:
@@ -124,4 +138,5 @@ def shown(value: object) -> str:
 
 def refusal(key: str, value: object, setting: Setting) -> ConfigError:
     """The error for a value that `setting` does not take."""
-    return ConfigError(f"{key} must be {setting.allowed}, got {shown(value)}")
+    culprit = setting.rule.culprit(value) if setting.rule else value
+    return ConfigError(f"{key} must be {setting.allowed}, got {shown(culprit)}")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Annotated
 
+from blurscene_stream.config.areas import AreasConfig
 from blurscene_stream.config.detection import (
     AreaMethod,
     DetectConfig,
@@ -27,6 +28,7 @@ from blurscene_stream.errors import ConfigError
 
 __all__ = [
     "AreaMethod",
+    "AreasConfig",
     "BlurSceneMergeMethod",
     "ClassConfig",
     "DetectConfig",
@@ -201,6 +203,7 @@ class Settings:
     detect: DetectConfig = field(default_factory=DetectConfig)
     track: TrackConfig = field(default_factory=TrackConfig)
     redact: RedactConfig = field(default_factory=RedactConfig)
+    areas: AreasConfig = field(default_factory=AreasConfig)
     encode: EncodeConfig = field(default_factory=EncodeConfig)
     rtsp: RtspConfig = field(default_factory=RtspConfig)
     processing: ProcessingConfig = field(default_factory=ProcessingConfig)

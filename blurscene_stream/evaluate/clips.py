@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from blurscene_stream.address import Address
 from blurscene_stream.boxes import Boxes
-from blurscene_stream.config.schema import Settings, chosen
+from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import SourceError
 from blurscene_stream.evaluate.cover import COVERED, cover_mask, covered_shares
 from blurscene_stream.evaluate.exposure import TrackExposure, frame_ends_s, longest_ms
@@ -22,7 +22,7 @@ from blurscene_stream.evaluate.truth import FrameTruth
 from blurscene_stream.frames import RedactedFrame
 from blurscene_stream.pipeline.anonymize import followed, judged, redacted
 from blurscene_stream.pipeline.judge import Detector
-from blurscene_stream.redact import Redactor, covered
+from blurscene_stream.redact import Redactor
 from blurscene_stream.source import open_source
 
 SAME_TIME_S = 0.02
@@ -74,7 +74,6 @@ def covered_frames(clip: Path, detector: Detector, settings: Settings) -> Genera
 
     Raises what these raise.
     """
-    classes, least_margin_px = chosen(settings, detector.classes), settings.redact.least_margin_px
     redactor = Redactor(settings, detector.classes)
     with open_source(Address(str(clip)), settings.rtsp) as source:
         picture, ticks = source.info.picture, source.info.time_base
@@ -86,7 +85,7 @@ def covered_frames(clip: Path, detector: Detector, settings: Settings) -> Genera
                 if isinstance(item, RedactedFrame):
                     first = item.pts if first is None else first
                     time_s = (item.pts - first) * ticks
-                    regions = covered(picture, item.detections, classes, least_margin_px)
+                    regions = redactor.regions(picture, item.detections)
                     yield CoveredFrame(float(time_s), float(time_s + usual_s), cover_mask(picture, regions))
 
 

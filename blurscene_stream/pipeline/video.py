@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.errors import DetectionError, StoppedError
+from blurscene_stream.errors import ConfigError, DetectionError, StoppedError
 from blurscene_stream.frames import CopiedPacket, Frame, RedactedFrame, StreamInfo
 from blurscene_stream.pipeline.anonymize import redacted
 from blurscene_stream.pipeline.interruption import Interruption
@@ -115,11 +115,12 @@ def write_video(
         redactor = (Preview if job.preview else Redactor)(settings, judgement.classes)
         stages = _Stages(source, judgement, redactor, settings)
         summary = Summary(str(job.target), judgement.device_name, left_out=source.info.dropped)
-        log.info("%s", _opening_line(job, source.info, judgement.words))
+        for line in filter(None, (_opening_line(job, source.info, judgement.words), settings.areas.in_words)):
+            log.info("%s", line)
         with _open_target(job, source.info, judgement.classes, settings) as sink:
             watch.started(source.info)
             start_s = time.monotonic()
-            with interruption.delivered_to(stages.interrupt), named(source.info.name):
+            with interruption.delivered_to(stages.interrupt), named(source.info.name, ConfigError):
                 _write_all(stages, sink, summary, watch)
             sink.finish()
             summary.seconds = time.monotonic() - start_s

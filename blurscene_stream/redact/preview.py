@@ -8,6 +8,7 @@ import numpy as np
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import ClassConfig, Settings
 from blurscene_stream.frames import Frame, Model, Plane, RedactedFrame
+from blurscene_stream.redact.areas import Areas
 from blurscene_stream.redact.redactor import in_label_order
 from blurscene_stream.redact.regions import Region, covered
 from blurscene_stream.redact.release import release
@@ -20,6 +21,8 @@ PURE = ((1, 0, 0), (1, 0, 1), (0, 1, 1), (1, 1, 0), (0, 0, 1))
 """The same colours as shares of green, blue and red."""
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
+AREA_COLOURS = {"roi": 3, "exclude": 2, "always": 4}
+LINES_PER_AREA_BLOCK = 1080  # rounded up: the outline of an area is thinner than that of a box
 LEAST_OUTLINE_PX = 2
 LINES_PER_OUTLINE_PX = 360  # rounded up to whole blocks: 4 px at 1080 lines, 6 px at 2160
 LINES_PER_FONT_SCALE = 1600  # capitals of about 15 px at 1080 lines
@@ -27,7 +30,7 @@ LEAST_FONT_SCALE = 0.4  # smaller cannot be read
 
 
 class Preview:
-    """Draws a frame around every box, with its class and score; nothing is hidden."""
+    """Draws a frame around every box that would be covered, with its class and score, and the areas; hides nothing."""
 
     def __init__(self, settings: Settings, classes: tuple[str, ...]) -> None:
         """`classes`: the detector's class names in the order of its labels.
@@ -36,21 +39,45 @@ class Preview:
         """
         in_label_order(settings, classes)
         self._names = classes
+        self._areas = Areas(settings.areas)
         self._classes = [ClassConfig(margin=0) for _ in classes]  # the boxes as they were found
 
     def __call__(self, frame: Frame, detections: Detections) -> RedactedFrame:
-        """Draw `detections` into the planes of `frame`, in place.
+        """Draw what would be covered of `detections` into the planes of `frame`, in place.
 
-        Raises RedactionError.
+        Raises RedactionError, ConfigError for an area that lies outside the picture.
         """
         return release(frame, detections, self._names, self._draw)
 
-    def _draw(self, frame: Frame, detections: Detections) -> None:
-        for region in covered(frame.picture, detections, self._classes, 0):
-            label = int(detections.labels[region.index])
+    def _draw(self, frame: Frame, detections: Detections) -> Detections:
+        kept = self._areas.kept(frame.picture, detections)
+        for kind, regions in self._areas.regions(frame.picture).items():
+            for region in regions:
+                _trace(frame, region, AREA_COLOURS[kind])
+                _caption(frame, region, kind, AREA_COLOURS[kind])
+        for region in covered(frame.picture, kept, self._classes, 0):
+            label = int(kept.labels[region.index])
             colour = label % len(COLOURS)
             _outline(frame, region, colour)
-            _caption(frame, region, f"{self._names[label]} {detections.scores[region.index]:.2f}", colour)
+            _caption(frame, region, f"{self._names[label]} {kept.scores[region.index]:.2f}", colour)
+        return kept
+
+
+def _trace(frame: Frame, region: Region, colour: int) -> None:
+    """The outer blocks of an area, along its edges."""
+    blocks = np.ones(_blocks(frame, region), np.uint8) if region.mask is None else region.mask.view(np.uint8)
+    wide = -(-frame.picture.height // LINES_PER_AREA_BLOCK)
+    core = cv2.erode(blocks, np.ones((3, 3), np.uint8), iterations=wide, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    for window in windows(frame, region.area):
+        line = np.broadcast_to(_sample(window, colour), window.samples.shape)
+        window.write(np.ascontiguousarray(line), blocks > core)
+
+
+def _blocks(frame: Frame, region: Region) -> tuple[int, int]:
+    """Rows and columns of blocks of a region."""
+    form = frame.picture.pixel_format
+    x0, y0, x1, y1 = region.whole
+    return y1 - y0 >> form.shift_y, x1 - x0 >> form.shift_x
 
 
 def _outline(frame: Frame, region: Region, colour: int) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from blurscene_stream.boxes import NO_TRACK, Detections
 from blurscene_stream.config.schema import ClassConfig, Settings
 from blurscene_stream.errors import ConfigError
-from blurscene_stream.frames import Frame, Plane, RedactedFrame
+from blurscene_stream.frames import Frame, PictureInfo, Plane, RedactedFrame
+from blurscene_stream.redact.areas import Areas
 from blurscene_stream.redact.covers import COVERS, COVERS_AGAIN
 from blurscene_stream.redact.first_look import look
 from blurscene_stream.redact.memory import Memory
@@ -18,40 +19,63 @@ class Redactor:
     """Covers every object in a frame; every sample outside the covered regions stays as it was.
 
     An object with a track is covered by what it looked like in the first frame, in all frames: they tell no more of it
-    than that one. So a Redactor remembers, and belongs to one stream and one thread. Of boxes without a track it keeps
-    nothing: a picture after the other may be given to it, from several threads too.
+    than that one. So is an area that is always covered. So a Redactor remembers, and belongs to one stream and one
+    thread. Of boxes without a track it keeps nothing; with `still` of areas neither: a picture after the other may be
+    given to it then, from several threads too.
     """
 
-    def __init__(self, settings: Settings, classes: tuple[str, ...]) -> None:
-        """`classes`: the detector's class names in the order of its labels.
+    def __init__(self, settings: Settings, classes: tuple[str, ...], still: bool = False) -> None:
+        """What to cover, and how.
 
+        classes: the detector's class names in the order of its labels
+        still:   frames are pictures that have nothing to do with each other
         Raises ConfigError for a class without settings.
         """
         self._names = classes
         self._classes = in_label_order(settings, classes)
         self._config = settings.redact
+        self._areas = Areas(settings.areas)
+        self._still = still
         self._cover = COVERS[settings.redact.method]
         self._cover_again = COVERS_AGAIN.get(settings.redact.method)
         self._memory = Memory()
 
     def __call__(self, frame: Frame, detections: Detections) -> RedactedFrame:
-        """Cover `detections` in the planes of `frame`, in place.
+        """Cover in the planes of `frame`, in place, what must be of `detections`, and the areas that always are.
 
-        Raises RedactionError; the planes may then be half done and must not be shown.
+        Raises RedactionError, ConfigError for an area that lies outside the picture; the planes may then be half done
+        and must not be shown.
         """
         return release(frame, detections, self._names, self._hide)
 
-    def _hide(self, frame: Frame, detections: Detections) -> None:
+    def regions(self, picture: PictureInfo, detections: Detections) -> list[Region]:
+        """All that is covered in a picture: the areas that always are, then objects."""
+        kept = self._areas.kept(picture, detections)
+        return [*self._areas.regions(picture)["always"], *self._objects(picture, kept)]
+
+    def _objects(self, picture: PictureInfo, kept: Detections) -> list[Region]:
+        return covered(picture, kept, self._classes, self._config.least_margin_px)
+
+    def _hide(self, frame: Frame, detections: Detections) -> Detections:
         # One after the other, each over what the ones before left: where regions overlap, the last one averages
-        # samples that are covered already, and no original sample comes through. Objects that were covered before come
-        # first, so that nothing that is averaged sees anything of them but their first look.
-        tracks = detections.tracks.tolist()
-        self._memory.begin(frame, tracks)
-        regions = covered(frame.picture, detections, self._classes, self._config.least_margin_px)
-        for region in sorted(regions, key=lambda region: self._memory.recall(tracks[region.index]) is None):
+        # samples that are covered already, and no original sample comes through. What was covered before comes first,
+        # so that nothing that is averaged sees anything of it but its first look: areas, then known objects.
+        kept = self._areas.kept(frame.picture, detections)
+        always = self._areas.regions(frame.picture)["always"]
+        areas = [(self._area_track(place), region) for place, region in enumerate(always)]
+        tracks = kept.tracks.tolist()
+        self._memory.begin(frame, [*(track for track, _ in areas), *tracks])
+        objects = [(tracks[region.index], region) for region in self._objects(frame.picture, kept)]
+        objects.sort(key=lambda one: self._memory.recall(one[0]) is None)
+        for track, region in (*areas, *objects):
             parts = list(windows(frame, region.area))
-            for window, samples in zip(parts, self._covers(parts, region, tracks[region.index]), strict=True):
+            for window, samples in zip(parts, self._covers(parts, region, track), strict=True):
                 window.write(samples, region.mask)
+        return kept
+
+    def _area_track(self, place: int) -> int:
+        """What an area is remembered by: numbers that no object has."""
+        return NO_TRACK if self._still else NO_TRACK - 1 - place
 
     def _covers(self, parts: list[Window], region: Region, track: int) -> list[Plane]:
         """What is put over the planes of a region."""

@@ -14,6 +14,7 @@ from blurscene_stream.frames import PictureInfo
 from blurscene_stream.redact.windows import Area
 
 Corners = NDArray[np.float64]  # rows of x, y or of x0, y0, x1, y1
+NO_OBJECT = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +26,7 @@ class Region:
 
     x0, y0, x1, y1: luma pixels, half open, inside the picture; x0 and y0 are the first of a block
     whole:          x0, y0, x1, y1 before it was cut at the border of the picture
-    index:          which detection it covers
+    index:          which detection it covers; NO_OBJECT: none, it is an area
     mask:           bool (rows of blocks, columns of blocks), the blocks that are covered; None: all of them
     """
 

@@ -5,25 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from blurscene_stream.boxes import Detections
-from blurscene_stream.errors import RedactionError
+from blurscene_stream.errors import ConfigError, RedactionError
 from blurscene_stream.frames import Frame, RedactedFrame
 from blurscene_stream.redact.windows import check_planes
 
 
 def release(
-    frame: Frame, detections: Detections, classes: tuple[str, ...], change: Callable[[Frame, Detections], None]
+    frame: Frame, detections: Detections, classes: tuple[str, ...], change: Callable[[Frame, Detections], Detections]
 ) -> RedactedFrame:
     """Run `change`, which writes into the planes of `frame`, and let the picture go only when it went well.
 
-    Raises RedactionError for whatever goes wrong, and when the labels of `detections` do not stand for `classes`.
+    change: returns those of the detections that it was for: the others do not count
+    Raises RedactionError for whatever goes wrong, and when the labels of `detections` do not stand for `classes`;
+    ConfigError when `change` does.
     """
     try:
         if detections.classes != classes:
             raise RedactionError(f"frame {frame.number}: found are classes {detections.classes}, expected {classes}")
         check_planes(frame)
-        change(frame, detections)
-    except RedactionError:
+        covered = change(frame, detections)
+    except (RedactionError, ConfigError):
         raise
     except Exception as error:  # its text stays out: it may have lines, or hold samples
         raise RedactionError(f"frame {frame.number}: could not be redacted, {type(error).__name__}") from error
-    return RedactedFrame(frame.number, frame.pts, detections, frame.native)
+    return RedactedFrame(frame.number, frame.pts, covered, frame.native)

@@ -22,6 +22,9 @@ def load(given: dict[str, object], *overrides: str) -> Loaded:
         ("--mask-scale", 1.5, ["classes.face.margin", "classes.license_plate.margin"], 0.25),
         ("--mask-scale", 1, ["classes.face.margin", "classes.license_plate.margin"], 0.0),
         ("--mask-scale", "11", ["classes.face.margin", "classes.license_plate.margin"], 5.0),
+        ("--roi", ("0,0 1,1",), ["areas.roi"], ["0,0 1,1"]),
+        ("--exclude", ("0,0 5,5", "9,9 20,9 9,20"), ["areas.exclude"], ["0,0 5,5", "9,9 20,9 9,20"]),
+        ("--always", ("0,0 5,5",), ["areas.always"], ["0,0 5,5"]),
         ("--device", "cuda:2", ["device"], "cuda:2"),
         ("--batch-size", 9, ["detect.batch_size"], 9),
         ("--size", 99, ["detect.size_px"], 99),
@@ -54,7 +57,7 @@ def test_every_option_stands_for_a_setting() -> None:
 
 
 def test_what_is_not_given_changes_nothing() -> None:
-    assert overrides_from_options(dict.fromkeys(OPTIONS) | {"--json-log": False}) == []
+    assert overrides_from_options(dict.fromkeys(OPTIONS) | {"--json-log": False, "--roi": ()}) == []
 
 
 def test_zero_is_given() -> None:

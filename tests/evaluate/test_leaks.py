@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from blurscene_stream.config.schema import TrackConfig
+from blurscene_stream.config.schema import AreasConfig, TrackConfig
 from blurscene_stream.errors import BlurSceneError, SourceError
 from blurscene_stream.evaluate import find_pairs, leak_text, measure_leaks
 from blurscene_stream.evaluate.exposure import frame_ends_s, longest_ms
@@ -66,6 +66,17 @@ def test_what_the_tracker_covers_is_not_exposed(tmp_path: Path) -> None:
     alone = plan(_detector())
     followed = replace(alone, settings=replace(alone.settings, track=TrackConfig()))
     assert [track.exposed_frames for track in measure_leaks([pair], followed).tracks] == [0, 0]
+
+
+def test_areas_count_as_the_anonymizer_covers_them(tmp_path: Path) -> None:
+    pair = clip_with_truth(tmp_path, VideoSpec(frames=FRAMES, audio=()), [number / 25 for number in range(FRAMES)])
+    plain = plan(_detector())
+    exposed = {}
+    for kind in ("always", "exclude"):
+        areas = AreasConfig(**{kind: ["0,0 60,60"]})  # around the face
+        report = measure_leaks([pair], replace(plain, settings=replace(plain.settings, areas=areas)))
+        exposed[kind] = [track.exposed_frames for track in report.tracks]
+    assert exposed == {"always": [0, 0], "exclude": [FRAMES - 1, 0]}
 
 
 def test_objects_below_the_least_size_do_not_count(tmp_path: Path) -> None:

@@ -29,10 +29,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Anonymized:
-    """A picture in which everything that was found is covered.
+    """A picture in which everything is covered that must be.
 
     data:       the bytes of its file
-    detections: what was found, in pixels of the upright picture
+    detections: what of it was found, in pixels of the upright picture
     """
 
     data: bytes
@@ -61,7 +61,8 @@ class PictureAnonymizer:
         Raises ConfigError for a class of the detector without settings.
         """
         self._detector = detector
-        self._redact = (Preview if preview else Redactor)(settings, detector.classes)
+        classes = detector.classes
+        self._redact = Preview(settings, classes) if preview else Redactor(settings, classes, still=True)
 
     def find(self, data: bytes) -> Found:
         """What is in the picture `data`.
@@ -73,10 +74,10 @@ class PictureAnonymizer:
         return Found(width, height, judge_picture(picture, self._detector))
 
     def anonymize(self, data: bytes, form: str) -> Anonymized:
-        """The picture `data` as a file of the format `form`, upright, with everything covered that was found.
+        """The picture `data` as a file of the format `form`, upright, with all covered that must be of what was found.
 
         Raises SourceError, DamagedInputError, UsageError when `form` cannot hold it, DetectionError, RedactionError,
-        SinkError; none of them names the file.
+        ConfigError for an area that lies outside it, SinkError; none of them names the file.
         """
         picture = decode(data)
         refuse_loss(picture, form)

@@ -83,6 +83,8 @@ def anonymize_pictures(
         anonymizer = PictureAnonymizer(settings, detector, job.preview)
         what = "PREVIEW, NOT ANONYMIZED: boxes are drawn, nothing is hidden" if job.preview else "anonymizing"
         log.info("%s -> %s on %s: %s", job.source, todo.target, detector.device_name, what)
+        if areas := settings.areas.in_words:
+            log.info("%s", areas)
         summary = PictureSummary(str(todo.target), detector.device_name, skipped=len(todo.skipped))
         with interruption.between_steps():
             _run(todo, anonymizer, summary, watch, interruption)

@@ -1,0 +1,133 @@
+"""The settings of areas: polygons on the upright picture in which other rules hold, for fixed cameras."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Annotated
+
+from blurscene_stream.config.rules import Rule, check
+
+Point = tuple[float, float]
+MOST_POINTS = 1000
+LARGEST_PX = 100_000
+_PAIR = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+),([0-9]+\.?[0-9]*|\.[0-9]+)")
+_LONGEST_POINT = 50  # characters: no number needs more
+
+
+@dataclass(frozen=True, slots=True)
+class Polygon:
+    """One area: its corners in order, x to the right and y down from the upper left of the upright picture.
+
+    text:      as it was given
+    points:    at least three, and no edge crosses another
+    in_shares: x and y are shares of the picture's width and height, else pixels
+    """
+
+    text: str
+    points: tuple[Point, ...]
+    in_shares: bool
+
+
+def polygon(text: str) -> Polygon:
+    """The polygon that "x,y x,y x,y ..." says; "x0,y0 x1,y1" is the rectangle between two corners.
+
+    Points that all lie in 0..1 are shares of the picture, otherwise they are pixels.
+    Raises ValueError for anything else: no such text, no area, edges that cross, too much of it.
+    """
+    exact = [_point(pair) for pair in text.split()]
+    if not 2 <= len(exact) <= MOST_POINTS:
+        raise ValueError(f"{len(exact)} points")
+    if len(exact) == 2:
+        (x0, y0), (x1, y1) = exact
+        exact = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
+    points = tuple((float(x), float(y)) for x, y in exact)
+    if _doubled_area(exact) == 0 or _crosses_itself(points):
+        raise ValueError("no area, or edges that cross")
+    return Polygon(text, points, in_shares=max(max(point) for point in points) <= 1)
+
+
+def _point(pair: str) -> tuple[Fraction, Fraction]:
+    found = _PAIR.fullmatch(pair) if len(pair) <= _LONGEST_POINT else None
+    if found is None:
+        raise ValueError("not x,y")
+    x, y = (Fraction(number.rstrip(".")) for number in found.groups())
+    if max(x, y) > LARGEST_PX:
+        raise ValueError("too large")
+    return x, y
+
+
+def _doubled_area(points: Sequence[tuple[Fraction, Fraction]]) -> Fraction:
+    """Twice the signed area (the shoelace formula); exact, so that points in a line have none."""
+    edges = zip(points, [*points[1:], points[0]], strict=True)
+    return sum((x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in edges), Fraction(0))
+
+
+def _crosses_itself(points: Sequence[Point]) -> bool:
+    """Whether two edges cross: then nobody can tell what was meant to lie inside. They may touch."""
+    edges = sorted(tuple(sorted(edge)) for edge in zip(points, [*points[1:], points[0]], strict=True))
+    return any(_cross(*one, *other) for one, other in _beside(edges))
+
+
+def _beside(edges: Sequence[tuple[Point, ...]]) -> Iterator[tuple[tuple[Point, ...], tuple[Point, ...]]]:
+    """Pairs of edges that have an x in common; each edge goes from left to right, the leftmost edge comes first."""
+    for place, one in enumerate(edges):
+        for other in edges[place + 1 :]:
+            if other[0][0] > one[1][0]:
+                break
+            yield one, other
+
+
+def _cross(a: Point, b: Point, c: Point, d: Point) -> bool:
+    """Whether c and d lie on different sides of the line through a and b, and a and b of that through c and d."""
+    return _side(a, b, c) * _side(a, b, d) < 0 and _side(c, d, a) * _side(c, d, b) < 0
+
+
+def _side(a: Point, b: Point, c: Point) -> float:
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+
+
+def _is_polygon(text: str) -> bool:
+    try:
+        polygon(text)
+    except ValueError:
+        return False
+    return True
+
+
+_POLYGONS = Rule(
+    f'a list of polygons such as "x,y x,y x,y", or "x,y x,y" for a rectangle: at most {MOST_POINTS} points, '
+    f"all in 0..1 or in pixels up to {LARGEST_PX}, with an area, no edges that cross",
+    _is_polygon,
+    of_items=True,
+)
+
+
+@dataclass
+class AreasConfig:
+    """Parts of the upright picture in which other rules hold."""
+
+    roi: Annotated[list[str], "only objects that touch one of these are covered; []: all are", _POLYGONS] = field(
+        default_factory=list
+    )
+    exclude: Annotated[list[str], "objects that lie wholly inside these are NOT covered", _POLYGONS] = field(
+        default_factory=list
+    )
+    always: Annotated[list[str], "covered in every frame, whatever is found", _POLYGONS] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        check(self, "areas.")
+
+    @property
+    def in_words(self) -> str:
+        """What a run must tell of them; "" when there are none."""
+        parts = []
+        if self.roi:
+            parts.append(f"only what touches areas.roi ({len(self.roi)}) is hidden, NOTHING elsewhere")
+        if self.exclude:
+            parts.append(f"what lies inside areas.exclude ({len(self.exclude)}) is NOT hidden")
+        if self.always:
+            parts.append(f"areas.always ({len(self.always)}) is covered in every frame")
+        return "; ".join(parts)
