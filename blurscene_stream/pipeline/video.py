@@ -115,7 +115,8 @@ def write_video(
         redactor = (Preview if job.preview else Redactor)(settings, judgement.classes)
         stages = _Stages(source, judgement, redactor, settings)
         summary = Summary(str(job.target), judgement.device_name, left_out=source.info.dropped)
-        for line in filter(None, (_opening_line(job, source.info, judgement.words), settings.areas.in_words)):
+        opening = _opening_line(job, source.info, judgement.words, settings)
+        for line in filter(None, (opening, settings.areas.in_words)):
             log.info("%s", line)
         with _open_target(job, source.info, judgement.classes, settings) as sink:
             watch.started(source.info)
@@ -197,7 +198,8 @@ def _is_frame(item: Frame | CopiedPacket) -> bool:
     return isinstance(item, Frame)
 
 
-def _opening_line(job: Job, info: StreamInfo, by: str) -> str:
-    picture = info.picture
+def _opening_line(job: Job, info: StreamInfo, by: str, settings: Settings) -> str:
+    picture, late_s = info.picture, settings.track.lookahead_s if settings.track.use else 0.0
     what = "PREVIEW, NOT ANONYMIZED: boxes are drawn, nothing is hidden" if job.preview else "anonymizing"
-    return f"{info.name} ({picture.width}x{picture.height}) -> {job.target} {by}: {what}"
+    late = f", {late_s:g} s behind, to follow objects over time" if info.live and late_s else ""
+    return f"{info.name} ({picture.width}x{picture.height}) -> {job.target} {by}: {what}{late}"

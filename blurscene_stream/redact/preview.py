@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from blurscene_stream.boxes import Detections
+from blurscene_stream.boxes import Detections, Origin
 from blurscene_stream.config.schema import ClassConfig, Settings
 from blurscene_stream.frames import Frame, Model, Plane, RedactedFrame
 from blurscene_stream.redact.areas import Areas
@@ -59,7 +59,7 @@ class Preview:
             label = int(kept.labels[region.index])
             colour = label % len(COLOURS)
             _outline(frame, region, colour)
-            _caption(frame, region, f"{self._names[label]} {kept.scores[region.index]:.2f}", colour)
+            _caption(frame, region, f"{self._names[label]} {_why(kept, region.index)}", colour)
         return kept
 
 
@@ -95,6 +95,12 @@ def _outline(frame: Frame, region: Region, colour: int) -> None:
     for side in sides:
         for window in windows(frame, side):
             window.samples[...] = _sample(window, colour)
+
+
+def _why(detections: Detections, index: int) -> str:
+    """How sure the detector was, or what tracking did instead."""
+    origin = Origin(detections.origins[index])
+    return f"{detections.scores[index]:.2f}" if origin <= Origin.doubtful else origin.name
 
 
 def _caption(frame: Frame, region: Region, text: str, colour: int) -> None:
