@@ -22,6 +22,7 @@ from blurscene_stream.evaluate.truth import FrameTruth
 from blurscene_stream.frames import RedactedFrame
 from blurscene_stream.pipeline.anonymize import followed, judged, redacted
 from blurscene_stream.pipeline.judge import Detector
+from blurscene_stream.pipeline.looks import check_looks, with_looks
 from blurscene_stream.redact import Redactor, covered
 from blurscene_stream.source import open_source
 
@@ -80,7 +81,8 @@ def covered_frames(clip: Path, detector: Detector, settings: Settings) -> Genera
         picture, ticks = source.info.picture, source.info.time_base
         usual_s = 1 / (source.info.frame_rate or Fraction(25))
         first: int | None = None
-        known = judged(source.items(), detector, settings.detect.batch_size)
+        check_looks(settings, source.info)
+        known = judged(with_looks(source.items(), settings, ticks), detector, settings.detect.batch_size)
         with closing(redacted(followed(known, settings.track, detector.classes, ticks), redactor)) as items:
             for item in items:
                 if isinstance(item, RedactedFrame):

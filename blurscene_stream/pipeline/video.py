@@ -16,6 +16,7 @@ from blurscene_stream.frames import CopiedPacket, Frame, RedactedFrame, StreamIn
 from blurscene_stream.pipeline.anonymize import followed, judged, redacted
 from blurscene_stream.pipeline.interruption import Interruption
 from blurscene_stream.pipeline.judge import Detector, LoadDetector, Redact, load_torch_detector, named
+from blurscene_stream.pipeline.looks import check_looks, with_looks
 from blurscene_stream.pipeline.prefetch import Stage
 from blurscene_stream.pipeline.targets import preview_target, refuse_same
 from blurscene_stream.redact import Preview, Redactor
@@ -91,10 +92,13 @@ def anonymize_video(
     check(job.target, settings, job.overwrite)
     ready = load_detector(settings) if job.source.live else None  # a camera does not wait for a network to load
     with interruption.remembered(), open_source(job.source, settings.rtsp) as source:
+        check_looks(settings, source.info)
         detector = ready or load_detector(settings)
         redactor = (Preview if job.preview else Redactor)(settings, detector.classes)
         summary = Summary(str(job.target), detector.device_name, left_out=source.info.dropped)
         log.info("%s", _opening_line(job, source.info, detector.device_name))
+        if settings.detect.every > 1:
+            log.warning("%s", _small_looks_line(source.info, settings))
         with open_sink(job.target, source.info, settings, job.overwrite) as sink:
             watch.started(source.info)
             start_s = time.monotonic()
@@ -115,7 +119,7 @@ class _Stages:
         batch = 1 if live else settings.detect.batch_size
         self._source = source
         self._read = Stage(source.items(), depth, "read", droppable=_is_frame if live else None)
-        known = judged(self._read.items(), detect, batch)
+        known = judged(with_looks(self._read.items(), settings, source.info.time_base), detect, batch)
         safe = redacted(followed(known, settings.track, detect.classes, source.info.time_base), redact)
         self._safe = Stage(safe, depth, "anonymize")
 
@@ -158,6 +162,14 @@ def _write_all(stages: _Stages, sink: Sink, summary: Summary, watch: Watch) -> N
 
 def _is_frame(item: Frame | CopiedPacket) -> bool:
     return isinstance(item, Frame)
+
+
+def _small_looks_line(info: StreamInfo, settings: Settings) -> str:
+    every, scale = settings.detect.every, settings.detect.between_scale
+    return (
+        f"{info.name}: detect.every is {every}: the full look is for one frame of {every}, the others are looked at "
+        f"{scale:g} times as large: small objects that come and go between two full looks are missed"
+    )
 
 
 def _opening_line(job: Job, info: StreamInfo, device: str) -> str:
