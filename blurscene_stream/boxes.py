@@ -85,6 +85,10 @@ class Detections:
         """Without the doubtful boxes: what a picture holds that nothing is known of before and after."""
         return self[self.origins != Origin.doubtful]
 
+    def seen(self) -> Detections:
+        """Without the boxes that tracking added."""
+        return self[self.origins <= Origin.doubtful]
+
     @classmethod
     def none(cls, classes: Sequence[str]) -> Detections:
         """No boxes at all."""

@@ -48,7 +48,17 @@ DOORS = {  # outside library -> the rooms that may import it
     "queue": {"pipeline/prefetch"},
     "multiprocessing": set[str](),
     "concurrent": set[str](),
-    "numpy": {"boxes", "frames", "source", "detect", "track", "redact", "pipeline/picture", "evaluate"},
+    "numpy": {
+        "boxes",
+        "frames",
+        "source",
+        "detect",
+        "track",
+        "redact",
+        "pipeline/picture",
+        "pipeline/sidecar/rows",
+        "evaluate",
+    },
     "matplotlib": {"evaluate/plot"},
     "scipy": {"track"},
 }

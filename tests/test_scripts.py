@@ -14,6 +14,7 @@ import pytest
 
 from blurscene_stream import errors
 from blurscene_stream.cli import COMMANDS, PROGRAM
+from tests.config.test_settings_models import CONF
 
 ROOT = Path(__file__).parent.parent
 VIDEO = COMMANDS["video"]
@@ -112,12 +113,24 @@ def test_readme_links_to_its_own_headings() -> None:
     assert set(re.findall(r"\]\(#([^)]+)\)", README)) <= headings
 
 
+def _write_files_that_readme_names() -> None:
+    (animals,) = re.findall(r"`animals.yaml`:\n\n```yaml\n(.*?)```", README, re.DOTALL)
+    written = {"my.yaml": "detect: {batch_size: 2}\n", "animals.yaml": animals, "config/inference.yaml": ""}
+    for model in ("face_model", "license_plate_model"):
+        written |= {f"weights/{model}.yaml": CONF, f"weights/{model}.pt": ""}
+        keys = f"{model}_conf: weights/{model}.yaml\n{model}_weights: weights/{model}.pt\n"
+        written["config/inference.yaml"] += keys
+    for name, text in written.items():
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text(text, encoding="utf-8")
+
+
 @pytest.mark.parametrize("arguments", _readme_commands(), ids=" ".join)
 def test_readme_commands_are_understood(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("my.yaml").write_text("detect: {batch_size: 2}\n", encoding="utf-8")
+    _write_files_that_readme_names()
     named = arguments[:1] if arguments and arguments[0] in COMMANDS else []
     command = COMMANDS[named[0]] if named else VIDEO
     asks_for_help = not arguments or "--help" in arguments

@@ -159,3 +159,35 @@ def test_the_installed_command_is_stopped(film: Path, target: Path, tmp_path: Pa
     assert output == ""
     assert errors.splitlines()[-1] == "blurscene-stream: error: stopped by SIGINT; nothing was left"
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.3, 0.6])
+def test_stopped_while_it_also_writes_what_was_covered(moment: float, film: Path, target: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", PROGRAM.format("0.02"), str(film), str(target), "--detections"]
+    with subprocess.Popen(
+        [*command, str(tmp_path / "out.jsonl")], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    ) as process:
+        wait_for(tmp_path / "out.jsonl.partial")
+        time.sleep(moment)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 143, errors
+    assert errors.splitlines()[-1] == "blurscene-stream: error: stopped by SIGTERM; nothing was left"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.3, 0.6, 0.68, 0.76, 1.0])
+def test_killed_while_it_also_writes_what_was_covered(moment: float, film: Path, target: Path, tmp_path: Path) -> None:
+    """Whoever finds the file finds the video too, and both are complete."""
+    file = tmp_path / "out.jsonl"
+    command = [sys.executable, "-c", PROGRAM.format("0.005"), str(film), str(target), "--detections", str(file)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        wait_for(tmp_path / "out.jsonl.partial")
+        time.sleep(moment)
+        process.kill()
+        process.communicate(timeout=PATIENCE_S)
+    if target.exists():
+        assert len(read_video(target).luma) == FRAMES
+    if file.exists():
+        assert target.exists()
+        assert len(file.read_text().splitlines()) == FRAMES + 1

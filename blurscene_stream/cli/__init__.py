@@ -15,6 +15,7 @@ from blurscene_stream.cli.detect import detect_command
 from blurscene_stream.cli.evaluate import evaluate_command
 from blurscene_stream.cli.logs import set_up_logs
 from blurscene_stream.cli.picture import picture_command
+from blurscene_stream.cli.render import render_command
 from blurscene_stream.cli.video import video_command
 from blurscene_stream.config.schema import LoggingConfig
 from blurscene_stream.errors import INTERNAL_ERROR_EXIT_CODE, BlurSceneError
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 PROGRAM = "blurscene-stream"
 COMMANDS: Mapping[str, click.Command] = {
     "video": video_command,
+    "render": render_command,
     "picture": picture_command,
     "detect": detect_command,
     "evaluate": evaluate_command,

@@ -66,6 +66,9 @@ Examples:
     default=0.5,
     help="In a video: of an object, to count. 0.5.",
 )
+@click.option(
+    "--least-px", type=click.FloatRange(0), default=0, help="In a video: longer side of an object, to count. 0."
+)
 @click.option("--draws", type=click.IntRange(1, 1_000_000), default=1000, help="Of the bootstrap: 1000.")
 @click.option("--seed", type=click.IntRange(0), default=0, help="Of the bootstrap: 0.")
 @options(LOOK, HIDE, CONFIGURE, TELL)
@@ -76,6 +79,7 @@ def evaluate_command(
     output: Path | None,
     maps: tuple[str, ...],
     least_visible: float,
+    least_px: float,
     draws: int,
     seed: int,
     **given: Any,
@@ -90,7 +94,8 @@ def evaluate_command(
     names = Names(list(settings.classes), maps)
     with signals(interruption, "no report was written"), interruption.remembered():
         with closing(ProgressBar(bar)) as progress:
-            plan = Plan(settings, names, Resampling(draws, seed), least_visible, progress.reach, interruption)
+            sampling = Resampling(draws, seed)
+            plan = Plan(settings, names, sampling, least_visible, least_px, progress.reach, interruption)
             if video is None:
                 report: Report = measure_pictures(dataset or Path(), plan)
             else:

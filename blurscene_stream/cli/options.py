@@ -44,6 +44,14 @@ WRITE: Sequence[Option] = (
 )
 """What is done with the output; these are parameters of the command."""
 
+ENCODE: Sequence[Option] = (
+    click.option("-c:v", "codec", metavar="CODEC", help="h264, hevc, vp9 or av1."),
+    click.option("-crf", "crf", metavar="N", help="Constant quality: lower is better."),
+    click.option("-preset", "preset", metavar="NAME", help="The encoder's trade of time for size."),
+    click.option("-b:v", "bitrate", metavar="RATE", help="Bit rate instead of constant quality, such as 4M."),
+)
+"""How a video is encoded."""
+
 CONFIGURE: Sequence[Option] = (
     click.option("--config", type=click.Path(path_type=Path), help="A YAML file with settings, or a folder of them."),
     click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One setting; may be repeated."),

@@ -37,7 +37,7 @@ class ProgressBar:
 
     def written(self, frame: RedactedFrame) -> None:
         """One frame more."""
-        self.count(frame.detections)
+        self.count(frame.detections.seen())
 
     def count(self, detections: Detections) -> None:
         """One frame or picture more, with what was found in it."""
@@ -74,6 +74,8 @@ def closing_line(summary: Summary) -> str:
     rate = summary.frames / summary.seconds if summary.seconds else 0.0
     line = f"{summary.target}: {summary.frames:,} frames in {summary.seconds:.1f} s ({rate:.1f} frames/s)"
     line += f", {words(summary.found)}"
+    if summary.added:
+        line += f", and {summary.added:,} boxes between and around them"
     if summary.dropped_frames:
         line += f"; {summary.dropped_frames:,} late or damaged pictures were dropped whole"
     if summary.left_out:
@@ -90,6 +92,7 @@ def closing_fields(summary: Summary) -> dict[str, object]:
         "frames": summary.frames,
         "seconds": round(summary.seconds, 3),
         "found": dict(summary.found),
+        "added": summary.added,
         "dropped_frames": summary.dropped_frames,
         "left_out": list(summary.left_out),
     }

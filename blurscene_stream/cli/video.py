@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
 import click
 
 from blurscene_stream.address import parse_address
-from blurscene_stream.cli.options import COMMAND_SETTINGS, CONFIGURE, HIDE, LOOK, TELL, WRITE, begin, options
+from blurscene_stream.cli.options import COMMAND_SETTINGS, CONFIGURE, ENCODE, HIDE, LOOK, TELL, WRITE, begin, options
 from blurscene_stream.cli.progress import ProgressBar, closing_fields, closing_line
 from blurscene_stream.cli.stopping import signals
-from blurscene_stream.config.schema import Settings
-from blurscene_stream.pipeline import Interruption, Job, Watch, anonymize_video
+from blurscene_stream.pipeline import Interruption, Job, Summary, Watch, anonymize_video
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,7 @@ Examples:
 
 \b
 Other commands:
+  blurscene-stream render --help    redact as a file of detections says, edited or not
   blurscene-stream picture --help   anonymize pictures, or a folder of them
   blurscene-stream detect --help    print what is found in pictures
   blurscene-stream evaluate --help  measure recall and leaks on labelled data
@@ -40,23 +41,17 @@ Exit codes:
 """
 
 
-ENCODE = (
-    click.option("--batch-size", help="Pictures a call of the detector."),
-    click.option("-c:v", "codec", metavar="CODEC", help="h264, hevc, vp9 or av1."),
-    click.option("-crf", "crf", metavar="N", help="Constant quality: lower is better."),
-    click.option("-preset", "preset", metavar="NAME", help="The encoder's trade of time for size."),
-    click.option("-b:v", "bitrate", metavar="RATE", help="Bit rate instead of constant quality, such as 4M."),
-)
-"""What only videos have."""
-
-
 @click.command("video", epilog=EPILOG, **COMMAND_SETTINGS)
 @click.argument("source", metavar="INPUT", required=False)
 @click.argument("target", metavar="OUTPUT", required=False)
-@options(WRITE, LOOK, HIDE, ENCODE, CONFIGURE, TELL)
+@click.option("--detections", metavar="FILE", help="Also write what was covered in each frame, as JSON lines.")
+@options(WRITE, LOOK)
+@click.option("--batch-size", help="Pictures a call of the detector.")
+@options(HIDE, ENCODE, CONFIGURE, TELL)
 def video_command(
     source: str | None,
     target: str | None,
+    detections: str | None,
     overwrite: bool,
     preview: bool,
     **given: Any,
@@ -68,14 +63,16 @@ def video_command(
     settings, bar = begin(given)
     if source is None or target is None:
         raise click.UsageError(f"{'INPUT' if source is None else 'OUTPUT'} is missing")
-    job = Job(parse_address(source), parse_address(target), overwrite, preview)
-    _run(job, settings, ProgressBar(bar))
+    beside = None if detections is None else parse_address(detections)
+    job = Job(parse_address(source), parse_address(target), overwrite, preview, beside)
+    carry_out(lambda watch, stop: anonymize_video(job, settings, watch, stop), ProgressBar(bar))
     return 0
 
 
-def _run(job: Job, settings: Settings, progress: ProgressBar) -> None:
+def carry_out(work: Callable[[Watch, Interruption], Summary], progress: ProgressBar) -> None:
+    """Do the work on one video: it can be stopped, and what it has done is told."""
     interruption = Interruption()
     with closing(progress), signals(interruption):
         watch = Watch(started=progress.started, written=progress.written)
-        summary = anonymize_video(job, settings, watch, interruption)
+        summary = work(watch, interruption)
     log.info("%s", closing_line(summary), extra={"fields": closing_fields(summary)})

@@ -20,7 +20,7 @@ class TrackConfig:
     lookahead_frames: Annotated[int, "frames that wait at most, whatever lookahead_s says", between(1, 4096)] = 128
     max_gap_s: Annotated[
         float,
-        "seconds for which an object may be missed and is still the same one; covered throughout",
+        "seconds for which an object may be missed and is covered throughout when it is back",
         within("[0, 20]"),
     ] = 0.8
     hold_s: Annotated[float, "seconds for which an object is covered after it was last seen", within("[0, 10]")] = 0.3

@@ -101,7 +101,7 @@ def watch_clip(clip: Path, truth: Sequence[FrameTruth], detector: Detector, plan
     with closing(covered_frames(clip, detector, plan.settings)) as frames:
         for number, frame in enumerate(frames):
             _check_time(clip, number, frame.time_s, truth)
-            tally.add(number, frame, truth[number], plan.least_visible)
+            tally.add(number, frame, truth[number], plan)
             plan.interruption.check()
     if len(tally.times_s) != len(truth):
         raise SourceError(f"{clip}: has {len(tally.times_s)} frames, its truth {len(truth)}")
@@ -117,13 +117,14 @@ class _Tally:
         self._tracks: dict[str, TrackExposure] = {}
         self._areas = np.zeros(2)
 
-    def add(self, number: int, frame: CoveredFrame, truth: FrameTruth, least_visible: float) -> None:
+    def add(self, number: int, frame: CoveredFrame, truth: FrameTruth, plan: Plan) -> None:
         self.times_s.append(frame.time_s)
         self._usual_end_s = frame.usual_end_s
         boxes = _inside(truth.boxes, frame.mask)
         exposed = _exposed(frame.mask, boxes)
         self._areas += frame.mask.mean(), _area(frame.mask, boxes)
-        for place in np.flatnonzero(truth.visible >= least_visible).tolist():
+        large = (truth.boxes[:, 2:] - truth.boxes[:, :2]).max(axis=1, initial=0) >= plan.least_px
+        for place in np.flatnonzero(large & (truth.visible >= plan.least_visible)).tolist():
             track = self._tracks.setdefault(truth.tracks[place], TrackExposure(int(truth.labels[place])))
             track.frames.append(number)
             if exposed[place]:

@@ -22,6 +22,7 @@ class Plan:
     names:         what the classes of the data sets stand for
     resampling:    how the intervals are made
     least_visible: an object in a video of which less is to be seen does not count in that frame
+    least_px:      nor does one whose longer side has fewer pixels there
     progress:      called with what is done, and with all that there is: pictures or clips
     interruption:  stops it between two pictures or frames
     load_detector: builds what judges the pictures, once
@@ -31,6 +32,7 @@ class Plan:
     names: Names
     resampling: Resampling = field(default_factory=Resampling)
     least_visible: float = LEAST_VISIBLE
+    least_px: float = 0.0
     progress: Callable[[int, int], None] = lambda _done, _all: None
     interruption: Interruption = field(default_factory=Interruption)
     load_detector: LoadDetector = load_torch_detector

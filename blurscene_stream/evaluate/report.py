@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
-from enum import Enum
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Sequence
 from pathlib import Path
 
-from blurscene_stream.config.model_files import models_of
-from blurscene_stream.config.models import ModelConfig
+from blurscene_stream.config.provenance import models, plain, program
 from blurscene_stream.evaluate.clips import TrackReport
 from blurscene_stream.evaluate.estimates import Estimate
 from blurscene_stream.evaluate.leaks import LeakReport
@@ -94,39 +89,12 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
 def report_json(report: PictureReport | LeakReport, plan: Plan) -> bytes:
     """What was measured, with what, and how. The same run gives the same bytes."""
     content = {
-        "program": {"name": "blurscene-stream", "version": _version()},
-        "models": [{"name": each.name, "sha256": _checksum(each)} for each in models_of(plan.settings)],
+        "program": program(),
+        "models": models(plan.settings),
         "bootstrap": plain(plan.resampling),
         "least_visible": plan.least_visible,
+        "least_px": plan.least_px,
         "report": plain(report),
         "settings": plain(plan.settings),
     }
     return (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
-
-
-def _checksum(model: ModelConfig) -> str | None:
-    """Of the weights, also when the settings do not hold it."""
-    file = Path(model.weights)
-    return model.sha256 or (hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None)
-
-
-def plain(value: object) -> object:
-    """Dataclasses as what JSON has."""
-    if isinstance(value, Estimate):
-        return value.as_dict()
-    if is_dataclass(value):
-        return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(one) for one in value]
-    if isinstance(value, Enum):
-        return value.name
-    return round(value, 6) if isinstance(value, float) else value
-
-
-def _version() -> str:
-    try:
-        return version("blurscene-stream")
-    except PackageNotFoundError:
-        return "not installed"

@@ -1,6 +1,7 @@
 """The rooms put together: what flows from a source to a sink, and on which thread."""
 
 from blurscene_stream.pipeline.interruption import Interruption
+from blurscene_stream.pipeline.render import render_video
 from blurscene_stream.pipeline.video import Job, Summary, Watch, anonymize_video
 
-__all__ = ["Interruption", "Job", "Summary", "Watch", "anonymize_video"]
+__all__ = ["Interruption", "Job", "Summary", "Watch", "anonymize_video", "render_video"]

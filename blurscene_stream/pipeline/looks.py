@@ -29,6 +29,15 @@ def check_looks(settings: Settings, info: StreamInfo) -> None:
         )
 
 
+def warning_line(settings: Settings, info: StreamInfo) -> str:
+    """What is to be said at the start of a run in which some frames get the small look."""
+    every, scale = settings.detect.every, settings.detect.between_scale
+    return (
+        f"{info.name}: detect.every is {every}: the full look is for one frame of {every}, the others are looked at "
+        f"{scale:g} times as large: small objects that come and go between two full looks are missed"
+    )
+
+
 def with_looks(items: Generator[Item], settings: Settings, time_base: Fraction) -> Generator[Item]:
     """The same items, each frame with the look that it must get; a frame waits for the next one.
 

@@ -7,14 +7,15 @@ from pathlib import Path
 
 from blurscene_stream.address import Address
 from blurscene_stream.errors import UsageError
-from blurscene_stream.sink import partial_path
+from blurscene_stream.sink import check_place, partial_path
 
 PREVIEW_MARK = "_NOT_ANONYMIZED"
 
 
-def refuse_same(source: Address, target: Address) -> None:
+def refuse_same(source: Address, target: Address, names: str = "input and output") -> None:
     """An input is never touched, under whatever name the output reaches it.
 
+    names: what the two are, in words
     Raises UsageError.
     """
     if source.live or target.live:
@@ -23,7 +24,20 @@ def refuse_same(source: Address, target: Address) -> None:
         final = Path(os.path.realpath(target.path))
         same = _same_file(source.path, target.path) or _same_file(source.path, partial_path(final))
     if same:
-        raise UsageError(f"{target}: input and output are the same; choose another output")
+        raise UsageError(f"{target}: {names} are the same; choose another output")
+
+
+def check_beside(beside: Address, source: Address, target: Address, overwrite: bool) -> None:
+    """Refuse a file that is to be written beside the target, before any work is done for it.
+
+    Raises UsageError when it is live, cannot be made, or is the source or the target under whatever name.
+    """
+    if beside.live:
+        raise UsageError(f"{beside}: detections are only written to a file")
+    refuse_same(source, beside, "input and file of detections")
+    refuse_same(beside, target, "file of detections and output")
+    refuse_same(target, beside, "output and file of detections")
+    check_place(beside.path, overwrite)
 
 
 def preview_target(target: Address) -> Address:

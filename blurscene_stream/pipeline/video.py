@@ -6,19 +6,21 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Generator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import DetectionError, StoppedError
 from blurscene_stream.frames import CopiedPacket, Frame, RedactedFrame, StreamInfo
-from blurscene_stream.pipeline.anonymize import followed, judged, redacted
+from blurscene_stream.pipeline.anonymize import redacted
 from blurscene_stream.pipeline.interruption import Interruption
-from blurscene_stream.pipeline.judge import Detector, LoadDetector, Redact, load_torch_detector, named
-from blurscene_stream.pipeline.looks import check_looks, with_looks
+from blurscene_stream.pipeline.judge import LoadDetector, Redact, load_torch_detector, named
+from blurscene_stream.pipeline.judgement import Judgement, LoadJudgement, by_detector
 from blurscene_stream.pipeline.prefetch import Stage
-from blurscene_stream.pipeline.targets import preview_target, refuse_same
+from blurscene_stream.pipeline.sidecar.header import Header
+from blurscene_stream.pipeline.sidecar.writing import DetectionsWriter, Pair
+from blurscene_stream.pipeline.targets import check_beside, preview_target, refuse_same
 from blurscene_stream.redact import Preview, Redactor
 from blurscene_stream.sink import Sink, check, open_sink
 from blurscene_stream.source import Source, open_source
@@ -33,14 +35,16 @@ LIVE_QUEUE_FRAMES = 2  # a live picture that waits longer is late
 class Job:
     """What to do.
 
-    overwrite: replace a target that exists
-    preview:   draw boxes and scores instead of hiding; the target is marked as not anonymized
+    overwrite:  replace a target that exists
+    preview:    draw boxes and scores instead of hiding; the target is marked as not anonymized
+    detections: the file that is to tell what was covered in each frame; None: no such file
     """
 
     source: Address
     target: Address
     overwrite: bool = False
     preview: bool = False
+    detections: Address | None = None
 
 
 @dataclass(slots=True)
@@ -48,6 +52,7 @@ class Summary:
     """What was done.
 
     found:          boxes of each class, in all frames together
+    added:          boxes that tracking added to them
     dropped_frames: pictures of a live source that came too fast or could not be decoded
     left_out:       what the source holds and the target does not, in words
     """
@@ -57,6 +62,7 @@ class Summary:
     frames: int = 0
     seconds: float = 0.0
     found: Counter[str] = field(default_factory=Counter)
+    added: int = 0
     dropped_frames: int = 0
     left_out: tuple[str, ...] = ()
 
@@ -86,23 +92,33 @@ def anonymize_video(
     Raises the first error of any stage, a BlurSceneError when it was foreseen; then nothing is left that
     looks finished.
     """
+    return write_video(job, settings, watch, interruption, by_detector(load_detector))
+
+
+def write_video(
+    job: Job, settings: Settings, watch: Watch, interruption: Interruption, load_judgement: LoadJudgement
+) -> Summary:
+    """Write a copy of a source to a target in which everything is covered that must be, as a judgement says.
+
+    load_judgement: makes what judges the pictures, once
+    Raises as `anonymize_video` does.
+    """
     if job.preview:
         job = replace(job, target=preview_target(job.target))
     refuse_same(job.source, job.target)
     check(job.target, settings, job.overwrite)
-    ready = load_detector(settings) if job.source.live else None  # a camera does not wait for a network to load
+    if job.detections:
+        check_beside(job.detections, job.source, job.target, job.overwrite)
+    ready = load_judgement(settings) if job.source.live else None  # a camera does not wait for a network to load
     with interruption.remembered(), open_source(job.source, settings.rtsp) as source:
-        check_looks(settings, source.info)
-        detector = ready or load_detector(settings)
-        redactor = (Preview if job.preview else Redactor)(settings, detector.classes)
-        summary = Summary(str(job.target), detector.device_name, left_out=source.info.dropped)
-        log.info("%s", _opening_line(job, source.info, detector.device_name))
-        if settings.detect.every > 1:
-            log.warning("%s", _small_looks_line(source.info, settings))
-        with open_sink(job.target, source.info, settings, job.overwrite) as sink:
+        judgement = ready or load_judgement(settings)
+        redactor = (Preview if job.preview else Redactor)(settings, judgement.classes)
+        stages = _Stages(source, judgement, redactor, settings)
+        summary = Summary(str(job.target), judgement.device_name, left_out=source.info.dropped)
+        log.info("%s", _opening_line(job, source.info, judgement.words))
+        with _open_target(job, source.info, judgement.classes, settings) as sink:
             watch.started(source.info)
             start_s = time.monotonic()
-            stages = _Stages(source, detector, redactor, settings)
             with interruption.delivered_to(stages.interrupt), named(source.info.name):
                 _write_all(stages, sink, summary, watch)
             sink.finish()
@@ -110,18 +126,32 @@ def anonymize_video(
     return summary
 
 
+@contextmanager
+def _open_target(job: Job, info: StreamInfo, classes: tuple[str, ...], settings: Settings) -> Generator[Sink | Pair]:
+    """Where the frames go, and what was covered in them if that is asked for."""
+    if job.detections is None:
+        with open_sink(job.target, info, settings, job.overwrite) as sink:
+            yield sink
+        return
+    header = Header.of(info, classes)
+    with (
+        DetectionsWriter(job.detections.path, header, settings, job.overwrite) as lines,
+        open_sink(job.target, info, settings, job.overwrite) as sink,
+    ):
+        lines.start()
+        yield Pair(sink, lines)
+
+
 class _Stages:
     """The reader's and the consumer's thread; the third, the writer, is the one that reads `items`."""
 
-    def __init__(self, source: Source, detect: Detector, redact: Redact, settings: Settings) -> None:
+    def __init__(self, source: Source, judgement: Judgement, redact: Redact, settings: Settings) -> None:
         live = source.info.live
         depth = LIVE_QUEUE_FRAMES if live else settings.queue_frames
-        batch = 1 if live else settings.detect.batch_size
         self._source = source
         self._read = Stage(source.items(), depth, "read", droppable=_is_frame if live else None)
-        known = judged(with_looks(self._read.items(), settings, source.info.time_base), detect, batch)
-        safe = redacted(followed(known, settings.track, detect.classes, source.info.time_base), redact)
-        self._safe = Stage(safe, depth, "anonymize")
+        known = judgement.judged(self._read.items(), source.info)
+        self._safe = Stage(redacted(known, redact), depth, "anonymize")
 
     @property
     def items(self) -> Generator[RedactedFrame | CopiedPacket]:
@@ -143,7 +173,7 @@ class _Stages:
             self._safe.interrupt(error)
 
 
-def _write_all(stages: _Stages, sink: Sink, summary: Summary, watch: Watch) -> None:
+def _write_all(stages: _Stages, sink: Sink | Pair, summary: Summary, watch: Watch) -> None:
     last = -1
     with closing(stages.items) as items:
         for item in items:
@@ -153,7 +183,9 @@ def _write_all(stages: _Stages, sink: Sink, summary: Summary, watch: Watch) -> N
                     raise DetectionError(f"frame {item.number} came after frame {last}")
                 last = item.number
                 summary.frames += 1
-                summary.found.update(item.detections.classes[label] for label in item.detections.labels)
+                seen = item.detections.seen()
+                summary.found.update(seen.classes[label] for label in seen.labels)
+                summary.added += len(item.detections) - len(seen)
                 watch.written(item)
     summary.dropped_frames = stages.dropped
     if summary.frames != stages.frames_read:
@@ -164,15 +196,7 @@ def _is_frame(item: Frame | CopiedPacket) -> bool:
     return isinstance(item, Frame)
 
 
-def _small_looks_line(info: StreamInfo, settings: Settings) -> str:
-    every, scale = settings.detect.every, settings.detect.between_scale
-    return (
-        f"{info.name}: detect.every is {every}: the full look is for one frame of {every}, the others are looked at "
-        f"{scale:g} times as large: small objects that come and go between two full looks are missed"
-    )
-
-
-def _opening_line(job: Job, info: StreamInfo, device: str) -> str:
+def _opening_line(job: Job, info: StreamInfo, by: str) -> str:
     picture = info.picture
     what = "PREVIEW, NOT ANONYMIZED: boxes are drawn, nothing is hidden" if job.preview else "anonymizing"
-    return f"{info.name} ({picture.width}x{picture.height}) -> {job.target} on {device}: {what}"
+    return f"{info.name} ({picture.width}x{picture.height}) -> {job.target} {by}: {what}"

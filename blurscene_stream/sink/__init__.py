@@ -10,10 +10,10 @@ from blurscene_stream.config.schema import Settings
 from blurscene_stream.frames import CopiedPacket, RedactedFrame, StreamInfo
 from blurscene_stream.sink.codecs import choose
 from blurscene_stream.sink.file import FileSink, check_target
-from blurscene_stream.sink.partial import check_place, make_folder, partial_path, write_file
+from blurscene_stream.sink.partial import PartialFile, check_place, make_folder, partial_path, write_file
 from blurscene_stream.sink.rtsp import RtspSink
 
-__all__ = ["Sink", "check", "check_place", "make_folder", "open_sink", "partial_path", "write_file"]
+__all__ = ["PartialFile", "Sink", "check", "check_place", "make_folder", "open_sink", "partial_path", "write_file"]
 
 
 class Sink(Protocol):
@@ -24,6 +24,9 @@ class Sink(Protocol):
 
     def finish(self) -> None:
         """Complete the output. Raises SinkError."""
+
+    def withdraw(self) -> None:
+        """Take a file back, even one that is complete: what belongs to it could not be completed."""
 
     def __enter__(self) -> Self: ...
 

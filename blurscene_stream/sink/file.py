@@ -87,6 +87,11 @@ class FileSink:
         except (av.error.FFmpegError, OSError) as error:
             raise SinkError(f"{self._path}: cannot be completed: {reason(error)}; nothing was left") from error
 
+    def withdraw(self) -> None:
+        """Take the file back, complete or not."""
+        self._abort()
+        self._partial.withdraw()
+
     def __enter__(self) -> Self:
         return self
 

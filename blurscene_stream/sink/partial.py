@@ -32,6 +32,7 @@ class PartialFile:
         self._final = target.resolve()  # a link stays a link, the file behind it is replaced
         self.path = partial_path(self._final)
         self._lock = _lock(self.path, target)
+        self._made = os.fstat(self._lock)
 
     def complete(self) -> None:
         """Give the file its name, once everything is on the disk.
@@ -52,6 +53,15 @@ class PartialFile:
             with suppress(OSError):
                 self.path.unlink(missing_ok=True)
             self._unlock()
+
+    def withdraw(self) -> None:
+        """Take a complete file back, because something that belongs to it could not be completed.
+
+        What it has replaced is gone. Does nothing while the file does not have its name.
+        """
+        with suppress(OSError):
+            if os.path.samestat(self._made, self._final.stat()):
+                self._final.unlink()
 
     def _unlock(self) -> None:
         os.close(self._lock)

@@ -81,6 +81,10 @@ class RtspSink:
         self._lost_on_error(self._muxer.finish)
         self._close()
 
+    def withdraw(self) -> None:
+        """Hang up. What was sent cannot be taken back."""
+        self._close()
+
     def _lost_on_error(self, action: Callable[[], None]) -> None:
         try:
             action()

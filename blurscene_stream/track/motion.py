@@ -15,7 +15,7 @@ from blurscene_stream.boxes import Boxes
 Rows = NDArray[np.float64]
 
 JITTER = 0.05  # standard deviation of a detected edge, as a share of the object's size
-SPEED = 1.0  # of an object of which only one box is known: standard deviation, in its sizes a second
+SPEED = 2.0  # of an object of which only one box is known: standard deviation, in its sizes a second
 ACCELERATION = 4.0  # in sizes a second squared
 MEMORY_S = 0.15  # an older box counts for less: by 1/e for each
 CERTAINTY = 1.5  # standard deviations that are covered beyond a box nobody saw

@@ -16,7 +16,7 @@ from blurscene_stream.errors import DetectionError
 from blurscene_stream.track.assign import assign
 from blurscene_stream.track.camera import Step
 from blurscene_stream.track.motion import Rows, grown, to_boxes, to_rows
-from blurscene_stream.track.tracks import Guess, Track, lines
+from blurscene_stream.track.tracks import Guess, Track, onward, steadied
 
 STILL = Step(cut=False)
 UNSURE_HANDICAP = 0.5  # of a track that may be nothing, beside one that is something
@@ -49,9 +49,10 @@ class _Waiting:
 class Tracker:
     """Follows objects over the frames of one stream, and adds the boxes that the detector missed.
 
-    A frame waits until one comes that is `lookahead_s` later, so what is added before an object was first seen, and
-    between two sightings, is known in time. Every box that was found stays as it is; doubtful ones stay where they
-    continue an object that was surely found at another time, as far as that is known then.
+    A frame waits until one comes that is `lookahead_s` later, so that what is to be added before an object was first
+    seen, and between two sightings, is known in time. Every box that was found is covered whole, and a little more
+    where it falls short of its neighbours in time. Doubtful ones stay where they continue an object that the detector
+    was sure of at another time, as far as that is known then.
     """
 
     def __init__(self, config: TrackConfig, classes: tuple[str, ...]) -> None:
@@ -97,6 +98,8 @@ class Tracker:
     def _move(self, step: Step) -> None:
         if step.cut:
             self._scene += 1
+        if (step.scale, step.right, step.down) == (1, 0, 0):
+            return
         for track in self._tracks:
             track.move(step)
         for waiting in self._waiting:
@@ -152,7 +155,7 @@ def _assigned(tracks: list[Track], rows: Rows, time_s: float) -> list[tuple[int,
     """Detections, each with the track that it continues."""
     if not tracks:
         return []
-    expected = lines(tracks)
+    expected = onward(tracks)
     handicap = np.array([0.0 if track.sure else UNSURE_HANDICAP for track in tracks])
     pairs = assign(expected.at(time_s), expected.deviation(time_s), rows, handicap)
     return [(detection, tracks[track]) for track, detection in pairs]
@@ -172,7 +175,8 @@ def _steadied(found: Detections, tracks: Mapping[int, Track], waiting: _Waiting)
     """Each box as the one around it and around what its track says of it."""
     if not len(found):
         return found
-    steady = to_boxes(waiting.here(np.stack([tracks[id_].steadied(waiting.number) for id_ in found.tracks.tolist()])))
+    seen = [tracks[id_] for id_ in found.tracks.tolist()]
+    steady = to_boxes(waiting.here(steadied(seen, waiting.number, waiting.time_s)))
     low, high = np.minimum(found.boxes[:, :2], steady[:, :2]), np.maximum(found.boxes[:, 2:], steady[:, 2:])
     return replace(found, boxes=np.concatenate((low, high), axis=1))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -67,37 +68,22 @@ class Track:
 
     def forget(self, oldest: int) -> None:
         """Keep what frames from number `oldest` on, and the line into the future, depend on."""
-        spare = sum(number < oldest for number in self.numbers) - USED
+        spare = bisect_left(self.numbers, oldest) - USED
         if spare > 0:
             del self.numbers[:spare], self.times_s[:spare], self.scores[:spare]
             self.rows = self.rows[spare:]
 
-    def steadied(self, number: int) -> Rows:
-        """Where the sightings around that in frame `number`, and it, say that the object was then (4,).
-
-        Detected edges jitter: where one falls short, its neighbours do not.
-        """
-        here = self.numbers.index(number)
-        near = [
-            here,
-            *range(max(here - USED // 2, 0), here),
-            *range(here + 1, min(here + USED // 2 + 1, len(self.numbers))),
-        ]
-        times_s = np.array(self.times_s)[near]
-        line = fit(times_s[None], self.rows[near][None], np.ones((1, len(near)), np.bool_))
-        return np.asarray(line.at(times_s[0])[0], np.float64)
-
     def guess(self, number: int, time_s: float, config: TrackConfig) -> Guess | None:
         """Where it is in a frame; None where it was seen, or must not be expected any more or yet."""
-        after = int(np.searchsorted(self.numbers, number))
+        after = bisect_left(self.numbers, number)
         if after < len(self.numbers) and self.numbers[after] == number:
             return None
         if 0 < after < len(self.numbers):
             return self._filled(after, time_s)
         if after and time_s - self.times_s[-1] <= config.hold_s:
-            return self._held(slice(None, -USED - 1, -1), time_s)
+            return self._held(range(len(self.numbers) - 1, -1, -1)[:USED], time_s)
         if not after and self.times_s[0] - time_s <= config.lead_s:
-            return self._held(slice(USED), time_s)
+            return self._held(range(len(self.numbers))[:USED], time_s)
         return None
 
     def _filled(self, after: int, time_s: float) -> Guess:
@@ -106,20 +92,38 @@ class Track:
         row, deviation = between(self.rows[after - 1], self.rows[after], share, end_s - start_s)
         return Guess(row, deviation, min(self.scores[after - 1 : after + 1]), Origin.filled)
 
-    def _held(self, chosen: slice, time_s: float) -> Guess:
-        """On from the chosen boxes, the nearest of which comes first."""
-        times_s = np.array(self.times_s[chosen])[None]
-        line = fit(times_s, self.rows[chosen][None], np.ones(times_s.shape, np.bool_))
-        return Guess(line.at(time_s)[0], float(line.deviation(time_s)[0]), self.scores[chosen][0], Origin.held)
+    def _held(self, chosen: Sequence[int], time_s: float) -> Guess:
+        """On from the chosen sightings, the nearest of which comes first."""
+        line = _fitted([self], [chosen])
+        return Guess(line.at(time_s)[0], float(line.deviation(time_s)[0]), self.scores[chosen[0]], Origin.held)
 
 
-def lines(tracks: Sequence[Track]) -> Lines:
+def onward(tracks: Sequence[Track]) -> Lines:
     """The lines of `tracks` into the future."""
+    return _fitted(tracks, [range(len(track.numbers) - 1, -1, -1)[:USED] for track in tracks])
+
+
+def steadied(tracks: Sequence[Track], number: int, time_s: float) -> Rows:
+    """Where the sightings around frame `number` say that each of the tracks, which were seen in it, was then (N, 4).
+
+    Detected edges jitter: where one falls short, its neighbours do not.
+    """
+    return _fitted(tracks, [_around(track.numbers, number) for track in tracks]).at(time_s)
+
+
+def _around(numbers: list[int], number: int) -> list[int]:
+    """The place of `number`, and of as many before it as behind it."""
+    here, reach = bisect_left(numbers, number), (USED - 1) // 2
+    low, high = max(here - reach, 0), min(here + reach + 1, len(numbers))
+    return [here, *range(low, here), *range(here + 1, high)]
+
+
+def _fitted(tracks: Sequence[Track], chosen: Sequence[Sequence[int]]) -> Lines:
+    """The lines through the chosen sightings of each track."""
     times_s, rows = np.zeros((len(tracks), USED)), np.zeros((len(tracks), USED, 4))
     known: NDArray[np.bool_] = np.zeros((len(tracks), USED), np.bool_)
-    for place, track in enumerate(tracks):
-        count = min(len(track.numbers), USED)
-        times_s[place, :count] = track.times_s[: -count - 1 : -1]
-        rows[place, :count] = track.rows[: -count - 1 : -1]
-        known[place, :count] = True
+    for place, (track, picked) in enumerate(zip(tracks, chosen, strict=True)):
+        times_s[place, : len(picked)] = [track.times_s[index] for index in picked]
+        rows[place, : len(picked)] = track.rows[picked]
+        known[place, : len(picked)] = True
     return fit(times_s, rows, known)

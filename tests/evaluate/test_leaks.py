@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
+from blurscene_stream.config.schema import TrackConfig
 from blurscene_stream.errors import BlurSceneError, SourceError
 from blurscene_stream.evaluate import find_pairs, leak_text, measure_leaks
 from blurscene_stream.evaluate.exposure import frame_ends_s, longest_ms
@@ -19,7 +21,7 @@ FRAMES = 20
 MISSED = range(5, 10)
 
 
-def _clip(folder: Path, spec: VideoSpec, times_s: list[float]) -> tuple[Path, Path]:
+def clip_with_truth(folder: Path, spec: VideoSpec, times_s: list[float]) -> tuple[Path, Path]:
     """A video and its truth: a face and a plate that stand still; the face is hidden in frame 15."""
     folder.mkdir(exist_ok=True)
     clip = make_video(folder / "clip.mkv", spec)
@@ -45,7 +47,7 @@ def _detector() -> ToldDetector:
 
 def test_exposures_at_a_steady_rate(tmp_path: Path) -> None:
     spec = VideoSpec(frames=FRAMES, audio=())
-    pair = _clip(tmp_path, spec, [number / 25 for number in range(FRAMES)])
+    pair = clip_with_truth(tmp_path, spec, [number / 25 for number in range(FRAMES)])
     report = measure_leaks([pair], plan(_detector()))
     face, plate = report.tracks
     assert (face.label, face.frames, face.exposed_frames) == ("face", FRAMES - 1, len(MISSED) + 1)
@@ -59,10 +61,26 @@ def test_exposures_at_a_steady_rate(tmp_path: Path) -> None:
     assert "clip.mkv" in leak_text(report)
 
 
+def test_what_the_tracker_covers_is_not_exposed(tmp_path: Path) -> None:
+    pair = clip_with_truth(tmp_path, VideoSpec(frames=FRAMES, audio=()), [number / 25 for number in range(FRAMES)])
+    alone = plan(_detector())
+    followed = replace(alone, settings=replace(alone.settings, track=TrackConfig()))
+    assert [track.exposed_frames for track in measure_leaks([pair], followed).tracks] == [0, 0]
+
+
+def test_objects_below_the_least_size_do_not_count(tmp_path: Path) -> None:
+    pair = clip_with_truth(tmp_path, VideoSpec(frames=FRAMES, audio=()), [number / 25 for number in range(FRAMES)])
+    counted = {}
+    for least_px in (40, 40.5):  # both are 40 px long
+        tracks = measure_leaks([pair], replace(plan(_detector()), least_px=least_px)).tracks
+        counted[least_px] = {track.label for track in tracks}
+    assert counted == {40: {"face", "license_plate"}, 40.5: set()}
+
+
 def test_exposures_count_in_real_time(tmp_path: Path) -> None:
     ticks = [number * 10 + (300 if number > 7 else 0) for number in range(FRAMES)]  # a long frame in the gap
     spec = VideoSpec(frames=FRAMES, audio=(), times=ticks, time_base=Fraction(1, 1000))
-    pair = _clip(tmp_path, spec, [tick / 1000 for tick in ticks])
+    pair = clip_with_truth(tmp_path, spec, [tick / 1000 for tick in ticks])
     (face, _) = measure_leaks([pair], plan(_detector())).tracks
     assert face.longest_ms == pytest.approx(ticks[10] - ticks[5], abs=1)
 
@@ -77,7 +95,7 @@ def test_a_frame_in_which_an_object_is_hidden_ends_its_exposure() -> None:
 
 
 def test_a_folder_holds_pairs(tmp_path: Path) -> None:
-    clip, truth = _clip(tmp_path, VideoSpec(frames=2, audio=()), [0, 0.04])
+    clip, truth = clip_with_truth(tmp_path, VideoSpec(frames=2, audio=()), [0, 0.04])
     assert find_pairs(tmp_path, None) == [(clip, truth)]
     truth.unlink()
     with pytest.raises(BlurSceneError, match="its truth is missing"):
@@ -93,14 +111,14 @@ REFUSED = [  # times in the truth, what is said
 
 @pytest.mark.parametrize(("times_s", "said"), REFUSED)
 def test_a_truth_of_another_clip_is_refused(times_s: list[float], said: str, tmp_path: Path) -> None:
-    pair = _clip(tmp_path, VideoSpec(frames=2, audio=()), times_s)
+    pair = clip_with_truth(tmp_path, VideoSpec(frames=2, audio=()), times_s)
     with pytest.raises(SourceError, match=said):
         measure_leaks([pair], plan(_detector()))
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"frame": 3}', '{"frame": 0, "pts_s": 0, "objects": [{}]}'])
 def test_a_broken_truth_is_refused_in_one_line(text: str, tmp_path: Path) -> None:
-    clip, truth = _clip(tmp_path, VideoSpec(frames=2, audio=()), [0, 0.04])
+    clip, truth = clip_with_truth(tmp_path, VideoSpec(frames=2, audio=()), [0, 0.04])
     truth.write_text(text)
     with pytest.raises(SourceError) as caught:
         measure_leaks([(clip, truth)], plan(_detector()))

@@ -37,7 +37,7 @@ from tests.pictures import (
 CANARY = "Canary47Wellington"
 FORMS = ("png", "jpeg", "webp", "bmp", "tiff")
 WITH_TAGS = [("jpeg", 8), ("png", 8), ("webp", 8), ("tiff", 8), ("png", 16), ("tiff", 16)]
-REACH_PX = 4  # a quarter of the square's longer side
+REACH_PX = 5  # 0.3 of its longer side, to whole pixels
 
 
 def anonymizer(method: RedactMethod = RedactMethod.solid, detector: SquareDetector | None = None) -> PictureAnonymizer:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 START_S = 30  # GStreamer scans its plugins when it starts for the first time
 DEBIAN_PYTHON = "/usr/bin/python3"  # GStreamer's bindings are Debian packages, no virtual environment holds them
-PACKAGES = "python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-{base,good,bad,ugly} gstreamer1.0-libav"
+PACKAGES = "python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-{x,libav} gstreamer1.0-plugins-{base,good,bad,ugly}"
 
 # Cameras that the relay server does not have, and a recorder; all behind a password.
 CAMERAS = """

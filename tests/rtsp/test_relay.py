@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import statistics
 import time
@@ -83,6 +84,21 @@ def test_a_recording_that_is_stopped_is_complete(
     assert played.times[0] == pytest.approx(0, abs=0.1), "the camera's clock is not the file's"
     assert played.sound[0] == pytest.approx(0, abs=0.1)
     assert abs(played.sound[-1] - played.times[-1]) < 0.5
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_what_a_camera_showed_is_kept_beside_its_recording(server: Server, tmp_path: Path) -> None:
+    target, file = tmp_path / "recorded.mp4", tmp_path / "recorded.jsonl"
+    with started(tmp_path, server.at("/cam"), target, "--detections", str(file)) as run:
+        run.wait_going()
+        assert not file.exists(), "only a complete file has its name"
+        run.stop()
+        outcome = run.end()
+    assert stopped(outcome), outcome
+    frames = [json.loads(line) for line in file.read_text().splitlines()][1:]
+    assert [one["frame"] for one in frames] == outcome.noted["written"]
+    assert any(one["boxes"] for one in frames)
+    assert "secret" not in file.read_text()
     assert not list(tmp_path.glob("*.partial"))
 
 

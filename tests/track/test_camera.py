@@ -19,7 +19,7 @@ from blurscene_stream.track.camera import Camera, Step
 from tests.track.scenes import HEIGHT, WIDTH, Picture, cuts_in, frame_of, scene, view, watched
 
 STREET, MARKET = scene(1), scene(2)
-NEAR_PX = 0.5  # of 640: a quarter of a pixel of the small picture that is measured
+NEAR_PX = 0.75  # of 640: less than half a pixel of the small picture that is measured
 STILL = Step(cut=False)
 
 

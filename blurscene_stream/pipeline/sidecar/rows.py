@@ -1,0 +1,94 @@
+"""One line of a file of detections: what is covered in one frame, as text and back without loss."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from blurscene_stream.boxes import NO_TRACK, Detections, Origin
+from blurscene_stream.config.rules import shown
+from blurscene_stream.pipeline.sidecar.strict import LineError, array, keys, loaded, number, whole, word
+
+ORIGINS = [origin.name for origin in Origin]
+
+
+def frame_line(frame: int, pts: int, time_base: Fraction, detections: Detections) -> str:
+    """The line for a frame; the boxes keep their order, which tells what is covered over what."""
+    columns = (detections.labels, detections.scores, detections.boxes, detections.origins, detections.tracks)
+    boxes = [
+        {
+            "label": detections.classes[label],
+            "score": _short(score),
+            "xyxy": list(map(_short, box)),
+            "origin": Origin(origin).name,
+            "track": None if track == NO_TRACK else int(track),
+        }
+        for label, score, box, origin, track in zip(*columns, strict=True)
+    ]
+    content = {"frame": frame, "pts": pts, "time_s": round(float(pts * time_base), 6), "boxes": boxes}
+    return json.dumps(content, allow_nan=False) + "\n"
+
+
+def _short(value: np.float32) -> float:
+    """The number of fewest digits that is `value` again as float32: 0.1, not 0.10000000149011612."""
+    return float(str(value))
+
+
+def parse_frame(line: bytes, frame: int, pts: int, classes: tuple[str, ...]) -> Detections:
+    """What must be covered in the frame of this number and time.
+
+    Raises LineError, also when the line is for another frame.
+    """
+    content = keys(loaded(line), ("frame", "pts", "boxes"), ("time_s",))
+    for key, expected in (("frame", frame), ("pts", pts)):
+        told = content[key]
+        if type(told) is not int or told != expected:
+            raise LineError(f"is for {key} {shown(told)}, but the video goes on with {key} {expected}")
+    if "time_s" in content:
+        number("time_s", content["time_s"])
+    return _detections([_parse_box(*box, classes) for box in enumerate(array("boxes", content["boxes"]))], classes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    """One box of a line; see `Detections`."""
+
+    label: int
+    score: float
+    xyxy: list[float]
+    origin: Origin
+    track: int
+
+
+def _parse_box(place: int, box: object, classes: tuple[str, ...]) -> _Box:
+    """A box that was added by hand needs but a label and its corners."""
+    try:
+        content = keys(box, ("label", "xyxy"), ("score", "origin", "track"))
+        corners = array("xyxy", content["xyxy"])
+        if len(corners) != 4:
+            raise LineError(f"xyxy must be 4 numbers, got {len(corners)}")
+        track = content.get("track")
+        return _Box(
+            classes.index(word("label", content["label"], classes)),
+            number("score", content.get("score", 1.0)),
+            [number("xyxy", corner) for corner in corners],
+            Origin[word("origin", content.get("origin", Origin.found.name), ORIGINS)],
+            NO_TRACK if track is None else whole("track", track, 0),
+        )
+    except LineError as error:
+        raise LineError(f"box {place + 1}: {error}") from error
+
+
+def _detections(boxes: Sequence[_Box], classes: tuple[str, ...]) -> Detections:
+    return Detections(
+        boxes=np.array([box.xyxy for box in boxes], np.float32).reshape(-1, 4),
+        scores=np.array([box.score for box in boxes], np.float32),
+        labels=np.array([box.label for box in boxes], np.int64),
+        classes=classes,
+        origins=np.array([box.origin for box in boxes], np.int8),
+        tracks=np.array([box.track for box in boxes], np.int64),
+    )

@@ -1,0 +1,120 @@
+"""A run with the tracker: what the detector misses is covered in the output, in order, and nothing waits for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blurscene_stream.boxes import Detections
+from blurscene_stream.config.schema import Settings, TrackConfig
+from blurscene_stream.errors import DetectionError
+from blurscene_stream.frames import CopiedPacket, Frame, RedactedFrame
+from blurscene_stream.pipeline import Watch
+from blurscene_stream.pipeline.anonymize import MOST_SILENT, Item, Judged, followed
+from tests.detect.pictures import frame_of
+from tests.detectors import BRIGHT, CLASSES, SquareDetector
+from tests.pipeline.runs import anonymize, fails, solid
+from tests.videos import VideoSpec, make_video, read_video
+
+FRAMES = 50
+SPEC = VideoSpec(frames=FRAMES)
+NONE = Detections.none(CLASSES)
+TICK = Fraction(1, 25)
+
+
+def missing(numbers: Sequence[int]) -> SquareDetector:
+    """Does not see the square in these frames; to be used with batches of one."""
+    return SquareDetector(lambda frames: [NONE] if frames[0].number in numbers else None)
+
+
+def shown(path: Path) -> list[int]:
+    """The frames in which the square is to be seen."""
+    return [number for number, luma in enumerate(read_video(path).luma) if (luma > BRIGHT).any()]
+
+
+def one_by_one(**track: float) -> Settings:
+    settings = solid()
+    settings.detect.batch_size = 1
+    settings.track = TrackConfig(**track)  # type: ignore[arg-type]
+    return settings
+
+
+def test_frames_that_the_detector_missed_are_covered_in_the_output(tmp_path: Path) -> None:
+    """At 25 frames/s: 0.3 s before the first and after the last sighting are 7 frames, a gap may have 19."""
+    source = make_video(tmp_path / "in.mkv", SPEC)
+    missed = [*range(8), *range(14, 33), *range(42, 50)]
+    with_tracks = anonymize(source, tmp_path / "with.mkv", one_by_one(), missing(missed))
+    assert shown(tmp_path / "with.mkv") == [0, 49]
+    assert with_tracks.found["license_plate"] == FRAMES - len(missed)
+    assert with_tracks.added == len(missed) - 2
+    without = anonymize(source, tmp_path / "without.mkv", one_by_one(use=False), missing(missed))
+    assert shown(tmp_path / "without.mkv") == missed
+    assert without.added == 0
+
+
+def test_a_stream_with_uneven_times_is_followed_in_seconds(tmp_path: Path) -> None:
+    ticks = [number * 20 for number in range(25)]  # of a millisecond: 0.3 s are 15 frames
+    source = make_video(tmp_path / "in.mkv", VideoSpec(frames=25, audio=(), times=ticks, time_base=Fraction(1, 1000)))
+    anonymize(source, tmp_path / "fast.mkv", one_by_one(), missing(range(10, 25)))
+    assert shown(tmp_path / "fast.mkv") == []
+    slow = make_video(tmp_path / "slow.mkv", VideoSpec(frames=25, audio=(), rate=5))
+    anonymize(slow, tmp_path / "out.mkv", one_by_one(), missing(range(6, 25)))
+    assert shown(tmp_path / "out.mkv") == list(range(7, 25))
+
+
+def test_an_error_while_frames_wait_leaves_nothing(walker: Path, tmp_path: Path) -> None:
+    def fail(frames: Sequence[Frame]) -> None:
+        if frames[0].number == 12:
+            raise RuntimeError("no more")
+
+    written: list[RedactedFrame] = []
+    with pytest.raises(DetectionError):
+        anonymize(walker, tmp_path / "a.mp4", one_by_one(), SquareDetector(fail), watch=Watch(written=written.append))
+    assert [frame.number for frame in written] == []  # 0.5 s are 13 frames: all that were judged still wait
+    assert "no more" in fails(DetectionError, walker, tmp_path / "b.mp4", one_by_one(), SquareDetector(fail))
+
+
+def items_of(kinds: Sequence[bool]) -> list[Item]:
+    """Frames (True) and packets."""
+    blank = np.zeros((4, 4, 3), np.uint8)
+    return [
+        replace(frame_of(blank, number=number), planes=(blank[..., 0],)) if is_frame else CopiedPacket(0, number)
+        for number, is_frame in enumerate(kinds)
+    ]
+
+
+def stream(items: Sequence[Item], taken: Callable[[Item], None] = lambda _: None) -> Generator[Judged]:
+    for item in items:
+        taken(item)
+        yield (item, NONE) if isinstance(item, Frame) else item
+
+
+@given(st.lists(st.booleans(), max_size=80), st.sampled_from([0.0, 0.3, 2.0]))
+def test_packets_keep_their_place_between_the_frames(kinds: list[bool], lookahead_s: float) -> None:
+    items = items_of(kinds)
+    config = TrackConfig(lookahead_s=lookahead_s, lead_s=0, max_gap_s=0)
+    out = list(followed(stream(items), config, CLASSES, TICK))
+    assert [each[0] if isinstance(each, tuple) else each for each in out] == items
+
+
+def test_sound_that_goes_on_after_the_last_picture_does_not_wait_for_another() -> None:
+    """A film of one second whose sound lasts for minutes: memory stays bounded."""
+    waiting = most = 0
+
+    def taken(_: Item) -> None:
+        nonlocal waiting, most
+        waiting += 1
+        most = max(most, waiting)
+
+    items = items_of([True] * 25 + [False] * 4 * MOST_SILENT)
+    for _ in followed(stream(items, taken), TrackConfig(), CLASSES, TICK):
+        waiting -= 1
+    assert waiting == 0
+    assert most <= MOST_SILENT + 16

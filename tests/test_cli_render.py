@@ -1,0 +1,108 @@
+"""What a user types to keep what was covered, and to render from it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from blurscene_stream.cli import run
+from blurscene_stream.cli.render import render_command
+from blurscene_stream.cli.video import video_command
+from tests.videos import VideoSpec, make_video, read_video
+
+pytestmark = pytest.mark.usefixtures("own_logs")
+ENCODE = ("--set", "encode.threads=1", "-preset", "ultrafast")
+
+
+def _video(*arguments: object) -> int:
+    look = ("--size", "160", "--device", "cpu")
+    return run(video_command, [str(argument) for argument in (*arguments, *look, *ENCODE)], "blurscene-stream")
+
+
+def _render(*arguments: object) -> int:
+    return run(render_command, [str(argument) for argument in (*arguments, *ENCODE)], "blurscene-stream render")
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    """A folder with in.mp4, and out.mp4 and found.jsonl that the real detector has made of it."""
+    make_video(tmp_path / "in.mp4", VideoSpec(frames=8))
+    assert _video(tmp_path / "in.mp4", tmp_path / "out.mp4", "--detections", tmp_path / "found.jsonl", "--quiet") == 0
+    return tmp_path
+
+
+def test_written_and_rendered(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _render(written / "in.mp4", written / "again.mp4", "--from", written / "found.jsonl") == 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    first, last = said.err.strip().splitlines()
+    assert first.endswith(f"again.mp4 as {written / 'found.jsonl'} says: anonymizing")
+    assert last.startswith(f"{written / 'again.mp4'}: 8 frames in ")
+    assert (written / "again.mp4").read_bytes() == (written / "out.mp4").read_bytes()
+
+
+def test_settings_of_the_cover_can_be_others(written: Path) -> None:
+    content = [json.loads(line) for line in (written / "found.jsonl").read_text().splitlines()]
+    for line in content[1:]:
+        line["boxes"] = [{"label": "face", "xyxy": [60, 40, 100, 80]}]
+    (written / "found.jsonl").write_text("".join(json.dumps(line) + "\n" for line in content))
+    options = ("--from", written / "found.jsonl", "--replacewith", "solid", "-crf", "0")
+    for scale, black in (("1", 40), ("2", 80)):
+        assert _render(written / "in.mp4", written / "again.mp4", "-y", "--mask-scale", scale, *options) == 0
+        for luma in read_video(written / "again.mp4").luma:
+            assert abs(int((luma[60] < 30).sum()) - black) <= 6  # the least margin, and whole blocks
+
+
+REFUSALS = [  # arguments, exit code, what is said
+    (("IN",), 2, "OUTPUT is missing"),
+    (("IN", "OUT"), 2, "--from FILE is missing"),
+    (("IN", "OUT", "--from", "none.jsonl"), 1, "none.jsonl: there is no such file"),
+    (("IN", "OUT", "--from", "IN"), 1, "line 1 is not a whole line of JSON"),
+    (("IN", "OUT", "--from", "FILE", "--thresh", "0.3"), 2, "No such option '--thresh'"),
+    (("IN", "OUT", "--from", "FILE", "--mask-scale", "99"), 2, "--mask-scale must be"),
+    (("IN", "out.mp4", "--from", "FILE"), 2, "out.mp4: exists already; use -y to replace it"),
+    (("IN", "OUT", "--from", "SHORT"), 6, "ends before frame 7; every frame needs its line"),
+    (("out.mp4", "in.mp4", "--from", "FILE"), 2, "in.mp4: exists already"),
+    (("none.mp4", "OUT", "--from", "FILE"), 1, "none.mp4: there is no such file"),
+    (("rtsp://user:secret@127.0.0.1:9/x", "OUT", "--from", "FILE"), 2, "a live stream cannot be rendered"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "said"), REFUSALS, ids=[" ".join(row[0]) for row in REFUSALS])
+def test_what_cannot_be_rendered_is_refused_in_one_line(
+    arguments: tuple[str, ...],
+    code: int,
+    said: str,
+    written: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(written)
+    text = Path("found.jsonl").read_text().splitlines(keepends=True)
+    Path("short.jsonl").write_text("".join(text[:-1]))
+    before = sorted(written.iterdir())
+    named = {"IN": "in.mp4", "OUT": "new.mp4", "FILE": "found.jsonl", "SHORT": "short.jsonl"}
+    assert _render(*[named.get(argument, argument) for argument in arguments], "--quiet") == code
+    (error,) = capsys.readouterr().err.strip().splitlines()
+    assert error.startswith("blurscene-stream: error: ") and said in error and "secret" not in error
+    assert sorted(written.iterdir()) == before
+
+
+def test_detections_to_a_place_that_cannot_be(walker: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for file, said in (("rtsp://user:secret@h/x", "rtsp://h/x: detections are only"), (tmp_path, "is not a file")):
+        assert _video(walker, tmp_path / "out.mp4", "--detections", file) == 2
+        error = capsys.readouterr().err.strip()
+        assert said in error and "secret" not in error
+
+
+def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(render_command, [], "blurscene-stream render") == 2
+    said = capsys.readouterr()
+    assert "Usage: blurscene-stream render [OPTIONS] INPUT OUTPUT" in said.err + said.out
+
+
+def test_show_config_needs_no_files(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _render("--show-config", "--replacewith", "solid") == 0
+    assert "method: solid" in capsys.readouterr().out
