@@ -109,6 +109,13 @@ class PictureInfo:
     full_range: bool = False
 
 
+class Look(Enum):
+    """How thoroughly a detector looks at a frame."""
+
+    full = "all that detect.variants asks for"
+    small = "the whole picture, detect.between_scale times as large"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One decoded picture that nobody has judged yet.
@@ -121,6 +128,7 @@ class Frame:
                in them
     scale_rgb: (width, height) -> uint8 (height, width, 3), RGB, the whole stored picture at that size
     native:    the picture as its source holds it, over the same memory; for the sink
+    look:      how a detector must look at it
     """
 
     number: int
@@ -129,6 +137,7 @@ class Frame:
     planes: tuple[Plane, ...]
     scale_rgb: ScaleToRgb
     native: Any = field(repr=False)
+    look: Look = Look.full
 
 
 @dataclass(frozen=True, slots=True, eq=False)

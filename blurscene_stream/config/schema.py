@@ -219,6 +219,17 @@ class Settings:
         if known_by_model and set(self.classes) != set(self.model.classes):
             known = ", ".join(self.model.classes)
             raise ConfigError(f"classes must be the model's own: {known}, got {sorted(self.classes)!r}")
+        if self.detect.every > 1:
+            self._check_between()
+
+    def _check_between(self) -> None:
+        """What a small look misses is for the tracker to cover."""
+        every = f"got {self.detect.every}"
+        if not self.track.use:
+            raise ConfigError(f"detect.every must be 1 where track.use is false, {every}")
+        if self.detect.every > self.track.lookahead_frames:
+            most = self.track.lookahead_frames
+            raise ConfigError(f"detect.every must not be above track.lookahead_frames, {most}, {every}")
 
 
 def chosen(settings: Settings, names: Sequence[str]) -> list[ClassConfig]:

@@ -30,6 +30,14 @@ class TrackConfig:
     ] = 0.35
     camera_motion: Annotated[bool, "follow the movement of the camera to tell where objects go"] = False
 
+    @property
+    def bridged_s(self) -> float:
+        """Seconds between two looks in which nothing stays open, whatever came, went or stayed in between.
+
+        What was seen in both is filled in, what only the first saw is held, what only the second saw is led in.
+        """
+        return min(self.max_gap_s, self.hold_s, self.lead_s)
+
     def __post_init__(self) -> None:
         check(self, "track.")
         if self.lead_s > self.lookahead_s:

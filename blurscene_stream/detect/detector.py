@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from blurscene_stream.boxes import Boxes, Detections, Origin, iou
-from blurscene_stream.config.schema import MergeConfig, MergeMethod, Settings, chosen
+from blurscene_stream.config.schema import MergeConfig, MergeMethod, Settings, VariantsConfig, chosen
 from blurscene_stream.detect.decode import Peaks, joined
 from blurscene_stream.detect.merge import merge
 from blurscene_stream.detect.merged import Merged
@@ -20,7 +20,7 @@ from blurscene_stream.detect.overlap import Floats
 from blurscene_stream.detect.prepare import Layout, draw_frames
 from blurscene_stream.detect.variants import views_of
 from blurscene_stream.errors import DetectionError, first_line
-from blurscene_stream.frames import Frame
+from blurscene_stream.frames import Frame, Look
 
 
 class Detector:
@@ -38,6 +38,8 @@ class Detector:
         self._labels = [np.array([self.classes.index(name) for name in model.classes]) for model in models]
         self._device = device
         self._config = settings.detect
+        small = VariantsConfig(scales=[settings.detect.between_scale])
+        self._variants = {Look.full: settings.detect.variants, Look.small: small}
         self._thresholds = [each.threshold for each in chosen(settings, self.classes)]
         self._candidate_thresholds = [_candidates(threshold, settings.detect.merge) for threshold in self._thresholds]
         share = settings.track.continue_at if settings.track.use else 1.0
@@ -46,25 +48,30 @@ class Detector:
     def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
         """What is in each frame, in its stored pixels: one `Detections` a frame, in the same order.
 
-        All frames have the same PictureInfo. Each box that is found stands for boxes of one class that overlap, and in
-        one of them at least a network was surer than the class's threshold. When objects are followed over time,
-        there are doubtful boxes as well; which boxes are found does not depend on that.
+        All frames have the same PictureInfo; each is looked at as its `look` says. Each box that is found stands for
+        boxes of one class that overlap, and in one of them at least a network was surer than the class's threshold.
+        When objects are followed over time, there are doubtful boxes as well; which boxes are found does not depend on
+        that.
 
         Raises DetectionError when a network fails or gives numbers that are not finite.
         """
-        if not frames:
-            return []
-        peaks, looks = self.candidates(frames)
-        return [self.merged(peaks, frame, looks, self._config.merge) for frame in range(len(frames))]
+        found: dict[int, Detections] = {}
+        for look in Look:
+            if places := [place for place, frame in enumerate(frames) if frame.look is look]:
+                peaks, looks = self.candidates([frames[place] for place in places])
+                for number, place in enumerate(places):
+                    found[place] = self.merged(peaks, number, looks, self._config.merge)
+        return [found[place] for place in range(len(frames))]
 
     def candidates(self, frames: Sequence[Frame]) -> tuple[Peaks, list[int]]:
-        """All that the models see in the variants of `frames`, before merging, and how many looks each class had.
+        """All that the models see in `frames`, of one kind of look, before merging, and how many views each class had.
 
         The pictures of the Peaks are the indices of frames, boxes are in stored pixels. Raises DetectionError.
         """
+        (look,) = {frame.look for frame in frames}
         parts, looks = [], [0] * len(self.classes)
         for model, labels in zip(self._models, self._labels, strict=True):
-            views = views_of(frames[0].picture, self._config.variants, model.plan)
+            views = views_of(frames[0].picture, self._variants[look], model.plan)
             seen = self._ask(model, labels, frames, views)
             parts.append(Peaks(seen.pictures, labels[seen.labels], seen.scores, seen.boxes))
             for label in labels:

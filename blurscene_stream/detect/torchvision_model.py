@@ -45,6 +45,11 @@ class TorchvisionModel:
                 f"{model.name}: the network sets its own size, so detect.variants.scales must be at most 1; "
                 "detect.variants.enlarged_regions_n enlarges"
             )
+        if config.every > 1 and config.between_scale < 1:
+            raise ConfigError(
+                f"{model.name}: the network sets its own size, so a small look would cost as much as a whole one: "
+                "detect.between_scale must be 1 (the whole picture without other variants), or detect.every 1"
+            )
         network = build_network(model)
         self._labels = Labels(model, network)
         fill_network(network, read_weights(model), model.weights)

@@ -20,8 +20,9 @@ from blurscene_stream.evaluate.exposure import TrackExposure, frame_ends_s, long
 from blurscene_stream.evaluate.plan import Plan
 from blurscene_stream.evaluate.truth import FrameTruth
 from blurscene_stream.frames import RedactedFrame
-from blurscene_stream.pipeline.anonymize import followed, judged, redacted
+from blurscene_stream.pipeline.anonymize import redacted
 from blurscene_stream.pipeline.judge import Detector
+from blurscene_stream.pipeline.judgement import ByDetector
 from blurscene_stream.redact import Redactor
 from blurscene_stream.source import open_source
 
@@ -79,8 +80,8 @@ def covered_frames(clip: Path, detector: Detector, settings: Settings) -> Genera
         picture, ticks = source.info.picture, source.info.time_base
         usual_s = 1 / (source.info.frame_rate or Fraction(25))
         first: int | None = None
-        known = judged(source.items(), detector, settings.detect.batch_size)
-        with closing(redacted(followed(known, settings.track, detector.classes, ticks), redactor)) as items:
+        known = ByDetector(detector, settings).judged(source.items(), source.info)
+        with closing(redacted(known, redactor)) as items:
             for item in items:
                 if isinstance(item, RedactedFrame):
                     first = item.pts if first is None else first

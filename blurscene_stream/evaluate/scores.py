@@ -89,7 +89,8 @@ class Judges:
 
 def load_judges(settings: Settings, load_detector: LoadDetector) -> Judges:
     """One detector for both, where boxes that score low cannot change those that score high when they are merged."""
-    settings = replace(settings, track=replace(settings.track, use=False))  # a picture has no before and after
+    alone = replace(settings.detect, every=1), replace(settings.track, use=False)  # a picture has no before and after
+    settings = replace(settings, detect=alone[0], track=alone[1])
     curves = load_detector(with_floor(settings))
     alike = settings.detect.merge.method is MergeMethod.nms
     return Judges(curves, curves if alike else load_detector(settings))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Generator
 from typing import Protocol
 
@@ -9,6 +10,9 @@ from blurscene_stream.config.schema import Settings
 from blurscene_stream.frames import StreamInfo
 from blurscene_stream.pipeline.anonymize import Item, Judged, followed, judged
 from blurscene_stream.pipeline.judge import Detector, LoadDetector
+from blurscene_stream.pipeline.looks import check_looks, warning_line, with_looks
+
+log = logging.getLogger(__name__)
 
 
 class Judgement(Protocol):
@@ -47,9 +51,15 @@ class ByDetector:
         self.words = f"on {detector.device_name}"
 
     def judged(self, items: Generator[Item], info: StreamInfo) -> Generator[Judged]:
-        """Every frame with what must be covered in it; a live one is looked at alone, it waits for no other."""
+        """Every frame with what must be covered in it; a live one is looked at alone, no batch is waited for.
+
+        Raises ConfigError when `detect.every` is too many frames for the tracker.
+        """
+        check_looks(self._settings, info)
+        if self._settings.detect.every > 1:
+            log.warning("%s", warning_line(self._settings, info))
         batch = 1 if info.live else self._settings.detect.batch_size
-        known = judged(items, self._detect, batch)
+        known = judged(with_looks(items, self._settings, info.time_base), self._detect, batch)
         return followed(known, self._settings.track, self.classes, info.time_base)
 
 

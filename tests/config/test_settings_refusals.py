@@ -12,7 +12,8 @@ OVERRIDES = [  # the override, and what its refusal says after "--set OVERRIDE: 
     ("size_px=960", "unknown key 'size_px'; did you mean 'detect.size_px'?"),
     (
         "detect.zzz=1",
-        "unknown key 'detect.zzz'; known here: size_px, enlarge, batch_size, precision, threads, variants, merge",
+        "unknown key 'detect.zzz'; known here: size_px, enlarge, batch_size, every, between_scale, precision, threads, "
+        "variants, merge",
     ),
     ("detect.cells=1", "unknown key 'detect.cells'; did you mean 'redact.cells'?"),
     ("devise=cpu", "unknown key 'devise'; did you mean 'device'?"),
@@ -20,7 +21,8 @@ OVERRIDES = [  # the override, and what its refusal says after "--set OVERRIDE: 
     ("classes.face.treshold=0", "unknown key 'classes.face.treshold'; did you mean 'classes.face.threshold'?"),
     (
         "detect=3",
-        "detect is a section with the keys size_px, enlarge, batch_size, precision, threads, variants, merge, got 3",
+        "detect is a section with the keys size_px, enlarge, batch_size, every, between_scale, precision, threads, "
+        "variants, merge, got 3",
     ),
     ("classes.face=0.1", "classes.face is a section with the keys threshold, margin, shape, got 0.1"),
     ("detect.size_px=abc", "detect.size_px must be a whole number in 32..8192, got 'abc'"),

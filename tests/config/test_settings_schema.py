@@ -34,6 +34,8 @@ OTHER = {  # a value that is not the default, for each key
     "classes.*.shape": "ellipse",
     "detect.size_px": "640",
     "detect.batch_size": "1",
+    "detect.every": "2",
+    "detect.between_scale": "0.25",
     "detect.precision": "fp32",
     "detect.threads": "2",
     "detect.variants.mirror_image": "true",

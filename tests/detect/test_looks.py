@@ -1,0 +1,117 @@
+"""The small look of the real detector: less is calculated, but every frame is shown to the network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from torch import Tensor, nn
+
+from blurscene_stream.boxes import Detections
+from blurscene_stream.config.load import load_settings
+from blurscene_stream.config.schema import DetectConfig, Precision, Settings, TrackConfig, VariantsConfig
+from blurscene_stream.detect import Detector, load_detector
+from blurscene_stream.errors import ConfigError
+from blurscene_stream.evaluate.scores import load_judges
+from blurscene_stream.frames import Frame, Look
+from tests.detect.pictures import HEIGHT, WIDTH, Picture, frame_of, network_of
+
+MIXED = [Look.full, Look.small, Look.small, Look.full, Look.small]
+FULL = VariantsConfig(scales=[1.0, 0.25], mirror_image=True)
+
+
+def settings(every: int = 3, variants: VariantsConfig = FULL) -> Settings:
+    detect = DetectConfig(size_px=WIDTH, precision=Precision.fp32, every=every, variants=variants)
+    return Settings(device="cpu", detect=detect)
+
+
+def alone(scale: float) -> Settings:
+    return settings(every=1, variants=VariantsConfig(scales=[scale]))
+
+
+def frames(scene: Picture) -> list[Frame]:
+    """A batch in which each frame differs from the others."""
+    return [
+        replace(frame_of(np.roll(scene, 8 * number, axis=1), number=number), look=look)
+        for number, look in enumerate(MIXED)
+    ]
+
+
+def shown_to(detector: Detector) -> list[tuple[int, int]]:
+    """The sizes of all pictures that its network will be shown, as they come."""
+    sizes: list[tuple[int, int]] = []
+
+    def note(_: nn.Module, given: Sequence[Tensor]) -> None:
+        sizes.extend([(given[0].shape[3], given[0].shape[2])] * len(given[0]))
+
+    network_of(detector).register_forward_pre_hook(note)
+    return sizes
+
+
+def assert_equal(one: Detections, other: Detections) -> None:
+    for name in ("boxes", "scores", "labels", "origins"):
+        assert np.array_equal(getattr(one, name), getattr(other, name)), name
+
+
+def test_no_frame_is_answered_for_without_the_network(scene: Picture) -> None:
+    detector = load_detector(settings())
+    sizes = shown_to(detector)
+    for frame in frames(np.zeros_like(scene)):
+        before = len(sizes)
+        detector([frame])
+        assert len(sizes) - before == (4 if frame.look is Look.full else 1)
+    sizes.clear()
+    detector(frames(scene))
+    assert len(sizes) == 2 * 4 + 3 * 1
+    assert sizes.count((128, 96)) == 3, "the whole picture, half as large, to the next multiple of 32"
+
+
+def test_a_frame_gets_the_same_answer_whatever_batch_it_is_in(scene: Picture) -> None:
+    detector, batch = load_detector(settings()), frames(scene)
+    together = detector(batch)
+    for frame, found in zip(batch, together, strict=True):
+        assert_equal(detector([frame])[0], found)
+    for found, again in zip(together, reversed(detector(batch[::-1])), strict=True):
+        assert_equal(found, again)
+
+
+def test_the_small_look_finds_what_its_size_shows(scene: Picture) -> None:
+    small = replace(frame_of(scene), look=Look.small)
+    (found,) = load_detector(settings())([small])
+    assert 0 in found.labels, "a face of 20 pixels"
+    assert_equal(found, load_detector(alone(0.5))([frame_of(scene)])[0])
+    at_full_size = settings()
+    at_full_size.detect.between_scale = 1.0
+    assert_equal(load_detector(at_full_size)([small])[0], load_detector(alone(1.0))([frame_of(scene)])[0])
+
+
+def test_the_full_look_is_what_it_is_without_a_small_one(scene: Picture) -> None:
+    frame = frame_of(scene)
+    assert frame.look is Look.full and frame.picture.height == HEIGHT
+    assert_equal(load_detector(settings())([frame])[0], load_detector(settings(every=1))([frame])[0])
+
+
+def test_labelled_pictures_get_the_full_look_whatever_is_set_for_videos(scene: Picture) -> None:
+    judges = load_judges(settings(), lambda given: load_detector(_checked(given)))
+    sizes = shown_to(judges.cover)  # type: ignore[arg-type]
+    judges.cover([frame_of(scene)])
+    assert len(sizes) == 4
+
+
+def _checked(given: Settings) -> Settings:
+    assert not given.track.use and given.detect.every == 1
+    return given
+
+
+def test_a_network_that_sets_its_own_size_gains_nothing_from_a_smaller_picture() -> None:
+    model = "model={name: mine, weights: mine.pt, network: {_target_: torch.nn.Identity}}"
+    asked = load_settings(None, [model, "detect.every=2", "detect.variants.scales=[1]", "device=cpu"]).settings
+    with pytest.raises(ConfigError, match=r"mine: the network sets its own size.*detect\.between_scale must be 1"):
+        load_detector(asked)
+
+
+def test_tracking_is_needed() -> None:
+    with pytest.raises(ConfigError, match=r"^detect\.every must be 1 where track\.use is false, got 3$"):
+        replace(settings(), track=TrackConfig(use=False))

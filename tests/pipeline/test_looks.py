@@ -1,0 +1,213 @@
+"""Which frames get the small look: only those that tracking covers from both sides, and none goes unjudged."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from blurscene_stream.boxes import Detections
+from blurscene_stream.config.schema import DetectConfig, Settings, TrackConfig
+from blurscene_stream.errors import ConfigError
+from blurscene_stream.frames import CopiedPacket, Frame, Look, StreamInfo
+from blurscene_stream.pipeline.anonymize import MOST_SILENT, Item, followed, judged
+from blurscene_stream.pipeline.looks import check_looks, with_looks
+from tests.detectors import CLASSES, SquareDetector
+from tests.pipeline.runs import anonymize, fails, solid
+from tests.track.scenes import frame_of, scene, view
+from tests.track.worlds import settings as track_settings
+from tests.videos import VideoSpec, make_video, read_video
+
+TICK = Fraction(1, 1000)
+PLAIN = frame_of(np.full((24, 32), 90, np.float32))
+SCENES = [frame_of(view(scene(seed), size=(320, 180))) for seed in (1, 2)]
+THING = np.array([[8, 8, 20, 20]], np.float32)
+
+steps_ms = st.lists(st.sampled_from([1, 20, 40, 40, 100, 700]), min_size=1, max_size=40)
+
+
+def settings(every: int, track: TrackConfig | None = None, **detect: float) -> Settings:
+    return Settings(detect=DetectConfig(every=every, **detect), track=track or TrackConfig())  # type: ignore[arg-type]
+
+
+def frames_at(times_ms: Sequence[int], pictures: Sequence[Frame] = (PLAIN,)) -> list[Frame]:
+    """A frame at each time, with the pictures one after the other."""
+    return [replace(pictures[number % len(pictures)], number=number, pts=time) for number, time in enumerate(times_ms)]
+
+
+def stream(items: Sequence[Item]) -> Generator[Item]:
+    yield from items
+
+
+def looks(items: Sequence[Item], chosen: Settings) -> list[Look]:
+    done = list(with_looks(stream(items), chosen, TICK))
+    assert [_name(item) for item in done] == [_name(item) for item in items]
+    return [item.look for item in done if isinstance(item, Frame)]
+
+
+def _name(item: Item) -> tuple[str, int, int]:
+    return ("frame", item.number, item.pts) if isinstance(item, Frame) else ("packet", item.track, id(item.native))
+
+
+def full_ones(found: Sequence[Look]) -> list[int]:
+    return [number for number, look in enumerate(found) if look is Look.full]
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 7])
+def test_at_a_steady_rate_every_nth_frame_gets_the_full_look_and_the_last_one(every: int) -> None:
+    found = looks(frames_at(range(0, 40 * 25, 40)), settings(every))
+    assert full_ones(found) == sorted({*range(0, 25, every), 24})
+
+
+@given(steps_ms, st.integers(1, 8), track_settings(), st.data())
+def test_a_small_look_lies_between_two_full_ones_that_tracking_spans(
+    steps: list[int], every: int, track: TrackConfig, data: st.DataObject
+) -> None:
+    every = min(every, track.lookahead_frames)
+    times_ms = np.cumsum(steps).tolist()
+    items: list[Item] = []
+    for frame in frames_at(times_ms):
+        items += [CopiedPacket(0, object()) for _ in range(data.draw(st.integers(0, 2)))]
+        items.append(frame)
+    full = full_ones(looks(items, settings(every, track)))
+    assert full[0] == 0 and full[-1] == len(times_ms) - 1
+    for one, other in pairwise(full):
+        assert other - one <= every
+        apart_s = float(times_ms[other] * TICK) - float(times_ms[one] * TICK)
+        assert other == one + 1 or apart_s <= track.bridged_s
+
+
+@given(steps_ms, st.integers(2, 8), track_settings(), st.data())
+@hypothesis_settings(max_examples=200)
+def test_what_only_the_full_look_sees_is_covered_in_all_frames_while_it_is_there(
+    steps: list[int], every: int, track: TrackConfig, data: st.DataObject
+) -> None:
+    frames = frames_at(np.cumsum(steps).tolist())
+    comes = data.draw(st.integers(0, len(frames) - 1))
+    goes = data.draw(st.integers(comes, len(frames) - 1))
+    seen = []
+
+    def detect(some: Sequence[Frame]) -> list[Detections]:
+        here = [frame.look is Look.full and comes <= frame.number <= goes for frame in some]
+        seen.extend(here)
+        return [_thing() if each else Detections.none(CLASSES) for each in here]
+
+    chosen = settings(min(every, track.lookahead_frames), track)
+    known = judged(with_looks(stream(frames), chosen, TICK), detect, data.draw(st.integers(1, 5)))
+    done = [item for item in followed(known, track, CLASSES, TICK) if not isinstance(item, CopiedPacket)]
+    assert [frame.number for frame, _ in done] == list(range(len(frames)))
+    for frame, found in done[comes : goes + 1]:
+        assert not any(seen) or _is_covered(found), f"frame {frame.number} of {comes}..{goes}"
+
+
+def _thing() -> Detections:
+    return Detections(THING, np.ones(1, np.float32), np.zeros(1, np.int64), CLASSES)
+
+
+def _is_covered(found: Detections) -> bool:
+    inside = (found.boxes[:, :2] <= THING[:, :2] + 0.01) & (found.boxes[:, 2:] >= THING[:, 2:] - 0.01)
+    return bool(inside.all(axis=1).any())
+
+
+def test_the_first_and_the_last_frame_of_a_scene_get_the_full_look() -> None:
+    shown = [SCENES[0]] * 8 + [SCENES[1]] * 9 + [SCENES[0]] * 2
+    found = looks(frames_at(range(0, 40 * 19, 40), shown), settings(5))
+    assert full_ones(found) == [0, 5, 7, 8, 13, 16, 17, 18]
+
+
+def test_a_frame_does_not_wait_for_ever_when_only_sound_comes() -> None:
+    taken = 0
+
+    def items() -> Generator[Item]:
+        nonlocal taken
+        yield frames_at([0])[0]
+        for _ in range(2 * MOST_SILENT):
+            taken += 1
+            yield CopiedPacket(0, object())
+
+    done = with_looks(items(), settings(3), TICK)
+    first = next(done)
+    assert isinstance(first, Frame) and first.look is Look.full
+    assert taken < 1.1 * MOST_SILENT
+    assert sum(1 for _ in done) == 2 * MOST_SILENT
+
+
+def test_the_answers_to_a_stream_do_not_depend_on_the_batch() -> None:
+    frames = frames_at([0, 40, 80, 120, 500, 520, 540, 560, 580])
+    by_batch = []
+    for batch in (1, 2, 3, 4, 9):
+        looked: list[Look] = []
+        detector = SquareDetector(lambda some, looked=looked: looked.extend(frame.look for frame in some))  # type: ignore[misc]
+        assert len(list(judged(with_looks(stream(frames), settings(3), TICK), detector, batch))) == len(frames)
+        by_batch.append(looked)
+    assert by_batch == [by_batch[0]] * len(by_batch)
+    assert full_ones(by_batch[0]) == [0, 3, 4, 7, 8]
+
+
+@pytest.mark.parametrize("every", [2, 7])
+def test_a_run_judges_every_frame_and_hides_what_only_the_full_look_finds(
+    every: int, walker: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    looked: dict[int, Look] = {}
+    finder = SquareDetector()
+
+    def find_in_full_looks(frames: Sequence[Frame]) -> list[Detections]:
+        looked.update({frame.number: frame.look for frame in frames})
+        return [finder([frame])[0] if frame.look is Look.full else Detections.none(CLASSES) for frame in frames]
+
+    chosen, detector, target = solid(), SquareDetector(find_in_full_looks), tmp_path / "out.mp4"
+    chosen.detect.every = every
+    assert anonymize(walker, target, chosen, detector).frames == 25
+    assert detector.judged == list(range(25))
+    assert full_ones(list(looked.values())) == sorted({*range(0, 25, every), 24})
+    after = read_video(target)
+    assert after.times == read_video(walker).times
+    assert max(int(luma.max()) for luma in after.luma) < 200, "the square shows through"
+    (line,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert f"detect.every is {every}" in line and len(line.splitlines()) == 1
+
+
+def test_by_default_every_frame_gets_the_full_look_and_nothing_is_said(
+    walker: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    looked: list[Look] = []
+    anonymize(walker, tmp_path / "out.mp4", detector=SquareDetector(lambda some: looked.extend(x.look for x in some)))
+    assert looked == [Look.full] * 25
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_gaps_that_tracking_does_not_span_are_refused_where_the_rate_is_known(walker: Path, tmp_path: Path) -> None:
+    chosen = settings(8)  # 0.32 s at 25 frames/s
+    message = fails(ConfigError, walker, tmp_path / "out.mp4", chosen)
+    assert "detect.every must be at most 7" in message
+    slow = make_video(tmp_path / "slow.mp4", VideoSpec(frames=8, rate=2))
+    assert "detect.every must be 1: " in fails(ConfigError, slow, tmp_path / "out.mp4", settings(2))
+
+
+def test_where_no_rate_is_known_the_times_tell() -> None:
+    unknown = StreamInfo("camera", PLAIN.picture, TICK)
+    check_looks(settings(8), unknown)
+    assert full_ones(looks(frames_at(range(0, 40 * 20, 40)), settings(8))) == [0, 7, 14, 19]
+    assert full_ones(looks(frames_at(range(0, 1000 * 5, 1000)), settings(8))) == [0, 1, 2, 3, 4]
+    check_looks(settings(1), replace(unknown, frame_rate=Fraction(1)))
+
+
+@pytest.mark.parametrize(
+    ("track", "reason"),
+    [
+        (TrackConfig(use=False), "detect.every must be 1 where track.use is false, got 5"),
+        (TrackConfig(lookahead_frames=4), "detect.every must not be above track.lookahead_frames, 4, got 5"),
+    ],
+)
+def test_without_tracking_that_looks_far_enough_it_is_refused(track: TrackConfig, reason: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        settings(5, track)
+    assert str(caught.value) == reason
