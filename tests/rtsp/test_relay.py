@@ -82,7 +82,7 @@ def test_a_recording_that_is_stopped_is_complete(
     assert len(played.times) == len(outcome.noted["written"])
     assert covered(played), played
     assert played.times[0] == pytest.approx(0, abs=0.1), "the camera's clock is not the file's"
-    assert played.sound[0] == pytest.approx(0, abs=0.1)
+    assert played.sound[0] == pytest.approx(0, abs=0.25), "nor is it the sound's, which a camera may begin later"
     assert abs(played.sound[-1] - played.times[-1]) < 0.5
     assert not list(tmp_path.glob("*.partial"))
 
