@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from fractions import Fraction
 
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import TrackConfig
+from blurscene_stream.errors import BlurSceneError, DetectionError
 from blurscene_stream.frames import CopiedPacket, Frame, RedactedFrame
 from blurscene_stream.pipeline.judge import Detect, Redact, judge
 from blurscene_stream.track import Camera, Tracker
@@ -41,6 +42,7 @@ def followed(
     classes:   the names that labels stand for
     time_base: seconds a tick of Frame.pts
     A frame waits for `config.lookahead_s`, and everything behind it with it. Without `config.use` nothing is followed.
+    Raises DetectionError when that fails.
     """
     if not config.use:
         yield from items
@@ -52,14 +54,29 @@ def followed(
             if isinstance(item, CopiedPacket):
                 waiting.append(item)
                 silent += 1
-                done = tracker.finish() if silent > MOST_SILENT else []
+                with _told():
+                    done = tracker.finish() if silent > MOST_SILENT else []
             else:
                 frame, found = item
                 waiting.append(frame)
                 silent = 0
-                done = tracker.push(float(frame.pts * time_base), found, camera.step(frame))
+                with _told(f"frame {frame.number}: "):
+                    done = tracker.push(float(frame.pts * time_base), found, camera.step(frame))
             yield from _released(waiting, done)
-        yield from _released(waiting, tracker.finish())
+        with _told():
+            done = tracker.finish()
+        yield from _released(waiting, done)
+
+
+@contextmanager
+def _told(where: str = "") -> Generator[None]:
+    """An error that nobody foresaw in following objects; its text stays out: nobody knows what it holds."""
+    try:
+        yield
+    except BlurSceneError:
+        raise
+    except Exception as error:
+        raise DetectionError(f"{where}objects could not be followed over time, {type(error).__name__}") from error
 
 
 def _released(waiting: deque[Item], done: Sequence[Detections]) -> Generator[Judged]:

@@ -34,6 +34,7 @@ from blurscene_stream.redact import Redactor
 from blurscene_stream.sink.encoder import VideoEncoder
 from blurscene_stream.sink.muxer import Muxer
 from blurscene_stream.source import pictures
+from blurscene_stream.track import Camera, Tracker
 from tests.detectors import CLASSES, SquareDetector
 from tests.pipeline.runs import anonymize, fails
 
@@ -115,13 +116,16 @@ def _broken(count: int, error: BaseException, original: Callable[..., object]) -
 STAGES: dict[str, tuple[object, str, Exception, type[BlurSceneError], str]] = {
     # stage -> whose method is broken, its error; the error that comes out, a part of the message
     "reading": (pictures, "planes_of", av.error.InvalidDataError(1, "Bad picture"), SourceError, "bad picture"),
+    "watching the camera": (Camera, "step", IndexError("row 7"), DetectionError, "followed over time, IndexError"),
+    "following": (Tracker, "push", ValueError("nan"), DetectionError, "followed over time, ValueError"),
+    "following to the end": (Tracker, "finish", KeyError("x"), DetectionError, "followed over time, KeyError"),
     "redacting": (Redactor, "_hide", IndexError("row 7"), RedactionError, "could not be redacted, IndexError"),
     "encoding": (VideoEncoder, "encode", SinkError("frame 7 cannot be encoded"), SinkError, "frame 7 cannot"),
     "flushing": (VideoEncoder, "flush", SinkError("the end cannot be encoded"), SinkError, "the end cannot"),
     "syncing": (os, "fsync", OSError(5, "Input/output error"), SinkError, "input/output error"),
     "naming": (Path, "replace", OSError(30, "Read-only file system"), SinkError, "read-only file system"),
 }
-ONCE = ("flushing", "syncing", "naming")
+ONCE = ("following to the end", "flushing", "syncing", "naming")
 
 
 @pytest.mark.parametrize("number", [0, 13])
