@@ -34,7 +34,8 @@ def test_a_video_goes_through_with_the_real_detector(
 
 
 REFUSALS = [  # arguments, exit code, what is said
-    (("IN",), 2, "OUTPUT is missing"),
+    (("-y",), 2, "INPUT is missing"),
+    (("rtsp://user:secret@h/x",), 2, "rtsp://h/x: a live source has no name to call its recording by; give an OUTPUT"),
     (("IN", "OUT", "more"), 2, "unexpected extra argument"),
     (("--tresh", "0.3", "IN", "OUT"), 2, "No such option '--tresh'"),
     (("--thresh", "1.5", "IN", "OUT"), 2, "[0, 1)"),
@@ -77,7 +78,7 @@ def test_what_cannot_work_is_refused_in_one_line(
 def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert _run() == 2
     said = capsys.readouterr()
-    assert "Usage: blurscene-stream [OPTIONS] INPUT OUTPUT" in said.err + said.out
+    assert "Usage: blurscene-stream [OPTIONS] INPUT [OUTPUT]" in said.err + said.out
 
 
 def test_show_config_prints_settings_that_load_again(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

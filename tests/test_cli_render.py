@@ -72,7 +72,8 @@ def test_areas_hold_when_it_is_rendered(written: Path, capsys: pytest.CaptureFix
 
 
 REFUSALS = [  # arguments, exit code, what is said
-    (("IN",), 2, "OUTPUT is missing"),
+    (("-y",), 2, "INPUT is missing"),
+    (("IN",), 2, "--from FILE is missing"),
     (("IN", "OUT"), 2, "--from FILE is missing"),
     (("IN", "OUT", "--from", "none.jsonl"), 1, "none.jsonl: there is no such file"),
     (("IN", "OUT", "--from", "IN"), 1, "line 1 is not a whole line of JSON"),
@@ -116,7 +117,7 @@ def test_detections_to_a_place_that_cannot_be(walker: Path, capsys: pytest.Captu
 def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(render_command, [], "blurscene-stream render") == 2
     said = capsys.readouterr()
-    assert "Usage: blurscene-stream render [OPTIONS] INPUT OUTPUT" in said.err + said.out
+    assert "Usage: blurscene-stream render [OPTIONS] INPUT [OUTPUT]" in said.err + said.out
 
 
 def test_show_config_needs_no_files(capsys: pytest.CaptureFixture[str]) -> None:

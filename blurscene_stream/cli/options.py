@@ -11,7 +11,7 @@ import click
 from blurscene_stream.cli.logs import set_up_logs
 from blurscene_stream.config.load import Loaded, load_settings
 from blurscene_stream.config.options import overrides_from_options
-from blurscene_stream.config.schema import RedactMethod, Settings
+from blurscene_stream.config.schema import RedactMethod, Settings, Sound
 from blurscene_stream.config.show import show
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -54,10 +54,15 @@ WRITE: Sequence[Option] = (
 """What is done with the output; these are parameters of the command."""
 
 ENCODE: Sequence[Option] = (
-    click.option("-c:v", "codec", metavar="CODEC", help="h264, hevc, vp9 or av1."),
-    click.option("-crf", "crf", metavar="N", help="Constant quality: lower is better."),
+    click.option("-c:v", "codec", metavar="CODEC", help="h264, hevc, av1, vp9, ffv1, or such as h264_nvenc."),
+    click.option("-crf", "crf", metavar="N", help="Constant quality in the encoder's own terms: lower is better."),
     click.option("-preset", "preset", metavar="NAME", help="The encoder's trade of time for size."),
     click.option("-b:v", "bitrate", metavar="RATE", help="Bit rate instead of constant quality, such as 4M."),
+    click.option(
+        "--audio",
+        type=click.Choice([sound.name for sound in Sound]),
+        help="The sound: copy (default), drop, or encode.",
+    ),
 )
 """How a video is encoded."""
 

@@ -11,7 +11,7 @@ from blurscene_stream.address import parse_address
 from blurscene_stream.cli.options import AREAS, COMMAND_SETTINGS, CONFIGURE, ENCODE, HIDE, TELL, WRITE, begin, options
 from blurscene_stream.cli.progress import ProgressBar
 from blurscene_stream.cli.video import carry_out
-from blurscene_stream.pipeline import Job, render_video
+from blurscene_stream.pipeline import Job, default_target, render_video
 
 EPILOG = """\b
 FILE has a header, and then one line for each frame, in order:
@@ -33,7 +33,7 @@ are those of blurscene-stream --help.
 
 @click.command("render", epilog=EPILOG, **COMMAND_SETTINGS)
 @click.argument("source", metavar="INPUT", required=False)
-@click.argument("target", metavar="OUTPUT", required=False)
+@click.argument("target", metavar="[OUTPUT]", required=False)
 @click.option("--from", "file", metavar="FILE", type=click.Path(path_type=Path), help="What to cover; see below.")
 @options(WRITE, HIDE, AREAS, ENCODE, CONFIGURE, TELL)
 def render_command(
@@ -50,10 +50,12 @@ def render_command(
     and with the same settings, it gives the same pictures. INPUT is a video file.
     """
     settings, bar = begin(given)
-    if source is None or target is None:
-        raise click.UsageError(f"{'INPUT' if source is None else 'OUTPUT'} is missing")
+    if source is None:
+        raise click.UsageError("INPUT is missing")
     if file is None:
         raise click.UsageError("--from FILE is missing")
-    job = Job(parse_address(source), parse_address(target), overwrite, preview)
+    here = parse_address(source)
+    there = default_target(here, preview) if target is None else parse_address(target)
+    job = Job(here, there, overwrite, preview)
     carry_out(lambda watch, stop: render_video(job, file, settings, watch, stop), ProgressBar(bar))
     return 0

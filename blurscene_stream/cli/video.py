@@ -24,13 +24,13 @@ from blurscene_stream.cli.options import (
 )
 from blurscene_stream.cli.progress import ProgressBar, closing_fields, closing_line
 from blurscene_stream.cli.stopping import signals
-from blurscene_stream.pipeline import Interruption, Job, Summary, Watch, anonymize_video
+from blurscene_stream.pipeline import Interruption, Job, Summary, Watch, anonymize_video, default_target
 
 log = logging.getLogger(__name__)
 
 EPILOG = """\b
 Examples:
-  blurscene-stream drive.mp4 drive_anonymized.mp4
+  blurscene-stream drive.mp4
   blurscene-stream -crf 18 --face-thresh 0.15 drive.mov out.mkv
   blurscene-stream rtsp://camera/live rtsp://server/anon
 
@@ -54,7 +54,7 @@ Exit codes:
 
 @click.command("video", epilog=EPILOG, **COMMAND_SETTINGS)
 @click.argument("source", metavar="INPUT", required=False)
-@click.argument("target", metavar="OUTPUT", required=False)
+@click.argument("target", metavar="[OUTPUT]", required=False)
 @click.option("--detections", metavar="FILE", help="Also write what was covered in each frame, as JSON lines.")
 @options(WRITE, LOOK)
 @click.option("--batch-size", help="Pictures a call of the detector.")
@@ -69,13 +69,16 @@ def video_command(
 ) -> int:
     """Cover every face and licence plate of INPUT and write the result to OUTPUT.
 
-    Each is a video file or an rtsp:// address. Sound, timing and the rest of the picture stay as they were.
+    Each is a video file or an rtsp:// address; the OUTPUT of drive.mp4 is drive_anonymized.mp4 if none is given. Sound,
+    timing and the rest of the picture stay as they were.
     """
     settings, bar = begin(given)
-    if source is None or target is None:
-        raise click.UsageError(f"{'INPUT' if source is None else 'OUTPUT'} is missing")
+    if source is None:
+        raise click.UsageError("INPUT is missing")
     beside = None if detections is None else parse_address(detections)
-    job = Job(parse_address(source), parse_address(target), overwrite, preview, beside)
+    here = parse_address(source)
+    there = default_target(here, preview) if target is None else parse_address(target)
+    job = Job(here, there, overwrite, preview, beside)
     carry_out(lambda watch, stop: anonymize_video(job, settings, watch, stop), ProgressBar(bar))
     return 0
 

@@ -21,7 +21,8 @@ from blurscene_stream.config.detection import (
     Precision,
     VariantsConfig,
 )
-from blurscene_stream.config.models import NOT_EMPTY, InputConfig, ModelConfig
+from blurscene_stream.config.encoding import EncodeConfig, Hardware, Sound
+from blurscene_stream.config.models import InputConfig, ModelConfig
 from blurscene_stream.config.rules import Rule, between, check, matching, within
 from blurscene_stream.config.tracking import TrackConfig
 from blurscene_stream.errors import ConfigError
@@ -33,6 +34,7 @@ __all__ = [
     "ClassConfig",
     "DetectConfig",
     "EncodeConfig",
+    "Hardware",
     "InputConfig",
     "LoggingConfig",
     "MergeConfig",
@@ -45,6 +47,7 @@ __all__ = [
     "RtspConfig",
     "Settings",
     "Shape",
+    "Sound",
     "TrackConfig",
     "VariantsConfig",
     "chosen",
@@ -83,8 +86,6 @@ def _is_log_format(text: str) -> bool:
 
 
 _DEVICE = matching(r"auto|cpu|cuda(:(0|[1-9][0-9]*))?", "auto, cpu, cuda or cuda:N")
-_CODEC = matching("[A-Za-z0-9][A-Za-z0-9_-]*", "auto or the name of an ffmpeg encoder")
-_BITRATE = matching(r"[1-9][0-9]*(\.[0-9]+)?[kKmM]?", "bits a second, such as 800k or 4M")
 _LEVEL = matching("(?i)debug|info|warning|error|critical", "debug, info, warning, error or critical, in any case")
 _FILES = Rule("a list of files", lambda files: all(file.strip() for file in files))
 _FORMAT = Rule("a format of Python's logging module, such as '%(levelname)s %(message)s'", _is_log_format)
@@ -117,26 +118,6 @@ class RedactConfig:
 
     def __post_init__(self) -> None:
         check(self, "redact.")
-
-
-@dataclass
-class EncodeConfig:
-    """How the video is encoded, in ffmpeg's meaning."""
-
-    codec: Annotated[str, "auto: H.264, or VP9 where the container takes no H.264", _CODEC] = "auto"
-    crf: Annotated[
-        int | None,
-        "constant quality, lower is better; null: 20 for H.264, 22 for HEVC, 28 for VP9, AV1",
-        between(0, 63),
-    ] = None
-    preset: Annotated[
-        str | None, "time for size; null: veryfast for H.264, HEVC, cpu-used 5 for VP9, 10 for AV1", NOT_EMPTY
-    ] = None
-    bitrate: Annotated[str | None, "instead of constant quality", _BITRATE] = None
-    threads: Annotated[int, "of the encoder; 0: it decides", between(0, 128)] = 0
-
-    def __post_init__(self) -> None:
-        check(self, "encode.")
 
 
 @dataclass

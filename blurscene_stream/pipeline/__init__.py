@@ -2,6 +2,7 @@
 
 from blurscene_stream.pipeline.interruption import Interruption
 from blurscene_stream.pipeline.render import render_video
+from blurscene_stream.pipeline.targets import default_target
 from blurscene_stream.pipeline.video import Job, Summary, Watch, anonymize_video
 
-__all__ = ["Interruption", "Job", "Summary", "Watch", "anonymize_video", "render_video"]
+__all__ = ["Interruption", "Job", "Summary", "Watch", "anonymize_video", "default_target", "render_video"]

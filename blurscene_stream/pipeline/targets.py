@@ -1,4 +1,4 @@
-"""Targets that would harm: the source itself, and a preview that could be taken for the real thing."""
+"""Where the output goes; not to the source itself, nor a preview to where it could be taken for the real thing."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from pathlib import Path
 
 from blurscene_stream.address import Address
 from blurscene_stream.errors import UsageError
-from blurscene_stream.sink import check_place, partial_path
+from blurscene_stream.sink import FORMATS, check_place, partial_path
 
+MARK = "_anonymized"
 PREVIEW_MARK = "_NOT_ANONYMIZED"
+ANY_VIDEO = ".mkv"  # holds every video and every sound
 
 
 def refuse_same(source: Address, target: Address, names: str = "input and output") -> None:
@@ -38,6 +40,18 @@ def check_beside(beside: Address, source: Address, target: Address, overwrite: b
     refuse_same(beside, target, "file of detections and output")
     refuse_same(target, beside, "output and file of detections")
     check_place(beside.path, overwrite)
+
+
+def default_target(source: Address, preview: bool) -> Address:
+    """Where the output goes when nobody says: beside the input, in the same kind of file if that can be written.
+
+    Raises UsageError for a live source.
+    """
+    if source.live:
+        raise UsageError(f"{source}: a live source has no name to call its recording by; give an OUTPUT")
+    path = source.path
+    suffix = path.suffix if path.suffix.lower() in FORMATS else ANY_VIDEO
+    return Address(str(path.with_name(path.stem + ("" if preview else MARK) + suffix)))
 
 
 def preview_target(target: Address) -> Address:

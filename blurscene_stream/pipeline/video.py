@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 
 from blurscene_stream.address import Address
-from blurscene_stream.config.schema import Settings
+from blurscene_stream.config.schema import Settings, Sound
 from blurscene_stream.errors import ConfigError, DetectionError, StoppedError
 from blurscene_stream.frames import CopiedPacket, Frame, RedactedFrame, StreamInfo
 from blurscene_stream.pipeline.anonymize import redacted
@@ -110,7 +110,8 @@ def write_video(
     if job.detections:
         check_beside(job.detections, job.source, job.target, job.overwrite)
     ready = load_judgement(settings) if job.source.live else None  # a camera does not wait for a network to load
-    with interruption.remembered(), open_source(job.source, settings.rtsp) as source:
+    sound = settings.encode.audio is not Sound.drop
+    with interruption.remembered(), open_source(job.source, settings.rtsp, sound) as source:
         judgement = ready or load_judgement(settings)
         redactor = (Preview if job.preview else Redactor)(settings, judgement.classes)
         stages = _Stages(source, judgement, redactor, settings)

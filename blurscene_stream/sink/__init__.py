@@ -9,11 +9,21 @@ from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.frames import CopiedPacket, RedactedFrame, StreamInfo
 from blurscene_stream.sink.codecs import choose
-from blurscene_stream.sink.file import FileSink, check_target
+from blurscene_stream.sink.file import FORMATS, FileSink, check_target
 from blurscene_stream.sink.partial import PartialFile, check_place, make_folder, partial_path, write_file
 from blurscene_stream.sink.rtsp import RtspSink
 
-__all__ = ["PartialFile", "Sink", "check", "check_place", "make_folder", "open_sink", "partial_path", "write_file"]
+__all__ = [
+    "FORMATS",
+    "PartialFile",
+    "Sink",
+    "check",
+    "check_place",
+    "make_folder",
+    "open_sink",
+    "partial_path",
+    "write_file",
+]
 
 
 class Sink(Protocol):

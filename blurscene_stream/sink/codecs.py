@@ -2,86 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from blurscene_stream.config.schema import EncodeConfig
 from blurscene_stream.errors import UsageError
-
-X26_PRESETS = (
-    *("ultrafast", "superfast", "veryfast", "faster", "fast"),
-    *("medium", "slow", "slower", "veryslow", "placebo"),
-)
+from blurscene_stream.sink.encoders import ENCODERS, HARDWARE, SOFTWARE, VP9, X264, Encoder
 
 MOST_BITS_PER_SECOND = 2_000_000_000  # libav counts in 32 bits
 
 
-@dataclass(frozen=True, slots=True)
-class Encoder:
-    """An encoder of libav, with our defaults in its own terms.
-
-    crf, preset:    what it is told when the settings say nothing
-    most_crf:       the highest that it takes
-    presets:        all that it takes
-    speed_option:   the option that `encode.preset` sets
-    fixed:          options that are always set
-    even:           it takes no odd width or height where the chroma is subsampled
-    """
-
-    name: str
-    crf: int
-    preset: str
-    most_crf: int
-    presets: tuple[str, ...]
-    speed_option: str = "preset"
-    fixed: dict[str, str] = field(default_factory=dict)
-    even: bool = False
-
-
-# Captions are spoken words: a53cc=0 keeps the source's out of the stream.
-X264 = Encoder("libx264", crf=20, preset="veryfast", most_crf=51, presets=X26_PRESETS, fixed={"a53cc": "0"}, even=True)
-X265 = Encoder(
-    "libx265",
-    crf=22,
-    preset="veryfast",
-    most_crf=51,
-    presets=X26_PRESETS,
-    fixed={"x265-params": "log-level=error", "a53cc": "0"},
-    even=True,
-)
-VP9 = Encoder(
-    "libvpx-vp9",
-    crf=28,
-    preset="5",
-    most_crf=63,
-    presets=tuple(map(str, range(9))),
-    speed_option="cpu-used",
-    fixed={"deadline": "good", "row-mt": "1"},
-)
-AV1 = Encoder("libsvtav1", crf=28, preset="10", most_crf=63, presets=tuple(map(str, range(14))))
-ENCODERS = {
-    **dict.fromkeys(("h264", "libx264"), X264),
-    **dict.fromkeys(("hevc", "h265", "libx265"), X265),
-    **dict.fromkeys(("vp9", "libvpx-vp9"), VP9),
-    **dict.fromkeys(("av1", "libsvtav1"), AV1),
-}
-WEBM_ENCODERS = (VP9, AV1)
-
-
 def choose(settings: EncodeConfig, container: str) -> Encoder:
-    """The encoder for a container.
+    """The encoder for a container: the one that is named, else the one on the CPU.
 
     Raises UsageError when there is none of that name, the container does not take it, or it does not take the
     settings.
     """
     encoder = _named(settings.codec, container)
-    if settings.preset is not None and settings.preset not in encoder.presets:
-        allowed = ", ".join(encoder.presets)
-        raise UsageError(f"encode.preset must be one of {allowed} for {encoder.name}, got {settings.preset!r}")
-    if settings.crf is not None and settings.crf > encoder.most_crf:
-        raise UsageError(f"encode.crf must be in 0..{encoder.most_crf} for {encoder.name}, got {settings.crf}")
+    if refusal := _refusal(encoder, settings):
+        raise UsageError(refusal)
     if settings.bitrate is not None and bits_per_second(settings.bitrate) > MOST_BITS_PER_SECOND:
         raise UsageError(f"encode.bitrate must be at most 2000M, got {settings.bitrate!r}")
     return encoder
+
+
+def hardware_forms(encoder: Encoder, settings: EncodeConfig, container: str) -> list[Encoder]:
+    """What makes the same as `encoder` on a chip and takes the settings, in the order in which to try them."""
+    same = [each for each in HARDWARE if each.codec == encoder.codec and not _misfit(each, container)]
+    return [each for each in same if not _refusal(each, settings)]
+
+
+def options(encoder: Encoder, settings: EncodeConfig) -> dict[str, str]:
+    """What libav is to tell the encoder."""
+    told = dict(encoder.fixed)
+    if encoder.presets:
+        told[encoder.speed_option] = settings.preset or encoder.preset
+    if settings.bitrate is None and encoder.quality is not None:
+        told |= encoder.constant
+        told[encoder.quality_option] = str(encoder.quality if settings.crf is None else settings.crf)
+    return told
 
 
 def bits_per_second(text: str) -> int:
@@ -96,10 +52,32 @@ def _named(codec: str, container: str) -> Encoder:
     if codec not in ENCODERS:
         raise UsageError(f"encode.codec must be auto or one of {', '.join(ENCODERS)}, got {codec!r}")
     encoder = ENCODERS[codec]
-    if container == "webm" and encoder not in WEBM_ENCODERS:
-        raise UsageError(f"webm takes no {codec}: choose vp9 or av1, or write mp4 or mkv")
-    if container == "rtsp" and encoder is not X264:
-        raise UsageError(f"an RTSP target is sent h264, not {codec}")
-    if container in ("mpegts", "mov") and encoder in WEBM_ENCODERS:
-        raise UsageError(f"{container.removeprefix('mpeg')} takes no {codec}: choose h264 or hevc, or write mp4 or mkv")
+    if misfit := _misfit(encoder, container):
+        raise UsageError(misfit)
     return encoder
+
+
+def _misfit(encoder: Encoder, container: str) -> str:
+    """Why the encoder is not for this container; nothing when it is."""
+    if container == "rtsp":
+        return "" if encoder.live is not None else f"an RTSP target is sent h264, not {encoder.codec}"
+    if container in encoder.containers:
+        return ""
+    held = [each.codec for each in SOFTWARE if container in each.containers]
+    others = [form for form in ("mp4", "mkv") if form.replace("mkv", "matroska") in encoder.containers]
+    name = container.removeprefix("mpeg")
+    return f"{name} takes no {encoder.codec}: choose {' or '.join(held)}, or write {' or '.join(others)}"
+
+
+def _refusal(encoder: Encoder, settings: EncodeConfig) -> str:
+    """Why the encoder does not take the settings; nothing when it does."""
+    if settings.preset is not None and settings.preset not in encoder.presets:
+        allowed = f"one of {', '.join(encoder.presets)}" if encoder.presets else "null"
+        return f"encode.preset must be {allowed} for {encoder.name}, got {settings.preset!r}"
+    if encoder.quality is None:
+        given = [key for key in ("crf", "bitrate") if getattr(settings, key) is not None]
+        return f"encode.{given[0]} must be null for {encoder.name}: it loses nothing" if given else ""
+    if settings.crf is not None and settings.crf not in encoder.qualities:
+        least, most = encoder.qualities[0], encoder.qualities[-1]
+        return f"encode.crf must be in {least}..{most} for {encoder.name}, got {settings.crf}"
+    return ""

@@ -2,59 +2,94 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from fractions import Fraction
 from typing import cast
 
 import av
+from av.codec.hwaccel import HWAccel
 from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
+from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from blurscene_stream.config.schema import EncodeConfig, RtspConfig
 from blurscene_stream.errors import SinkError, reason
-from blurscene_stream.frames import PIXEL_FORMATS, PixelFormat, RedactedFrame, StreamInfo
-from blurscene_stream.sink.codecs import AV1, VP9, WEBM_ENCODERS, X265, Encoder, bits_per_second, choose
-
-log = logging.getLogger(__name__)
+from blurscene_stream.frames import PIXEL_FORMATS, RedactedFrame, StreamInfo
+from blurscene_stream.sink.codecs import bits_per_second, options
+from blurscene_stream.sink.encoders import AV1, Encoder
 
 DEFAULT_RATE = 25  # pictures a second, only as a hint to rate control where the source says nothing
 FULL_RANGE = 2  # AVCOL_RANGE_JPEG
+SAME_SAMPLES = {  # other names for them: full range told by a tag, chroma in one plane or two
+    "yuv420p": ("nv12",),
+    "yuvj420p": ("yuv420p", "nv12"),
+    "nv12": ("yuv420p",),
+    "yuv422p": ("nv16",),
+    "yuvj422p": ("yuv422p", "nv16"),
+    "yuvj444p": ("yuv444p",),
+    "yuv420p10le": ("p010le",),
+    "yuv422p10le": ("p210le",),
+}
+DEEP, FLAT = ("yuv420p10le", "p010le"), ("yuv420p", "nv12")
 LIVE_THREAD_PIXELS = 1920 * 1088  # what one core encodes in time; each thread more holds a picture back
 
 
 class VideoEncoder:
     """One video stream of an output container.
 
-    Raises SinkError when the encoder does not open with the given options.
+    notices: what of the video it cannot keep, in words
+
+    Raises SinkError when the encoder is not there or takes no such pictures.
     """
 
     def __init__(
-        self, container: OutputContainer, info: StreamInfo, settings: EncodeConfig, live: RtspConfig | None = None
+        self,
+        container: OutputContainer,
+        encoder: Encoder,
+        info: StreamInfo,
+        settings: EncodeConfig,
+        live: RtspConfig | None = None,
     ) -> None:
         self._info = info
-        chosen = choose(settings, container.format.name)
-        options = _options(chosen, settings) | (_live_options(live, info) if live else {})
-        if chosen is AV1:
+        self.notices: list[str] = []
+        if encoder is AV1:
             os.environ.setdefault("SVT_LOG", "1")  # it writes its life story to stderr otherwise; 1: errors
-        rate = info.frame_rate or DEFAULT_RATE
-        self._stream = cast(VideoStream, container.add_stream(chosen.name, rate=rate, options=options))
-        formats = {form.name for form in self._stream.codec_context.codec.video_formats or ()}
-        self._format = _format(info, chosen, formats)
+        told = options(encoder, settings) | (_live_options(encoder, live, info) if live else {})
+        chip = HWAccel(encoder.uploads_to) if encoder.uploads_to else None
+        try:
+            made = container.add_stream(encoder.name, info.frame_rate or DEFAULT_RATE, told, chip)
+        except av.codec.codec.UnknownCodecError as error:
+            raise SinkError(f"this build of PyAV has no {encoder.name}; choose another with -c:v") from error
+        self._stream = cast(VideoStream, made)
+        self._format = self._choose_format(encoder)
         self._reformatter = VideoReformatter()
         self._describe(settings)
         if live and not settings.threads:
             self._stream.codec_context.thread_count = -(-info.picture.width * info.picture.height // LIVE_THREAD_PIXELS)
-        if info.picture.sample_aspect_ratio != 1 and chosen in WEBM_ENCODERS:
+        if info.picture.sample_aspect_ratio != 1 and encoder.codec in ("vp9", "av1"):
             # They do not write the encoder's ratio, and PyAV cannot set the container's.
-            log.warning("%s: %s cannot tell that pixels are not square; use h264 or hevc", info.name, chosen.name)
-        if chosen is X265 and container.format.name in ("mp4", "mov"):
+            self.notices.append(f"{encoder.name} cannot tell that pixels are not square; use h264 or hevc")
+        if encoder.codec == "hevc" and container.format.name in ("mp4", "mov"):
             self._stream.codec_context.codec_tag = "hvc1"  # QuickTime plays no other
-        if self._format != info.picture.pixel_format.name:
-            log.info("%s: encoded as %s", info.name, self._format)
+
+    def _choose_format(self, encoder: Encoder) -> str:
+        """The pixel format to encode: the source's own where the encoder takes it, else what loses least."""
+        form = self._info.picture.pixel_format
+        odd = (self._info.picture.width % 2 and form.shift_x) or (self._info.picture.height % 2 and form.shift_y)
+        if encoder.even and odd:
+            self.notices.append(f"an odd size of {form.name} is encoded as 4:4:4")
+            form = PIXEL_FORMATS["yuv444p10le" if form.bits > 8 else "yuvj444p" if form.full_range else "yuv444p"]
+        same, near = [form.name, *SAME_SAMPLES.get(form.name, ())], DEEP if form.bits > 8 else FLAT
+        takes = encoder.upload_formats or [each.name for each in self._stream.codec_context.codec.video_formats or ()]
+        found = next((name for name in (*same, *near, *FLAT) if name in takes), None)
+        if found is None:
+            raise SinkError(f"{encoder.name} takes no {form.name} pictures; choose another codec with -c:v")
+        if found not in same:
+            self.notices.append(f"{encoder.name} takes no {form.name}, the video is encoded as {found}")
+        return found
 
     def _describe(self, settings: EncodeConfig) -> None:
         """Tell the encoder what the source told us: everything but the samples stays as it was."""
@@ -90,6 +125,18 @@ class VideoEncoder:
         except (av.error.FFmpegError, ValueError) as error:
             raise SinkError(f"frame {frame.number} cannot be encoded: {reason(error)}") from error
 
+    def try_out(self) -> None:
+        """Encode a grey picture, for nobody.
+
+        Raises libav's own error.
+        """
+        picture = VideoFrame(self._info.picture.width, self._info.picture.height, self._format)
+        for plane in picture.planes:
+            plane.update(bytes([128]) * plane.buffer_size)
+        picture.pts, picture.time_base = 0, self._info.time_base
+        self._stream.encode(picture)
+        self._stream.encode(None)
+
     def flush(self) -> list[Packet[Stream]]:
         """What the encoder still holds.
 
@@ -101,41 +148,7 @@ class VideoEncoder:
             raise SinkError(f"the end of the video cannot be encoded: {reason(error)}") from error
 
 
-def _options(encoder: Encoder, settings: EncodeConfig) -> dict[str, str]:
-    options = {**encoder.fixed, encoder.speed_option: settings.preset or encoder.preset}
-    if settings.bitrate is None:
-        options["crf"] = str(encoder.crf if settings.crf is None else settings.crf)
-        if encoder is VP9:
-            options["b"] = "0"  # constant quality, not constrained quality
-    return options
-
-
-def _live_options(live: RtspConfig, info: StreamInfo) -> dict[str, str]:
-    """No picture waits for a later one, and a player that joins waits `gop_s` at most.
-
-    A picture is one slice: GStreamer's payloader can repeat the parameter sets before each slice of a key frame,
-    and what libav then makes of a stream that was relayed by it is torn.
-    """
+def _live_options(encoder: Encoder, live: RtspConfig, info: StreamInfo) -> dict[str, str]:
+    """No picture waits for a later one, and a player that joins waits `gop_s` at most."""
     every = max(1, round(live.gop_s * float(info.frame_rate or Fraction(DEFAULT_RATE))))
-    return {"tune": "zerolatency", "bf": "0", "g": str(every), "x264-params": "sliced-threads=0"}
-
-
-def _format(info: StreamInfo, encoder: Encoder, formats: set[str]) -> str:
-    """The pixel format to encode: the source's own where the encoder takes it, else what loses least."""
-    form = info.picture.pixel_format
-    odd = (info.picture.width % 2 and form.shift_x) or (info.picture.height % 2 and form.shift_y)
-    if encoder.even and odd:
-        log.warning("%s: an odd size of %s is encoded as 4:4:4", info.name, form.name)
-        form = PIXEL_FORMATS["yuv444p10le" if form.bits > 8 else "yuvj444p" if form.full_range else "yuv444p"]
-    choices = [form.name, _twin(form), "yuv420p10le" if form.bits > 8 else "yuv420p", "yuv420p"]
-    found = next((name for name in choices if name in formats), None)
-    if found is None:
-        raise SinkError(f"{encoder.name} takes no {form.name} pictures; choose another codec with -c:v")
-    if found not in choices[:2]:
-        log.warning("%s: %s takes no %s, the video is encoded as %s", info.name, encoder.name, form.name, found)
-    return found
-
-
-def _twin(form: PixelFormat) -> str:
-    """Another name for the same samples: full range told by a tag, chroma in two planes."""
-    return "yuv420p" if form.interleaved else form.name.replace("yuvj", "yuv")
+    return {**(encoder.live or {}), "g": str(every)}

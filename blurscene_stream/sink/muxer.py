@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 import av
@@ -14,6 +15,9 @@ from blurscene_stream.errors import SinkError, reason
 from blurscene_stream.frames import CopiedPacket, RedactedFrame, StreamInfo
 from blurscene_stream.sink.encoder import VideoEncoder
 from blurscene_stream.sink.tracks import add_track
+from blurscene_stream.sink.trial import pick
+
+log = logging.getLogger(__name__)
 
 
 class Muxer:
@@ -34,8 +38,10 @@ class Muxer:
         live = settings.rtsp if container.format.name == "rtsp" else None
         self._container = container
         self._deliver = deliver or container.mux_one
-        self._video = VideoEncoder(container, info, settings.encode, live)
-        self._tracks = [add_track(container, track, info.name) for track in info.tracks]
+        self._video = VideoEncoder(container, pick(container.format.name, info, settings), info, settings.encode, live)
+        for notice in self._video.notices:
+            log.warning("%s: %s", info.name, notice)
+        self._tracks = [add_track(container, track, info.name, settings.encode.audio) for track in info.tracks]
 
     def start(self) -> None:
         """Write the header.

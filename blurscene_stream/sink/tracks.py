@@ -1,4 +1,4 @@
-"""Sound tracks: copied as they are, or encoded again where the container cannot hold them."""
+"""Sound tracks: copied as they are, or encoded again where that is asked for or the container cannot hold them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
 
+from blurscene_stream.config.schema import Sound
 from blurscene_stream.errors import DamagedInputError, SinkError, reason
 from blurscene_stream.frames import Track
 
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 TS_SOUND = {"mp2", "mp2float", "mp3", "mp3float", "aac", "aac_latm", "ac3", "eac3", "dca", "truehd", "opus", "s302m"}
 RTP_SOUND = {"aac", "opus", "pcm_mulaw", "pcm_alaw"}  # what players of RTSP take
 REPLACEMENTS = {"webm": "libopus"}  # else AAC
+ENCODERS = {Sound.aac: "aac", Sound.opus: "libopus"}
 ANY_ENCODERS_RATE_HZ = 48_000
 KEPT_TAGS = ("language", "title")
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
@@ -39,30 +41,43 @@ class TrackWriter(Protocol):
         """Pass on what is still held."""
 
 
-def add_track(container: OutputContainer, track: Track, name: str) -> TrackWriter:
-    """Add a sound track to an output: a copy if the container can hold it, else an encoder for it alone.
+def add_track(container: OutputContainer, track: Track, name: str, sound: Sound) -> TrackWriter:
+    """Add a sound track to an output: a copy, or an encoder where `sound` says so or the container cannot hold it.
 
     name: of the source, for messages
     Raises SinkError when neither works.
     """
     source = cast(AudioStream, track.native)
     form = container.format.name
-    if _takes(form, source):
+    asked = ENCODERS.get(sound)
+    as_it_is = asked is None or track.codec == asked.removeprefix("lib")
+    if as_it_is and _takes(form, source):
         copied = container.add_stream_from_template(source)
         _label(copied, source)
         return _Copy(copied)
-    codec = REPLACEMENTS.get(form, "aac")
-    becomes = codec.removeprefix("lib")
-    log.warning("%s: %s cannot hold %s sound, this track is encoded as %s", name, form, track.codec, becomes)
+    codec = asked or REPLACEMENTS.get(form, "aac")
+    if asked is None:
+        becomes = codec.removeprefix("lib")
+        log.warning("%s: %s cannot hold %s sound, this track is encoded as %s", name, form, track.codec, becomes)
+    encoded = _add_encoder(container, source, codec)
+    _label(encoded, source)
+    return _Transcode(encoded, source, name)
+
+
+def _add_encoder(container: OutputContainer, source: AudioStream, codec: str) -> AudioStream:
+    form = container.format.name
+    if not _holds(form, codec):
+        others = [sound.name for sound, name in ENCODERS.items() if _holds(form, name)]
+        choose = f"choose --audio {' or '.join([*others, 'drop'])}, or another kind of file"
+        raise SinkError(f"{form} holds no {codec.removeprefix('lib')} sound; {choose}")
     try:
         rates = av.Codec(codec, "w").audio_rates or []
         rate = source.sample_rate if source.sample_rate in rates else ANY_ENCODERS_RATE_HZ
         encoded = cast(AudioStream, container.add_stream(codec, rate=rate))
         encoded.codec_context.layout = LAYOUTS.get(source.channels, "stereo")
     except (av.error.FFmpegError, ValueError) as error:
-        raise SinkError(f"{track.codec} sound cannot be encoded as {codec}: {reason(error)}") from error
-    _label(encoded, source)
-    return _Transcode(encoded, source, name)
+        raise SinkError(f"{source.codec_context.name} sound cannot be encoded as {codec}: {reason(error)}") from error
+    return encoded
 
 
 def _label(stream: AudioStream, source: AudioStream) -> None:
@@ -81,6 +96,15 @@ def _takes(form: str, source: AudioStream) -> bool:
         with av.open(io.BytesIO(), "w", format=form) as trial:
             trial.add_stream_from_template(source)
             trial.start_encoding()
+    except (av.error.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def _holds(form: str, codec: str) -> bool:
+    try:
+        with av.open(io.BytesIO(), "w", format=form) as trial:
+            trial.add_stream(codec, rate=ANY_ENCODERS_RATE_HZ)
     except (av.error.FFmpegError, ValueError):
         return False
     return True

@@ -34,8 +34,8 @@ class Selection:
         )
 
 
-def select(container: InputContainer, name: str) -> Selection:
-    """Choose by allow-list: one video, all sound; the rest is named in `dropped`.
+def select(container: InputContainer, name: str, sound: bool) -> Selection:
+    """Choose by allow-list: one video, all sound or none; the rest is named in `dropped`.
 
     Raises SourceError when there is no video that can be decoded.
     """
@@ -47,7 +47,7 @@ def select(container: InputContainer, name: str) -> Selection:
     video = best if isinstance(best, VideoStream) and best in videos else videos[0]
     if video.codec_context is None or video.width <= 0 or video.height <= 0:
         raise SourceError(f"{name}: the video's codec or size is unknown to this build; convert it first")
-    audio = tuple(stream for stream in container.streams.audio if stream.codec_context is not None)
+    audio = tuple(stream for stream in container.streams.audio if sound and stream.codec_context is not None)
     kept = {video.index, *(stream.index for stream in audio)}
     dropped = [_words(stream) for stream in container.streams if stream.index not in kept]
     if container.chapters():

@@ -11,7 +11,8 @@ import pytest
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import EncodeConfig, Settings
 from blurscene_stream.errors import BlurSceneError, SinkError, UsageError
-from blurscene_stream.pipeline import Interruption, Job, Watch, anonymize_video
+from blurscene_stream.pipeline import Interruption, Job, Watch, anonymize_video, default_target
+from blurscene_stream.pipeline.targets import preview_target
 from tests.detectors import SquareDetector
 from tests.pipeline.runs import PLAIN, anonymize, fails
 from tests.videos import read_video
@@ -147,7 +148,7 @@ CODECS: dict[str, tuple[str, str]] = {
     "hevc": ("out.webm", "webm takes no hevc"),
     "vp9": ("out.ts", "ts takes no vp9"),
     "av1": ("out.mts", "ts takes no av1"),
-    "mpeg4": ("out.mp4", "encode.codec must be auto or one of h264"),
+    "mpeg4": ("out.mp4", "encode.codec must be auto or one of h264, hevc, vp9, av1, ffv1"),
     "none": ("out.mp4", "encode.codec must be auto or one of"),
 }
 
@@ -181,3 +182,28 @@ def test_a_preview_bears_its_name_and_never_the_one_that_was_given(walker: Path,
 def test_a_preview_is_not_published(walker: Path) -> None:
     with pytest.raises(UsageError, match=r"^rtsp://host/live: a preview is not anonymized"):
         preview(walker, "rtsp://user:secret@host/live")
+
+
+@pytest.mark.parametrize(
+    ("source", "preview", "expected"),
+    [
+        ("a/drive.mp4", False, "a/drive_anonymized.mp4"),
+        ("drive.v2.MOV", False, "drive.v2_anonymized.MOV"),
+        ("drive.avi", False, "drive_anonymized.mkv"),  # AVI is not written; MKV holds all that it can
+        ("drive", False, "drive_anonymized.mkv"),
+        ("drive.mp4", True, "drive_NOT_ANONYMIZED.mp4"),
+    ],
+)
+def test_the_name_of_an_output_that_is_not_given(source: str, preview: bool, expected: str) -> None:
+    target = default_target(Address(source), preview)
+    assert str(preview_target(target) if preview else target) == expected
+
+
+def test_an_output_that_is_not_given_is_written_beside_the_input(
+    walker: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    again = default_target(Address(str(walker)), preview=False)
+    assert Path(str(again)).parent == walker.parent
+    anonymize(walker, str(again))
+    fails(UsageError, walker, again.path)  # and is not replaced by the next run

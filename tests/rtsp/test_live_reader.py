@@ -38,7 +38,7 @@ class Camera:
 def read(path: Path, change: Callable[[Packets], Packets]) -> Generator[VideoFrame | Packet[Stream]]:
     with av.open(str(path)) as container:
         camera = cast(InputContainer, Camera(container, change))
-        yield from LiveReader(camera, select(container, "rtsp://camera"), patience_s=5).read()
+        yield from LiveReader(camera, select(container, "rtsp://camera", sound=True), patience_s=5).read()
 
 
 def shifted(packets: Packets, seconds: int, of: str = "") -> Packets:

@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 
 from blurscene_stream.config.schema import EncodeConfig, Settings
 from blurscene_stream.errors import UsageError
-from blurscene_stream.sink.codecs import AV1, ENCODERS, VP9, X264, X265, Encoder, bits_per_second, choose
+from blurscene_stream.sink.codecs import bits_per_second, choose
+from blurscene_stream.sink.encoders import AV1, ENCODERS, FFV1, VP9, X264, X265, Encoder
 from tests.pipeline.runs import anonymize
 from tests.videos import VideoSpec, make_video, read_video
 
 SMALL = VideoSpec(8, 96, 64, audio=(), colour=True)
-FAST = {"h264": "ultrafast", "hevc": "ultrafast", "vp9": "8", "av1": "12"}
+FAST = {"h264": "ultrafast", "hevc": "ultrafast", "vp9": "8", "av1": "12", "ffv1": None}
 
 CHOICES: dict[tuple[str, str], Encoder | str] = {
     # codec, container -> the encoder, or why not
@@ -31,11 +33,18 @@ CHOICES: dict[tuple[str, str], Encoder | str] = {
     ("av1", "webm"): AV1,
     ("h264", "rtsp"): X264,
     ("auto", "rtsp"): X264,
+    ("ffv1", "matroska"): FFV1,
+    ("h264_nvenc", "mp4"): ENCODERS["h264_nvenc"],
+    ("h264_nvenc", "rtsp"): ENCODERS["h264_nvenc"],
+    ("av1_qsv", "webm"): ENCODERS["av1_qsv"],
     ("h264", "webm"): "webm takes no h264: choose vp9 or av1",
     ("vp9", "mpegts"): "ts takes no vp9",
     ("vp9", "mov"): "mov takes no vp9",
     ("av1", "rtsp"): "an RTSP target is sent h264, not av1",
-    ("mjpeg", "mp4"): "must be auto or one of h264, libx264, hevc",
+    ("ffv1", "mp4"): "mp4 takes no ffv1: choose h264 or hevc or vp9 or av1, or write mkv",
+    ("hevc_nvenc", "rtsp"): "an RTSP target is sent h264, not hevc",
+    ("hevc_vaapi", "webm"): "webm takes no hevc: choose vp9 or av1, or write mp4 or mkv",
+    ("mjpeg", "mp4"): "must be auto or one of h264, hevc",
     ("H264", "mp4"): "must be auto or one of h264",
 }
 
@@ -58,11 +67,16 @@ def test_choice(codec: str, container: str) -> None:
         (EncodeConfig(codec="av1", preset="veryfast"), "encode.preset must be one of 0, 1, 2"),
         (EncodeConfig(bitrate="99999999999999M"), "encode.bitrate must be at most 2000M"),
         (EncodeConfig(crf=52), "encode.crf must be in 0..51 for libx264, got 52"),
+        (EncodeConfig(codec="h264_nvenc", crf=0), "encode.crf must be in 1..51 for h264_nvenc, got 0"),
+        (EncodeConfig(codec="h264_qsv", preset="p1"), "encode.preset must be one of veryfast, faster"),
+        (EncodeConfig(codec="hevc_vaapi", preset="fast"), "encode.preset must be null for hevc_vaapi, got 'fast'"),
+        (EncodeConfig(codec="ffv1", crf=0), "encode.crf must be null for ffv1: it loses nothing"),
+        (EncodeConfig(codec="ffv1", bitrate="4M"), "encode.bitrate must be null for ffv1: it loses nothing"),
     ],
 )
 def test_what_an_encoder_does_not_take_is_refused_before_any_work(settings: EncodeConfig, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        choose(settings, "mp4")
+        choose(settings, "matroska")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +96,7 @@ def test_every_codec_in_every_container(codec: str, suffix: str, form: str, tmp_
     source = make_video(tmp_path / "in.mp4", replace(SMALL, pixel_format=form))
     target = tmp_path / f"out.{suffix}"
     old, new = ("h264", "hevc"), ("vp9", "av1")
-    if codec not in {"webm": new, "ts": old, "mov": old}.get(suffix, old + new):
+    if codec not in {"webm": new, "ts": old, "mov": old, "mkv": (*old, *new, "ffv1")}.get(suffix, old + new):
         with pytest.raises(UsageError, match=f"^{suffix} takes no {codec}: choose "):
             anonymize(source, target, settings)
         return
@@ -97,12 +111,29 @@ def test_every_codec_in_every_container(codec: str, suffix: str, form: str, tmp_
     assert len(read_video(target).luma) == SMALL.frames
 
 
-@pytest.mark.parametrize("codec", ENCODERS)
+@pytest.mark.parametrize("codec", [name for name, encoder in ENCODERS.items() if not encoder.chip])
 def test_every_name_in_the_settings_opens_an_encoder(codec: str, tmp_path: Path) -> None:
     source = make_video(tmp_path / "in.mp4", replace(SMALL, frames=2))
-    preset = "ultrafast" if ENCODERS[codec].even else "8"
+    preset = FAST[ENCODERS[codec].codec]
     anonymize(source, tmp_path / "out.mkv", Settings(encode=EncodeConfig(codec=codec, preset=preset)))
     assert len(read_video(tmp_path / "out.mkv").luma) == 2
+
+
+def test_what_is_encoded_without_loss_is_what_was_decoded(tmp_path: Path) -> None:
+    """Of every sample outside the boxes, in the format of the source."""
+    spec = replace(SMALL, pixel_format="yuv422p10le", codec="ffv1")
+    source = make_video(tmp_path / "in.mkv", spec)
+    anonymize(source, tmp_path / "out.mkv", Settings(encode=EncodeConfig(codec="ffv1")))
+    before, after = read_video(source), read_video(tmp_path / "out.mkv")
+    assert after.formats == {"yuv422p10le"}
+    same = [float((one == other).mean()) for one, other in zip(before.luma, after.luma, strict=True)]
+    assert max(same) < 1 and min(same) > 0.5
+    for one, other in zip(before.luma, after.luma, strict=True):
+        rows, columns = np.nonzero(one != other)
+        hidden = np.zeros_like(one, dtype=bool)
+        hidden[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] = True
+        assert (one[~hidden] == other[~hidden]).all()
+        assert hidden.mean() < 0.4
 
 
 FORMATS = {  # pixel format, size, codec -> format of the output, part of the notice or nothing

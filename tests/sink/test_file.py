@@ -12,7 +12,7 @@ import pytest
 from blurscene_stream.errors import SinkError, StoppedError, UsageError
 from blurscene_stream.pipeline import Watch
 from blurscene_stream.sink import partial_path
-from blurscene_stream.sink.codecs import X264
+from blurscene_stream.sink.encoders import X264
 from tests.pipeline.runs import anonymize, fails
 from tests.videos import read_video
 

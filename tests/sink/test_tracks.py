@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from av.audio.stream import AudioStream
 
-from blurscene_stream.errors import DamagedInputError
+from blurscene_stream.config.schema import EncodeConfig, Settings, Sound
+from blurscene_stream.errors import DamagedInputError, SinkError
 from tests.pipeline.runs import anonymize, fails
-from tests.videos import VideoSpec, make_video
+from tests.videos import VideoSpec, make_video, read_video
 
 SOUNDS = {  # what it is -> codec, samples a second, layout, format, input, targets
     "telephone": ("pcm_mulaw", 8000, "mono", "s16", "in.mov", ("mp4", "ts", "webm")),
@@ -70,3 +71,59 @@ def test_damaged_sound_that_must_be_decoded_ends_the_run(tmp_path: Path) -> None
     message = fails(DamagedInputError, source, tmp_path / "out" / "out.ts")
     assert "the sound cannot be decoded" in message
     anonymize(source, tmp_path / "out" / "out.mkv")  # copies it
+
+
+ASKED = {  # sound of the source, --audio, target -> codec of the output; nothing: no track
+    ("aac", "copy", "mkv"): "aac",
+    ("aac", "opus", "mp4"): "opus",
+    ("aac", "opus", "webm"): "opus",
+    ("aac", "aac", "ts"): "aac",
+    ("flac", "aac", "mkv"): "aac",
+    ("flac", "opus", "mkv"): "opus",
+    ("aac", "drop", "mp4"): "",
+}
+
+
+@pytest.mark.parametrize(("codec", "asked", "suffix"), ASKED)
+def test_the_sound_that_is_asked_for(codec: str, asked: str, suffix: str, tmp_path: Path) -> None:
+    """Never to be taken for a copy, nor for the one of another time: the tone begins with the pictures."""
+    source = make_video(tmp_path / "in.mkv", VideoSpec(width=64, height=48, audio=(codec,)))
+    target = tmp_path / f"out.{suffix}"
+    summary = anonymize(source, target, Settings(encode=EncodeConfig(audio=Sound[asked])))
+    expected = ASKED[codec, asked, suffix]
+    heard = sounds(target)
+    assert [name for name, _ in heard] == ([expected] if expected else [])
+    if codec == expected:
+        assert heard == sounds(source), "what is that already is copied, bit by bit"
+    elif expected:
+        first_s, length_s = heard_at(target)
+        assert length_s == pytest.approx(1.0, abs=0.06)
+        assert first_s == pytest.approx(read_video(target).times[0], abs=0.03)
+    assert any("audio stream 1" in words for words in summary.left_out) == (asked == "drop")
+
+
+def sounds(path: Path) -> list[tuple[str, list[bytes]]]:
+    """Codec and packets of each track, without the headers that MPEG-TS puts before AAC."""
+    with av.open(str(path)) as container:
+        tracks: dict[int, list[bytes]] = {stream.index: [] for stream in container.streams.audio}
+        for packet in container.demux(list(container.streams.audio)) if tracks else ():
+            data = bytes(packet)
+            if data:
+                tracks[packet.stream.index].append(data[7:] if data[:2] == b"\xff\xf1" else data)
+        return [(container.streams[index].codec_context.name, packets) for index, packets in tracks.items()]
+
+
+def heard_at(path: Path) -> tuple[float, float]:
+    """When sound begins, and how long it is, in seconds."""
+    with av.open(str(path)) as container:
+        frames = list(container.decode(audio=0))
+    assert frames[0].pts is not None and frames[0].time_base is not None
+    return float(frames[0].pts * frames[0].time_base), sum(frame.samples / frame.sample_rate for frame in frames)
+
+
+def test_sound_that_is_asked_for_and_cannot_be_held_is_an_error(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mkv", VideoSpec(width=64, height=48, audio=("flac",)))
+    (tmp_path / "out").mkdir()
+    settings = Settings(encode=EncodeConfig(audio=Sound.aac))
+    message = fails(SinkError, source, tmp_path / "out" / "out.webm", settings)
+    assert "webm holds no aac sound; choose --audio opus or drop, or another kind of file" in message

@@ -1,0 +1,54 @@
+"""The settings of how the video and its sound are encoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated
+
+from blurscene_stream.config.models import NOT_EMPTY
+from blurscene_stream.config.rules import between, check, matching
+
+_CODEC = matching("[A-Za-z0-9][A-Za-z0-9_-]*", "auto or the name of an ffmpeg encoder")
+_BITRATE = matching(r"[1-9][0-9]*(\.[0-9]+)?[kKmM]?", "bits a second, such as 800k or 4M")
+
+
+class Hardware(Enum):
+    """Whether a chip may encode."""
+
+    never = "no"
+    auto = "the first that opens, else the CPU"
+
+
+class Sound(Enum):
+    """What becomes of the sound."""
+
+    copy = "as it is; encoded again only where the container cannot hold it"
+    drop = "no sound"
+    aac = "AAC"
+    opus = "Opus"
+
+
+@dataclass
+class EncodeConfig:
+    """How the video is encoded, in ffmpeg's meaning."""
+
+    codec: Annotated[
+        str, "h264, hevc, av1, vp9, ffv1, or libav's name; auto: H.264, or VP9 where the container takes none", _CODEC
+    ] = "auto"
+    hardware: Annotated[Hardware, "auto: encode on the first chip that can; never: on the CPU"] = Hardware.never
+    crf: Annotated[
+        int | None,
+        "constant quality in the encoder's own terms, lower is better; null: 20 for H.264, 22 for HEVC, "
+        "28 for VP9, AV1",
+        between(0, 255),
+    ] = None
+    preset: Annotated[
+        str | None, "time for size; null: veryfast for H.264, HEVC, cpu-used 5 for VP9, 10 for AV1", NOT_EMPTY
+    ] = None
+    bitrate: Annotated[str | None, "instead of constant quality", _BITRATE] = None
+    threads: Annotated[int, "of the encoder; 0: it decides", between(0, 128)] = 0
+    audio: Annotated[Sound, "copy: as it is; drop: none; aac, opus: encoded, unless it is that already"] = Sound.copy
+
+    def __post_init__(self) -> None:
+        check(self, "encode.")

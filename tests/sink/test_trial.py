@@ -1,0 +1,84 @@
+"""Encoders on a chip: a trial tells whether they work. None does here; a real encoder stands in for one that does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import pytest
+
+from blurscene_stream.config.schema import EncodeConfig, Hardware, Settings
+from blurscene_stream.errors import SinkError
+from blurscene_stream.sink import codecs
+from blurscene_stream.sink.encoders import HARDWARE, X264, X265, Encoder
+from tests.pipeline.runs import anonymize, fails
+from tests.videos import VideoSpec, make_video, read_video
+
+SMALL = VideoSpec(8, 160, 96, audio=())
+AUTO = Settings(encode=EncodeConfig(hardware=Hardware.auto))
+
+
+@pytest.fixture
+def walker(tmp_path: Path) -> Path:
+    return make_video(tmp_path / "in.mp4", SMALL)
+
+
+@pytest.mark.parametrize("encoder", HARDWARE, ids=lambda encoder: encoder.name)
+def test_a_chip_that_is_named_and_missing_is_an_error(encoder: Encoder, walker: Path, tmp_path: Path) -> None:
+    settings = Settings(encode=EncodeConfig(codec=encoder.name))
+    (tmp_path / "out").mkdir()
+    try:
+        anonymize(walker, tmp_path / "out" / "out.mkv", settings)
+    except SinkError:
+        message = fails(SinkError, walker, tmp_path / "out" / "out.mkv", settings)
+        assert f"{encoder.name} does not work here: " in message and "choose another with -c:v" in message
+    else:  # a machine that has one
+        assert len(read_video(tmp_path / "out" / "out.mkv").luma) == SMALL.frames
+
+
+def test_without_a_chip_the_processor_encodes_and_says_so(
+    walker: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = replace(X264, name="no_such_chip", chip="test"), replace(X264, name="h264_v4l2m2m", chip="test")
+    monkeypatch.setattr(codecs, "HARDWARE", broken)
+    anonymize(walker, tmp_path / "out.mp4", AUTO)
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert line.startswith(f"{walker}: no chip encodes it (no_such_chip: this build of PyAV has no no_such_chip; ")
+    assert "h264_v4l2m2m: " in line and line.endswith(", libx264 does")
+    assert len(read_video(tmp_path / "out.mp4").luma) == SMALL.frames
+
+
+def test_the_first_chip_that_works_is_taken(
+    walker: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO")
+    chips = replace(X264, name="h264_v4l2m2m"), replace(X265, codec="h264"), replace(X264, name="never tried")
+    monkeypatch.setattr(codecs, "HARDWARE", tuple(replace(each, chip="test") for each in chips))
+    anonymize(walker, tmp_path / "out.mkv", AUTO)
+    assert f"{walker}: encoded by libx265" in caplog.text and "WARNING" not in caplog.text
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        assert container.streams.video[0].codec_context.name == "hevc"
+    assert len(read_video(tmp_path / "out.mkv").luma) == SMALL.frames
+
+
+@pytest.mark.parametrize(("width", "works"), [(160, True), (161, False)])
+def test_a_trial_is_one_with_this_very_size(
+    width: int, works: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """x264 refuses an odd width in 4:2:0, if we do not ask for another format beforehand."""
+    caplog.set_level("INFO")
+    monkeypatch.setattr(codecs, "HARDWARE", (replace(X264, chip="test", even=False),))
+    source = make_video(tmp_path / "in.mkv", replace(SMALL, width=width, codec="ffv1"))
+    anonymize(source, tmp_path / "out.mp4", AUTO)
+    assert (f"{source}: encoded by libx264" in caplog.text) == works
+    assert ("no chip encodes it" in caplog.text) == (not works)
+    assert len(read_video(tmp_path / "out.mp4").luma) == SMALL.frames
+
+
+def test_settings_that_a_chip_does_not_take_leave_it_out(
+    walker: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings(encode=EncodeConfig(hardware=Hardware.auto, preset="ultrafast"))
+    anonymize(walker, tmp_path / "out.mp4", settings)
+    assert "no chip encodes it (none makes h264 as the settings ask), libx264 does" in caplog.text
