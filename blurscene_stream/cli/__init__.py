@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from blurscene_stream.cli.audit import audit_command
 from blurscene_stream.cli.detect import detect_command
 from blurscene_stream.cli.evaluate import evaluate_command
 from blurscene_stream.cli.logs import set_up_logs
@@ -29,6 +30,7 @@ COMMANDS: Mapping[str, click.Command] = {
     "picture": picture_command,
     "detect": detect_command,
     "evaluate": evaluate_command,
+    "audit": audit_command,
 }
 """A file that bears one of these names is reached as ./NAME. The first is what runs when none is named."""
 

@@ -53,6 +53,11 @@ WRITE: Sequence[Option] = (
 )
 """What is done with the output; these are parameters of the command."""
 
+AUDIT: Sequence[Option] = (
+    click.option("--audit", metavar="FILE", help="Also add to this log what was done to which file, with checksums."),
+)
+"""What is told of a run for later."""
+
 ENCODE: Sequence[Option] = (
     click.option("-c:v", "codec", metavar="CODEC", help="h264, hevc, av1, vp9, ffv1, or such as h264_nvenc."),
     click.option("-crf", "crf", metavar="N", help="Constant quality in the encoder's own terms: lower is better."),

@@ -80,6 +80,8 @@ def closing_line(summary: Summary) -> str:
         line += f"; {summary.dropped_frames:,} late or damaged pictures were dropped whole"
     if summary.left_out:
         line += f"; left out: {', '.join(summary.left_out)}"
+    if summary.audit:
+        line += f"; audit entry {summary.audit}"
     return line
 
 
@@ -95,6 +97,7 @@ def closing_fields(summary: Summary) -> dict[str, object]:
         "added": summary.added,
         "dropped_frames": summary.dropped_frames,
         "left_out": list(summary.left_out),
+        "audit": summary.audit or None,
     }
 
 

@@ -8,7 +8,18 @@ from typing import Any
 import click
 
 from blurscene_stream.address import parse_address
-from blurscene_stream.cli.options import AREAS, COMMAND_SETTINGS, CONFIGURE, ENCODE, HIDE, TELL, WRITE, begin, options
+from blurscene_stream.cli.options import (
+    AREAS,
+    AUDIT,
+    COMMAND_SETTINGS,
+    CONFIGURE,
+    ENCODE,
+    HIDE,
+    TELL,
+    WRITE,
+    begin,
+    options,
+)
 from blurscene_stream.cli.progress import ProgressBar
 from blurscene_stream.cli.video import carry_out
 from blurscene_stream.pipeline import Job, default_target, render_video
@@ -35,11 +46,12 @@ are those of blurscene-stream --help.
 @click.argument("source", metavar="INPUT", required=False)
 @click.argument("target", metavar="[OUTPUT]", required=False)
 @click.option("--from", "file", metavar="FILE", type=click.Path(path_type=Path), help="What to cover; see below.")
-@options(WRITE, HIDE, AREAS, ENCODE, CONFIGURE, TELL)
+@options(AUDIT, WRITE, HIDE, AREAS, ENCODE, CONFIGURE, TELL)
 def render_command(
     source: str | None,
     target: str | None,
     file: Path | None,
+    audit: str | None,
     overwrite: bool,
     preview: bool,
     **given: Any,
@@ -56,6 +68,6 @@ def render_command(
         raise click.UsageError("--from FILE is missing")
     here = parse_address(source)
     there = default_target(here, preview) if target is None else parse_address(target)
-    job = Job(here, there, overwrite, preview)
+    job = Job(here, there, overwrite, preview, audit=parse_address(audit) if audit else None)
     carry_out(lambda watch, stop: render_video(job, file, settings, watch, stop), ProgressBar(bar))
     return 0

@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
-from blurscene_stream.address import parse_address
+from blurscene_stream.address import Address, parse_address
 from blurscene_stream.cli.options import (
     AREAS,
+    AUDIT,
     COMMAND_SETTINGS,
     CONFIGURE,
     ENCODE,
@@ -56,13 +57,14 @@ Exit codes:
 @click.argument("source", metavar="INPUT", required=False)
 @click.argument("target", metavar="[OUTPUT]", required=False)
 @click.option("--detections", metavar="FILE", help="Also write what was covered in each frame, as JSON lines.")
-@options(WRITE, LOOK)
+@options(AUDIT, WRITE, LOOK)
 @click.option("--batch-size", help="Pictures a call of the detector.")
 @options(HIDE, AREAS, ENCODE, CONFIGURE, TELL)
 def video_command(
     source: str | None,
     target: str | None,
     detections: str | None,
+    audit: str | None,
     overwrite: bool,
     preview: bool,
     **given: Any,
@@ -75,12 +77,15 @@ def video_command(
     settings, bar = begin(given)
     if source is None:
         raise click.UsageError("INPUT is missing")
-    beside = None if detections is None else parse_address(detections)
     here = parse_address(source)
     there = default_target(here, preview) if target is None else parse_address(target)
-    job = Job(here, there, overwrite, preview, beside)
+    job = Job(here, there, overwrite, preview, _beside(detections), _beside(audit))
     carry_out(lambda watch, stop: anonymize_video(job, settings, watch, stop), ProgressBar(bar))
     return 0
+
+
+def _beside(file: str | None) -> Address | None:
+    return None if file is None else parse_address(file)
 
 
 def carry_out(work: Callable[[Watch, Interruption], Summary], progress: ProgressBar) -> None:

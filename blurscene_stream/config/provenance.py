@@ -41,10 +41,15 @@ def settings_sha256(settings: Settings) -> str:
 
     Taken of their JSON with sorted keys and no spaces.
     """
-    told = {field.name: plain(getattr(settings, field.name)) for field in fields(settings)}
-    counted = {name: value for name, value in told.items() if name not in CHANGE_NOTHING}
+    counted = settings_of_results(settings)
     text = json.dumps(counted, sort_keys=True, separators=(",", ":"), default=str)  # a model's file may hold anything
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def settings_of_results(settings: Settings) -> dict[str, object]:
+    """All settings but those that `CHANGE_NOTHING`, as what JSON has."""
+    told = {field.name: plain(getattr(settings, field.name)) for field in fields(settings)}
+    return {name: value for name, value in told.items() if name not in CHANGE_NOTHING}
 
 
 def plain(value: object) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Protocol
 
 from blurscene_stream.config.schema import Settings
@@ -30,6 +31,10 @@ class Judgement(Protocol):
     def words(self) -> str:
         """Who judges, in words that follow the name of the target."""
 
+    @property
+    def file(self) -> Path | None:
+        """The file that says what to cover; None: a detector does."""
+
     def judged(self, items: Generator[Item], info: StreamInfo) -> Generator[Judged]:
         """Every frame with what must be covered in it, in order; packets keep their place between them.
 
@@ -49,6 +54,7 @@ class ByDetector:
         self.classes = detector.classes
         self.device_name = detector.device_name
         self.words = f"on {detector.device_name}"
+        self.file: Path | None = None
 
     def judged(self, items: Generator[Item], info: StreamInfo) -> Generator[Judged]:
         """Every frame with what must be covered in it; a live one is looked at alone, no batch is waited for.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from blurscene_stream.address import Address
 from blurscene_stream.errors import UsageError
+from blurscene_stream.pipeline.audit import check_log
 from blurscene_stream.sink import FORMATS, check_place, partial_path
 
 MARK = "_anonymized"
@@ -40,6 +41,20 @@ def check_beside(beside: Address, source: Address, target: Address, overwrite: b
     refuse_same(beside, target, "file of detections and output")
     refuse_same(target, beside, "output and file of detections")
     check_place(beside.path, overwrite)
+
+
+def check_audit(log: Address, source: Address, target: Address, detections: Address | None) -> None:
+    """Refuse an audit log that cannot take the run's entry, before any work is done for it.
+
+    Raises UsageError.
+    """
+    if log.live:
+        raise UsageError(f"{log}: the audit log is a file")
+    for other, what in ((source, "input"), (target, "output"), (detections, "file of detections")):
+        if other is not None:
+            refuse_same(other, log, f"audit log and {what}")
+            refuse_same(log, other, f"audit log and {what}")
+    check_log(log.path)
 
 
 def default_target(source: Address, preview: bool) -> Address:

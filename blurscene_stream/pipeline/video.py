@@ -8,19 +8,21 @@ from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings, Sound
 from blurscene_stream.errors import ConfigError, DetectionError, StoppedError
 from blurscene_stream.frames import CopiedPacket, Frame, RedactedFrame, StreamInfo
 from blurscene_stream.pipeline.anonymize import redacted
+from blurscene_stream.pipeline.audit import Ran, record
 from blurscene_stream.pipeline.interruption import Interruption
 from blurscene_stream.pipeline.judge import LoadDetector, Redact, load_torch_detector, named
 from blurscene_stream.pipeline.judgement import Judgement, LoadJudgement, by_detector
 from blurscene_stream.pipeline.prefetch import Stage
 from blurscene_stream.pipeline.sidecar.header import Header
 from blurscene_stream.pipeline.sidecar.writing import DetectionsWriter, Pair
-from blurscene_stream.pipeline.targets import check_beside, preview_target, refuse_same
+from blurscene_stream.pipeline.targets import check_audit, check_beside, preview_target, refuse_same
 from blurscene_stream.redact import Preview, Redactor
 from blurscene_stream.sink import Sink, check, open_sink
 from blurscene_stream.source import Source, open_source
@@ -38,6 +40,7 @@ class Job:
     overwrite:  replace a target that exists
     preview:    draw boxes and scores instead of hiding; the target is marked as not anonymized
     detections: the file that is to tell what was covered in each frame; None: no such file
+    audit:      the audit log that is to tell of the run; None: none
     """
 
     source: Address
@@ -45,6 +48,7 @@ class Job:
     overwrite: bool = False
     preview: bool = False
     detections: Address | None = None
+    audit: Address | None = None
 
 
 @dataclass(slots=True)
@@ -55,6 +59,7 @@ class Summary:
     added:          boxes that tracking added to them
     dropped_frames: pictures of a live source that came too fast or could not be decoded
     left_out:       what the source holds and the target does not, in words
+    audit:          checksum of the run's entry in the audit log; "" without one
     """
 
     target: str
@@ -65,6 +70,19 @@ class Summary:
     added: int = 0
     dropped_frames: int = 0
     left_out: tuple[str, ...] = ()
+    audit: str = ""
+
+    @property
+    def told(self) -> dict[str, object]:
+        """What the audit log holds of it."""
+        return {
+            "device": self.device,
+            "frames": self.frames,
+            "dropped_frames": self.dropped_frames,
+            "found": dict(self.found),
+            "added": self.added,
+            "left_out": list(self.left_out),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +127,9 @@ def write_video(
     check(job.target, settings, job.overwrite)
     if job.detections:
         check_beside(job.detections, job.source, job.target, job.overwrite)
+    if job.audit:
+        check_audit(job.audit, job.source, job.target, job.detections)
+    began = datetime.now(UTC)
     ready = load_judgement(settings) if job.source.live else None  # a camera does not wait for a network to load
     sound = settings.encode.audio is not Sound.drop
     with interruption.remembered(), open_source(job.source, settings.rtsp, sound) as source:
@@ -126,7 +147,19 @@ def write_video(
                 _write_all(stages, sink, summary, watch)
             sink.finish()
             summary.seconds = time.monotonic() - start_s
+            if job.audit:
+                ran = Ran(job.source, job.target, job.preview, judgement.file, began, summary.told)
+                summary.audit = _record(job.audit, ran, settings, sink)
     return summary
+
+
+def _record(log: Address, ran: Ran, settings: Settings, sink: Sink | Pair) -> str:
+    """The checksum of the run's entry. What is not in the log is not left either."""
+    try:
+        return str(record(log.path, ran, settings)["sha256"])
+    except BaseException:
+        sink.withdraw()
+        raise
 
 
 @contextmanager

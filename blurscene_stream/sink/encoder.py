@@ -62,7 +62,7 @@ class VideoEncoder:
         try:
             made = container.add_stream(encoder.name, info.frame_rate or DEFAULT_RATE, told, chip)
         except av.codec.codec.UnknownCodecError as error:
-            raise SinkError(f"this build of PyAV has no {encoder.name}; choose another with -c:v") from error
+            raise SinkError(f"this build of PyAV has no {encoder.name}") from error
         self._stream = cast(VideoStream, made)
         self._format = self._choose_format(encoder)
         self._reformatter = VideoReformatter()

@@ -54,6 +54,7 @@ class DetectionsFile:
             raise
         self.classes = self._header.classes
         self.words = f"as {path} says"
+        self.file: Path | None = path
 
     def _check_classes(self, settings: Settings) -> None:
         for name in self._header.classes:

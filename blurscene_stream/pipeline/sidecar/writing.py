@@ -106,6 +106,10 @@ class Pair:
             self._video.finish()
             self._lines.complete()
         except BaseException:
-            self._lines.withdraw()
-            self._video.withdraw()
+            self.withdraw()
             raise
+
+    def withdraw(self) -> None:
+        """Take both back, complete or not."""
+        self._lines.withdraw()
+        self._video.withdraw()
