@@ -17,12 +17,12 @@ from av.video.stream import VideoStream
 from blurscene_stream.config.schema import EncodeConfig, RtspConfig
 from blurscene_stream.errors import SinkError, reason
 from blurscene_stream.frames import PIXEL_FORMATS, PixelFormat, RedactedFrame, StreamInfo
-from blurscene_stream.sink.codecs import AV1, VP9, WEBM_ENCODERS, X265, Encoder, bits_per_second, choose
+from blurscene_stream.sink.codecs import AV1, VP9, X265, Encoder, bits_per_second, choose
+from blurscene_stream.sink.signals import FULL_RANGE, describe
 
 log = logging.getLogger(__name__)
 
 DEFAULT_RATE = 25  # pictures a second, only as a hint to rate control where the source says nothing
-FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 LIVE_THREAD_PIXELS = 1920 * 1088  # what one core encodes in time; each thread more holds a picture back
 
 
@@ -45,32 +45,22 @@ class VideoEncoder:
         formats = {form.name for form in self._stream.codec_context.codec.video_formats or ()}
         self._format = _format(info, chosen, formats)
         self._reformatter = VideoReformatter()
-        self._describe(settings)
+        self._durations: dict[int, int] = {}
+        self._configure(settings)
+        describe(self._stream, info, container.format.name)
         if live and not settings.threads:
             self._stream.codec_context.thread_count = -(-info.picture.width * info.picture.height // LIVE_THREAD_PIXELS)
-        if info.picture.sample_aspect_ratio != 1 and chosen in WEBM_ENCODERS:
-            # They do not write the encoder's ratio, and PyAV cannot set the container's.
-            log.warning("%s: %s cannot tell that pixels are not square; use h264 or hevc", info.name, chosen.name)
         if chosen is X265 and container.format.name in ("mp4", "mov"):
             self._stream.codec_context.codec_tag = "hvc1"  # QuickTime plays no other
         if self._format != info.picture.pixel_format.name:
             log.info("%s: encoded as %s", info.name, self._format)
 
-    def _describe(self, settings: EncodeConfig) -> None:
-        """Tell the encoder what the source told us: everything but the samples stays as it was."""
-        info, stream, context = self._info, self._stream, self._stream.codec_context
-        stream.width, stream.height, stream.pix_fmt = info.picture.width, info.picture.height, self._format
-        context.time_base = stream.time_base = info.time_base
+    def _configure(self, settings: EncodeConfig) -> None:
+        picture, stream, context = self._info.picture, self._stream, self._stream.codec_context
+        stream.width, stream.height, stream.pix_fmt = picture.width, picture.height, self._format
         context.thread_count = settings.threads
-        if info.picture.sample_aspect_ratio != 1:
-            context.sample_aspect_ratio = info.picture.sample_aspect_ratio
-        context.color_range = FULL_RANGE if info.picture.full_range else info.colour.color_range
-        context.color_primaries, context.color_trc = info.colour.primaries, info.colour.transfer
-        context.colorspace = info.colour.matrix
         if settings.bitrate is not None:
             context.bit_rate = bits_per_second(settings.bitrate)
-        if info.display_matrix is not None:
-            stream.set_display_matrix(info.display_matrix)
 
     def encode(self, frame: RedactedFrame) -> list[Packet[Stream]]:
         """Encode one picture at its own time.
@@ -85,8 +75,9 @@ class VideoEncoder:
                     picture, format=self._format, src_color_range=keep, dst_color_range=keep, threads=1
                 )
             picture.pts, picture.time_base = frame.pts, self._info.time_base
+            self._durations[frame.pts] = frame.native.duration
             picture.pict_type = 0  # else the source's own pattern of key frames is forced on the encoder
-            return self._stream.encode(picture)
+            return self._lasting(self._stream.encode(picture))
         except (av.error.FFmpegError, ValueError) as error:
             raise SinkError(f"frame {frame.number} cannot be encoded: {reason(error)}") from error
 
@@ -96,9 +87,17 @@ class VideoEncoder:
         Raises SinkError.
         """
         try:
-            return self._stream.encode(None)
+            return self._lasting(self._stream.encode(None))
         except (av.error.FFmpegError, ValueError) as error:
             raise SinkError(f"the end of the video cannot be encoded: {reason(error)}") from error
+
+    def _lasting(self, packets: list[Packet[Stream]]) -> list[Packet[Stream]]:
+        """Each as long as its picture was: else the last one of a slide show ends at once."""
+        for packet in packets:
+            duration = self._durations.pop(packet.pts, 0) if packet.pts is not None else 0
+            if duration > 0:
+                packet.duration = duration
+        return packets
 
 
 def _options(encoder: Encoder, settings: EncodeConfig) -> dict[str, str]:
