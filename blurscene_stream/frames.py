@@ -186,12 +186,27 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class ColourTags:
-    """ffmpeg's numbers for range, primaries, transfer and matrix; 0 or 2 where the source says nothing."""
+    """ffmpeg's numbers for range, primaries, transfer and matrix; 0 or 2 where the source says nothing.
+
+    mastering: the display on which HDR was graded: x, y of red, green, blue and white, then the least and the
+               most light, in cd/m2 (SMPTE ST 2086); None where the source says nothing
+    light:     the brightest pixel and the brightest picture on average, in cd/m2 (CTA-861.3); None likewise
+    """
 
     color_range: int = 0
     primaries: int = 2
     transfer: int = 2
     matrix: int = 2
+    mastering: tuple[Fraction, ...] | None = None
+    light: tuple[int, int] | None = None
+
+
+class Fields(Enum):
+    """Of what moments a picture is made."""
+
+    none = "of one"
+    top_first = "of two: odd rows, counted from 1, show the first"
+    bottom_first = "of two: even rows show the first"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -209,6 +224,8 @@ class StreamInfo:
     dropped:      what the source holds and the output will not, in words
     colour:       colour tags
     display_matrix: nine 32-bit integers of ffmpeg's display matrix; None when there is none
+    fields:       what the first picture says
+    field_order:  ffmpeg's number for what the container says of it; 0 when it says nothing
     """
 
     name: str
@@ -222,3 +239,5 @@ class StreamInfo:
     dropped: tuple[str, ...] = ()
     colour: ColourTags = ColourTags()
     display_matrix: tuple[int, ...] | None = None
+    fields: Fields = Fields.none
+    field_order: int = 0

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from blurscene_stream.address import Address
 from blurscene_stream.boxes import Detections
-from blurscene_stream.config.schema import RtspConfig, Settings, chosen
+from blurscene_stream.config.schema import Settings, chosen
 from blurscene_stream.frames import Frame
 from blurscene_stream.redact import Redactor, covered
 from blurscene_stream.source import open_source
@@ -34,7 +34,7 @@ def check_clip(source: Path, target: Path, found: list[Detections], settings: Se
         boxes += _check_cover(before[0], after[0], detections, settings, redactor)
         frames += 1
     assert frames > 0
-    with open_source(Address(str(source)), RtspConfig()) as opened:
+    with open_source(Address(str(source)), Settings()) as opened:
         tracks = len(opened.info.tracks)
     for track in range(tracks):
         assert sound_packets(source, track) == sound_packets(target, track), f"sound track {track} has changed"
@@ -42,7 +42,7 @@ def check_clip(source: Path, target: Path, found: list[Detections], settings: Se
 
 
 def _frames(path: Path) -> Iterator[tuple[Frame, Fraction]]:
-    with open_source(Address(str(path)), RtspConfig()) as source:
+    with open_source(Address(str(path)), Settings()) as source:
         for item in source.items():
             if isinstance(item, Frame):
                 yield item, item.pts * source.info.time_base

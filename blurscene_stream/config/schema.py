@@ -24,6 +24,7 @@ from blurscene_stream.config.detection import (
 from blurscene_stream.config.encoding import EncodeConfig, Hardware, Sound
 from blurscene_stream.config.models import InputConfig, ModelConfig
 from blurscene_stream.config.rules import Rule, between, check, matching, within
+from blurscene_stream.config.source import SourceConfig
 from blurscene_stream.config.tracking import TrackConfig
 from blurscene_stream.errors import ConfigError
 
@@ -48,6 +49,7 @@ __all__ = [
     "Settings",
     "Shape",
     "Sound",
+    "SourceConfig",
     "TrackConfig",
     "VariantsConfig",
     "chosen",
@@ -181,6 +183,7 @@ class Settings:
         list[str], "files like config/model/*.yaml: models that look too, each for its classes", _FILES
     ] = field(default_factory=list)
     classes: dict[str, ClassConfig] = field(default_factory=_default_classes)
+    source: SourceConfig = field(default_factory=SourceConfig)
     detect: DetectConfig = field(default_factory=DetectConfig)
     track: TrackConfig = field(default_factory=TrackConfig)
     redact: RedactConfig = field(default_factory=RedactConfig)

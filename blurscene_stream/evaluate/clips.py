@@ -76,7 +76,7 @@ def covered_frames(clip: Path, detector: Detector, settings: Settings) -> Genera
     Raises what these raise.
     """
     redactor = Redactor(settings, detector.classes)
-    with open_source(Address(str(clip)), settings.rtsp) as source:
+    with open_source(Address(str(clip)), settings) as source:
         picture, ticks = source.info.picture, source.info.time_base
         usual_s = 1 / (source.info.frame_rate or Fraction(25))
         first: int | None = None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from blurscene_stream.address import Address
-from blurscene_stream.config.schema import Settings, Sound
+from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import ConfigError, DetectionError, StoppedError
 from blurscene_stream.frames import CopiedPacket, Frame, RedactedFrame, StreamInfo
 from blurscene_stream.pipeline.anonymize import redacted
@@ -131,8 +131,7 @@ def write_video(
         check_audit(job.audit, job.source, job.target, job.detections)
     began = datetime.now(UTC)
     ready = load_judgement(settings) if job.source.live else None  # a camera does not wait for a network to load
-    sound = settings.encode.audio is not Sound.drop
-    with interruption.remembered(), open_source(job.source, settings.rtsp, sound) as source:
+    with interruption.remembered(), open_source(job.source, settings) as source:
         judgement = ready or load_judgement(settings)
         redactor = (Preview if job.preview else Redactor)(settings, judgement.classes)
         stages = _Stages(source, judgement, redactor, settings)

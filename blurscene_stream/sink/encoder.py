@@ -20,9 +20,9 @@ from blurscene_stream.errors import SinkError, reason
 from blurscene_stream.frames import PIXEL_FORMATS, RedactedFrame, StreamInfo
 from blurscene_stream.sink.codecs import bits_per_second, options
 from blurscene_stream.sink.encoders import AV1, Encoder
+from blurscene_stream.sink.signals import FULL_RANGE, describe
 
 DEFAULT_RATE = 25  # pictures a second, only as a hint to rate control where the source says nothing
-FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 SAME_SAMPLES = {  # other names for them: full range told by a tag, chroma in one plane or two
     "yuv420p": ("nv12",),
     "yuvj420p": ("yuv420p", "nv12"),
@@ -66,12 +66,11 @@ class VideoEncoder:
         self._stream = cast(VideoStream, made)
         self._format = self._choose_format(encoder)
         self._reformatter = VideoReformatter()
-        self._describe(settings)
+        self._durations: dict[int, int] = {}
+        self._configure(settings)
+        self.notices += describe(self._stream, info, container.format.name)
         if live and not settings.threads:
             self._stream.codec_context.thread_count = -(-info.picture.width * info.picture.height // LIVE_THREAD_PIXELS)
-        if info.picture.sample_aspect_ratio != 1 and encoder.codec in ("vp9", "av1"):
-            # They do not write the encoder's ratio, and PyAV cannot set the container's.
-            self.notices.append(f"{encoder.name} cannot tell that pixels are not square; use h264 or hevc")
         if encoder.codec == "hevc" and container.format.name in ("mp4", "mov"):
             self._stream.codec_context.codec_tag = "hvc1"  # QuickTime plays no other
 
@@ -91,21 +90,12 @@ class VideoEncoder:
             self.notices.append(f"{encoder.name} takes no {form.name}, the video is encoded as {found}")
         return found
 
-    def _describe(self, settings: EncodeConfig) -> None:
-        """Tell the encoder what the source told us: everything but the samples stays as it was."""
-        info, stream, context = self._info, self._stream, self._stream.codec_context
-        stream.width, stream.height, stream.pix_fmt = info.picture.width, info.picture.height, self._format
-        context.time_base = stream.time_base = info.time_base
+    def _configure(self, settings: EncodeConfig) -> None:
+        picture, stream, context = self._info.picture, self._stream, self._stream.codec_context
+        stream.width, stream.height, stream.pix_fmt = picture.width, picture.height, self._format
         context.thread_count = settings.threads
-        if info.picture.sample_aspect_ratio != 1:
-            context.sample_aspect_ratio = info.picture.sample_aspect_ratio
-        context.color_range = FULL_RANGE if info.picture.full_range else info.colour.color_range
-        context.color_primaries, context.color_trc = info.colour.primaries, info.colour.transfer
-        context.colorspace = info.colour.matrix
         if settings.bitrate is not None:
             context.bit_rate = bits_per_second(settings.bitrate)
-        if info.display_matrix is not None:
-            stream.set_display_matrix(info.display_matrix)
 
     def encode(self, frame: RedactedFrame) -> list[Packet[Stream]]:
         """Encode one picture at its own time.
@@ -120,8 +110,9 @@ class VideoEncoder:
                     picture, format=self._format, src_color_range=keep, dst_color_range=keep, threads=1
                 )
             picture.pts, picture.time_base = frame.pts, self._info.time_base
+            self._durations[frame.pts] = frame.native.duration
             picture.pict_type = 0  # else the source's own pattern of key frames is forced on the encoder
-            return self._stream.encode(picture)
+            return self._lasting(self._stream.encode(picture))
         except (av.error.FFmpegError, ValueError) as error:
             raise SinkError(f"frame {frame.number} cannot be encoded: {reason(error)}") from error
 
@@ -143,9 +134,17 @@ class VideoEncoder:
         Raises SinkError.
         """
         try:
-            return self._stream.encode(None)
+            return self._lasting(self._stream.encode(None))
         except (av.error.FFmpegError, ValueError) as error:
             raise SinkError(f"the end of the video cannot be encoded: {reason(error)}") from error
+
+    def _lasting(self, packets: list[Packet[Stream]]) -> list[Packet[Stream]]:
+        """Each as long as its picture was: else the last one of a slide show ends at once."""
+        for packet in packets:
+            duration = self._durations.pop(packet.pts, 0) if packet.pts is not None else 0
+            if duration > 0:
+                packet.duration = duration
+        return packets
 
 
 def _live_options(encoder: Encoder, live: RtspConfig, info: StreamInfo) -> dict[str, str]:

@@ -48,7 +48,7 @@ class FileSink:
         self._container: OutputContainer | None = None
         try:
             form = FORMATS[path.suffix.lower()]
-            self._container = av.open(f"file:{self._partial.path}", "w", format=form, options=OPTIONS.get(form, {}))
+            self._container = av.open(f"file:{self._partial.path}", "w", format=form, options=_options(form, info))
             self._muxer = Muxer(self._container, info, settings)
             self._muxer.start()
         except SinkError as error:
@@ -107,6 +107,15 @@ class FileSink:
             with suppress(av.error.FFmpegError, OSError, ValueError):
                 self._container.close()
             self._container = None
+
+
+def _options(form: str, info: StreamInfo) -> dict[str, str]:
+    """For the muxer. MP4 tells when a track begins in a unit of its own: milliseconds are not exact."""
+    options = OPTIONS.get(form, {})
+    if form not in ("mp4", "mov"):
+        return options
+    ticks = info.time_base.denominator
+    return {**options, "movie_timescale": str(ticks * -(-1000 // ticks))}
 
 
 def check_target(path: Path, settings: Settings, overwrite: bool) -> None:

@@ -1,11 +1,12 @@
 """An address becomes items: frames, and between them the packets that are copied."""
 
 from fractions import Fraction
+from pathlib import Path
 
-import av
+from av.container import InputContainer
 
 from blurscene_stream.address import Address
-from blurscene_stream.config.schema import RtspConfig
+from blurscene_stream.config.schema import RtspConfig, Settings
 from blurscene_stream.source.clock import FileClock, LiveClock
 from blurscene_stream.source.file import open_file, read_file
 from blurscene_stream.source.live import LiveReader, open_live
@@ -15,32 +16,31 @@ from blurscene_stream.source.streams import Selection, select
 __all__ = ["Source", "open_source"]
 
 
-def open_source(address: Address, settings: RtspConfig, sound: bool = True) -> Source:
+def open_source(address: Address, settings: Settings) -> Source:
     """Open a file or a camera and decode its first picture.
 
-    sound: whether sound is passed on
+    settings: say which streams of it are wanted, and how long to wait for a camera
     Raises SourceError when it cannot be opened or holds no video, DamagedInputError when it is cut short,
-    SourceLostError when a camera does not answer.
+    SourceLostError when a camera does not answer, ConfigError when the video that is wanted is not there.
     """
-    container = open_live(address, settings) if address.live else open_file(address.path)
+    container = open_live(address, settings.rtsp) if address.live else open_file(address.path)
     try:
-        streams = select(container, str(address), sound)
-        return _live(container, streams, settings) if address.live else _file(address, container, streams)
+        streams = select(container, str(address), settings)
+        return _live(container, streams, settings.rtsp) if address.live else _file(address.path, container, streams)
     except BaseException:
         container.close()
         raise
 
 
-def _file(address: Address, container: av.container.InputContainer, streams: Selection) -> Source:
+def _file(path: Path, container: InputContainer, streams: Selection) -> Source:
     video = streams.video
     video.thread_type = "AUTO"
-    clock = FileClock(
-        streams.name, exact(video.time_base) or Fraction(1), exact(video.average_rate or video.guessed_rate)
-    )
-    return Source(container, streams, read_file(container, streams, address.path), clock, live=False)
+    rate = exact(video.average_rate or video.guessed_rate)
+    clock = FileClock(streams.name, exact(video.time_base) or Fraction(1), rate)
+    return Source(container, streams, read_file(container, streams, path), clock, live=False)
 
 
-def _live(container: av.container.InputContainer, streams: Selection, settings: RtspConfig) -> Source:
+def _live(container: InputContainer, streams: Selection, settings: RtspConfig) -> Source:
     streams.video.thread_type = "SLICE"  # threads for whole frames would hold each one back
     # a camera that is joined between two key frames shows nothing for a while
     reader = LiveReader(container, streams, settings.open_timeout_s + settings.read_timeout_s)

@@ -1,14 +1,11 @@
 """Decoded pictures become frames: planes that may be written, in a format that redaction knows."""
 
 import logging
-import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import cast
 
 import av
 import numpy as np
-from av.sidedata.sidedata import SideData
 from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
 from av.video.reformatter import VideoReformatter
@@ -16,17 +13,15 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from blurscene_stream.boxes import UPRIGHT, Orientation
-from blurscene_stream.errors import DamagedInputError, SourceError, reason
-from blurscene_stream.frames import PIXEL_FORMATS, ColourTags, Frame, PictureInfo, PixelFormat, Plane
+from blurscene_stream.errors import SourceError, reason
+from blurscene_stream.frames import PIXEL_FORMATS, Frame, PictureInfo, PixelFormat, Plane
+from blurscene_stream.source.changes import Constancy
+from blurscene_stream.source.signals import FULL_RANGE, converted, matrix_of, order_of
 
 log = logging.getLogger(__name__)
 
 # Other names for samples that one of PIXEL_FORMATS holds without loss.
 LOSSLESS = {"p010le": "yuv420p10le", "p210le": "yuv422p10le", "p410le": "yuv444p10le", "nv21": "nv12"}
-BT709, BT601 = 1, 6  # AVCOL_SPC_BT709, AVCOL_SPC_SMPTE170M
-RGB, UNSPECIFIED = 0, 2  # AVCOL_SPC_RGB, AVCOL_SPC_UNSPECIFIED
-LIMITED_RANGE, FULL_RANGE = 1, 2  # AVCOL_RANGE_MPEG, AVCOL_RANGE_JPEG
-HD_LINES = 720  # untagged video this high is BT.709, as players assume
 
 
 class PictureMaker:
@@ -37,12 +32,14 @@ class PictureMaker:
 
     def __init__(self, stream: VideoStream, first: VideoFrame, name: str) -> None:
         self._name = name
-        self._stored = (first.width, first.height, first.format.name, first.rotation)
+        self._constancy = Constancy(stream, first, name)
+        said = self._constancy.first
         target = _target_format(first)
         if target.name != first.format.name and first.format.name not in LOSSLESS:
             log.warning("%s: %s pictures are converted to %s", name, first.format.name, target.name)
-        self.display_matrix = _display_matrix(first)
-        self.colour = _colour_tags(first)
+        self.display_matrix, self.lost = said.display_matrix, said.lost
+        self.fields, self.field_order = said.fields, order_of(said.fields, stream.codec_context.field_order)
+        self.colour = converted(said.colour, first)
         ratio = stream.sample_aspect_ratio
         self.picture = PictureInfo(
             width=first.width,
@@ -52,7 +49,7 @@ class PictureMaker:
             sample_aspect_ratio=Fraction(ratio.numerator, ratio.denominator) if ratio else Fraction(1),
             full_range=target.full_range or self.colour.color_range == FULL_RANGE,
         )
-        self._scaler = _Scaler(_matrix(self.colour.matrix, first.height))
+        self._scaler = _Scaler(matrix_of(self.colour.matrix, first.height))
         self._converter = VideoReformatter()
 
     def frame(self, decoded: VideoFrame, number: int, pts: int) -> Frame:
@@ -60,12 +57,7 @@ class PictureMaker:
 
         Raises DamagedInputError when it is not like the first one, SourceError when it cannot be read as planes.
         """
-        found = (decoded.width, decoded.height, decoded.format.name, decoded.rotation)
-        if found != self._stored:
-            raise DamagedInputError(
-                f"{self._name}: frame {number} is {_look(*found)}, the first one is {_look(*self._stored)}; "
-                "cut the file where it changes"
-            )
+        self._constancy.check(decoded, number)
         try:
             return self._wrap(decoded, number, pts)
         except (av.error.FFmpegError, ValueError) as error:
@@ -75,7 +67,7 @@ class PictureMaker:
 
     def _wrap(self, decoded: VideoFrame, number: int, pts: int) -> Frame:
         if decoded.format.name != self.picture.pixel_format.name:
-            target, matrix = self.picture.pixel_format.name, _matrix(self.colour.matrix, decoded.height)
+            target, matrix = self.picture.pixel_format.name, matrix_of(self.colour.matrix, decoded.height)
             decoded = self._converter.reformat(decoded, format=target, dst_colorspace=matrix, threads=1)
         decoded.make_writable()  # else the decoder's own reference pictures would be written to
         planes = planes_of(decoded, self.picture.pixel_format)
@@ -139,11 +131,6 @@ def orientation_of(matrix: tuple[int, ...] | None) -> Orientation:
     return Orientation(transposed=True, flip_x=c < 0, flip_y=b < 0)
 
 
-def _display_matrix(decoded: VideoFrame) -> tuple[int, ...] | None:
-    data = decoded.side_data.get("DISPLAYMATRIX")
-    return None if data is None else struct.unpack("=9i", bytes(cast(SideData, data))[:36])
-
-
 def _target_format(decoded: VideoFrame) -> PixelFormat:
     """The format to work in: the picture's own, or the one that loses least."""
     form = decoded.format
@@ -158,22 +145,3 @@ def _target_format(decoded: VideoFrame) -> PixelFormat:
     sampling = "420" if low or len(form.components) < 3 else "422" if narrow else "444"
     deep = max(component.bits for component in form.components) > 8
     return PIXEL_FORMATS[f"yuv{sampling}p" + ("10le" if deep else "")]
-
-
-def _colour_tags(decoded: VideoFrame) -> ColourTags:
-    """The picture's own tags; for RGB and grey, which are converted, those of the result."""
-    tags = ColourTags(decoded.color_range, decoded.color_primaries, decoded.color_trc, decoded.colorspace)
-    if decoded.format.is_rgb or decoded.format.has_palette:
-        return replace(tags, color_range=LIMITED_RANGE, matrix=_matrix(UNSPECIFIED, decoded.height))
-    return replace(tags, color_range=LIMITED_RANGE) if len(decoded.format.components) < 3 else tags
-
-
-def _matrix(tagged: int, height: int) -> int:
-    """The matrix between YUV and RGB: as tagged, else what players assume."""
-    if tagged not in (RGB, UNSPECIFIED):
-        return tagged
-    return BT709 if height >= HD_LINES else BT601
-
-
-def _look(width: int, height: int, form: str, rotation: int) -> str:
-    return f"{width}x{height} {form}" + (f" turned by {rotation} degrees" if rotation else "")

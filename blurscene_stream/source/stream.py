@@ -100,9 +100,11 @@ class Source:
             duration_s=0.0 if live or not duration else duration / av.time_base,
             live=live,
             tracks=streams.tracks(),
-            dropped=streams.dropped,
+            dropped=(*streams.dropped, *self._maker.lost),
             colour=self._maker.colour,
             display_matrix=self._maker.display_matrix,
+            fields=self._maker.fields,
+            field_order=self._maker.field_order,
         )
 
     def close(self) -> None:

@@ -32,6 +32,7 @@ OTHER = {  # a value that is not the default, for each key
     "classes.*.threshold": "0.7",
     "classes.*.margin": "0",
     "classes.*.shape": "ellipse",
+    "source.video": "1",
     "detect.size_px": "640",
     "detect.batch_size": "1",
     "detect.every": "2",

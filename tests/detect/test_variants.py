@@ -20,7 +20,6 @@ from blurscene_stream.config.schema import (
     DetectConfig,
     MergeConfig,
     Precision,
-    RtspConfig,
     Settings,
     TrackConfig,
     VariantsConfig,
@@ -264,7 +263,7 @@ def test_odd_pictures_are_looked_at_in_regions(tiling: Detector, shape: tuple[in
 def test_regions_of_a_decoded_video_lie_where_they_are(tmp_path: Path) -> None:
     """The whole way from a file: odd sides, chroma at half the size; the bright square is where it is drawn."""
     source = make_video(tmp_path / "in.mkv", VideoSpec(1, 126, 94, audio=()))
-    with open_source(Address(str(source)), RtspConfig()) as opened:
+    with open_source(Address(str(source)), Settings()) as opened:
         frame = next(item for item in opened.items() if isinstance(item, Frame))
     kinds = VariantsConfig(enlarged_regions_n=2, mirror_image=True, scales=[1.0])
     views = plan_views(frame.picture, DetectConfig(size_px=252, variants=kinds))

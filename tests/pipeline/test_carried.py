@@ -174,14 +174,16 @@ def _with_everything(path: Path) -> Path:
             track.metadata.update({"language": language, "title": f"track {number}", "handler_name": "Anna's mic"})
             track.disposition = Disposition.default if number == 1 else Disposition(0)
             tracks.append(track)
-        cover = container.add_stream("mjpeg")
-        cover.width, cover.height, cover.pix_fmt = 32, 32, "yuvj420p"
-        cover.disposition = Disposition.attached_pic
+        cover = container.add_stream("mjpeg") if path.suffix == ".mp4" else None  # elsewhere it would be a second video
+        if cover is not None:
+            cover.width, cover.height, cover.pix_fmt = 32, 32, "yuvj420p"
+            cover.disposition = Disposition.attached_pic
         container.set_chapters([{"id": 1, "start": 0, "end": 1000, "time_base": Fraction(1, 1000),
                                  "metadata": {"title": "home"}}])  # fmt: skip
         container.start_encoding()
-        container.mux(cover.encode(av.VideoFrame(32, 32, "yuvj420p")))
-        container.mux(cover.encode(None))
+        if cover is not None:
+            container.mux(cover.encode(av.VideoFrame(32, 32, "yuvj420p")))
+            container.mux(cover.encode(None))
         _frames(container, video, 25)
         for track in tracks:
             _tone(container, track, 0, 0.5)

@@ -15,6 +15,7 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.frame import VideoFrame
 
+from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import SourceLostError
 from blurscene_stream.source.live import LiveReader
 from blurscene_stream.source.slices import whole_pictures
@@ -38,7 +39,7 @@ class Camera:
 def read(path: Path, change: Callable[[Packets], Packets]) -> Generator[VideoFrame | Packet[Stream]]:
     with av.open(str(path)) as container:
         camera = cast(InputContainer, Camera(container, change))
-        yield from LiveReader(camera, select(container, "rtsp://camera", sound=True), patience_s=5).read()
+        yield from LiveReader(camera, select(container, "rtsp://camera", Settings()), patience_s=5).read()
 
 
 def shifted(packets: Packets, seconds: int, of: str = "") -> Packets:

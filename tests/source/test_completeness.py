@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from blurscene_stream.address import Address
-from blurscene_stream.config.schema import RtspConfig
+from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import DamagedInputError, SourceError
 from blurscene_stream.frames import CopiedPacket, Frame
 from blurscene_stream.source import open_source
@@ -46,7 +46,7 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], bytes]:
 
 def read(path: Path) -> tuple[int, int]:
     """Frames and sound packets."""
-    with open_source(Address(str(path)), RtspConfig()) as source:
+    with open_source(Address(str(path)), Settings()) as source:
         items = [type(item) for item in source.items()]
     return items.count(Frame), items.count(CopiedPacket)
 

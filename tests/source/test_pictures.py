@@ -12,7 +12,7 @@ import pytest
 
 from blurscene_stream.address import Address
 from blurscene_stream.boxes import Orientation
-from blurscene_stream.config.schema import RtspConfig
+from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import DamagedInputError
 from blurscene_stream.frames import Frame
 from blurscene_stream.source import open_source
@@ -75,7 +75,7 @@ def test_turns_by_other_than_quarters_go_to_the_nearest() -> None:
 def test_what_libav_calls_a_rotation(rotation: int, suffix: str, tmp_path: Path) -> None:
     """PyAV's frame.rotation is against the clock: the turn that the player makes."""
     source = make_video(tmp_path / f"in.{suffix}", VideoSpec(1, 64, 48, rotation=rotation, audio=()))
-    with open_source(Address(str(source)), RtspConfig()) as opened:
+    with open_source(Address(str(source)), Settings()) as opened:
         orientation = opened.info.picture.orientation
         frame = next(item for item in opened.items() if isinstance(item, Frame))
     told = frame.native.rotation
@@ -92,7 +92,7 @@ def test_writing_into_a_frame_reaches_no_other(tmp_path: Path) -> None:
     source = make_video(tmp_path / "in.mp4", VideoSpec(20, 64, 48, audio=(), options={"bf": "3", "refs": "4"}))
     with av.open(str(source)) as container:
         expected = [frame.to_ndarray() for frame in container.decode(video=0)]
-    with open_source(Address(str(source)), RtspConfig()) as opened:
+    with open_source(Address(str(source)), Settings()) as opened:
         for item in opened.items():
             if isinstance(item, Frame):
                 shown = item.native.to_ndarray()

@@ -216,6 +216,6 @@ CUTS = {"speaker_640x360": [20, 82, 211]}  # the rest is one scene each
 )
 def test_the_cuts_of_real_clips(name: str, shared: Path) -> None:
     camera = Camera(motion=False)
-    with open_source(Address(str(shared / "data" / "clips" / f"{name}.mp4")), Settings().rtsp) as source:
+    with open_source(Address(str(shared / "data" / "clips" / f"{name}.mp4")), Settings()) as source:
         frames = (item for item in source.items() if isinstance(item, Frame))
         assert [frame.number for frame in frames if camera.step(frame).cut] == CUTS.get(name, [])

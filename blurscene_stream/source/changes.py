@@ -1,0 +1,94 @@
+"""What a video says at its start must hold to its end: what changes is refused, or told in one line."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from fractions import Fraction
+
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from blurscene_stream.errors import DamagedInputError
+from blurscene_stream.frames import ColourTags, Fields
+from blurscene_stream.source.signals import SignalReader, Signals
+
+log = logging.getLogger(__name__)
+
+
+class Constancy:
+    """Holds each picture of a video against the first.
+
+    first: what the first one says of itself
+    """
+
+    def __init__(self, stream: VideoStream, first: VideoFrame, name: str) -> None:
+        self._stream = stream
+        self._name = name
+        self._told: set[str] = set()
+        self._stored = _stored(first)
+        self._ratio = _ratio(stream)
+        self._words = _look(first)
+        self._read = SignalReader()
+        self.first = self._read(first)
+
+    def check(self, decoded: VideoFrame, number: int) -> None:
+        """Compare the picture of that number.
+
+        What the encoder cannot follow ends the run; what it need not know to encode is logged at its first change.
+        Raises DamagedInputError when size, format or turn are not those of the first one.
+        """
+        if _stored(decoded) != self._stored:
+            raise self._refusal(decoded, number)
+        now = self._read(decoded)
+        if now.display_matrix != self.first.display_matrix:
+            raise self._refusal(decoded, number, ", turned otherwise")
+        for what in self._changes(now):
+            if what not in self._told:
+                self._told.add(what)
+                log.warning(
+                    "%s: from frame %d on %s; the output says throughout what the first frame says; "
+                    "cut the file there if that matters",
+                    self._name,
+                    number,
+                    what,
+                )
+
+    def _refusal(self, decoded: VideoFrame, number: int, how: str = "") -> DamagedInputError:
+        return DamagedInputError(
+            f"{self._name}: frame {number} is {_look(decoded)}{how}, the first one is {self._words}; "
+            "cut the file where it changes"
+        )
+
+    def _changes(self, now: Signals) -> list[str]:
+        first, changes = self.first, []
+        if _ratio(self._stream) != self._ratio:
+            changes.append("the shape of the pixels is another")
+        if _tags(now.colour) != _tags(first.colour):
+            changes.append("the colour tags are others")
+        told = [(now.colour.mastering, first.colour.mastering), (now.colour.light, first.colour.light)]
+        if any(new not in (None, old) for new, old in told):  # H.264 repeats it with key frames only
+            changes.append("the HDR metadata is another")
+        if now.fields is not first.fields:
+            mixed = Fields.none in (now.fields, first.fields)
+            changes.append("interlaced and progressive pictures mix" if mixed else "the field order is another")
+        return changes + [f"{words} comes up" for words in now.lost if words not in first.lost]
+
+
+def _stored(decoded: VideoFrame) -> tuple[int, int, str]:
+    return decoded.width, decoded.height, decoded.format.name
+
+
+def _ratio(stream: VideoStream) -> Fraction:
+    """What the coded pictures say, not the container, whose word holds throughout."""
+    ratio = stream.codec_context.sample_aspect_ratio
+    return Fraction(ratio.numerator, ratio.denominator) if ratio else Fraction(1)
+
+
+def _tags(colour: ColourTags) -> ColourTags:
+    return replace(colour, mastering=None, light=None)
+
+
+def _look(decoded: VideoFrame) -> str:
+    turned = f" turned by {decoded.rotation} degrees" if decoded.rotation else ""
+    return f"{decoded.width}x{decoded.height} {decoded.format.name}{turned}"
