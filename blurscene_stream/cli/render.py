@@ -8,7 +8,18 @@ from typing import Any
 import click
 
 from blurscene_stream.address import parse_address
-from blurscene_stream.cli.options import AREAS, COMMAND_SETTINGS, CONFIGURE, ENCODE, HIDE, TELL, WRITE, begin, options
+from blurscene_stream.cli.options import (
+    AREAS,
+    COMMAND_SETTINGS,
+    CONFIGURE,
+    ENCODE,
+    HIDE,
+    KEEP,
+    TELL,
+    WRITE,
+    begin,
+    options,
+)
 from blurscene_stream.cli.progress import ProgressBar
 from blurscene_stream.cli.video import carry_out
 from blurscene_stream.pipeline import Job, render_video
@@ -35,7 +46,7 @@ are those of blurscene-stream --help.
 @click.argument("source", metavar="INPUT", required=False)
 @click.argument("target", metavar="OUTPUT", required=False)
 @click.option("--from", "file", metavar="FILE", type=click.Path(path_type=Path), help="What to cover; see below.")
-@options(WRITE, HIDE, AREAS, ENCODE, CONFIGURE, TELL)
+@options(WRITE, HIDE, AREAS, ENCODE, KEEP, CONFIGURE, TELL)
 def render_command(
     source: str | None,
     target: str | None,

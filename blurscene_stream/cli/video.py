@@ -16,6 +16,7 @@ from blurscene_stream.cli.options import (
     CONFIGURE,
     ENCODE,
     HIDE,
+    KEEP,
     LOOK,
     TELL,
     WRITE,
@@ -58,7 +59,7 @@ Exit codes:
 @click.option("--detections", metavar="FILE", help="Also write what was covered in each frame, as JSON lines.")
 @options(WRITE, LOOK)
 @click.option("--batch-size", help="Pictures a call of the detector.")
-@options(HIDE, AREAS, ENCODE, CONFIGURE, TELL)
+@options(HIDE, AREAS, ENCODE, KEEP, CONFIGURE, TELL)
 def video_command(
     source: str | None,
     target: str | None,

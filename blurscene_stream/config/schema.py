@@ -21,6 +21,7 @@ from blurscene_stream.config.detection import (
     Precision,
     VariantsConfig,
 )
+from blurscene_stream.config.keep import KeepConfig
 from blurscene_stream.config.models import NOT_EMPTY, InputConfig, ModelConfig
 from blurscene_stream.config.rules import Rule, between, check, matching, within
 from blurscene_stream.config.tracking import TrackConfig
@@ -34,6 +35,7 @@ __all__ = [
     "DetectConfig",
     "EncodeConfig",
     "InputConfig",
+    "KeepConfig",
     "LoggingConfig",
     "MergeConfig",
     "MergeMethod",
@@ -205,6 +207,7 @@ class Settings:
     redact: RedactConfig = field(default_factory=RedactConfig)
     areas: AreasConfig = field(default_factory=AreasConfig)
     encode: EncodeConfig = field(default_factory=EncodeConfig)
+    keep: KeepConfig = field(default_factory=KeepConfig)
     rtsp: RtspConfig = field(default_factory=RtspConfig)
     processing: ProcessingConfig = field(default_factory=ProcessingConfig)
     logging: LoggingConfig = field(default_factory=LoggingConfig)

@@ -69,6 +69,8 @@ OTHER = {  # a value that is not the default, for each key
     "encode.preset": "8",
     "encode.bitrate": "4.5M",
     "encode.threads": "2",
+    "keep.streams": "[subtitles, chapters]",
+    "keep.tags": "[creation_time]",
     "rtsp.open_timeout_s": "1",
     "rtsp.read_timeout_s": "1",
     "rtsp.write_timeout_s": "1",
