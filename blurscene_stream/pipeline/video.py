@@ -110,7 +110,7 @@ def write_video(
     if job.detections:
         check_beside(job.detections, job.source, job.target, job.overwrite)
     ready = load_judgement(settings) if job.source.live else None  # a camera does not wait for a network to load
-    with interruption.remembered(), open_source(job.source, settings.rtsp) as source:
+    with interruption.remembered(), open_source(job.source, settings.rtsp, settings.keep) as source:
         judgement = ready or load_judgement(settings)
         redactor = (Preview if job.preview else Redactor)(settings, judgement.classes)
         stages = _Stages(source, judgement, redactor, settings)

@@ -72,6 +72,11 @@ class VideoEncoder:
         if info.display_matrix is not None:
             stream.set_display_matrix(info.display_matrix)
 
+    @property
+    def stream(self) -> VideoStream:
+        """The stream of the output."""
+        return self._stream
+
     def encode(self, frame: RedactedFrame) -> list[Packet[Stream]]:
         """Encode one picture at its own time.
 

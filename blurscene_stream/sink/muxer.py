@@ -9,11 +9,17 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
+from blurscene_stream.carried import Track, TrackKind
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import SinkError, reason
 from blurscene_stream.frames import CopiedPacket, RedactedFrame, StreamInfo
 from blurscene_stream.sink.encoder import VideoEncoder
-from blurscene_stream.sink.tracks import add_track
+from blurscene_stream.sink.kept import add_kept, add_tags
+from blurscene_stream.sink.tracks import TrackWriter, add_track
+
+
+def _add(container: OutputContainer, track: Track, name: str) -> TrackWriter:
+    return (add_track if track.kind is TrackKind.sound else add_kept)(container, track, name)
 
 
 class Muxer:
@@ -21,7 +27,8 @@ class Muxer:
 
     deliver: hands one packet to the container; the container's own `mux` unless something watches over it
 
-    Raises SinkError when the container cannot hold the streams or an encoder does not open.
+    Raises UsageError when the container cannot hold what was asked for by name, SinkError when it cannot hold the
+    sound, or an encoder does not open.
     """
 
     def __init__(
@@ -35,7 +42,9 @@ class Muxer:
         self._container = container
         self._deliver = deliver or container.mux_one
         self._video = VideoEncoder(container, info, settings.encode, live)
-        self._tracks = [add_track(container, track, info.name) for track in info.tracks]
+        self._video.stream.metadata.update(info.kept.video)
+        self._tracks = [_add(container, track, info.name) for track in info.tracks]
+        add_tags(container, info.kept, info.name)
 
     def start(self) -> None:
         """Write the header.

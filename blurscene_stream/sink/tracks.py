@@ -13,8 +13,8 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
 
+from blurscene_stream.carried import Track
 from blurscene_stream.errors import DamagedInputError, SinkError, reason
-from blurscene_stream.frames import Track
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,6 @@ TS_SOUND = {"mp2", "mp2float", "mp3", "mp3float", "aac", "aac_latm", "ac3", "eac
 RTP_SOUND = {"aac", "opus", "pcm_mulaw", "pcm_alaw"}  # what players of RTSP take
 REPLACEMENTS = {"webm": "libopus"}  # else AAC
 ANY_ENCODERS_RATE_HZ = 48_000
-KEPT_TAGS = ("language", "title")
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 
 Mux = Callable[["list[Packet[Stream]]"], None]
@@ -49,8 +48,9 @@ def add_track(container: OutputContainer, track: Track, name: str) -> TrackWrite
     form = container.format.name
     if _takes(form, source):
         copied = container.add_stream_from_template(source)
-        _label(copied, source)
-        return _Copy(copied)
+        copied.codec_context.extradata = track.header
+        label(copied, track)
+        return Copy(copied)
     codec = REPLACEMENTS.get(form, "aac")
     becomes = codec.removeprefix("lib")
     log.warning("%s: %s cannot hold %s sound, this track is encoded as %s", name, form, track.codec, becomes)
@@ -61,13 +61,15 @@ def add_track(container: OutputContainer, track: Track, name: str) -> TrackWrite
         encoded.codec_context.layout = LAYOUTS.get(source.channels, "stereo")
     except (av.error.FFmpegError, ValueError) as error:
         raise SinkError(f"{track.codec} sound cannot be encoded as {codec}: {reason(error)}") from error
-    _label(encoded, source)
+    label(encoded, track)
     return _Transcode(encoded, source, name)
 
 
-def _label(stream: AudioStream, source: AudioStream) -> None:
-    stream.metadata.update({key: source.metadata[key] for key in KEPT_TAGS if key in source.metadata})
-    stream.disposition = Disposition(source.disposition)
+def label(stream: Stream, track: Track) -> None:
+    """Give a stream of the output the tags that pass, and no others."""
+    stream.metadata.clear()
+    stream.metadata.update(track.tags)
+    stream.disposition = Disposition(track.disposition)
 
 
 def _takes(form: str, source: AudioStream) -> bool:
@@ -77,6 +79,11 @@ def _takes(form: str, source: AudioStream) -> bool:
         return codec.name in RTP_SOUND and (codec.name != "aac" or bool(codec.extradata))
     if form == "mpegts" and codec.name not in TS_SOUND:
         return False
+    return holds(form, source)
+
+
+def holds(form: str, source: Stream) -> bool:
+    """Whether a container takes a header with a stream like this one."""
     try:
         with av.open(io.BytesIO(), "w", format=form) as trial:
             trial.add_stream_from_template(source)
@@ -86,13 +93,14 @@ def _takes(form: str, source: AudioStream) -> bool:
     return True
 
 
-class _Copy:
+class Copy:
     """The packets as they are."""
 
-    def __init__(self, stream: AudioStream) -> None:
+    def __init__(self, stream: Stream) -> None:
         self._stream = stream
 
     def write(self, packet: Packet[Stream], mux: Mux) -> None:
+        """Pass the packet on."""
         packet.stream = self._stream
         mux([packet])
 

@@ -1,14 +1,30 @@
-"""What a container holds: the video to anonymize, the sound to copy, and what is left behind."""
+"""What a container holds: the video to anonymize, what is copied, and what is left behind."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
-from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.stream import Disposition, Stream
+from av.stream import Stream
 from av.video.stream import VideoStream
 
+from blurscene_stream.carried import KeptTags, Track, TrackKind
+from blurscene_stream.config.keep import KeepConfig
 from blurscene_stream.errors import SourceError
-from blurscene_stream.frames import Track
+from blurscene_stream.source.kinds import Kind, in_words, kind_of
+from blurscene_stream.source.sound import without_comments
+from blurscene_stream.source.tags import in_words as tags_in_words
+from blurscene_stream.source.tags import passing
+
+TRACKS = {  # what may be copied, the sound first
+    Kind.sound: TrackKind.sound,
+    Kind.subtitles: TrackKind.subtitles,
+    Kind.data: TrackKind.data,
+    Kind.attachment: TrackKind.attachment,
+}
+ALWAYS = {TrackKind.sound: ("language", "title"), TrackKind.attachment: ("filename", "mimetype")}  # tags
+NO_FORMATS: Mapping[int, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -17,49 +33,91 @@ class Selection:
 
     name:    the source as it may be printed
     video:   the one that is anonymized
-    audio:   copied; in the order of the file
+    tracks:  what is copied: the sound, in the order of the file, then what was asked for
+    kept:    tags and chapters that were asked for
     dropped: what is left behind, in words
     """
 
     name: str
     video: VideoStream
-    audio: tuple[AudioStream, ...]
+    tracks: tuple[Track, ...]
+    kept: KeptTags
     dropped: tuple[str, ...]
 
-    def tracks(self) -> tuple[Track, ...]:
-        """The sound tracks as a sink must know them."""
-        return tuple(
-            Track(stream.codec_context.name, stream.metadata.get("language", ""), int(stream.disposition), stream)
-            for stream in self.audio
-        )
+    @property
+    def copied(self) -> list[Any]:
+        """The streams whose packets are copied."""
+        return [track.native for track in self.tracks if track.kind is not TrackKind.attachment]
 
 
-def select(container: InputContainer, name: str) -> Selection:
-    """Choose by allow-list: one video, all sound; the rest is named in `dropped`.
+def select(
+    container: InputContainer, name: str, keep: KeepConfig | None = None, formats: Mapping[int, str] = NO_FORMATS
+) -> Selection:
+    """Choose by allow-list: one video, all sound, and what is named; the rest is told in `dropped`.
 
+    keep:    what passes because it is named; None: nothing
+    formats: of the tracks of an MP4 file, by their number
     Raises SourceError when there is no video that can be decoded.
     """
-    videos = [stream for stream in container.streams.video if not _is_cover(stream)]
+    keep = keep or KeepConfig()
+    kinds = {stream.index: kind_of(stream, container, formats) for stream in container.streams}
+    video = _video(container, kinds, name, formats)
+    tracks = tuple(
+        _track(stream, TRACKS[kind], keep, name)
+        for kind in TRACKS
+        for stream in container.streams
+        if kinds[stream.index] is kind and (kind is Kind.sound or kind.value in keep.streams)
+    )
+    kept = _kept(container, video, keep)
+    passed = {video.index, *(track.native.index for track in tracks)}
+    left = [stream for stream in container.streams if stream.index not in passed]
+    dropped = [in_words(one, kinds[one.index], formats) for one in left if not _told(kinds[one.index], keep)]
+    if container.chapters() and not kept.chapters:
+        dropped.append(f"{len(container.chapters())} chapters")
+    keys = dropped_keys(container, video, tracks, kept)
+    return Selection(name, video, tracks, kept, (*dropped, *filter(None, [tags_in_words(keys)])))
+
+
+def _video(container: InputContainer, kinds: Mapping[int, Kind], name: str, formats: Mapping[int, str]) -> VideoStream:
+    videos = [stream for stream in container.streams.video if kinds[stream.index] is not Kind.cover]
     if not videos:
-        held = ", ".join(_words(stream) for stream in container.streams) or "nothing"
+        held = ", ".join(in_words(stream, kinds[stream.index], formats) for stream in container.streams) or "nothing"
         raise SourceError(f"{name}: there is no video in it, only {held}; give a video")
     best = container.streams.best("video")
     video = best if isinstance(best, VideoStream) and best in videos else videos[0]
     if video.codec_context is None or video.width <= 0 or video.height <= 0:
         raise SourceError(f"{name}: the video's codec or size is unknown to this build; convert it first")
-    audio = tuple(stream for stream in container.streams.audio if stream.codec_context is not None)
-    kept = {video.index, *(stream.index for stream in audio)}
-    dropped = [_words(stream) for stream in container.streams if stream.index not in kept]
-    if container.chapters():
-        dropped.append(f"{len(container.chapters())} chapters")
-    return Selection(name, video, audio, tuple(dropped))
+    return video
 
 
-def _is_cover(stream: Stream) -> bool:
-    return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
-
-
-def _words(stream: Stream) -> str:
-    kind = "cover picture" if _is_cover(stream) else f"{stream.type or 'unknown'} stream"
+def _track(stream: Stream, kind: TrackKind, keep: KeepConfig, name: str) -> Track:
     codec = stream.codec_context.name if stream.codec_context is not None else ""
-    return f"{kind} {stream.index}" + (f" ({codec})" if codec else "")
+    tags = passing(stream.metadata, keep.tags, ALWAYS.get(kind, ("language",)))
+    try:
+        header = without_comments(codec, stream.codec_context.extradata) if kind is TrackKind.sound else None
+    except ValueError as error:
+        raise SourceError(f"{name}: the header of {codec} sound is damaged; convert the sound first") from error
+    return Track(kind, codec, tags, int(stream.disposition), stream, header)
+
+
+def _kept(container: InputContainer, video: VideoStream, keep: KeepConfig) -> KeptTags:
+    tags = passing(video.metadata, keep.tags, ("language",))
+    places = (video.metadata, container.metadata, *(stream.metadata for stream in container.streams.data))
+    code = next((place["timecode"] for place in places if "timecode" in place), None)
+    if "timecode" in keep.streams and code is not None:
+        tags["timecode"] = code  # a muxer makes the track of it
+    chapters = container.chapters() if "chapters" in keep.streams else []
+    plain = [{**chapter, "metadata": passing(chapter["metadata"], keep.tags, ("title",))} for chapter in chapters]
+    return KeptTags(passing(container.metadata, keep.tags), tags, tuple(plain))
+
+
+def _told(kind: Kind, keep: KeepConfig) -> bool:
+    """Chapters are counted, and pass without the track that holds their titles; so does a timecode."""
+    return kind is Kind.chapters or (kind is Kind.timecode and "timecode" in keep.streams)
+
+
+def dropped_keys(container: InputContainer, video: VideoStream, tracks: Sequence[Track], kept: KeptTags) -> list[str]:
+    """The keys of the tags of the file and of what passes of it that do not pass themselves."""
+    pairs = [(container.metadata, kept.whole), (video.metadata, kept.video)]
+    pairs += [(track.native.metadata, track.tags) for track in tracks]
+    return [key for all_tags, passed in pairs for key in all_tags if key not in passed]
