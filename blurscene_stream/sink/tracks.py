@@ -49,6 +49,10 @@ def add_track(container: OutputContainer, track: Track, name: str) -> TrackWrite
     if _takes(form, source):
         copied = container.add_stream_from_template(source)
         copied.codec_context.extradata = track.header
+        if source.layout.name.endswith(
+            " channels"
+        ):  # MP4 must know which, and fails at the end of a run if it does not
+            copied.codec_context.layout = LAYOUTS.get(source.channels, source.layout.name)
         label(copied, track)
         return Copy(copied)
     codec = REPLACEMENTS.get(form, "aac")

@@ -11,6 +11,7 @@ from av.stream import AttachmentStream, Disposition, Stream
 COVER = Disposition.attached_pic | Disposition.timed_thumbnails
 PICTURE_TYPES = ("image/", "video/")
 PICTURE_STARTS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  ")
+CHAPTER_TEXT = "text"
 FTYP = slice(4, 8)  # HEIF, AVIF and MP4
 FORMATS = {  # of MP4, as gpac's registry of mp4ra.org has them; and libav's names
     "gpmd": "GPS/sensor data",
@@ -56,7 +57,7 @@ def kind_of(stream: Stream, container: InputContainer, formats: Mapping[int, str
 def _kind_of_data(stream: Stream, container: InputContainer, form: str) -> Kind:
     if form == "tmcd" or "timecode" in stream.metadata:
         return Kind.timecode
-    if stream.name == "bin_data" and form and container.chapters():
+    if form == CHAPTER_TEXT and container.chapters():
         return Kind.chapters  # MP4 holds their titles in a track of their own
     # what libav has no name for may be anything, a video among them; in MP4 a video says so
     return Kind.data if stream.name or form else Kind.unknown

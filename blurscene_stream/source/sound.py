@@ -8,7 +8,12 @@ from collections.abc import Callable
 from av.packet import Packet
 from av.stream import Stream
 
+from blurscene_stream.source import aac
+
 SKIPPED_SAMPLES = "skip_samples"
+TAGGED = ("mp1", "mp2", "mp3", "aac")
+ID3V2, LAST_TAGS = b"ID3", (b"TAG", b"APETAGEX")
+ID3_BYTES, ID3_FOOTER = 10, 0x10
 OPUS_HEAD_BYTES = 19  # RFC 7845, 5.1; then a byte for the streams, one for the coupled ones, one a channel
 OPUS_FAMILY_AT, OPUS_CHANNELS_AT = 18, 9
 STREAMINFO_BYTES = 34  # RFC 9639, 8.2
@@ -31,12 +36,16 @@ def without_comments(codec: str, header: bytes | None) -> bytes | None:
         raise ValueError("the header is too short") from error
 
 
-def without_extras(packet: Packet[Stream]) -> Packet[Stream]:
-    """The packet without what a container holds beside it, but for the samples that a player leaves out."""
+def without_extras(packet: Packet[Stream], codec: str) -> Packet[Stream]:
+    """The packet without what a container holds beside it, but for the samples that a player leaves out.
+
+    codec: ffmpeg's name; MP3 and AAC may also hold tags in front of the frames
+    """
     extras = list(packet.iter_sidedata())
-    if all(extra.data_type == SKIPPED_SAMPLES for extra in extras):
+    tagged = codec.startswith(TAGGED) and bytes(packet).startswith((ID3V2, *LAST_TAGS))
+    if not tagged and all(extra.data_type == SKIPPED_SAMPLES for extra in extras):
         return packet
-    plain: Packet[Stream] = Packet(bytes(packet))
+    plain: Packet[Stream] = Packet(_without_tags(bytes(packet)) if tagged else bytes(packet))
     plain.stream, plain.time_base = packet.stream, packet.time_base
     plain.pts, plain.dts, plain.duration = packet.pts, packet.dts, packet.duration
     plain.is_keyframe = packet.is_keyframe
@@ -44,6 +53,17 @@ def without_extras(packet: Packet[Stream]) -> Packet[Stream]:
         if extra.data_type == SKIPPED_SAMPLES:
             plain.set_sidedata(extra)
     return plain
+
+
+def _without_tags(sound: bytes) -> bytes:
+    """What the tags in front of it leave: ID3v2 (ID3v2.4, 3.1 and 3.4), or ID3v1 and APE, which have the packet alone.
+
+    A frame never begins with these letters; anywhere else they may be sound.
+    """
+    while sound.startswith(ID3V2) and len(sound) >= ID3_BYTES:
+        size = sum(part << shift for part, shift in zip(sound[6:10], (21, 14, 7, 0), strict=True))
+        sound = sound[ID3_BYTES * (2 if sound[5] & ID3_FOOTER else 1) + size :]
+    return b"" if sound.startswith(LAST_TAGS) else sound
 
 
 def _opus(header: bytes) -> bytes:
@@ -89,6 +109,8 @@ def _packets(header: bytes) -> tuple[bytes, bytes, bytes]:
 
 
 CLEANERS: dict[str, Callable[[bytes], bytes]] = {
+    "aac": aac.without_comment,
+    "aac_fixed": aac.without_comment,
     "opus": _opus,
     "libopus": _opus,
     "flac": _flac,

@@ -46,8 +46,7 @@ class Source:
         self._container = container
         self._events = events
         self._clock = clock
-        self._tracks = {track.native.index: place for place, track in enumerate(streams.tracks)}
-        self._sound = {track.native.index for track in streams.tracks if track.kind is TrackKind.sound}
+        self._tracks = {track.native.index: (place, track) for place, track in enumerate(streams.tracks)}
         self._early: list[VideoFrame | Packet[Stream]] = []
         self.passed = self._untimed = 0
         self.stop: Callable[[], None] = lambda: None
@@ -68,9 +67,7 @@ class Source:
         with closing(self._events):
             for event in chain(self._early_events(), self._events):
                 if isinstance(event, Packet):
-                    place = event.stream.index
-                    packet = without_extras(event) if place in self._sound else event
-                    yield CopiedPacket(self._tracks[place], packet)
+                    yield from self._copied(event)
                     continue
                 pts = self._clock(event)
                 if pts is None:
@@ -79,6 +76,14 @@ class Source:
                 frame = self._maker.frame(event, self.passed, pts)
                 self.passed += 1
                 yield frame
+
+    def _copied(self, packet: Packet[Stream]) -> Generator[CopiedPacket]:
+        """The packet as it may be copied; nothing of one that holds no sound."""
+        place, track = self._tracks[packet.stream.index]
+        if track.kind is TrackKind.sound:
+            packet = without_extras(packet, track.codec)
+        if packet.size:
+            yield CopiedPacket(place, packet)
 
     def _early_events(self) -> Generator[VideoFrame | Packet[Stream]]:
         """What was read to find the first picture; forgotten as it goes, else it would be held to the end."""
