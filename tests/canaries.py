@@ -17,6 +17,7 @@ from typing import Any, cast
 import av
 import numpy as np
 from av.audio.stream import AudioStream
+from av.codec import CodecContext
 from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Disposition
@@ -260,29 +261,50 @@ def _attachment(folder: Path) -> Path:
     return folder / "in.mkv"
 
 
-def _cover(suffix: str) -> Plant:
+@plant("cover picture of mp4")
+def _cover(folder: Path) -> Path:
+    with film(folder / "in.mp4") as made:
+        cover = made.container.add_stream("mjpeg")
+        cover.width, cover.height, cover.pix_fmt = 32, 32, "yuvj420p"
+        cover.disposition = Disposition.attached_pic
+        made.container.start_encoding()
+        packet: Packet[Any] = Packet(jpeg())
+        packet.stream, packet.pts, packet.dts, packet.time_base = cover, 0, 0, Fraction(1, RATE)
+        made.container.mux(packet)
+    return folder / "in.mp4"
+
+
+def _attached_picture(name: str, kind: str) -> Plant:
     def build(folder: Path) -> Path:
-        path = folder / f"in.{suffix}"
-        with film(path) as made:
-            cover = made.container.add_stream("mjpeg")
-            cover.width, cover.height, cover.pix_fmt = 32, 32, "yuvj420p"
-            cover.disposition = Disposition.attached_pic
-            if suffix == "mkv":
-                cover.metadata.update({"filename": "cover.jpg", "mimetype": "image/jpeg"})
-            for packet in [*cover.encode(av.VideoFrame(32, 32, "yuvj420p")), *cover.encode(None)]:
-                made.container.mux(copy(packet, jpeg_comment(bytes(packet)), cover))
-        return path
+        with film(folder / "in.mkv") as made:
+            made.container.add_attachment(name, kind, jpeg())
+        return folder / "in.mkv"
 
     return build
 
 
-def jpeg_comment(jpeg: bytes) -> bytes:
+PLANTS["cover picture of mkv"] = _attached_picture("cover.jpg", "image/jpeg")
+PLANTS["picture under another name"] = _attached_picture("font.ttf", "application/x-truetype-font")
+
+
+def jpeg() -> bytes:
+    """A picture with a comment in it."""
+    coder = CodecContext.create("mjpeg", "w")
+    coder.width, coder.height, coder.pix_fmt, coder.time_base = 32, 32, "yuvj420p", Fraction(1, RATE)
+    return jpeg_comment(bytes(coder.encode(av.VideoFrame(32, 32, "yuvj420p"))[0]))
+
+
+def jpeg_comment(picture: bytes) -> bytes:
     """A JPEG with a comment in it (ISO/IEC 10918-1, B.2.4.5)."""
-    return jpeg[:2] + b"\xff\xfe" + struct.pack(">H", 2 + len(CANARY)) + CANARY + jpeg[2:]
+    return picture[:2] + b"\xff\xfe" + struct.pack(">H", 2 + len(CANARY)) + CANARY + picture[2:]
 
 
-for _suffix in ("mp4", "mkv"):
-    PLANTS[f"cover picture of {_suffix}"] = _cover(_suffix)
+@plant("comments of ogg")
+def _ogg(folder: Path) -> Path:
+    with film(folder / "in.ogv", codec="libvpx", sound="flac") as made:
+        for stream in (made.video, made.sound):
+            stream.metadata.update({"ARTIST": WORD, "location": WORD})
+    return folder / "in.ogv"
 
 
 # --- boxes and chunks that libav does not know
