@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurscene_stream.boxes import UPRIGHT, Detections, Orientation
+from blurscene_stream.carried import KeptTags, Track
 
 Plane = NDArray[np.uint8] | NDArray[np.uint16]
 ScaleToRgb = Callable[[int, int], NDArray[np.uint8]]
@@ -158,29 +159,13 @@ class RedactedFrame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CopiedPacket:
-    """A packet that passes as it is: encoded sound.
+    """A packet that passes as it is: encoded sound, or what was asked for by name.
 
     track:  index into StreamInfo.tracks
     native: the packet as its source holds it; for the sink
     """
 
     track: int
-    native: Any = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Track:
-    """A sound track that is copied.
-
-    codec:       ffmpeg's name, such as "aac"
-    language:    as tagged, "" when it is not
-    disposition: ffmpeg's flags (default, forced ...)
-    native:      the stream as its source holds it; for the sink
-    """
-
-    codec: str
-    language: str
-    disposition: int
     native: Any = field(repr=False)
 
 
@@ -220,7 +205,8 @@ class StreamInfo:
     frame_count:  pictures in all, as the container says; 0 when it does not
     duration_s:   seconds in all, as the container says; 0 when it does not
     live:         a camera: it cannot wait, and its end is a loss
-    tracks:       the sound tracks
+    tracks:       the sound, and other tracks that were asked for
+    kept:         the tags and chapters that were asked for
     dropped:      what the source holds and the output will not, in words
     colour:       colour tags
     display_matrix: nine 32-bit integers of ffmpeg's display matrix; None when there is none
@@ -236,6 +222,7 @@ class StreamInfo:
     duration_s: float = 0.0
     live: bool = False
     tracks: tuple[Track, ...] = ()
+    kept: KeptTags = field(default_factory=KeptTags)
     dropped: tuple[str, ...] = ()
     colour: ColourTags = ColourTags()
     display_matrix: tuple[int, ...] | None = None

@@ -14,6 +14,7 @@ import click
 from blurscene_stream.cli.audit import audit_command
 from blurscene_stream.cli.detect import detect_command
 from blurscene_stream.cli.evaluate import evaluate_command
+from blurscene_stream.cli.inspect import inspect_command
 from blurscene_stream.cli.logs import set_up_logs
 from blurscene_stream.cli.picture import picture_command
 from blurscene_stream.cli.render import render_command
@@ -31,6 +32,7 @@ COMMANDS: Mapping[str, click.Command] = {
     "detect": detect_command,
     "evaluate": evaluate_command,
     "audit": audit_command,
+    "inspect": inspect_command,
 }
 """A file that bears one of these names is reached as ./NAME. The first is what runs when none is named."""
 

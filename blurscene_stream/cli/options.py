@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 import click
 
 from blurscene_stream.cli.logs import set_up_logs
+from blurscene_stream.config.keep import STREAMS
 from blurscene_stream.config.load import Loaded, load_settings
 from blurscene_stream.config.options import overrides_from_options
+from blurscene_stream.config.rules import listed
 from blurscene_stream.config.schema import RedactMethod, Settings, Sound
 from blurscene_stream.config.show import show
 
@@ -70,6 +72,12 @@ ENCODE: Sequence[Option] = (
     ),
 )
 """How a video is encoded."""
+
+KEEP: Sequence[Option] = (
+    click.option("--keep", multiple=True, metavar="WHAT", help=f"Also pass {listed(STREAMS)}; as they are."),
+    click.option("--keep-tag", multiple=True, metavar="KEY", help="Also pass this tag, such as creation_time."),
+)
+"""What passes beside pictures and sound; each may be repeated."""
 
 CONFIGURE: Sequence[Option] = (
     click.option("--config", type=click.Path(path_type=Path), help="A YAML file with settings, or a folder of them."),

@@ -15,6 +15,7 @@ from blurscene_stream.cli.options import (
     CONFIGURE,
     ENCODE,
     HIDE,
+    KEEP,
     TELL,
     WRITE,
     begin,
@@ -46,7 +47,7 @@ are those of blurscene-stream --help.
 @click.argument("source", metavar="INPUT", required=False)
 @click.argument("target", metavar="[OUTPUT]", required=False)
 @click.option("--from", "file", metavar="FILE", type=click.Path(path_type=Path), help="What to cover; see below.")
-@options(AUDIT, WRITE, HIDE, AREAS, ENCODE, CONFIGURE, TELL)
+@options(AUDIT, WRITE, HIDE, AREAS, ENCODE, KEEP, CONFIGURE, TELL)
 def render_command(
     source: str | None,
     target: str | None,

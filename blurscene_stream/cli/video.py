@@ -17,6 +17,7 @@ from blurscene_stream.cli.options import (
     CONFIGURE,
     ENCODE,
     HIDE,
+    KEEP,
     LOOK,
     TELL,
     WRITE,
@@ -41,6 +42,7 @@ Other commands:
   blurscene-stream picture --help   anonymize pictures, or a folder of them
   blurscene-stream detect --help    print what is found in pictures
   blurscene-stream evaluate --help  measure recall and leaks on labelled data
+  blurscene-stream inspect --help   print what a file holds, and what would pass
 
 \b
 Exit codes:
@@ -59,7 +61,7 @@ Exit codes:
 @click.option("--detections", metavar="FILE", help="Also write what was covered in each frame, as JSON lines.")
 @options(AUDIT, WRITE, LOOK)
 @click.option("--batch-size", help="Pictures a call of the detector.")
-@options(HIDE, AREAS, ENCODE, CONFIGURE, TELL)
+@options(HIDE, AREAS, ENCODE, KEEP, CONFIGURE, TELL)
 def video_command(
     source: str | None,
     target: str | None,

@@ -24,6 +24,8 @@ OPTIONS: Mapping[str, str] = {  # in the order in which they are laid over each 
     "-preset": "encode.preset",
     "-b:v": "encode.bitrate",
     "--audio": "encode.audio",
+    "--keep": "keep.streams",
+    "--keep-tag": "keep.tags",
     "--json-log": "logging.json",
     "--log-level": "logging.level",
     "--log-format": "logging.format",
@@ -57,6 +59,8 @@ def overrides_from_options(given: Mapping[str, object]) -> list[Assignment]:
 def _value(name: str, value: object) -> object:
     if name == "--mask-scale":
         return _margin(value)
+    if name == "--keep" and isinstance(value, tuple):
+        return [word.strip() for words in value for word in words.split(",")]
     return list(value) if isinstance(value, tuple) else value
 
 

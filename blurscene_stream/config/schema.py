@@ -22,6 +22,7 @@ from blurscene_stream.config.detection import (
     VariantsConfig,
 )
 from blurscene_stream.config.encoding import EncodeConfig, Hardware, Sound
+from blurscene_stream.config.keep import KeepConfig
 from blurscene_stream.config.models import InputConfig, ModelConfig
 from blurscene_stream.config.rules import Rule, between, check, matching, within
 from blurscene_stream.config.source import SourceConfig
@@ -37,6 +38,7 @@ __all__ = [
     "EncodeConfig",
     "Hardware",
     "InputConfig",
+    "KeepConfig",
     "LoggingConfig",
     "MergeConfig",
     "MergeMethod",
@@ -189,6 +191,7 @@ class Settings:
     redact: RedactConfig = field(default_factory=RedactConfig)
     areas: AreasConfig = field(default_factory=AreasConfig)
     encode: EncodeConfig = field(default_factory=EncodeConfig)
+    keep: KeepConfig = field(default_factory=KeepConfig)
     rtsp: RtspConfig = field(default_factory=RtspConfig)
     processing: ProcessingConfig = field(default_factory=ProcessingConfig)
     logging: LoggingConfig = field(default_factory=LoggingConfig)

@@ -97,6 +97,11 @@ class VideoEncoder:
         if settings.bitrate is not None:
             context.bit_rate = bits_per_second(settings.bitrate)
 
+    @property
+    def stream(self) -> VideoStream:
+        """The stream of the output."""
+        return self._stream
+
     def encode(self, frame: RedactedFrame) -> list[Packet[Stream]]:
         """Encode one picture at its own time.
 

@@ -10,11 +10,13 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from blurscene_stream.config.schema import Settings
+from blurscene_stream.carried import Track, TrackKind
+from blurscene_stream.config.schema import Settings, Sound
 from blurscene_stream.errors import SinkError, reason
 from blurscene_stream.frames import CopiedPacket, RedactedFrame, StreamInfo
 from blurscene_stream.sink.encoder import VideoEncoder
-from blurscene_stream.sink.tracks import add_track
+from blurscene_stream.sink.kept import add_kept, add_tags
+from blurscene_stream.sink.tracks import TrackWriter, add_track
 from blurscene_stream.sink.trial import pick
 
 log = logging.getLogger(__name__)
@@ -25,7 +27,8 @@ class Muxer:
 
     deliver: hands one packet to the container; the container's own `mux` unless something watches over it
 
-    Raises SinkError when the container cannot hold the streams or an encoder does not open.
+    Raises UsageError when the container cannot hold what was asked for by name, SinkError when it cannot hold the
+    sound, or an encoder does not open.
     """
 
     def __init__(
@@ -41,7 +44,14 @@ class Muxer:
         self._video = VideoEncoder(container, pick(container.format.name, info, settings), info, settings.encode, live)
         for notice in self._video.notices:
             log.warning("%s: %s", info.name, notice)
-        self._tracks = [add_track(container, track, info.name, settings.encode.audio) for track in info.tracks]
+        self._video.stream.metadata.update(info.kept.video)
+        self._tracks = [self._add(track, info.name, settings.encode.audio) for track in info.tracks]
+        add_tags(container, info.kept, info.name)
+
+    def _add(self, track: Track, name: str, sound: Sound) -> TrackWriter:
+        if track.kind is TrackKind.sound:
+            return add_track(self._container, track, name, sound)
+        return add_kept(self._container, track, name)
 
     def start(self) -> None:
         """Write the header.

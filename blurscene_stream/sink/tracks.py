@@ -13,9 +13,9 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
 
+from blurscene_stream.carried import Track
 from blurscene_stream.config.schema import Sound
 from blurscene_stream.errors import DamagedInputError, SinkError, reason
-from blurscene_stream.frames import Track
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,6 @@ RTP_SOUND = {"aac", "opus", "pcm_mulaw", "pcm_alaw"}  # what players of RTSP tak
 REPLACEMENTS = {"webm": "libopus"}  # else AAC
 ENCODERS = {Sound.aac: "aac", Sound.opus: "libopus"}
 ANY_ENCODERS_RATE_HZ = 48_000
-KEPT_TAGS = ("language", "title")
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 
 Mux = Callable[["list[Packet[Stream]]"], None]
@@ -53,14 +52,17 @@ def add_track(container: OutputContainer, track: Track, name: str, sound: Sound)
     as_it_is = asked is None or track.codec == asked.removeprefix("lib")
     if as_it_is and _takes(form, source):
         copied = container.add_stream_from_template(source)
-        _label(copied, source)
-        return _Copy(copied)
+        copied.codec_context.extradata = track.header
+        if source.layout.name.endswith(" channels"):  # MP4 must know which, else it fails at the end of the run
+            copied.codec_context.layout = LAYOUTS.get(source.channels, source.layout.name)
+        label(copied, track)
+        return Copy(copied)
     codec = asked or REPLACEMENTS.get(form, "aac")
     if asked is None:
         becomes = codec.removeprefix("lib")
         log.warning("%s: %s cannot hold %s sound, this track is encoded as %s", name, form, track.codec, becomes)
     encoded = _add_encoder(container, source, codec)
-    _label(encoded, source)
+    label(encoded, track)
     return _Transcode(encoded, source, name)
 
 
@@ -80,9 +82,11 @@ def _add_encoder(container: OutputContainer, source: AudioStream, codec: str) ->
     return encoded
 
 
-def _label(stream: AudioStream, source: AudioStream) -> None:
-    stream.metadata.update({key: source.metadata[key] for key in KEPT_TAGS if key in source.metadata})
-    stream.disposition = Disposition(source.disposition)
+def label(stream: Stream, track: Track) -> None:
+    """Give a stream of the output the tags that pass, and no others."""
+    stream.metadata.clear()
+    stream.metadata.update(track.tags)
+    stream.disposition = Disposition(track.disposition)
 
 
 def _takes(form: str, source: AudioStream) -> bool:
@@ -92,6 +96,11 @@ def _takes(form: str, source: AudioStream) -> bool:
         return codec.name in RTP_SOUND and (codec.name != "aac" or bool(codec.extradata))
     if form == "mpegts" and codec.name not in TS_SOUND:
         return False
+    return holds(form, source)
+
+
+def holds(form: str, source: Stream) -> bool:
+    """Whether a container takes a header with a stream like this one."""
     try:
         with av.open(io.BytesIO(), "w", format=form) as trial:
             trial.add_stream_from_template(source)
@@ -110,13 +119,14 @@ def _holds(form: str, codec: str) -> bool:
     return True
 
 
-class _Copy:
+class Copy:
     """The packets as they are."""
 
-    def __init__(self, stream: AudioStream) -> None:
+    def __init__(self, stream: Stream) -> None:
         self._stream = stream
 
     def write(self, packet: Packet[Stream], mux: Mux) -> None:
+        """Pass the packet on."""
         packet.stream = self._stream
         mux([packet])
 

@@ -7,6 +7,8 @@ from av.container import InputContainer
 
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import RtspConfig, Settings
+from blurscene_stream.errors import UsageError
+from blurscene_stream.source.boxes import track_formats
 from blurscene_stream.source.clock import FileClock, LiveClock
 from blurscene_stream.source.file import open_file, read_file
 from blurscene_stream.source.live import LiveReader, open_live
@@ -21,12 +23,17 @@ def open_source(address: Address, settings: Settings) -> Source:
 
     settings: say which streams of it are wanted, and how long to wait for a camera
     Raises SourceError when it cannot be opened or holds no video, DamagedInputError when it is cut short,
-    SourceLostError when a camera does not answer, ConfigError when the video that is wanted is not there.
+    SourceLostError when a camera does not answer, ConfigError when the video that is wanted is not there, UsageError
+    for a camera of which more is to be kept than video and sound.
     """
+    if address.live and settings.keep.streams:
+        raise UsageError(f"{address}: only video and sound of a camera can be kept; leave out --keep")
     container = open_live(address, settings.rtsp) if address.live else open_file(address.path)
     try:
-        streams = select(container, str(address), settings)
-        return _live(container, streams, settings.rtsp) if address.live else _file(address.path, container, streams)
+        if address.live:
+            return _live(container, select(container, str(address), settings), settings.rtsp)
+        formats = track_formats(address.path, container.format.name)
+        return _file(address.path, container, select(container, str(address), settings, formats))
     except BaseException:
         container.close()
         raise

@@ -90,7 +90,7 @@ def read_file(container: InputContainer, streams: Selection, path: Path) -> Gene
 
 def _read(container: InputContainer, streams: Selection, path: Path) -> Generator[VideoFrame | Packet[Stream]]:
     tally = _Tally(streams.video, str(path))
-    packets = container.demux([streams.video, *streams.audio])
+    packets = container.demux([streams.video, *streams.copied])
     try:
         for packet in packets:
             if packet.stream.index == streams.video.index:

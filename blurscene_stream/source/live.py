@@ -80,7 +80,7 @@ class LiveReader:
 
     def _packets(self) -> Iterator[Packet[Stream]]:
         """What the camera sends; only waiting for it tries our patience, not what is done with it meanwhile."""
-        packets = self._container.demux([self._streams.video, *self._streams.audio])
+        packets = self._container.demux([self._streams.video, *self._streams.copied])
         start_s = time.monotonic()
         for packet in packets:
             self._waited_s += time.monotonic() - start_s

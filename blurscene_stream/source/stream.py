@@ -15,10 +15,12 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.frame import VideoFrame
 
+from blurscene_stream.carried import TrackKind
 from blurscene_stream.errors import SourceError
 from blurscene_stream.frames import CopiedPacket, Frame, StreamInfo
 from blurscene_stream.source.clock import Clock
 from blurscene_stream.source.pictures import PictureMaker
+from blurscene_stream.source.sound import without_extras
 from blurscene_stream.source.streams import Selection
 
 
@@ -44,7 +46,7 @@ class Source:
         self._container = container
         self._events = events
         self._clock = clock
-        self._tracks = {stream.index: place for place, stream in enumerate(streams.audio)}
+        self._tracks = {track.native.index: (place, track) for place, track in enumerate(streams.tracks)}
         self._early: list[VideoFrame | Packet[Stream]] = []
         self.passed = self._untimed = 0
         self.stop: Callable[[], None] = lambda: None
@@ -65,7 +67,7 @@ class Source:
         with closing(self._events):
             for event in chain(self._early_events(), self._events):
                 if isinstance(event, Packet):
-                    yield CopiedPacket(self._tracks[event.stream.index], event)
+                    yield from self._copied(event)
                     continue
                 pts = self._clock(event)
                 if pts is None:
@@ -74,6 +76,14 @@ class Source:
                 frame = self._maker.frame(event, self.passed, pts)
                 self.passed += 1
                 yield frame
+
+    def _copied(self, packet: Packet[Stream]) -> Generator[CopiedPacket]:
+        """The packet as it may be copied; nothing of one that holds no sound."""
+        place, track = self._tracks[packet.stream.index]
+        if track.kind is TrackKind.sound:
+            packet = without_extras(packet, track.codec)
+        if packet.size:
+            yield CopiedPacket(place, packet)
 
     def _early_events(self) -> Generator[VideoFrame | Packet[Stream]]:
         """What was read to find the first picture; forgotten as it goes, else it would be held to the end."""
@@ -99,7 +109,8 @@ class Source:
             frame_count=0 if live else video.frames,
             duration_s=0.0 if live or not duration else duration / av.time_base,
             live=live,
-            tracks=streams.tracks(),
+            tracks=streams.tracks,
+            kept=streams.kept,
             dropped=(*streams.dropped, *self._maker.lost),
             colour=self._maker.colour,
             display_matrix=self._maker.display_matrix,

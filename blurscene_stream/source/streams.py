@@ -1,16 +1,32 @@
-"""What a container holds: the video to anonymize, the sound to copy, and what is left behind."""
+"""What a container holds: the video to anonymize, what is copied, and what is left behind."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
-from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.stream import Disposition, Stream
+from av.stream import Stream
 from av.video.stream import VideoStream
 
+from blurscene_stream.carried import KeptTags, Track, TrackKind
+from blurscene_stream.config.keep import KeepConfig
 from blurscene_stream.config.rules import listed
 from blurscene_stream.config.schema import Settings, Sound
 from blurscene_stream.errors import ConfigError, SourceError
-from blurscene_stream.frames import Track
+from blurscene_stream.source.kinds import Kind, in_words, kind_of
+from blurscene_stream.source.sound import without_comments
+from blurscene_stream.source.tags import in_words as tags_in_words
+from blurscene_stream.source.tags import passing
+
+TRACKS = {  # what may be copied, the sound first
+    Kind.sound: TrackKind.sound,
+    Kind.subtitles: TrackKind.subtitles,
+    Kind.data: TrackKind.data,
+    Kind.attachment: TrackKind.attachment,
+}
+ALWAYS = {TrackKind.sound: ("language", "title"), TrackKind.attachment: ("filename", "mimetype")}  # tags
+NO_FORMATS: Mapping[int, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,69 +35,115 @@ class Selection:
 
     name:    the source as it may be printed
     video:   the one that is anonymized
-    audio:   copied; in the order of the file
+    tracks:  what is copied: the sound, in the order of the file, then what was asked for
+    kept:    tags and chapters that were asked for
     dropped: what is left behind, in words
     """
 
     name: str
     video: VideoStream
-    audio: tuple[AudioStream, ...]
+    tracks: tuple[Track, ...]
+    kept: KeptTags
     dropped: tuple[str, ...]
 
-    def tracks(self) -> tuple[Track, ...]:
-        """The sound tracks as a sink must know them."""
-        return tuple(
-            Track(stream.codec_context.name, stream.metadata.get("language", ""), int(stream.disposition), stream)
-            for stream in self.audio
-        )
+    @property
+    def copied(self) -> list[Any]:
+        """The streams whose packets are copied."""
+        return [track.native for track in self.tracks if track.kind is not TrackKind.attachment]
 
 
-def select(container: InputContainer, name: str, settings: Settings) -> Selection:
-    """Choose by allow-list: one video, all sound if it is wanted; the rest is named in `dropped`.
+def select(
+    container: InputContainer, name: str, settings: Settings, formats: Mapping[int, str] = NO_FORMATS
+) -> Selection:
+    """Choose by allow-list: one video, all sound unless none is wanted, what is named; the rest is told in `dropped`.
 
+    formats: of the tracks of an MP4 file, by their number
     Raises SourceError when there is no video that can be decoded, or several and none is chosen; ConfigError when
     what is chosen is no video.
     """
-    video = _video(container, name, settings.source.video)
-    if video.codec_context is None or video.width <= 0 or video.height <= 0:
-        raise SourceError(f"{name}: the video's codec or size is unknown to this build; convert it first")
-    sound = container.streams.audio if settings.encode.audio is not Sound.drop else ()
-    audio = tuple(stream for stream in sound if stream.codec_context is not None)
-    kept = {video.index, *(stream.index for stream in audio)}
-    dropped = [_words(stream) for stream in container.streams if stream.index not in kept]
-    if container.chapters():
+    keep = settings.keep
+    kinds = {stream.index: kind_of(stream, container, formats) for stream in container.streams}
+    video = _video(_Held(container, kinds, formats), name, settings.source.video)
+    wanted = {kind for kind in TRACKS if kind.value in keep.streams}
+    wanted |= {Kind.sound} if settings.encode.audio is not Sound.drop else set()
+    tracks = tuple(
+        _track(stream, TRACKS[kind], keep, name)
+        for kind in TRACKS
+        for stream in container.streams
+        if kinds[stream.index] is kind and kind in wanted
+    )
+    kept = _kept(container, video, keep)
+    passed = {video.index, *(track.native.index for track in tracks)}
+    left = [stream for stream in container.streams if stream.index not in passed]
+    dropped = [in_words(one, kinds[one.index], formats) for one in left if not _told(kinds[one.index], keep)]
+    if container.chapters() and not kept.chapters:
         dropped.append(f"{len(container.chapters())} chapters")
-    return Selection(name, video, audio, tuple(dropped))
+    keys = dropped_keys(container, video, tracks, kept)
+    return Selection(name, video, tracks, kept, (*dropped, *filter(None, [tags_in_words(keys)])))
 
 
-def _video(container: InputContainer, name: str, chosen: int | None) -> VideoStream:
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """The streams of a container, and what each is."""
+
+    container: InputContainer
+    kinds: Mapping[int, Kind]
+    formats: Mapping[int, str]
+
+
+def _video(held: _Held, name: str, chosen: int | None) -> VideoStream:
     """The one video; of several the chosen one, for a run that writes one would lose or reveal the others."""
-    videos = {stream.index: stream for stream in container.streams.video if not _is_cover(stream)}
+    streams = held.container.streams
+    videos = {stream.index: stream for stream in streams.video if held.kinds[stream.index] is not Kind.cover}
     if not videos:
-        held = ", ".join(_words(stream) for stream in container.streams) or "nothing"
-        raise SourceError(f"{name}: there is no video in it, only {held}; give a video")
+        words = ", ".join(in_words(stream, held.kinds[stream.index], held.formats) for stream in streams) or "nothing"
+        raise SourceError(f"{name}: there is no video in it, only {words}; give a video")
     looks = [f"{index} ({_look(stream)})" for index, stream in videos.items()]
-    if chosen is not None:
-        if chosen not in videos:
-            raise ConfigError(f"{name}: source.video must be the number of a video, {listed(looks)}, got {chosen}")
-        return videos[chosen]
-    if len(videos) > 1:
+    if chosen is not None and chosen not in videos:
+        raise ConfigError(f"{name}: source.video must be the number of a video, {listed(looks)}, got {chosen}")
+    if chosen is None and len(videos) > 1:
         raise SourceError(
             f"{name}: holds {len(videos)} videos, an output has room for one: choose with --set source.video=N, "
             f"N being {listed(looks)}; to have all, run once for each"
         )
-    return next(iter(videos.values()))
-
-
-def _is_cover(stream: Stream) -> bool:
-    return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
-
-
-def _words(stream: Stream) -> str:
-    kind = "cover picture" if _is_cover(stream) else f"{stream.type or 'unknown'} stream"
-    codec = stream.codec_context.name if stream.codec_context is not None else ""
-    return f"{kind} {stream.index}" + (f" ({codec})" if codec else "")
+    video = next(iter(videos.values())) if chosen is None else videos[chosen]
+    if video.codec_context is None or video.width <= 0 or video.height <= 0:
+        raise SourceError(f"{name}: the video's codec or size is unknown to this build; convert it first")
+    return video
 
 
 def _look(video: VideoStream) -> str:
     return f"{video.codec_context.name} {video.width}x{video.height}" if video.codec_context is not None else "unknown"
+
+
+def _track(stream: Stream, kind: TrackKind, keep: KeepConfig, name: str) -> Track:
+    codec = stream.codec_context.name if stream.codec_context is not None else ""
+    tags = passing(stream.metadata, keep.tags, ALWAYS.get(kind, ("language",)))
+    try:
+        header = without_comments(codec, stream.codec_context.extradata) if kind is TrackKind.sound else None
+    except ValueError as error:
+        raise SourceError(f"{name}: the header of {codec} sound is damaged; convert the sound first") from error
+    return Track(kind, codec, tags, int(stream.disposition), stream, header)
+
+
+def _kept(container: InputContainer, video: VideoStream, keep: KeepConfig) -> KeptTags:
+    tags = passing(video.metadata, keep.tags, ("language",))
+    places = (video.metadata, container.metadata, *(stream.metadata for stream in container.streams.data))
+    code = next((place["timecode"] for place in places if "timecode" in place), None)
+    if "timecode" in keep.streams and code is not None:
+        tags["timecode"] = code  # a muxer makes the track of it
+    chapters = container.chapters() if "chapters" in keep.streams else []
+    plain = [{**chapter, "metadata": passing(chapter["metadata"], keep.tags, ("title",))} for chapter in chapters]
+    return KeptTags(passing(container.metadata, keep.tags), tags, tuple(plain))
+
+
+def _told(kind: Kind, keep: KeepConfig) -> bool:
+    """Chapters are counted, and pass without the track that holds their titles; so does a timecode."""
+    return kind is Kind.chapters or (kind is Kind.timecode and "timecode" in keep.streams)
+
+
+def dropped_keys(container: InputContainer, video: VideoStream, tracks: Sequence[Track], kept: KeptTags) -> list[str]:
+    """The keys of the tags of the file and of what passes of it that do not pass themselves."""
+    pairs = [(container.metadata, kept.whole), (video.metadata, kept.video)]
+    pairs += [(track.native.metadata, track.tags) for track in tracks]
+    return [key for all_tags, passed in pairs for key in all_tags if key not in passed]

@@ -72,6 +72,8 @@ OTHER = {  # a value that is not the default, for each key
     "encode.threads": "2",
     "encode.hardware": "auto",
     "encode.audio": "opus",
+    "keep.streams": "[subtitles, chapters]",
+    "keep.tags": "[creation_time]",
     "rtsp.open_timeout_s": "1",
     "rtsp.read_timeout_s": "1",
     "rtsp.write_timeout_s": "1",

@@ -1,0 +1,63 @@
+"""Which kind of data each track of an MP4 or MOV file holds: libav does not tell."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+FORMS = ("mp4", "mov")
+ID_AT = {0: 12, 1: 20}  # of a track, in its tkhd box of version 0 or 1, ISO/IEC 14496-12, 8.3.2
+
+
+def track_formats(path: Path, form: str) -> dict[int, str]:
+    """The four characters that name the format of each track, such as "gpmd", by the number of the track.
+
+    form: libav's name of the container
+    Empty for other containers, for what is no file, and when the boxes cannot be read: it is only for words.
+    """
+    if not set(FORMS) & set(form.split(",")) or not path.is_file():
+        return {}
+    try:
+        with path.open("rb") as file:
+            return dict(_tracks(file, path.stat().st_size))
+    except (OSError, struct.error):
+        return {}
+
+
+def _tracks(file: BinaryIO, size: int) -> Iterator[tuple[int, str]]:
+    for moov in _inside(file, 0, size, "moov"):
+        for trak in _inside(file, *moov, "trak"):
+            number = next((_number(file, *tkhd) for tkhd in _inside(file, *trak, "tkhd")), None)
+            places = [trak]
+            for name in ("mdia", "minf", "stbl", "stsd"):
+                places = [found for place in places for found in _inside(file, *place, name)]
+            if number is not None and places:
+                file.seek(places[0][0] + 12)  # version, flags, count of entries, size of the first
+                yield number, file.read(4).decode("latin-1")
+
+
+def _number(file: BinaryIO, start: int, end: int) -> int | None:
+    file.seek(start)
+    place = ID_AT.get(file.read(1)[0]) if end > start else None
+    if place is None:
+        return None
+    file.seek(start + place)
+    return int(struct.unpack(">I", file.read(4))[0])
+
+
+def _inside(file: BinaryIO, start: int, end: int, wanted: str) -> Iterator[tuple[int, int]]:
+    """Where the bodies of the boxes of one name are, among those that fill a stretch of the file."""
+    while end - start >= 8:
+        file.seek(start)
+        length, name = struct.unpack(">I4s", file.read(8))
+        body = start + 8
+        if length == 1:
+            length, body = struct.unpack(">Q", file.read(8))[0], start + 16
+        stop = end if length == 0 else start + length
+        if stop < body or stop > end:
+            return
+        if name == wanted.encode():
+            yield body, stop
+        start = stop

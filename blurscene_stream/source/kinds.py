@@ -1,0 +1,92 @@
+"""What a stream of a container is, in the words of `--keep` and in those of a message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+
+from av.container import InputContainer
+from av.stream import AttachmentStream, Disposition, Stream
+
+COVER = Disposition.attached_pic | Disposition.timed_thumbnails
+PICTURE_TYPES = ("image/", "video/")
+PICTURE_STARTS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  ")
+CHAPTER_TEXT = "text"
+FTYP = slice(4, 8)  # HEIF, AVIF and MP4
+FORMATS = {  # of MP4, as gpac's registry of mp4ra.org has them; and libav's names
+    "gpmd": "GPS/sensor data",
+    "camm": "GPS/sensor data",
+    "mebx": "timed metadata",
+    "rtmd": "camera data",
+    "djmd": "flight data",
+    "timed_id3": "timed ID3 tags",
+    "klv": "KLV metadata",
+    "scte_35": "SCTE-35 cue",
+}
+
+
+class Kind(Enum):
+    """What a stream is; the values are the words of `--keep` where there is one."""
+
+    video = "video"
+    cover = "cover"
+    sound = "sound"
+    subtitles = "subtitles"
+    data = "data"
+    attachment = "attachments"
+    timecode = "timecode"
+    chapters = "chapters"
+    unknown = "unknown"
+
+
+def kind_of(stream: Stream, container: InputContainer, formats: Mapping[int, str]) -> Kind:
+    """What a stream is.
+
+    formats: of the tracks of an MP4 file, by their number
+    """
+    if stream.disposition & COVER or _is_attached_picture(stream):
+        return Kind.cover
+    if stream.type == "data":
+        return _kind_of_data(stream, container, formats.get(stream.id, ""))
+    if stream.type == "attachment":
+        return Kind.attachment
+    known = {"video": Kind.video, "audio": Kind.sound, "subtitle": Kind.subtitles}
+    return known.get(stream.type, Kind.unknown) if stream.codec_context is not None else Kind.unknown
+
+
+def _kind_of_data(stream: Stream, container: InputContainer, form: str) -> Kind:
+    if form == "tmcd" or "timecode" in stream.metadata:
+        return Kind.timecode
+    if form == CHAPTER_TEXT and container.chapters():
+        return Kind.chapters  # MP4 holds their titles in a track of their own
+    # what libav has no name for may be anything, a video among them; in MP4 a video says so
+    return Kind.data if stream.name or form else Kind.unknown
+
+
+def _is_attached_picture(stream: Stream) -> bool:
+    """No picture passes that nobody has judged, whatever it is called."""
+    if not isinstance(stream, AttachmentStream):
+        return False
+    if (stream.mimetype or "").lower().startswith(PICTURE_TYPES):
+        return True
+    start = stream.data[:16]
+    return start.startswith(PICTURE_STARTS) or start[FTYP] == b"ftyp"
+
+
+def in_words(stream: Stream, kind: Kind, formats: Mapping[int, str]) -> str:
+    """A stream that is left behind, as a message has it: "GPS/sensor data (gpmd) stream 3". No tag is told."""
+    codec = codec_of(stream, formats)
+    if kind is Kind.cover:
+        return f"cover picture {stream.index}" + (f" ({codec})" if codec else "")
+    if codec in FORMATS:
+        return f"{FORMATS[codec]} ({codec}) stream {stream.index}"
+    return f"{stream.type or 'unknown'} stream {stream.index}" + (f" ({codec})" if codec else "")
+
+
+def codec_of(stream: Stream, formats: Mapping[int, str]) -> str:
+    """ffmpeg's name of the codec, else the container's of the format, else ""."""
+    if isinstance(stream, AttachmentStream):
+        return ""  # its name is the file's, which may be a person's
+    name = stream.codec_context.name if stream.codec_context is not None else stream.name or ""
+    form = formats.get(stream.id, "")
+    return form if form and form.isprintable() and (not name or name == "bin_data") else name

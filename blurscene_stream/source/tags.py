@@ -1,0 +1,47 @@
+"""Which tags pass: the language of a track, the title of sound, and what was asked for by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+# What a container or a muxer writes by itself, into every file: nobody misses it.
+OF_THE_FORMAT = re.compile(
+    "major_brand|minor_version|compatible_brands|encoder|handler_name|vendor_id|language|variant_bitrate|duration"
+    "|(bps|duration|number_of_(frames|bytes)|source_id|_statistics_.*)(-.*)?",
+    re.IGNORECASE,
+)
+LANGUAGE = re.compile("[a-z]{2,3}(-[a-z0-9]{2,4}){0,2}", re.IGNORECASE)  # RFC 5646, its short forms
+PLACES = re.compile("location|gps|iso6709|xyz|latitude|longitude|coordinate|geo", re.IGNORECASE)
+
+
+def passing(tags: Mapping[str, str], named: Iterable[str], always: Sequence[str] = ()) -> dict[str, str]:
+    """The tags that pass.
+
+    named:  keys that were asked for, in any case
+    always: keys that need no asking
+    """
+    keys = {key.casefold() for key in (*named, *always)}
+    found = {key: value for key, value in tags.items() if key.casefold() in keys}
+    language = found.pop("language", "")  # Matroska takes any text for one
+    return found | ({"language": language} if LANGUAGE.fullmatch(language) else {})
+
+
+def is_of_the_format(key: str) -> bool:
+    """Whether a tag only tells how the file was written."""
+    return OF_THE_FORMAT.fullmatch(key) is not None
+
+
+def tells_a_place(key: str) -> bool:
+    """Whether a tag tells where something was recorded, by its key."""
+    return PLACES.search(key) is not None
+
+
+def in_words(dropped: Sequence[str]) -> str:
+    """What tags of these keys are in a message, "" when nobody misses any of them. No value is ever told."""
+    missed = [key for key in dropped if not is_of_the_format(key)]
+    if not missed:
+        return ""
+    place = "a place" if len(missed) == 1 else "a place among them"
+    count = f"{len(missed)} tag{'' if len(missed) == 1 else 's'}"
+    return f"{count} ({place})" if any(map(tells_a_place, missed)) else count

@@ -1,0 +1,69 @@
+"""A word hidden anywhere in the input is nowhere in what comes out: video, file of detections, log, closing line."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from blurscene_stream.address import Address
+from blurscene_stream.cli.progress import closing_fields, closing_line
+from blurscene_stream.config.schema import EncodeConfig, Settings
+from blurscene_stream.pipeline import Interruption, Job, Watch, anonymize_video
+from tests.canaries import A53_PAIRS, CANARY, FRAMES, PLANTS, WORD
+from tests.detectors import SquareDetector
+from tests.videos import read_video
+
+TARGETS = ("mp4", "mov", "mkv", "webm", "ts")
+FAST = {"h264": "ultrafast", "hevc": "ultrafast", "vp9": "8", "av1": "13"}
+FORMS = [
+    CANARY.lower(),
+    WORD.lower().encode("utf-16-le"),
+    WORD.lower().encode("utf-16-be"),
+    b"\xfc".join(A53_PAIRS).lower(),  # captions: a byte before each two
+]
+
+
+def holds_the_word(data: bytes) -> bool:
+    """Also where H.264 and H.265 have put a byte between zeros (7.4.1)."""
+    return any(form in text for text in (data.lower(), data.lower().replace(b"\0\0\3", b"\0\0")) for form in FORMS)
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return {name: build(tmp_path_factory.mktemp("plant")) for name, build in PLANTS.items()}
+
+
+def run(source: Path, target: Path, settings: Settings, caplog: pytest.LogCaptureFixture) -> list[bytes]:
+    """Everything that comes out of a run."""
+    beside = target.with_suffix(".jsonl")
+    job = Job(Address(str(source)), Address(str(target)), detections=Address(str(beside)))
+    with caplog.at_level(logging.DEBUG):
+        summary = anonymize_video(job, settings, Watch(), Interruption(), SquareDetector().load)
+    said = caplog.text + closing_line(summary) + str(closing_fields(summary))
+    assert len(read_video(target).times) == FRAMES
+    return [target.read_bytes(), beside.read_bytes(), said.encode()]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("name", PLANTS)
+def test_the_word_is_in_the_input_alone(
+    name: str, target: str, inputs: dict[str, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert holds_the_word(inputs[name].read_bytes())
+    settings = Settings(encode=EncodeConfig(preset=FAST["vp9" if target == "webm" else "h264"]))
+    for out in run(inputs[name], tmp_path / f"out.{target}", settings, caplog):
+        assert not holds_the_word(out)
+
+
+@pytest.mark.parametrize("codec", FAST)
+@pytest.mark.parametrize(
+    "name", [name for name in PLANTS if name.startswith(("user data", "captions", "comments of JPEG"))]
+)
+def test_no_encoder_passes_on_what_lies_beside_pictures(
+    name: str, codec: str, inputs: dict[str, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings(encode=EncodeConfig(codec=codec, preset=FAST[codec]))
+    for out in run(inputs[name], tmp_path / "out.mkv", settings, caplog):
+        assert not holds_the_word(out)
