@@ -84,14 +84,13 @@ def inspect_file(path: Path, settings: Settings) -> Inventory:
         choice = replace(settings.source, video=videos[0]) if open_choice else settings.source
         chosen = select(container, str(path), replace(settings, source=choice), formats)
         parts = [_part(stream, container, chosen, formats) for stream in container.streams]
+        asked = videos if open_choice else []
         chapters = len(container.chapters())
         return Inventory(
             name=str(path),
             container=container.format.name,
             duration_s=(container.duration or 0) / av.time_base,
-            parts=tuple(
-                replace(part, passes=part.passes and not (open_choice and part.index in videos)) for part in parts
-            ),
+            parts=tuple(replace(part, passes=False) if part.index in asked else part for part in parts),
             chapters=chapters,
             chapters_pass=bool(chosen.kept.chapters),
             tags=_tags(container.metadata, chosen.kept.whole),
