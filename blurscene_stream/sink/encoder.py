@@ -18,6 +18,7 @@ from blurscene_stream.config.schema import EncodeConfig, RtspConfig
 from blurscene_stream.errors import SinkError, reason
 from blurscene_stream.frames import PIXEL_FORMATS, PixelFormat, RedactedFrame, StreamInfo
 from blurscene_stream.sink.codecs import AV1, VP9, X265, Encoder, bits_per_second, choose
+from blurscene_stream.sink.fields import FieldMarker
 from blurscene_stream.sink.signals import FULL_RANGE, describe
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class VideoEncoder:
         self._durations: dict[int, int] = {}
         self._configure(settings)
         describe(self._stream, info, container.format.name)
+        self._marked = FieldMarker(self._stream, info.fields)
         if live and not settings.threads:
             self._stream.codec_context.thread_count = -(-info.picture.width * info.picture.height // LIVE_THREAD_PIXELS)
         if chosen is X265 and container.format.name in ("mp4", "mov"):
@@ -77,7 +79,7 @@ class VideoEncoder:
             picture.pts, picture.time_base = frame.pts, self._info.time_base
             self._durations[frame.pts] = frame.native.duration
             picture.pict_type = 0  # else the source's own pattern of key frames is forced on the encoder
-            return self._lasting(self._stream.encode(picture))
+            return self._lasting(self._stream.encode(self._marked(picture)))
         except (av.error.FFmpegError, ValueError) as error:
             raise SinkError(f"frame {frame.number} cannot be encoded: {reason(error)}") from error
 
