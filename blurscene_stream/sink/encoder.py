@@ -20,6 +20,7 @@ from blurscene_stream.errors import SinkError, reason
 from blurscene_stream.frames import PIXEL_FORMATS, RedactedFrame, StreamInfo
 from blurscene_stream.sink.codecs import bits_per_second, options
 from blurscene_stream.sink.encoders import AV1, Encoder
+from blurscene_stream.sink.fields import FieldMarker
 from blurscene_stream.sink.signals import FULL_RANGE, describe
 
 DEFAULT_RATE = 25  # pictures a second, only as a hint to rate control where the source says nothing
@@ -69,6 +70,7 @@ class VideoEncoder:
         self._durations: dict[int, int] = {}
         self._configure(settings)
         self.notices += describe(self._stream, info, container.format.name)
+        self._marked = FieldMarker(self._stream, info.fields)
         if live and not settings.threads:
             self._stream.codec_context.thread_count = -(-info.picture.width * info.picture.height // LIVE_THREAD_PIXELS)
         if encoder.codec == "hevc" and container.format.name in ("mp4", "mov"):
@@ -117,7 +119,7 @@ class VideoEncoder:
             picture.pts, picture.time_base = frame.pts, self._info.time_base
             self._durations[frame.pts] = frame.native.duration
             picture.pict_type = 0  # else the source's own pattern of key frames is forced on the encoder
-            return self._lasting(self._stream.encode(picture))
+            return self._lasting(self._stream.encode(self._marked(picture)))
         except (av.error.FFmpegError, ValueError) as error:
             raise SinkError(f"frame {frame.number} cannot be encoded: {reason(error)}") from error
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from av.codec.context import Flags
 from av.video.stream import VideoStream
 
 from blurscene_stream.boxes import UPRIGHT
 from blurscene_stream.frames import Fields, StreamInfo
+from blurscene_stream.sink.fields import OF_FIELDS, codes_fields
 from blurscene_stream.sink.hdr import light_options
 
 FULL_RANGE = 2  # AVCOL_RANGE_JPEG
-OF_FIELDS = ("libx264", "ffv1")  # encoders whose pictures say that they are made of two fields
 TURNING = ("mp4", "mov", "matroska", "webm")  # containers that say how pictures are turned
 SHAPING = ("mp4", "mov")  # containers that say it of pixels, whatever the encoder
 SHAPELESS = ("libvpx-vp9", "libsvtav1")  # encoders that do not
@@ -35,8 +34,6 @@ def describe(stream: VideoStream, info: StreamInfo, form: str) -> list[str]:
         context.sample_aspect_ratio = info.picture.sample_aspect_ratio
     if info.display_matrix is not None:
         stream.set_display_matrix(info.display_matrix)
-    if info.fields is not Fields.none and _codes_fields(stream):
-        context.flags |= Flags.interlaced_dct | Flags.interlaced_me
     light = light_options(context.name, info.colour)
     for option, told in (light or {}).items():
         others = context.options.get(option)
@@ -50,16 +47,8 @@ def _untold(stream: VideoStream, info: StreamInfo, form: str, dark: bool) -> Ite
         yield f"{encoder} in {form} cannot tell that pixels are not square; write mp4, or use h264 or hevc"
     if info.picture.orientation != UPRIGHT and form not in TURNING:
         yield f"{form} cannot tell how pictures are turned; write mp4 or mkv"
-    if info.fields is not Fields.none and not _codes_fields(stream):
+    if info.fields is not Fields.none and not codes_fields(stream):
         size = f" of {info.picture.height} lines" if encoder in OF_FIELDS else ""
         yield f"{encoder} cannot mark pictures{size} as interlaced, they are encoded as progressive; use h264"
     if dark:
         yield f"{encoder} cannot tell how bright the HDR display was; use h264, hevc or av1"
-
-
-def _codes_fields(stream: VideoStream) -> bool:
-    """Does the encoder code pictures as two fields? x264 does where each has whole blocks of chroma."""
-    if stream.codec_context.name not in OF_FIELDS:
-        return False
-    low = stream.format.chroma_height(4) < 4
-    return stream.codec_context.name != "libx264" or stream.height % (4 if low else 2) == 0

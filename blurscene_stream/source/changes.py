@@ -13,6 +13,8 @@ from blurscene_stream.errors import DamagedInputError
 from blurscene_stream.frames import ColourTags, Fields
 from blurscene_stream.source.signals import SignalReader, Signals
 
+UPRIGHT = (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)  # 16.16 and 2.30 fixed point, ISO/IEC 14496-12
+
 log = logging.getLogger(__name__)
 
 
@@ -41,7 +43,7 @@ class Constancy:
         if _stored(decoded) != self._stored:
             raise self._refusal(decoded, number)
         now = self._read(decoded)
-        if now.display_matrix != self.first.display_matrix:
+        if now.display_matrix not in (None, self.first.display_matrix or UPRIGHT):  # in H.264, silence is no news
             raise self._refusal(decoded, number, ", turned otherwise")
         for what in self._changes(now):
             if what not in self._told:
@@ -67,7 +69,7 @@ class Constancy:
         if _tags(now.colour) != _tags(first.colour):
             changes.append("the colour tags are others")
         told = [(now.colour.mastering, first.colour.mastering), (now.colour.light, first.colour.light)]
-        if any(new not in (None, old) for new, old in told):  # H.264 repeats it with key frames only
+        if any(new not in (None, old) for new, old in told):  # it comes with key frames only
             changes.append("the HDR metadata is another")
         if now.fields is not first.fields:
             mixed = Fields.none in (now.fields, first.fields)

@@ -18,6 +18,7 @@ from av.stream import Disposition
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from blurscene_stream.frames import Fields
 from tests.videos import AUDIO_FRAME, AUDIO_RATE_HZ, VideoSpec, picture
@@ -44,6 +45,7 @@ class Clip:
     times:   when each picture is shown, in ticks of `tick` seconds
     turn:    degrees against the clock, mirrored, upside down
     colours: range, primaries, transfer, matrix, as ffmpeg numbers them
+    draw:    makes each picture: its number, what it is like -> uint8 RGB (height, width, 3)
     """
 
     times: tuple[int, ...] = tuple(range(12))
@@ -57,6 +59,7 @@ class Clip:
     colours: tuple[int, int, int, int] | None = None
     fields: Fields = Fields.none
     options: dict[str, str] = field(default_factory=dict)
+    draw: Callable[[int, VideoSpec], NDArray[np.uint8]] = picture
 
     @property
     def spec(self) -> VideoSpec:
@@ -71,7 +74,7 @@ def make_clip(path: Path, clip: Clip) -> Path:
         tracks = [_track(container, sound) for sound in clip.sound]
         marked = _field_marker(clip)
         for number, pts in enumerate(clip.times):
-            frame = VideoFrame.from_ndarray(picture(number, clip.spec), format="rgb24").reformat(format=clip.form)
+            frame = VideoFrame.from_ndarray(clip.draw(number, clip.spec), format="rgb24").reformat(format=clip.form)
             frame.pts, frame.time_base = pts, clip.tick
             container.mux(video.encode(marked(frame)))
         for sound, track in zip(clip.sound, tracks, strict=True):

@@ -82,6 +82,7 @@ ROWS = {
         Clip(tuple(range(20)), codec="libx265", options={"x265-params": f"{QUIET}:keyint=8:open-gop=1:bframes=3"}),
         codec="hevc",
     ),
+    "AVI": Case(Clip(codec="mpeg4", sound=(Sound("libmp3lame"),), options={"bf": "2"}), "in.avi"),
     # shape
     "turned by 90": Case(replace(MUTE, turn=(90, False, False)), targets=ALL, lost={"ts": TURNED}),
     "turned by 180": Case(replace(MUTE, turn=(180, False, False)), targets=ALL, lost={"ts": TURNED}),
@@ -102,6 +103,9 @@ ROWS = {
     "bottom field first": Case(BOTTOM, targets=ALL),
     "top field first, MPEG-2": Case(replace(TOP, codec="mpeg2video"), "in.ts", ALL),
     "bottom field first, MPEG-2": Case(replace(BOTTOM, codec="mpeg2video"), "in.mkv", ALL),
+    "bottom field first, DV": Case(
+        replace(BOTTOM, times=tuple(range(3)), codec="dvvideo", size=(720, 576), ratio=Fraction(16, 15)), "in.mov"
+    ),
     "fields, 4:2:2 10 bit": Case(replace(TOP, codec="ffv1", form="yuv422p10le", size=(64, 50)), "in.mkv"),
     "fields, 50 lines": Case(
         replace(TOP, codec="ffv1", size=(64, 50)), "in.mkv", lost={"": {"fields": "cannot mark pictures of 50 lines"}}
@@ -138,6 +142,10 @@ ROWS = {
     "HDR10, light alone": Case(replace(HDR, options={"x264-params": "cll=600,120"}), codec="hevc"),
     "HDR10, display alone": Case(replace(HDR, options={"x264-params": f"mastering-display={display(1)}"})),
     # sound
+    "three tongues from mkv": Case(Clip(sound=TONGUES), "in.mkv", ALL, lost={"ts": {"default": ""}}),
+    "MP3, AC-3, FLAC": Case(
+        Clip(sound=(Sound("libmp3lame", default=True), Sound("ac3"), Sound("flac"))), "in.mkv", "mp4 mkv"
+    ),
     "three tongues": Case(Clip(sound=TONGUES), targets=ALL, lost={"ts": {"default": ""}}),
     "PCM": Case(Clip(sound=(Sound("pcm_s16le"),)), "in.mov", "mov mkv"),
     "Opus": Case(Clip(codec="libvpx-vp9", sound=(Sound("libopus"),)), "in.webm", NEW, "vp9"),

@@ -1,0 +1,137 @@
+"""A video that says something else half way: refused, or told in one line, never wrong in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+import av
+import pytest
+from av.bitstream import BitStreamFilterContext
+from av.packet import Packet
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from blurscene_stream.errors import DamagedInputError
+from blurscene_stream.frames import Fields
+from tests.exact.clips import Clip, make_clip
+from tests.exact.reading import facts
+from tests.pipeline.runs import anonymize, fails
+
+PART = Clip(tuple(range(8)), sound=())
+HDR = replace(PART, form="yuv420p10le", colours=(1, 9, 16, 9))
+
+
+def joined(path: Path, parts: Sequence[Clip], filters: Sequence[str] = ("null", "null")) -> Path:
+    """One transport stream of several clips, each second one more; with a bitstream filter over each."""
+    made = [make_clip(path.with_name(f"part{place}.ts"), part) for place, part in enumerate(parts)]
+    with av.open(str(path), "w") as container:
+        stream: VideoStream | None = None
+        for place, part in enumerate(made):
+            with av.open(str(part)) as opened:
+                video = opened.streams.video[0]
+                stream = stream or container.add_stream_from_template(video)
+                for packet in _filtered(opened.demux(video), video, filters[place]):
+                    packet.pts, packet.dts = (packet.pts or 0) + place * 90_000, (packet.dts or 0) + place * 90_000
+                    packet.stream = stream
+                    container.mux(packet)
+    return path
+
+
+def _filtered(packets: object, video: VideoStream, name: str) -> list[Packet[Stream]]:
+    through = BitStreamFilterContext(name, video)
+    held = [packet for packet in cast("list[Packet[Stream]]", list(packets)) if packet.size]  # type: ignore[call-overload]
+    return [out for packet in (*held, None) for out in through.filter(packet)]
+
+
+TOLD = {  # what changes -> the parts, a bitstream filter over the second, part of the line
+    "pixels": ((replace(PART, ratio=Fraction(16, 15)), PART), "null", "the shape of the pixels is another"),
+    "colours": ((replace(PART, colours=(1, 1, 1, 1)), replace(PART, colours=(1, 6, 6, 6))), "null", "the colour tags"),
+    "range": ((PART, replace(PART, colours=(2, 2, 2, 2))), "null", "the colour tags are others"),
+    "light": (
+        tuple(replace(HDR, options={"x264-params": f"cll={most},120"}) for most in (600, 4000)),
+        "null",
+        "the HDR metadata is another",
+    ),
+    "light comes up": ((HDR, replace(HDR, options={"x264-params": "cll=600,120"})), "null", "the HDR metadata"),
+    "fields": (
+        (PART, replace(PART, fields=Fields.top_first)),
+        "null",
+        "interlaced and progressive pictures mix",
+    ),
+    "field order": (
+        (replace(PART, fields=Fields.top_first), replace(PART, fields=Fields.bottom_first)),
+        "null",
+        "the field order is another",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TOLD)
+def test_what_the_encoder_need_not_know_is_told(what: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    parts, over, words = TOLD[what]
+    source = joined(tmp_path / "in.ts", parts, ("null", over))
+    assert anonymize(source, tmp_path / "out.mp4").frames == 16
+    notices = [record.getMessage() for record in caplog.records]
+    assert len(notices) == 1, notices
+    assert notices[0].startswith(f"{source}: from frame 8 on ")
+    assert words in notices[0]
+    assert "cut the file there" in notices[0]
+
+
+MIXED = {  # the first part, the second, what the output says of all
+    "top, then bottom": (Fields.top_first, Fields.bottom_first, "T"),
+    "bottom, then progressive": (Fields.bottom_first, Fields.none, "B"),
+    "top, then progressive": (Fields.top_first, Fields.none, "T"),
+    "progressive, then bottom": (Fields.none, Fields.bottom_first, "P"),
+}
+
+
+@pytest.mark.parametrize("what", MIXED)
+def test_fields_are_told_throughout_as_at_the_start(what: str, tmp_path: Path) -> None:
+    """x264 would mark pictures that it still holds by those that come in."""
+    *orders, letter = MIXED[what]
+    source = joined(tmp_path / "in.ts", [replace(PART, fields=order) for order in orders])
+    anonymize(source, tmp_path / "out.mkv")
+    assert facts(tmp_path / "out.mkv").tags["fields"] == letter * 16
+
+
+REFUSED = {  # what changes -> the second part, a filter over it, how the message calls it
+    "size": (replace(PART, size=(96, 48)), "null", "frame 8 is 96x48 yuv420p, the first one is 64x48 yuv420p"),
+    "format": (replace(PART, form="yuv422p"), "null", "frame 8 is 64x48 yuv422p"),
+    "turn": (PART, "h264_metadata=display_orientation=insert:rotate=90", "frame 8 is 64x48 yuv420p turned by 90 degr"),
+    "mirror": (PART, "h264_metadata=display_orientation=insert:flip=horizontal", "frame 8 is 64x48 yuv420p"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_the_encoder_cannot_follow_ends_the_run(what: str, tmp_path: Path) -> None:
+    second, over, words = REFUSED[what]
+    source = joined(tmp_path / "in.ts", (PART, second), ("null", over))
+    (tmp_path / "out").mkdir()
+    message = fails(DamagedInputError, source, tmp_path / "out" / "out.mp4")
+    assert words in message
+    assert "turned otherwise" in message or what in ("size", "format")
+    assert message.endswith("; cut the file where it changes")
+
+
+def test_a_turn_that_is_told_with_key_frames_only_holds_between_them(tmp_path: Path) -> None:
+    """libav attaches it to single pictures, players turn them all."""
+    clip = replace(PART, times=tuple(range(20)), options={"x264-params": "keyint=8"})
+    source = joined(tmp_path / "in.ts", (clip,), ("h264_metadata=display_orientation=insert:rotate=90",))
+    anonymize(source, tmp_path / "out.mp4")
+    was, became = facts(source), facts(tmp_path / "out.mp4")
+    assert was.tags["turn"] is not None
+    assert became.tags["turn"] == was.tags["turn"]
+    assert len(became.times) == 20
+
+
+def test_silence_about_the_light_between_key_frames_is_no_change(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clip = replace(HDR, times=tuple(range(20)), options={"x264-params": "keyint=8:cll=600,120"})
+    anonymize(make_clip(tmp_path / "in.ts", clip), tmp_path / "out.mp4")
+    assert caplog.text == ""
