@@ -12,10 +12,10 @@ from av.video.stream import VideoStream
 from blurscene_stream.carried import KeptTags, Track, TrackKind
 from blurscene_stream.config.keep import KeepConfig
 from blurscene_stream.errors import SourceError
-from blurscene_stream.source.kinds import Kind, in_words, kind_of
+from blurscene_stream.source.kinds import Kind, codec_of, in_words, kind_of
 from blurscene_stream.source.sound import without_comments
 from blurscene_stream.source.tags import in_words as tags_in_words
-from blurscene_stream.source.tags import passing
+from blurscene_stream.source.tags import passing, said_twice
 
 TRACKS = {  # what may be copied, the sound first
     Kind.sound: TrackKind.sound,
@@ -63,7 +63,7 @@ def select(
     kinds = {stream.index: kind_of(stream, container, formats) for stream in container.streams}
     video = _video(container, kinds, name, formats)
     tracks = tuple(
-        _track(stream, TRACKS[kind], keep, name)
+        _track(stream, TRACKS[kind], keep, (name, codec_of(stream, formats)))
         for kind in TRACKS
         for stream in container.streams
         if kinds[stream.index] is kind and (kind is Kind.sound or kind.value in keep.streams)
@@ -90,9 +90,10 @@ def _video(container: InputContainer, kinds: Mapping[int, Kind], name: str, form
     return video
 
 
-def _track(stream: Stream, kind: TrackKind, keep: KeepConfig, name: str) -> Track:
-    codec = stream.codec_context.name if stream.codec_context is not None else ""
+def _track(stream: Stream, kind: TrackKind, keep: KeepConfig, names: tuple[str, str]) -> Track:
+    """`names`: of the source, and of the codec."""
     tags = passing(stream.metadata, keep.tags, ALWAYS.get(kind, ("language",)))
+    name, codec = names
     try:
         header = without_comments(codec, stream.codec_context.extradata) if kind is TrackKind.sound else None
     except ValueError as error:
@@ -120,4 +121,4 @@ def dropped_keys(container: InputContainer, video: VideoStream, tracks: Sequence
     """The keys of the tags of the file and of what passes of it that do not pass themselves."""
     pairs = [(container.metadata, kept.whole), (video.metadata, kept.video)]
     pairs += [(track.native.metadata, track.tags) for track in tracks]
-    return [key for all_tags, passed in pairs for key in all_tags if key not in passed]
+    return [key for tags, passed in pairs for key in tags if key not in passed and not said_twice(key, tags)]
