@@ -20,7 +20,7 @@ class Track:
     """A track that is copied.
 
     kind:        what it holds
-    codec:       ffmpeg's name, such as "aac"; "" when ffmpeg has none
+    codec:       ffmpeg's name, such as "aac", or that of the format where ffmpeg has none, such as "camm"
     tags:        the tags that pass with it
     disposition: ffmpeg's flags (default, forced ...)
     native:      the stream as its source holds it; for the sink

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import cast
 
@@ -14,6 +15,7 @@ from av.stream import AttachmentStream, Stream
 from av.subtitles.stream import SubtitleStream
 
 from blurscene_stream.carried import KeptTags, Track, TrackKind
+from blurscene_stream.config.rules import listed
 from blurscene_stream.errors import DamagedInputError, SinkError, UsageError, reason
 from blurscene_stream.sink.tracks import Copy, Mux, TrackWriter, holds, label
 
@@ -21,11 +23,13 @@ log = logging.getLogger(__name__)
 
 BITEXACT = cast(int, Flags.bitexact.value)
 TEXT_TIME_BASE = Fraction(1, 1000)
+SUFFIXES = {"mp4": "mp4", "mov": "mov", "matroska": "mkv", "webm": "webm", "mpegts": "ts", "rtsp": "rtsp"}
 WITH_TAGS = ("mp4", "mov", "matroska", "webm")
 TEXT = ("mov_text", "subrip", "srt", "ass", "ssa", "webvtt", "text")  # subtitles that libav turns into each other
 TEXT_OF = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
-# MPEG-TS stores anything else as private data without an error, and it is lost to players.
-TS_TRACKS = {"dvb_subtitle", "dvbsub", "dvb_teletext", "timed_id3", "klv"}
+# What libav writes so that it is found again; anything else becomes private data, or gets the name of another format.
+DATA_OF = {"mp4": {"gpmd"}, "mov": {"gpmd"}, "mpegts": {"timed_id3", "klv"}}
+TS_SUBTITLES = {"dvb_subtitle", "dvbsub", "dvb_teletext", "libzvbi_teletextdec"}
 MP4_TAGS = {  # that have a place of their own in MP4 and MOV; any other needs the table of keys
     *("title", "artist", "album_artist", "composer", "album", "date", "comment", "genre", "copyright", "description"),
     *("location", "creation_time", "timecode"),
@@ -41,13 +45,25 @@ def add_kept(container: OutputContainer, track: Track, name: str) -> TrackWriter
     form = container.format.name
     if track.kind is TrackKind.attachment:
         return _add_attachment(container, track, name)
-    if holds(form, track.native) and (form != "mpegts" or _codec(track) in TS_TRACKS):
+    if _can_copy(form, track):
         copied = container.add_stream_from_template(track.native)
         label(copied, track)
         return Copy(copied)
     if track.kind is TrackKind.subtitles and track.codec in TEXT and form in TEXT_OF:
         return _add_text(container, track, name)
-    raise _refusal(name, form, f"{_codec(track)} {track.kind.name}".strip(), f"--keep {track.kind.name}")
+    forms = [other for other in SUFFIXES if _can_copy(other, track) or (track.codec in TEXT and other in TEXT_OF)]
+    what = f"{track.codec} {track.kind.name}".strip()
+    raise _refusal(f"{name}: {SUFFIXES[form]} cannot hold its {what}", f"--keep {track.kind.name}", forms)
+
+
+def _can_copy(form: str, track: Track) -> bool:
+    if form == "rtsp":  # a trial would try to connect
+        return False
+    if track.kind is TrackKind.data and track.codec not in DATA_OF.get(form, ()):
+        return False
+    if track.kind is TrackKind.subtitles and form == "mpegts" and track.codec not in TS_SUBTITLES:
+        return False
+    return holds(form, track.native)
 
 
 def add_tags(container: OutputContainer, kept: KeptTags, name: str) -> None:
@@ -63,7 +79,7 @@ def add_tags(container: OutputContainer, kept: KeptTags, name: str) -> None:
         ("tags", kept.whole, "--keep-tag"),
     ):
         if there and form not in WITH_TAGS:
-            raise _refusal(name, form, what, option)
+            raise _refusal(f"{name}: {SUFFIXES[form]} cannot hold its {what}", option, WITH_TAGS)
     container.metadata.update(kept.whole)
     if kept.chapters:
         container.set_chapters(list(kept.chapters))
@@ -72,18 +88,16 @@ def add_tags(container: OutputContainer, kept: KeptTags, name: str) -> None:
         options["movflags"] = options.get("movflags", "") + "+use_metadata_tags"
 
 
-def _refusal(name: str, form: str, what: str, option: str) -> UsageError:
-    form = form.removeprefix("mpeg").replace("matroska", "mkv")
-    return UsageError(f"{name}: {form} cannot hold its {what}: leave out {option}, or choose another output")
-
-
-def _codec(track: Track) -> str:
-    return track.codec or track.native.name or ""
+def _refusal(what: str, option: str, forms: Sequence[str]) -> UsageError:
+    """forms: containers that can."""
+    others = listed([SUFFIXES[form] for form in forms])
+    return UsageError(f"{what}: leave out {option}" + (f", or write {others}" if others else ""))
 
 
 def _add_attachment(container: OutputContainer, track: Track, name: str) -> TrackWriter:
     if container.format.name != "matroska":
-        raise _refusal(name, container.format.name, "attachments", "--keep attachments")
+        form = SUFFIXES[container.format.name]
+        raise _refusal(f"{name}: {form} cannot hold its attachments", "--keep attachments", ["matroska"])
     file = cast(AttachmentStream, track.native)
     kind = track.tags.get("mimetype", "application/octet-stream")
     added = container.add_attachment(track.tags.get("filename", "attachment"), kind, file.data)

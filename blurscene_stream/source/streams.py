@@ -14,10 +14,10 @@ from blurscene_stream.config.keep import KeepConfig
 from blurscene_stream.config.rules import listed
 from blurscene_stream.config.schema import Settings, Sound
 from blurscene_stream.errors import ConfigError, SourceError
-from blurscene_stream.source.kinds import Kind, in_words, kind_of
+from blurscene_stream.source.kinds import Kind, codec_of, in_words, kind_of
 from blurscene_stream.source.sound import without_comments
 from blurscene_stream.source.tags import in_words as tags_in_words
-from blurscene_stream.source.tags import passing
+from blurscene_stream.source.tags import passing, said_twice
 
 TRACKS = {  # what may be copied, the sound first
     Kind.sound: TrackKind.sound,
@@ -67,7 +67,7 @@ def select(
     wanted = {kind for kind in TRACKS if kind.value in keep.streams}
     wanted |= {Kind.sound} if settings.encode.audio is not Sound.drop else set()
     tracks = tuple(
-        _track(stream, TRACKS[kind], keep, name)
+        _track(stream, TRACKS[kind], keep, (name, codec_of(stream, formats)))
         for kind in TRACKS
         for stream in container.streams
         if kinds[stream.index] is kind and kind in wanted
@@ -116,9 +116,10 @@ def _look(video: VideoStream) -> str:
     return f"{video.codec_context.name} {video.width}x{video.height}" if video.codec_context is not None else "unknown"
 
 
-def _track(stream: Stream, kind: TrackKind, keep: KeepConfig, name: str) -> Track:
-    codec = stream.codec_context.name if stream.codec_context is not None else ""
+def _track(stream: Stream, kind: TrackKind, keep: KeepConfig, names: tuple[str, str]) -> Track:
+    """`names`: of the source, and of the codec."""
     tags = passing(stream.metadata, keep.tags, ALWAYS.get(kind, ("language",)))
+    name, codec = names
     try:
         header = without_comments(codec, stream.codec_context.extradata) if kind is TrackKind.sound else None
     except ValueError as error:
@@ -146,4 +147,4 @@ def dropped_keys(container: InputContainer, video: VideoStream, tracks: Sequence
     """The keys of the tags of the file and of what passes of it that do not pass themselves."""
     pairs = [(container.metadata, kept.whole), (video.metadata, kept.video)]
     pairs += [(track.native.metadata, track.tags) for track in tracks]
-    return [key for all_tags, passed in pairs for key in all_tags if key not in passed]
+    return [key for tags, passed in pairs for key in tags if key not in passed and not said_twice(key, tags)]

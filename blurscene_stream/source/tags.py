@@ -27,6 +27,12 @@ def passing(tags: Mapping[str, str], named: Iterable[str], always: Sequence[str]
     return found | ({"language": language} if LANGUAGE.fullmatch(language) else {})
 
 
+def said_twice(key: str, tags: Mapping[str, str]) -> bool:
+    """Whether libav gives the same tag again with its language, as it does for MP4: location and location-eng."""
+    base, _, language = key.rpartition("-")
+    return len(language) == 3 and tags.get(base) == tags[key]
+
+
 def is_of_the_format(key: str) -> bool:
     """Whether a tag only tells how the file was written."""
     return OF_THE_FORMAT.fullmatch(key) is not None

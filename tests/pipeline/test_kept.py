@@ -1,0 +1,259 @@
+"""What is asked for by name passes as it is; a target that cannot hold it is refused; nothing else comes with it."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import pytest
+from av.stream import AttachmentStream
+
+from blurscene_stream.config.schema import EncodeConfig, KeepConfig, Settings
+from blurscene_stream.errors import UsageError
+from tests.canaries import CANARY, FRAMES, PLANTS, WORD, add_subtitles, film
+from tests.pipeline.runs import anonymize, fails
+from tests.pipeline.test_canary import holds_the_word
+
+
+def keeping(*streams: str, tags: tuple[str, ...] = ()) -> Settings:
+    settings = Settings(keep=KeepConfig(list(streams), list(tags)))
+    settings.encode = EncodeConfig(preset=None)
+    return settings
+
+
+def texts(path: Path) -> list[tuple[float, float, str]]:
+    """Start, length in seconds and words of each subtitle."""
+    found = []
+    with av.open(str(path)) as container:
+        stream = container.streams.subtitles[0]
+        for packet in container.demux(stream):
+            shown = stream.codec_context.decode2(packet) if packet.size else None
+            for rect in shown.rects if shown is not None else ():
+                assert packet.pts is not None and packet.time_base is not None
+                tick_s = float(packet.time_base)
+                words = rect.dialogue.decode()  # type: ignore[attr-defined]  # text is AssSubtitle
+                found.append((round(packet.pts * tick_s, 3), round((packet.duration or 0) * tick_s, 3), words))
+    return found
+
+
+@pytest.mark.parametrize("target", ["mp4", "mov", "mkv", "webm"])
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [("mp4", "mov_text"), ("mkv", "subrip"), ("mkv", "ass"), ("mkv", "webvtt")]
+)
+def test_subtitles_pass_to_where_text_can_be_held(suffix: str, codec: str, target: str, tmp_path: Path) -> None:
+    source, after = tmp_path / f"in.{suffix}", tmp_path / f"out.{target}"
+    with film(source) as made:
+        made.container.mux(add_subtitles(made.container, codec, ("Buon giorno", "a <i>due</i>")))
+    before = texts(source)
+    assert [words for _, _, words in before] == ["Buon giorno", "a due"] or "due" in before[1][2]
+    assert any("subtitle stream 2" in told for told in anonymize(source, after).left_out)
+    with av.open(str(after)) as container:
+        assert not container.streams.subtitles
+    summary = anonymize(source, after, keeping("subtitles"), overwrite=True)
+    assert not any("subtitle" in told for told in summary.left_out)
+    with av.open(str(after)) as container:
+        assert container.streams.subtitles[0].language == "ita"
+        start_s = min(float(p.pts * p.time_base) for p in container.demux(video=0) if p.pts is not None and p.time_base)
+    new = texts(after)
+    assert [words.replace(r"{\i1}", "").replace(r"{\i0}", "") for _, _, words in new] == ["Buon giorno", "a due"]
+    for early, late in zip(before, new, strict=True):
+        assert late[0] - start_s == pytest.approx(early[0], abs=0.003)
+        assert late[1] == pytest.approx(early[1], abs=0.003)
+
+
+def payloads(path: Path, kind: str) -> list[bytes]:
+    with av.open(str(path)) as container:
+        stream = next(stream for stream in container.streams if stream.type == kind)
+        return [bytes(packet) for packet in container.demux(stream) if packet.size]
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [
+        ("GPS track of mp4 (gpmd)", "mp4"),
+        ("GPS track of mp4 (gpmd)", "mov"),
+        ("klv of ts", "ts"),
+        ("timed_id3 of ts", "ts"),
+    ],
+)
+def test_data_pass_where_the_container_has_them(name: str, target: str, tmp_path: Path) -> None:
+    source, after = PLANTS[name](tmp_path), tmp_path / f"out.{target}"
+    summary = anonymize(source, after, keeping("data"))
+    assert summary.left_out == ()
+    assert payloads(after, "data") == payloads(source, "data")
+    assert len(payloads(after, "data")) == FRAMES
+
+
+def test_attachments_pass_but_no_picture_among_them(tmp_path: Path) -> None:
+    source, after = PLANTS["attachment of mkv"](tmp_path), tmp_path / "out.mkv"
+    anonymize(source, after, keeping("attachments"))
+    with av.open(str(after)) as container:
+        (kept,) = (stream for stream in container.streams if isinstance(stream, AttachmentStream))
+        assert (kept.name, kept.mimetype) == (f"{WORD}.ttf", "application/x-truetype-font")
+        assert kept.data == b"\0\1\0\0 " + CANARY
+    for name in ("cover picture of mkv", "picture under another name"):
+        source = PLANTS[name](tmp_path)
+        summary = anonymize(source, after, keeping("attachments", "data", "subtitles"), overwrite=True)
+        assert any("cover picture" in told for told in summary.left_out)
+        assert not holds_the_word(after.read_bytes())
+
+
+@pytest.mark.parametrize("target", ["mp4", "mov", "mkv", "webm"])
+@pytest.mark.parametrize("source", ["mp4", "mkv"])
+def test_chapters_pass_with_their_titles(source: str, target: str, tmp_path: Path) -> None:
+    path, after = PLANTS[f"chapters of {source}"](tmp_path), tmp_path / f"out.{target}"
+    assert anonymize(path, after).left_out == ("1 chapters",)
+    assert anonymize(path, after, keeping("chapters"), overwrite=True).left_out == ()
+    with av.open(str(after)) as container:
+        (chapter,) = container.chapters()
+    assert chapter["metadata"] == {"title": WORD}
+    assert chapter["time_base"] is not None
+    assert [float(chapter[end] * chapter["time_base"]) for end in ("start", "end")] == pytest.approx([0, 0.1], abs=0.03)
+
+
+@pytest.mark.parametrize("target", ["mp4", "mov", "mkv"])
+def test_a_timecode_passes_without_the_name_of_its_reel(target: str, tmp_path: Path) -> None:
+    source, after = PLANTS["name of the reel of a timecode"](tmp_path), tmp_path / f"out.{target}"
+    assert any("tmcd" in told for told in anonymize(source, after).left_out)
+    assert not any("tmcd" in told for told in anonymize(source, after, keeping("timecode"), overwrite=True).left_out)
+    with av.open(str(after)) as container:
+        tags = {key.lower(): value for key, value in container.streams.video[0].metadata.items()}
+    assert tags["timecode"] == "01:02:03:04"
+    assert not holds_the_word(after.read_bytes())
+
+
+@pytest.mark.parametrize("target", ["mp4", "mov", "mkv", "webm"])
+def test_tags_pass_by_name_in_any_case(target: str, tmp_path: Path) -> None:
+    source, after = tmp_path / "in.mov", tmp_path / f"out.{target}"
+    tags = {"com.apple.quicktime.make": "Camera", "title": "street", "artist": "Anna", "location": "+52.5+013.4/"}
+    with film(source, options={"movflags": "use_metadata_tags"}, tags=tags | {"creation_time": "2021-02-03T04:05:06Z"}):
+        pass
+    summary = anonymize(source, after, keeping(tags=("Title", "CREATION_TIME", "com.apple.quicktime.make")))
+    assert "2 tags (a place among them)" in summary.left_out
+    with av.open(str(after)) as container:
+        found = {key.lower(): value for key, value in container.metadata.items()}
+    assert (found["title"], found["com.apple.quicktime.make"]) == ("street", "Camera")
+    assert found["creation_time"].startswith("2021-02-03T04:05:06")
+    for secret in (b"anna", b"52.5"):
+        assert secret not in after.read_bytes().lower()
+
+
+def test_a_place_passes_when_it_is_asked_for(tmp_path: Path) -> None:
+    with film(tmp_path / "in.mp4", tags={"location": "+52.5+013.4/"}):
+        pass
+    assert anonymize(tmp_path / "in.mp4", tmp_path / "none.mp4").left_out == ("1 tag (a place)",)
+    assert anonymize(tmp_path / "in.mp4", tmp_path / "out.mp4", keeping(tags=("location",))).left_out == ()
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.metadata["location"] == "+52.5000+013.4000/"  # four digits, as ISO 6709 has them
+
+
+REFUSED = [  # what is asked for, where it is, the target, what is said
+    (
+        keeping("subtitles"),
+        "subtitles of mkv",
+        "ts",
+        "ts cannot hold its srt subtitles: leave out --keep subtitles, or write mp4, mov, mkv or webm",
+    ),
+    (
+        keeping("data"),
+        "GPS track of mp4 (gpmd)",
+        "mkv",
+        "mkv cannot hold its gpmd data: leave out --keep data, or write mp4 or mov",
+    ),
+    (keeping("data"), "GPS track of mp4 (camm)", "mov", "mov cannot hold its camm data"),  # libav forgets its name
+    (keeping("data"), "bin_data of ts", "mp4", "mp4 cannot hold its bin_data data"),  # it would be called gpmd
+    (keeping("data"), "klv of ts", "mp4", "mp4 cannot hold its klv data"),
+    (keeping("data"), "bin_data of ts", "ts", "ts cannot hold its bin_data data"),
+    (
+        keeping("attachments"),
+        "attachment of mkv",
+        "mp4",
+        "mp4 cannot hold its attachments: leave out --keep attachments, or write mkv",
+    ),
+    (keeping("chapters"), "chapters of mp4", "ts", "ts cannot hold its chapters: leave out --keep chapters"),
+    (keeping("timecode"), "name of the reel of a timecode", "ts", "ts cannot hold its timecode"),
+    (
+        keeping(tags=("title",)),
+        "tags of mkv",
+        "ts",
+        "ts cannot hold its tags: leave out --keep-tag, or write mp4, mov, mkv or webm",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "target", "said"), REFUSED, ids=[f"{row[1]} to {row[2]}" for row in REFUSED]
+)
+def test_what_a_target_cannot_hold_is_refused(
+    settings: Settings, name: str, target: str, said: str, tmp_path: Path
+) -> None:
+    source = PLANTS[name](tmp_path)
+    (tmp_path / "out").mkdir()
+    assert said in fails(UsageError, source, tmp_path / "out" / f"out.{target}", settings)
+
+
+# --- the rest stays away
+
+FORMAT_TAGS = {  # what the muxers say of themselves, with its value where it is always the same
+    "mp4": {"major_brand", "minor_version", "compatible_brands"},
+    "mov": {"major_brand", "minor_version", "compatible_brands"},
+    "mkv": {"encoder"},
+    "webm": {"encoder"},
+    "ts": set[str](),
+}
+FORMAT_STREAM_TAGS = {"language", "handler_name", "vendor_id", "DURATION"}
+FORMAT_VALUES = {
+    "encoder": {"Lavf"},
+    "handler_name": {"VideoHandler", "SoundHandler"},
+    "language": {"und", "ita", "eng"},
+}
+BOXES = {
+    *("ftyp", "free", "wide", "mdat", "moov", "mvhd", "trak", "tkhd", "edts", "elst", "mdia", "mdhd", "hdlr", "minf"),
+    *("vmhd", "smhd", "dinf", "dref", "stbl", "stsd", "stts", "stss", "ctts", "stsc", "stsz", "stco", "co64", "sgpd"),
+    *("sbgp", "udta", "meta", "ilst"),  # the last three empty, which MP4 has and MOV does not
+}
+PARENTS = {"moov": 0, "trak": 0, "edts": 0, "mdia": 0, "minf": 0, "dinf": 0, "stbl": 0, "udta": 0, "meta": 4}
+EMPTY_BYTES = {"free": 8, "wide": 8, "ilst": 8}
+
+
+def boxes(data: bytes, start: int, end: int) -> Iterator[tuple[str, int]]:
+    """Name and size of every box, those inside others too."""
+    while start < end:
+        size, name = struct.unpack(">I4s", data[start : start + 8])
+        word = name.decode("latin-1")
+        assert 8 <= size <= end - start, word
+        yield word, size
+        if word in PARENTS:
+            yield from boxes(data, start + 8 + PARENTS[word], start + size)
+        start += size
+
+
+@pytest.mark.parametrize("target", FORMAT_TAGS)
+@pytest.mark.parametrize("name", [name for name in PLANTS if "header" not in name and "comments" not in name])
+def test_nothing_but_what_is_allowed_is_in_the_output(name: str, target: str, tmp_path: Path) -> None:
+    after = tmp_path / f"out.{target}"
+    anonymize(PLANTS[name](tmp_path), after)
+    with av.open(str(after)) as container:
+        assert [stream.type for stream in container.streams] == ["video", "audio"]
+        assert not container.chapters()
+        assert container.metadata.keys() <= FORMAT_TAGS[target]
+        tags = [container.metadata, *(stream.metadata for stream in container.streams)]
+        assert all(stream.metadata.keys() <= FORMAT_STREAM_TAGS for stream in container.streams)
+    for key, value in (pair for some in tags for pair in some.items()):
+        assert key not in FORMAT_VALUES or value in FORMAT_VALUES[key]
+    if target in ("mp4", "mov"):
+        data = after.read_bytes()
+        for word, size in boxes(data, 0, len(data)):
+            assert word in BOXES
+            assert size == EMPTY_BYTES.get(word, size)
+
+
+def test_two_runs_give_the_same_file(tmp_path: Path) -> None:
+    """Nothing in it tells when it was made; Matroska's random numbers among them."""
+    source = PLANTS["tags of mp4"](tmp_path)
+    for target in FORMAT_TAGS:
+        for name in ("one", "two"):
+            anonymize(source, tmp_path / f"{name}.{target}")
+        assert (tmp_path / f"one.{target}").read_bytes() == (tmp_path / f"two.{target}").read_bytes()
