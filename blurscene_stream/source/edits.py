@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import struct
-from collections import defaultdict, deque
+from collections import deque
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
 
 from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
+from blurscene_stream.source.mp4 import boxes_in, movie_of, track_of
+
 PRIMING_S = Fraction(1, 10)  # an encoder's run-up before the first sample: 2112 samples of AAC are 0.05 s
 MOST_PRIMING = 64  # packets: Opus may have 40 of 2.5 ms in a tenth of a second
-
-Boxes = defaultdict[bytes, list[bytes]]
 
 
 class Heard:
@@ -59,55 +57,26 @@ def promised_packets(video: VideoStream, path: Path) -> int:
     """How many packets of its video an MP4 says that it holds and shows; 0 when it does not say.
 
     libav's index of a track with an edit list has only what that needs: the packets of the rest are no loss.
-    Raises OSError when the file cannot be read.
     """
     indexed = len(video.index_entries)
     if not 0 < indexed < video.frames:
         return video.frames
     try:
         return indexed if _shows_a_part(path, video.id) else video.frames
-    except (struct.error, IndexError):  # boxes that cannot be: then what is missing is missing
+    except (OSError, struct.error, IndexError, ZeroDivisionError):  # nothing says so: what is missing is missing
         return video.frames
 
 
 def _shows_a_part(path: Path, number: int) -> bool:
     """Does the edit list of the track of that number show less than the track holds? (ISO/IEC 14496-12, 8.6.6)"""
-    if not path.is_file():
+    movie = movie_of(path)
+    track = track_of(movie, number)
+    if not track[b"edts"]:
         return False
-    with path.open("rb") as file:
-        movie = _movie(file)
     per_second, _ = _clock(movie[b"mvhd"][0])
-    for track in map(_boxes, movie[b"trak"]):
-        header = track[b"tkhd"][0]
-        if struct.unpack_from(">I", header, 20 if header[0] else 12)[0] == number and track[b"edts"]:
-            ticks, held = _clock(_boxes(track[b"mdia"][0])[b"mdhd"][0])
-            shown = sum(map(_shown, _boxes(track[b"edts"][0])[b"elst"]))
-            return Fraction(shown + 1, per_second) < Fraction(held, ticks)
-    return False
-
-
-def _movie(file: BinaryIO) -> Boxes:
-    """What is in the box that tells of everything."""
-    size, at = os.fstat(file.fileno()).st_size, 0
-    while size - at >= 16:
-        file.seek(at)
-        length, name, large = struct.unpack(">I4sQ", file.read(16))
-        length = large if length == 1 else length or size - at
-        if name == b"moov":
-            file.seek(at + 8)
-            return _boxes(file.read(length - 8))
-        at += max(8, length)
-    return defaultdict(list)
-
-
-def _boxes(data: bytes) -> Boxes:
-    """The boxes in a box, by name: their bodies."""
-    found, at = defaultdict(list), 0
-    while len(data) - at >= 8:
-        length, name = struct.unpack_from(">I4s", data, at)
-        found[name].append(data[at + 8 : at + length])
-        at += max(8, length)
-    return found
+    ticks, held = _clock(boxes_in(track[b"mdia"][0])[b"mdhd"][0])
+    shown = sum(map(_shown, boxes_in(track[b"edts"][0])[b"elst"]))
+    return Fraction(shown + 1, per_second) < Fraction(held, ticks)
 
 
 def _clock(header: bytes) -> tuple[int, int]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from blurscene_stream.errors import DamagedInputError
+from tests.exact.boxes import box, boxes
 from tests.exact.clips import Clip, Sound, make_clip
 from tests.exact.reading import facts
 from tests.pipeline.runs import anonymize, fails
@@ -19,18 +19,6 @@ WAIT = -1.0
 CLIP = Clip(tuple(range(50)), sound=(Sound(end_s=2.0),), options={"bf": "2", "b-adapt": "0", "g": "10"})
 DELAY_S = 0.08  # of the B-frames: media time of the first picture
 MOVIE_TICKS = 1000
-
-
-def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    at = 0
-    while at + 8 <= len(data):
-        length, name = struct.unpack_from(">I4s", data, at)
-        yield name, data[at + 8 : at + length]
-        at += length
-
-
-def box(name: bytes, *bodies: bytes) -> bytes:
-    return struct.pack(">I4s", 8 + sum(map(len, bodies)), name) + b"".join(bodies)
 
 
 def edited(path: Path, edits: Edits) -> Path:
