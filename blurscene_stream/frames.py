@@ -226,6 +226,7 @@ class StreamInfo:
     display_matrix: nine 32-bit integers of ffmpeg's display matrix; None when there is none
     fields:       what the first picture says
     field_order:  ffmpeg's number for what the container says of it; 0 when it says nothing
+    two_views:    each picture holds one for each eye
     """
 
     name: str
@@ -241,3 +242,4 @@ class StreamInfo:
     display_matrix: tuple[int, ...] | None = None
     fields: Fields = Fields.none
     field_order: int = 0
+    two_views: bool = False

@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 TURNING = ("mp4", "mov", "matroska", "webm")  # containers that say how pictures are turned
 SHAPING = ("mp4", "mov")  # containers that say it of pixels, whatever the encoder
+STEREO = ("libx264",)  # encoders that say how the views of a 3D picture lie
 SHAPELESS = ("libvpx-vp9", "libsvtav1")  # encoders that do not
 
 
@@ -54,5 +55,7 @@ def _untold(stream: VideoStream, info: StreamInfo, form: str, dark: bool) -> Ite
     if info.fields is not Fields.none and not codes_fields(stream):
         size = f" of {info.picture.height} lines" if encoder in OF_FIELDS else ""
         yield f"{encoder} cannot mark pictures{size} as interlaced, they are encoded as progressive; use h264"
+    if info.two_views and encoder not in STEREO:
+        yield f"{encoder} cannot tell how the two views of a 3D picture lie; use h264"
     if dark:
         yield f"{encoder} cannot tell how bright the HDR display was; use h264, hevc or av1"

@@ -19,6 +19,7 @@ BT709, BT601 = 1, 6  # AVCOL_SPC_BT709, AVCOL_SPC_SMPTE170M
 RGB, UNSPECIFIED = 0, 2  # AVCOL_SPC_RGB, AVCOL_SPC_UNSPECIFIED
 LIMITED_RANGE, FULL_RANGE = 1, 2  # AVCOL_RANGE_MPEG, AVCOL_RANGE_JPEG
 HD_LINES = 720  # untagged video this high is BT.709, as players assume
+FLAT = bytes(4)  # AV_STEREO3D_2D
 TOP_ORDERS, BOTTOM_ORDERS = (2, 4), (3, 5)  # AV_FIELD_TT, _TB; AV_FIELD_BB, _BT
 
 # What no encoder is told, because PyAV has no way to: the name of the side data, in words.
@@ -29,7 +30,6 @@ LOST = {
     "AMBIENT_VIEWING_ENVIRONMENT": "the light where the picture is to be seen",
     "ICC_PROFILE": "ICC profile",
     "SPHERICAL": "projection of a 360 degree video",
-    "STEREO3D": "arrangement of a 3D video",
 }
 
 
@@ -40,12 +40,14 @@ class Signals:
     display_matrix: as in StreamInfo
     colour:         the picture's own tags
     fields:         as in StreamInfo
+    two_views:      as in StreamInfo
     lost:           what it says and no output will, in words
     """
 
     display_matrix: tuple[int, ...] | None
     colour: ColourTags
     fields: Fields
+    two_views: bool
     lost: tuple[str, ...] = ()
 
 
@@ -70,6 +72,7 @@ class SignalReader:
                 _light(held.get("CONTENT_LIGHT_LEVEL")),
             ),
             self._fields(decoded),
+            "STEREO3D" in held and bytes(held["STEREO3D"])[:4] != FLAT,
             tuple(words for name, words in LOST.items() if name in held),
         )
 

@@ -7,25 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.exact.boxes import box, boxes
+from tests.exact.boxes import add_to_entry, box
 from tests.exact.clips import Clip, make_clip
 from tests.pipeline.runs import anonymize
-
-WAY = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd")
 
 
 def cropped(path: Path, width: int, height: int) -> Path:
     """Tell players to show so much of a video, in the middle of its pictures."""
     aperture = box(b"clap", struct.pack(">IIIIiIiI", 2 * width, 2, height, 1, 0, 1, 0, 1))
-    path.write_bytes(_inside(path.read_bytes(), WAY, aperture))
-    return path
-
-
-def _inside(body: bytes, way: tuple[bytes, ...], added: bytes) -> bytes:
-    if not way:  # the table of one entry, behind eight bytes
-        ((name, entry),) = boxes(body[8:])
-        return body[:8] + box(name, entry, added)
-    return b"".join(box(name, _inside(part, way[1:], added) if name == way[0] else part) for name, part in boxes(body))
+    return add_to_entry(path, aperture)
 
 
 @pytest.mark.parametrize("size", [(48, 48), (64, 40)])

@@ -98,6 +98,12 @@ ROWS = {
     "pixels of 16:15, AV1": Case(SQUEEZED, targets=NEW, codec="av1", lost={"mkv": UNSHAPED, "webm": UNSHAPED}),
     "odd size": Case(replace(MUTE, codec="ffv1", size=(67, 49)), "in.mkv", lost={"": {"format": "encoded as 4:4:4"}}),
     "odd size, AV1": Case(replace(MUTE, codec="ffv1", size=(67, 65)), "in.mkv", "mp4 mkv", "av1"),
+    "3D, side by side": Case(replace(MUTE, options={"x264-params": "frame-packing=3"}), targets=ALL),
+    "3D, one above the other, to HEVC": Case(
+        replace(MUTE, options={"x264-params": "frame-packing=4"}),
+        codec="hevc",
+        lost={"": {"views": "libx265 cannot tell how the two views of a 3D picture lie"}},
+    ),
     # fields
     "top field first": Case(TOP, targets=ALL),
     "bottom field first": Case(BOTTOM, targets=ALL),
