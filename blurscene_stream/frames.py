@@ -207,6 +207,7 @@ class Fields(Enum):
     none = "of one"
     top_first = "of two: odd rows, counted from 1, show the first"
     bottom_first = "of two: even rows show the first"
+    single = "of one, and half of the rows: the next picture shows the other half"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

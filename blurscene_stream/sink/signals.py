@@ -52,7 +52,9 @@ def _untold(stream: VideoStream, info: StreamInfo, form: str, dark: bool) -> Ite
         yield f"{encoder} in {form} cannot tell that pixels are not square; write mp4, or use h264 or hevc"
     if info.picture.orientation != UPRIGHT and form not in TURNING:
         yield f"{form} cannot tell how pictures are turned; write mp4 or mkv"
-    if info.fields is not Fields.none and not codes_fields(stream):
+    if info.fields is Fields.single:
+        yield "each picture is one field of an interlaced one, and is encoded as a picture by itself"
+    elif info.fields is not Fields.none and not codes_fields(stream):
         size = f" of {info.picture.height} lines" if encoder in OF_FIELDS else ""
         yield f"{encoder} cannot mark pictures{size} as interlaced, they are encoded as progressive; use h264"
     if info.two_views and encoder not in STEREO:

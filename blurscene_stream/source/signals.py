@@ -54,8 +54,9 @@ class Signals:
 class SignalReader:
     """Reads what the pictures of one stream say of themselves."""
 
-    def __init__(self) -> None:
-        self._fields = _FieldReader()
+    def __init__(self, codec: str) -> None:
+        """`codec`: of the stream, ffmpeg's name."""
+        self._fields = _FieldReader(codec)
 
     def __call__(self, decoded: VideoFrame) -> Signals:
         """What one decoded picture says."""
@@ -80,12 +81,15 @@ class SignalReader:
 class _FieldReader:
     """Tells which field of a picture comes first: PyAV does not, but one of libav's filters does."""
 
-    def __init__(self) -> None:
+    def __init__(self, codec: str) -> None:
         self._graph: Graph | None = None  # progressive video needs none
+        self._single = codec == "hevc"  # H.265 codes fields as pictures; libav marks no others
 
     def __call__(self, decoded: VideoFrame) -> Fields:
         if not decoded.interlaced_frame:
             return Fields.none
+        if self._single:
+            return Fields.single
         if self._graph is None:
             self._graph = _top_first_alone(decoded)
         self._graph.push(decoded)
@@ -129,8 +133,9 @@ def order_of(fields: Fields, told: int) -> int:
     told: the number that libav makes of the container or of the first bytes of the stream; for H.264 with the
           bottom field first it is wrong, so that the pictures decide
     """
-    agreeing = {Fields.none: (told,), Fields.top_first: TOP_ORDERS, Fields.bottom_first: BOTTOM_ORDERS}[fields]
-    return told if told in agreeing else agreeing[0]
+    agreeing = {Fields.top_first: TOP_ORDERS, Fields.bottom_first: BOTTOM_ORDERS, Fields.single: (0,)}
+    orders = agreeing.get(fields, (told,))
+    return told if told in orders else orders[0]
 
 
 def converted(colour: ColourTags, decoded: VideoFrame) -> ColourTags:

@@ -119,6 +119,10 @@ ROWS = {
     "fields, HEVC": Case(TOP, codec="hevc", lost={"": {"fields": "libx265 cannot mark pictures as interlaced"}}),
     "fields, VP9": Case(TOP, targets=NEW, codec="vp9", lost={"": {"fields": "libvpx-vp9 cannot mark pictures"}}),
     "fields, AV1": Case(BOTTOM, targets=NEW, codec="av1", lost={"": {"fields": "libsvtav1 cannot mark pictures"}}),
+    "fields as pictures, HEVC": Case(
+        replace(MUTE, codec="libx265", options={"x265-params": f"{QUIET}:interlace=tff"}),
+        lost={"": {"fields": "each picture is one field of an interlaced one"}},
+    ),
     # colour
     "BT.601, 625 lines": Case(replace(MUTE, colours=(1, 5, 6, 5)), targets=ALL),
     "BT.601, 525 lines": Case(replace(MUTE, colours=(1, 6, 6, 6)), "in.ts", targets=ALL),
