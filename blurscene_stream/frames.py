@@ -192,6 +192,7 @@ class Fields(Enum):
     none = "of one"
     top_first = "of two: odd rows, counted from 1, show the first"
     bottom_first = "of two: even rows show the first"
+    single = "of one, and half of the rows: the next picture shows the other half"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -212,6 +213,7 @@ class StreamInfo:
     display_matrix: nine 32-bit integers of ffmpeg's display matrix; None when there is none
     fields:       what the first picture says
     field_order:  ffmpeg's number for what the container says of it; 0 when it says nothing
+    two_views:    each picture holds one for each eye
     """
 
     name: str
@@ -228,3 +230,4 @@ class StreamInfo:
     display_matrix: tuple[int, ...] | None = None
     fields: Fields = Fields.none
     field_order: int = 0
+    two_views: bool = False

@@ -14,6 +14,7 @@ from blurscene_stream.sink.hdr import light_options
 FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 TURNING = ("mp4", "mov", "matroska", "webm")  # containers that say how pictures are turned
 SHAPING = ("mp4", "mov")  # containers that say it of pixels, whatever the encoder
+STEREO = ("libx264",)  # encoders that say how the views of a 3D picture lie
 SHAPELESS = ("libvpx-vp9", "libsvtav1")  # encoders that do not
 
 
@@ -47,8 +48,12 @@ def _untold(stream: VideoStream, info: StreamInfo, form: str, dark: bool) -> Ite
         yield f"{encoder} in {form} cannot tell that pixels are not square; write mp4, or use h264 or hevc"
     if info.picture.orientation != UPRIGHT and form not in TURNING:
         yield f"{form} cannot tell how pictures are turned; write mp4 or mkv"
-    if info.fields is not Fields.none and not codes_fields(stream):
+    if info.fields is Fields.single:
+        yield "each picture is one field of an interlaced one, and is encoded as a picture by itself"
+    elif info.fields is not Fields.none and not codes_fields(stream):
         size = f" of {info.picture.height} lines" if encoder in OF_FIELDS else ""
         yield f"{encoder} cannot mark pictures{size} as interlaced, they are encoded as progressive; use h264"
+    if info.two_views and encoder not in STEREO:
+        yield f"{encoder} cannot tell how the two views of a 3D picture lie; use h264"
     if dark:
         yield f"{encoder} cannot tell how bright the HDR display was; use h264, hevc or av1"

@@ -10,6 +10,7 @@ from blurscene_stream.config.schema import RtspConfig, Settings
 from blurscene_stream.errors import UsageError
 from blurscene_stream.source.boxes import track_formats
 from blurscene_stream.source.clock import FileClock, LiveClock
+from blurscene_stream.source.crop import tell_of_crop
 from blurscene_stream.source.file import open_file, read_file
 from blurscene_stream.source.live import LiveReader, open_live
 from blurscene_stream.source.stream import Source, exact
@@ -42,6 +43,8 @@ def open_source(address: Address, settings: Settings) -> Source:
 def _file(path: Path, container: InputContainer, streams: Selection) -> Source:
     video = streams.video
     video.thread_type = "AUTO"
+    if "mp4" in container.format.name.split(","):
+        tell_of_crop(video, path)
     rate = exact(video.average_rate or video.guessed_rate)
     clock = FileClock(streams.name, exact(video.time_base) or Fraction(1), rate)
     return Source(container, streams, read_file(container, streams, path), clock, live=False)

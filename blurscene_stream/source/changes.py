@@ -31,7 +31,7 @@ class Constancy:
         self._stored = _stored(first)
         self._ratio = _ratio(stream)
         self._words = _look(first)
-        self._read = SignalReader()
+        self._read = SignalReader(stream.codec_context.name)
         self.first = self._read(first)
 
     def check(self, decoded: VideoFrame, number: int) -> None:
@@ -72,7 +72,7 @@ class Constancy:
         if any(new not in (None, old) for new, old in told):  # it comes with key frames only
             changes.append("the HDR metadata is another")
         if now.fields is not first.fields:
-            mixed = Fields.none in (now.fields, first.fields)
+            mixed = {now.fields, first.fields} & {Fields.none, Fields.single}
             changes.append("interlaced and progressive pictures mix" if mixed else "the field order is another")
         return changes + [f"{words} comes up" for words in now.lost if words not in first.lost]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Generator
 from contextlib import AbstractContextManager, nullcontext
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,9 +17,9 @@ from av.video.stream import VideoStream
 
 from blurscene_stream.errors import DamagedInputError, SourceError, reason
 from blurscene_stream.source.completeness import missing_bytes
+from blurscene_stream.source.edits import Heard, promised_packets
 from blurscene_stream.source.streams import Selection
 
-PRIMING_S = Fraction(1, 10)  # an encoder's run-up before the first sample: 2112 samples of AAC are 0.05 s
 # One packet is one picture with these, so that a missing picture is a damaged one. (VP8 and VP9 have hidden
 # frames, MPEG-4 part 2 may pack two pictures into a packet.)
 ONE_PICTURE_A_PACKET = ("h264", "hevc", "av1", "mjpeg", "prores", "ffv1", "dnxhd")
@@ -91,11 +90,14 @@ def read_file(container: InputContainer, streams: Selection, path: Path) -> Gene
 def _read(container: InputContainer, streams: Selection, path: Path) -> Generator[VideoFrame | Packet[Stream]]:
     tally = _Tally(streams.video, str(path))
     packets = container.demux([streams.video, *streams.copied])
+    heard = {stream.index: Heard() for stream in streams.copied if stream.type == "audio"}
     try:
         for packet in packets:
             if packet.stream.index == streams.video.index:
                 yield from tally.count(packet)
-            elif packet.size and not _hidden(packet):
+            elif packet.size and packet.stream.index in heard:
+                yield from heard[packet.stream.index](packet)
+            elif packet.size and not packet.is_discard:
                 yield packet
     except (av.error.FFmpegError, OSError) as error:
         raise DamagedInputError(
@@ -123,16 +125,6 @@ def _whole_size(path: Path, file: BinaryIO | None, container: InputContainer) ->
     if missing:
         raise DamagedInputError(f"{path}: the file is cut short, {missing} bytes are missing; nothing was written")
     return size
-
-
-def _hidden(packet: Packet[Stream]) -> bool:
-    """Sound that an edit list has cut away; a player never plays it, so it is not for the output either."""
-    if not packet.is_discard or packet.pts is None or packet.time_base is None:
-        return False
-    end_s = (packet.pts + (packet.duration or 0)) * Fraction(packet.time_base)
-    start = packet.stream.start_time
-    start_s = start * Fraction(packet.time_base) if start is not None and start > 0 else Fraction(0)
-    return not -PRIMING_S <= end_s - start_s <= PRIMING_S
 
 
 class _Tally:
@@ -177,7 +169,8 @@ class _Tally:
         """
         if self.decoded == 0:
             raise SourceError(f"{self._name}: no picture of the video can be decoded; convert it first")
-        promised = self._video.frames if "mp4" in container.format.name.split(",") else 0
+        is_mp4 = "mp4" in container.format.name.split(",")
+        promised = promised_packets(self._video, Path(self._name)) if is_mp4 else 0
         codec = self._video.codec_context.name
         if codec in ONE_PICTURE_A_PACKET and not self._fields:
             # pictures that lean on ones before the beginning of the file cannot be decoded, nor does a player show them

@@ -37,7 +37,7 @@ class PictureMaker:
         target = _target_format(first)
         if target.name != first.format.name and first.format.name not in LOSSLESS:
             log.warning("%s: %s pictures are converted to %s", name, first.format.name, target.name)
-        self.display_matrix, self.lost = said.display_matrix, said.lost
+        self.display_matrix, self.two_views, self.lost = said.display_matrix, said.two_views, said.lost
         self.fields, self.field_order = said.fields, order_of(said.fields, stream.codec_context.field_order)
         self.colour = converted(said.colour, first)
         ratio = stream.sample_aspect_ratio

@@ -19,6 +19,7 @@ BT709, BT601 = 1, 6  # AVCOL_SPC_BT709, AVCOL_SPC_SMPTE170M
 RGB, UNSPECIFIED = 0, 2  # AVCOL_SPC_RGB, AVCOL_SPC_UNSPECIFIED
 LIMITED_RANGE, FULL_RANGE = 1, 2  # AVCOL_RANGE_MPEG, AVCOL_RANGE_JPEG
 HD_LINES = 720  # untagged video this high is BT.709, as players assume
+FLAT = bytes(4)  # AV_STEREO3D_2D
 TOP_ORDERS, BOTTOM_ORDERS = (2, 4), (3, 5)  # AV_FIELD_TT, _TB; AV_FIELD_BB, _BT
 
 # What no encoder is told, because PyAV has no way to: the name of the side data, in words.
@@ -29,7 +30,6 @@ LOST = {
     "AMBIENT_VIEWING_ENVIRONMENT": "the light where the picture is to be seen",
     "ICC_PROFILE": "ICC profile",
     "SPHERICAL": "projection of a 360 degree video",
-    "STEREO3D": "arrangement of a 3D video",
 }
 
 
@@ -40,20 +40,23 @@ class Signals:
     display_matrix: as in StreamInfo
     colour:         the picture's own tags
     fields:         as in StreamInfo
+    two_views:      as in StreamInfo
     lost:           what it says and no output will, in words
     """
 
     display_matrix: tuple[int, ...] | None
     colour: ColourTags
     fields: Fields
+    two_views: bool
     lost: tuple[str, ...] = ()
 
 
 class SignalReader:
     """Reads what the pictures of one stream say of themselves."""
 
-    def __init__(self) -> None:
-        self._fields = _FieldReader()
+    def __init__(self, codec: str) -> None:
+        """`codec`: of the stream, ffmpeg's name."""
+        self._fields = _FieldReader(codec)
 
     def __call__(self, decoded: VideoFrame) -> Signals:
         """What one decoded picture says."""
@@ -70,6 +73,7 @@ class SignalReader:
                 _light(held.get("CONTENT_LIGHT_LEVEL")),
             ),
             self._fields(decoded),
+            "STEREO3D" in held and bytes(held["STEREO3D"])[:4] != FLAT,
             tuple(words for name, words in LOST.items() if name in held),
         )
 
@@ -77,12 +81,15 @@ class SignalReader:
 class _FieldReader:
     """Tells which field of a picture comes first: PyAV does not, but one of libav's filters does."""
 
-    def __init__(self) -> None:
+    def __init__(self, codec: str) -> None:
         self._graph: Graph | None = None  # progressive video needs none
+        self._single = codec == "hevc"  # H.265 codes fields as pictures; libav marks no others
 
     def __call__(self, decoded: VideoFrame) -> Fields:
         if not decoded.interlaced_frame:
             return Fields.none
+        if self._single:
+            return Fields.single
         if self._graph is None:
             self._graph = _top_first_alone(decoded)
         self._graph.push(decoded)
@@ -126,8 +133,9 @@ def order_of(fields: Fields, told: int) -> int:
     told: the number that libav makes of the container or of the first bytes of the stream; for H.264 with the
           bottom field first it is wrong, so that the pictures decide
     """
-    agreeing = {Fields.none: (told,), Fields.top_first: TOP_ORDERS, Fields.bottom_first: BOTTOM_ORDERS}[fields]
-    return told if told in agreeing else agreeing[0]
+    agreeing = {Fields.top_first: TOP_ORDERS, Fields.bottom_first: BOTTOM_ORDERS, Fields.single: (0,)}
+    orders = agreeing.get(fields, (told,))
+    return told if told in orders else orders[0]
 
 
 def converted(colour: ColourTags, decoded: VideoFrame) -> ColourTags:

@@ -116,6 +116,7 @@ class Source:
             display_matrix=self._maker.display_matrix,
             fields=self._maker.fields,
             field_order=self._maker.field_order,
+            two_views=self._maker.two_views,
         )
 
     def close(self) -> None:

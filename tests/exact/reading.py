@@ -73,6 +73,7 @@ def _video_tags(container: av.container.InputContainer, frames: list[VideoFrame]
         "ratio": Fraction(ratio.numerator, ratio.denominator) if ratio else Fraction(1),
         "colours": (first.color_range or LIMITED_RANGE, first.color_primaries, first.color_trc, first.colorspace),
         "fields": field_letters(frames),
+        "views": held["STEREO3D"][:4] if "STEREO3D" in held else None,
         "mastering": _mastering(held.get("MASTERING_DISPLAY_METADATA")),
         "light": struct.unpack("=2I", held["CONTENT_LIGHT_LEVEL"][:8]) if "CONTENT_LIGHT_LEVEL" in held else None,
     }

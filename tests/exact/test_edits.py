@@ -1,0 +1,88 @@
+"""Edit lists: what a phone's trimming has cut away stays away, and is not taken for damage."""
+
+from __future__ import annotations
+
+import struct
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from blurscene_stream.errors import DamagedInputError
+from tests.exact.boxes import box, boxes
+from tests.exact.clips import Clip, Sound, make_clip
+from tests.exact.reading import facts
+from tests.pipeline.runs import anonymize, fails
+
+Edits = dict[bytes, list[tuple[float, float]]]
+WAIT = -1.0
+CLIP = Clip(tuple(range(50)), sound=(Sound(end_s=2.0),), options={"bf": "2", "b-adapt": "0", "g": "10"})
+DELAY_S = 0.08  # of the B-frames: media time of the first picture
+MOVIE_TICKS = 1000
+
+
+def edited(path: Path, edits: Edits) -> Path:
+    """Write the edit lists of the video (vide) and the sound (soun): length and start of each part, in seconds."""
+    made = [
+        box(name, *(_track(body, edits) if kind == b"trak" else box(kind, body) for kind, body in boxes(whole)))
+        if name == b"moov"
+        else box(name, whole)
+        for name, whole in boxes(path.read_bytes())
+    ]
+    path.write_bytes(b"".join(made))
+    return path
+
+
+def _track(body: bytes, edits: Edits) -> bytes:
+    parts = [(name, inside) for name, inside in boxes(body) if name != b"edts"]
+    media = dict(boxes(dict(parts)[b"mdia"]))
+    ticks = struct.unpack_from(">I", media[b"mdhd"], 12)[0]
+    lines = [
+        struct.pack(">Iihh", round(length * MOVIE_TICKS), -1 if start == WAIT else round(start * ticks), 1, 0)
+        for length, start in edits[media[b"hdlr"][8:12]]
+    ]
+    listed = box(b"edts", box(b"elst", struct.pack(">II", 0, len(lines)), *lines))
+    return box(b"trak", *(box(name, inside) + (listed if name == b"tkhd" else b"") for name, inside in parts))
+
+
+CUTS: dict[str, tuple[Edits, int]] = {  # -> the edits, and how many pictures they show
+    "the start": ({b"vide": [(1.0, 1.0 + DELAY_S)], b"soun": [(1.0, 1.0)]}, 25),
+    "the end": ({b"vide": [(1.0, DELAY_S)], b"soun": [(1.0, 0.0)]}, 25),
+    "the middle": ({b"vide": [(0.4, DELAY_S), (0.6, 1.0 + DELAY_S)], b"soun": [(0.4, 0.0), (0.6, 1.0)]}, 25),
+    "the end, after a wait": ({b"vide": [(0.5, WAIT), (1.0, DELAY_S)], b"soun": [(0.25, WAIT), (1.0, 0.0)]}, 25),
+    "all but a part that is repeated": ({b"vide": [(0.4, DELAY_S)] * 2, b"soun": [(0.4, 0.0)] * 2}, 20),
+    "the sound's start alone": ({b"vide": [(2.0, DELAY_S)], b"soun": [(1.0, 1.0)]}, 50),
+    "the pictures' start alone": ({b"vide": [(1.0, 1.0 + DELAY_S)], b"soun": [(2.0, 0.0)]}, 25),
+}
+
+
+@pytest.mark.parametrize("target", ["mp4", "mkv", "ts"])
+@pytest.mark.parametrize("what", CUTS)
+def test_what_is_cut_away_stays_away(what: str, target: str, tmp_path: Path) -> None:
+    edits, shown = CUTS[what]
+    source = edited(make_clip(tmp_path / "in.mp4", CLIP), edits)
+    after = tmp_path / f"out.{target}"
+    assert anonymize(source, after).frames == shown
+    was, became = facts(source), facts(after)
+    moved = [new - old for new, old in zip(became.times, was.times, strict=True)]
+    assert max(moved) - min(moved) <= Fraction(1, 1000)
+    assert abs(became.heard[0] - was.heard[0] - moved[0]) <= Fraction(1, 500), "picture and sound do not move together"
+    heard = [payload for payload, hidden in was.sound[0] if not hidden]
+    new = [payload for payload, _ in became.sound[0]]
+    assert new[-len(heard) :] == heard
+    assert len(new) - len(heard) <= 1, "more than the run-up of the decoder has come back"
+
+
+def test_pictures_that_no_edit_list_has_cut_away_are_missed(tmp_path: Path) -> None:
+    """The same file without its list, and with an index of half of the pictures."""
+    source = make_clip(tmp_path / "in.mp4", Clip(tuple(range(50)), sound=()))
+    whole = source.read_bytes()
+    place = whole.index(b"stts") + 8  # its first line: how many samples, of which length
+    count = struct.unpack_from(">I", whole, place + 4)[0]
+    assert count == 50
+    chunks = whole.index(b"stsc")
+    lines, first, samples = struct.unpack_from(">III", whole, chunks + 8)
+    assert (lines, first) == (1, 1)
+    source.write_bytes(whole[: chunks + 16] + struct.pack(">I", samples // 2) + whole[chunks + 20 :])
+    (tmp_path / "out").mkdir()
+    assert "frames could be decoded" in fails(DamagedInputError, source, tmp_path / "out" / "out.mp4")
