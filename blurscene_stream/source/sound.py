@@ -105,6 +105,8 @@ def _packets(header: bytes) -> tuple[bytes, bytes, bytes]:
         middle = place + sizes[0]
         packets = [header[place:middle], header[middle : middle + sizes[1]], header[middle + sizes[1] :]]
     first, comment, setup = packets
+    if not (first.startswith(b"\x01vorbis") and comment.startswith(b"\x03vorbis") and setup.startswith(b"\x05vorbis")):
+        raise ValueError("not the three packets of Vorbis")
     return first, comment, setup
 
 

@@ -13,6 +13,8 @@ from blurscene_stream.config.schema import EncodeConfig, Settings
 from blurscene_stream.pipeline import Interruption, Job, Watch, anonymize_video
 from tests.canaries import A53_PAIRS, CANARY, FRAMES, PLANTS, WORD
 from tests.detectors import SquareDetector
+from tests.listener import listener
+from tests.pipeline.runs import anonymize
 from tests.videos import read_video
 
 TARGETS = ("mp4", "mov", "mkv", "webm", "ts")
@@ -67,3 +69,14 @@ def test_no_encoder_passes_on_what_lies_beside_pictures(
     settings = Settings(encode=EncodeConfig(codec=codec, preset=FAST[codec]))
     for out in run(inputs[name], tmp_path / "out.mkv", settings, caplog):
         assert not holds_the_word(out)
+
+
+@pytest.mark.parametrize("name", ["tags of mp4", "tags of streams of mkv", "chapters of mp4", "captions of H.264"])
+def test_a_server_is_told_nothing_of_it_either(name: str, inputs: dict[str, Path], tmp_path: Path) -> None:
+    with listener(tmp_path / "heard") as address:
+        anonymize(inputs[name], address)
+    heard = (tmp_path / "heard").read_bytes()
+    assert b"ANNOUNCE" in heard and b"RECORD" in heard
+    assert b"m=video" in heard and b"m=audio" in heard
+    assert len(heard) > 2000  # pictures, too
+    assert not holds_the_word(heard)
