@@ -53,6 +53,13 @@ def test_a_header_without_comments_passes_as_it_is(codec: str) -> None:
     assert without_comments(codec, clean) == clean
 
 
+def test_blocks_behind_the_first_one_of_flac_go() -> None:
+    streaminfo = bytes(range(34))
+    picture = b"\x86\0\0\x04FACE"  # RFC 9639, 8.8
+    assert without_comments("flac", streaminfo + picture) == streaminfo
+    assert without_comments("flac", b"fLaC\0\0\0\x22" + streaminfo + picture) == streaminfo
+
+
 @given(binary(max_size=40))
 def test_whatever_follows_a_header_of_aac_is_cut(more: bytes) -> None:
     for header in (b"\x11\x90", b"\x11\x90\x56\xe5\x00", b"\x13\x10\x56\xe5\x9d\x48\x80", b"\x2b\x92\x08\x00"):
