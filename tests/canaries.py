@@ -118,7 +118,7 @@ def film(
 
 # --- tags
 
-TAGS = {"location": f"+52.5+013.4/{WORD}"} | {
+TAGS = {"location": f"+52.5+013.4/{WORD}", "creation_time": "2021-02-03T04:05:06Z"} | {
     key: f"{WORD} {key}" for key in ("title", "artist", "comment", "copyright", "make", "model", "description")
 }
 
