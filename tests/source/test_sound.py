@@ -14,11 +14,25 @@ from hypothesis.strategies import binary, integers, sampled_from
 
 from blurscene_stream.errors import SourceError
 from blurscene_stream.source.sound import without_comments, without_extras
-from tests.canaries import AAC_LAYOUT, coded_sound, film, id3
+from tests.canaries import AAC_LAYOUT, CANARY, coded_sound, film, id3
 from tests.pipeline.runs import anonymize, fails
 
 CODED = coded_sound("libmp3lame")
-CODECS = ("aac", "vorbis", "libopus", "flac", "alac", "libmp3lame", "mp2", "ac3", "eac3", "pcm_s16le", "pcm_s24le")
+CODECS = (
+    "aac",
+    "vorbis",
+    "libopus",
+    "flac",
+    "alac",
+    "libmp3lame",
+    "mp2",
+    "ac3",
+    "eac3",
+    "tta",
+    "wavpack",
+    "pcm_s16le",
+    "pcm_s24le",
+)
 
 
 def heard(path: Path) -> tuple[str, bytes, int]:
@@ -58,6 +72,12 @@ def test_blocks_behind_the_first_one_of_flac_go() -> None:
     picture = b"\x86\0\0\x04FACE"  # RFC 9639, 8.8
     assert without_comments("flac", streaminfo + picture) == streaminfo
     assert without_comments("flac", b"fLaC\0\0\0\x22" + streaminfo + picture) == streaminfo
+
+
+@pytest.mark.parametrize("codec", ["tta", "wavpack", "alac", "libopus"])
+def test_whatever_follows_a_header_of_known_length_is_cut(codec: str) -> None:
+    header = coded_sound(codec)[0].codec_context.extradata
+    assert without_comments(codec, (header or b"") + CANARY) == header
 
 
 @given(binary(max_size=40))
