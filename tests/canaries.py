@@ -118,7 +118,7 @@ def film(
 
 # --- tags
 
-TAGS = {"location": f"+52.5+013.4/{WORD}"} | {
+TAGS = {"location": f"+52.5+013.4/{WORD}", "creation_time": "2021-02-03T04:05:06Z"} | {
     key: f"{WORD} {key}" for key in ("title", "artist", "comment", "copyright", "make", "model", "description")
 }
 
@@ -460,18 +460,17 @@ def id3() -> bytes:
     return b"ID3\x04\0\0" + struct.pack(">I", len(frame)) + frame
 
 
-@plant("ID3 tag in the sound of avi")
-def _id3(folder: Path) -> Path:
-    with film(folder / "in.avi", sound="libmp3lame") as made:
-        made.spoil_sound = lambda data, number: (id3() if number == 0 else b"") + data
-    return folder / "in.avi"
+def _id3(suffix: str) -> Plant:
+    def build(folder: Path) -> Path:
+        with film(folder / f"in.{suffix}", sound="libmp3lame") as made:
+            made.spoil_sound = lambda data, number: (id3() if number in (0, 3) else b"") + data
+        return folder / f"in.{suffix}"
+
+    return build
 
 
-@plant("ID3 tag in the sound of mkv")
-def _id3_mkv(folder: Path) -> Path:
-    with film(folder / "in.mkv", sound="libmp3lame") as made:
-        made.spoil_sound = lambda data, number: (id3() if number == 3 else b"") + data
-    return folder / "in.mkv"
+for _suffix in ("avi", "mkv", "ts", "mp4"):
+    PLANTS[f"ID3 tag in the sound of {_suffix}"] = _id3(_suffix)
 
 
 @plant("ID3v1 tag at the end of the sound of mkv")

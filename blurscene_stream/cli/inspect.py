@@ -55,6 +55,8 @@ def _table(found: Inventory, values: bool) -> Iterator[str]:
     if found.chapters:
         fate = "kept" if found.chapters_pass else "dropped  (--keep chapters)"
         yield f"  {'':<3} {'chapters':<11} {found.chapters:<12} {'':<24} {fate}"
+    if found.boxes:
+        yield f"  {'':<3} {'boxes':<11} {', '.join(found.boxes):<37} dropped"
     yield from _tag_lines("file", found.tags, values)
     for part in found.parts:
         yield from _tag_lines(f"stream {part.index}", part.tags, values)

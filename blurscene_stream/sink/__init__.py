@@ -7,6 +7,7 @@ from typing import Protocol, Self
 
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
+from blurscene_stream.errors import UsageError
 from blurscene_stream.frames import CopiedPacket, RedactedFrame, StreamInfo
 from blurscene_stream.sink.codecs import choose
 from blurscene_stream.sink.file import FORMATS, FileSink, check_target
@@ -51,6 +52,8 @@ def check(address: Address, settings: Settings, overwrite: bool) -> None:
     Raises UsageError.
     """
     if address.live:
+        if settings.keep.streams or settings.keep.tags:
+            raise UsageError(f"{address}: a server is sent video and sound alone; leave out --keep and --keep-tag")
         choose(settings.encode, "rtsp")
     else:
         check_target(address.path, settings, overwrite)

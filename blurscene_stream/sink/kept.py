@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 BITEXACT = cast(int, Flags.bitexact.value)
 TEXT_TIME_BASE = Fraction(1, 1000)
-SUFFIXES = {"mp4": "mp4", "mov": "mov", "matroska": "mkv", "webm": "webm", "mpegts": "ts", "rtsp": "rtsp"}
+SUFFIXES = {"mp4": "mp4", "mov": "mov", "matroska": "mkv", "webm": "webm", "mpegts": "ts"}
 WITH_TAGS = ("mp4", "mov", "matroska", "webm")
 TEXT = ("mov_text", "subrip", "srt", "ass", "ssa", "webvtt", "text")  # subtitles that libav turns into each other
 TEXT_OF = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
@@ -57,8 +57,6 @@ def add_kept(container: OutputContainer, track: Track, name: str) -> TrackWriter
 
 
 def _can_copy(form: str, track: Track) -> bool:
-    if form == "rtsp":  # a trial would try to connect
-        return False
     if track.kind is TrackKind.data and track.codec not in DATA_OF.get(form, ()):
         return False
     if track.kind is TrackKind.subtitles and form == "mpegts" and track.codec not in TS_SUBTITLES:

@@ -1,13 +1,16 @@
-"""Which kind of data each track of an MP4 or MOV file holds: libav does not tell."""
+"""What libav does not tell of an MP4 or MOV file: the format of each track, and boxes for what programs note."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
+
+Found = TypeVar("Found")
 
 FORMS = ("mp4", "mov")
+FOR_NOTES = ("udta", "meta", "uuid")  # tags, and XMP among them
 ID_AT = {0: 12, 1: 20}  # of a track, in its tkhd box of version 0 or 1, ISO/IEC 14496-12, 8.3.2
 
 
@@ -17,13 +20,31 @@ def track_formats(path: Path, form: str) -> dict[int, str]:
     form: libav's name of the container
     Empty for other containers, for what is no file, and when the boxes cannot be read: it is only for words.
     """
+    return dict(_read(path, form, _tracks))
+
+
+def boxes_for_notes(path: Path, form: str) -> list[str]:
+    """Where in the file there are boxes for tags and the like, such as "moov/udta"; as `track_formats`, for words."""
+    return _read(path, form, _notes)
+
+
+def _read(path: Path, form: str, find: Callable[[BinaryIO, int], Iterator[Found]]) -> list[Found]:
     if not set(FORMS) & set(form.split(",")) or not path.is_file():
-        return {}
+        return []
     try:
         with path.open("rb") as file:
-            return dict(_tracks(file, path.stat().st_size))
-    except (OSError, struct.error):
-        return {}
+            return list(find(file, path.stat().st_size))
+    except (OSError, struct.error, IndexError):
+        return []
+
+
+def _notes(file: BinaryIO, size: int) -> Iterator[str]:
+    moov = list(_inside(file, 0, size, "moov"))
+    traks = [found for place in moov for found in _inside(file, *place, "trak")]
+    for where, places in (("", [(0, size)]), ("moov/", moov), ("moov/trak/", traks)):
+        for name in FOR_NOTES:
+            if any(list(_inside(file, *place, name)) for place in places):
+                yield where + name
 
 
 def _tracks(file: BinaryIO, size: int) -> Iterator[tuple[int, str]]:

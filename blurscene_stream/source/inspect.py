@@ -13,7 +13,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.source.boxes import track_formats
+from blurscene_stream.source.boxes import boxes_for_notes, track_formats
 from blurscene_stream.source.file import open_file
 from blurscene_stream.source.kinds import FORMATS, Kind, codec_of, kind_of
 from blurscene_stream.source.streams import Selection, select
@@ -60,6 +60,7 @@ class Inventory:
     chapters:      how many there are
     chapters_pass: they would be in the output
     tags:          of the file as a whole
+    boxes:         where an MP4 has boxes for tags, XMP and the like; none of them is ever copied
     """
 
     name: str
@@ -69,6 +70,7 @@ class Inventory:
     chapters: int
     chapters_pass: bool
     tags: tuple[Tag, ...]
+    boxes: tuple[str, ...]
 
 
 def inspect_file(path: Path, settings: Settings) -> Inventory:
@@ -94,6 +96,7 @@ def inspect_file(path: Path, settings: Settings) -> Inventory:
             chapters=chapters,
             chapters_pass=bool(chosen.kept.chapters),
             tags=_tags(container.metadata, chosen.kept.whole),
+            boxes=tuple(boxes_for_notes(path, container.format.name)),
         )
 
 

@@ -10,10 +10,9 @@ from av.stream import AttachmentStream, Disposition, Stream
 
 COVER = Disposition.attached_pic | Disposition.timed_thumbnails
 PICTURE_TYPES = ("image/", "video/")
-PICTURE_STARTS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  ")
+FONT_STARTS = (b"\0\1\0\0", b"OTTO", b"ttcf", b"true", b"wOFF", b"wOF2")  # TrueType, OpenType, WOFF
 CHAPTER_TEXT = "text"
-FTYP = slice(4, 8)  # HEIF, AVIF and MP4
-FORMATS = {  # of MP4, as gpac's registry of mp4ra.org has them; and libav's names
+FORMATS = {  # those of MP4, as mp4ra.org registers them, and libav's names of codecs
     "gpmd": "GPS/sensor data",
     "camm": "GPS/sensor data",
     "mebx": "timed metadata",
@@ -44,12 +43,12 @@ def kind_of(stream: Stream, container: InputContainer, formats: Mapping[int, str
 
     formats: of the tracks of an MP4 file, by their number
     """
-    if stream.disposition & COVER or _is_attached_picture(stream):
+    if stream.disposition & COVER:
         return Kind.cover
     if stream.type == "data":
         return _kind_of_data(stream, container, formats.get(stream.id, ""))
-    if stream.type == "attachment":
-        return Kind.attachment
+    if isinstance(stream, AttachmentStream):
+        return _kind_of_attachment(stream)
     known = {"video": Kind.video, "audio": Kind.sound, "subtitle": Kind.subtitles}
     return known.get(stream.type, Kind.unknown) if stream.codec_context is not None else Kind.unknown
 
@@ -63,14 +62,21 @@ def _kind_of_data(stream: Stream, container: InputContainer, form: str) -> Kind:
     return Kind.data if stream.name or form else Kind.unknown
 
 
-def _is_attached_picture(stream: Stream) -> bool:
-    """No picture passes that nobody has judged, whatever it is called."""
-    if not isinstance(stream, AttachmentStream):
-        return False
+def _kind_of_attachment(stream: AttachmentStream) -> Kind:
+    """No picture passes that nobody has judged, whatever it is called: only fonts and text are attachments."""
     if (stream.mimetype or "").lower().startswith(PICTURE_TYPES):
-        return True
-    start = stream.data[:16]
-    return start.startswith(PICTURE_STARTS) or start[FTYP] == b"ftyp"
+        return Kind.cover
+    data = stream.data
+    return Kind.attachment if data.startswith(FONT_STARTS) or _is_text(data) else Kind.unknown
+
+
+def _is_text(data: bytes) -> bool:
+    """UTF-8 without control characters other than those of lines, and no drawing."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return False
+    return all(char >= " " or char in "\t\n\r\f" for char in text) and "<svg" not in text.lower()
 
 
 def in_words(stream: Stream, kind: Kind, formats: Mapping[int, str]) -> str:

@@ -17,7 +17,6 @@ ID3_BYTES, ID3_FOOTER = 10, 0x10
 OPUS_HEAD_BYTES = 19  # RFC 7845, 5.1; then a byte for the streams, one for the coupled ones, one a channel
 OPUS_FAMILY_AT, OPUS_CHANNELS_AT = 18, 9
 STREAMINFO_BYTES = 34  # RFC 9639, 8.2
-ALAC_BYTES = 36  # the magic cookie with the header of its box, ALACMagicCookieDescription
 
 
 def without_comments(codec: str, header: bytes | None) -> bytes | None:
@@ -31,7 +30,7 @@ def without_comments(codec: str, header: bytes | None) -> bytes | None:
         return None
     clean = CLEANERS.get(codec)
     try:
-        return clean(header) if clean else header
+        return clean(header) if clean else header[: FIXED_BYTES.get(codec)]
     except (IndexError, struct.error) as error:
         raise ValueError("the header is too short") from error
 
@@ -105,6 +104,8 @@ def _packets(header: bytes) -> tuple[bytes, bytes, bytes]:
         middle = place + sizes[0]
         packets = [header[place:middle], header[middle : middle + sizes[1]], header[middle + sizes[1] :]]
     first, comment, setup = packets
+    if not (first.startswith(b"\x01vorbis") and comment.startswith(b"\x03vorbis") and setup.startswith(b"\x05vorbis")):
+        raise ValueError("not the three packets of Vorbis")
     return first, comment, setup
 
 
@@ -116,7 +117,8 @@ CLEANERS: dict[str, Callable[[bytes], bytes]] = {
     "flac": _flac,
     "vorbis": _vorbis,
     "libvorbis": _vorbis,
-    "alac": lambda header: header[:ALAC_BYTES],
 }
+# The magic cookie of ALAC with the head of its box; TTA's and WavPack's; what WAVEFORMATEX has for the others.
+FIXED_BYTES = {"alac": 36, "tta": 22, "wavpack": 2, "adpcm_ms": 32, "adpcm_ima_wav": 2, "wmav1": 4, "wmav2": 10}
 SELF_CONTAINED = {"mp1", "mp1float", "mp2", "mp2float", "mp3", "mp3float", "ac3", "ac3_fixed", "eac3"}
 """Codecs whose packets say all."""

@@ -22,9 +22,12 @@ def passing(tags: Mapping[str, str], named: Iterable[str], always: Sequence[str]
     always: keys that need no asking
     """
     keys = {key.casefold() for key in (*named, *always)}
-    found = {key: value for key, value in tags.items() if key.casefold() in keys}
-    language = found.pop("language", "")  # Matroska takes any text for one
-    return found | ({"language": language} if LANGUAGE.fullmatch(language) else {})
+    return {key: value for key, value in tags.items() if key.casefold() in keys and _is_what_it_says(key, value)}
+
+
+def _is_what_it_says(key: str, value: str) -> bool:
+    """Matroska takes any text for a language."""
+    return key.casefold() != "language" or LANGUAGE.fullmatch(value) is not None
 
 
 def said_twice(key: str, tags: Mapping[str, str]) -> bool:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import hypothesis
 import pytest
+from hypothesis import given
+from hypothesis.strategies import lists, sampled_from, text
 
 from blurscene_stream.address import Address
 from blurscene_stream.cli.progress import closing_fields, closing_line
 from blurscene_stream.config.schema import EncodeConfig, Settings
 from blurscene_stream.pipeline import Interruption, Job, Watch, anonymize_video
-from tests.canaries import A53_PAIRS, CANARY, FRAMES, PLANTS, WORD
+from tests.canaries import A53_PAIRS, CANARY, FRAMES, PLANTS, WORD, film
 from tests.detectors import SquareDetector
+from tests.listener import listener
+from tests.pipeline.runs import anonymize
 from tests.videos import read_video
 
 TARGETS = ("mp4", "mov", "mkv", "webm", "ts")
@@ -67,3 +72,41 @@ def test_no_encoder_passes_on_what_lies_beside_pictures(
     settings = Settings(encode=EncodeConfig(codec=codec, preset=FAST[codec]))
     for out in run(inputs[name], tmp_path / "out.mkv", settings, caplog):
         assert not holds_the_word(out)
+
+
+@pytest.mark.parametrize("name", ["tags of mp4", "tags of streams of mkv", "chapters of mp4", "captions of H.264"])
+def test_a_server_is_told_nothing_of_it_either(name: str, inputs: dict[str, Path], tmp_path: Path) -> None:
+    with listener(tmp_path / "heard") as address:
+        anonymize(inputs[name], address)
+    heard = (tmp_path / "heard").read_bytes()
+    assert b"ANNOUNCE" in heard and b"RECORD" in heard
+    assert b"m=video" in heard and b"m=audio" in heard
+    assert len(heard) > 2000  # pictures, too
+    assert not holds_the_word(heard)
+
+
+KNOWN = [
+    "title",
+    "LANGUAGE",
+    "handler_name",
+    "encoder",
+    "timecode",
+    "location",
+    "rotate",
+    "mimetype",
+    "_STATISTICS_TAGS",
+]
+KEYS = lists(sampled_from(KNOWN) | text("abcXYZ_-:. 0", min_size=1, max_size=12), max_size=5, unique_by=str.lower)
+
+
+@given(whole=KEYS, video=KEYS, sound=KEYS, target=sampled_from(TARGETS))
+@hypothesis.settings(max_examples=25)
+def test_no_tag_whatever_its_name_comes_through(
+    whole: list[str], video: list[str], sound: list[str], target: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("tags")
+    with film(folder / "in.mkv", tags=dict.fromkeys(whole, WORD)) as made:
+        made.video.metadata.update(dict.fromkeys(video, WORD))
+        made.sound.metadata.update(dict.fromkeys((key for key in sound if key != "title"), WORD))
+    anonymize(folder / "in.mkv", folder / f"out.{target}")
+    assert not holds_the_word((folder / f"out.{target}").read_bytes())

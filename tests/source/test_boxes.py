@@ -1,0 +1,58 @@
+"""The formats of an MP4's tracks are read from its boxes, whatever these hold."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis.strategies import binary, integers, lists, tuples
+
+from blurscene_stream.source.boxes import boxes_for_notes, track_formats
+from tests.canaries import PLANTS, box
+
+WHERE = ("", "moov/", "moov/trak/")
+MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
+
+
+def track(number: int, form: bytes, version: int = 0) -> bytes:
+    header = struct.pack(">IQQI", version << 24, 0, 0, number) if version else struct.pack(">IIII", 0, 0, 0, number)
+    entries = struct.pack(">II", 0, 1) + box(form, bytes(8))
+    table = box(b"mdia", box(b"minf", box(b"stbl", box(b"stsd", entries))))
+    return box(b"trak", box(b"tkhd", header + bytes(60)) + table)
+
+
+def test_each_track_is_known_by_its_number(tmp_path: Path) -> None:
+    tracks = track(1, b"avc1") + track(7, b"gpmd", version=1) + box(b"trak", b"") + track(9, b"camm")
+    path = tmp_path / "in.mp4"
+    large = struct.pack(">I4sQ", 1, b"mdat", 16 + 5) + b"movie"  # its length in eight bytes
+    path.write_bytes(box(b"ftyp", b"isom") + large + box(b"moov", tracks))
+    assert track_formats(path, MP4) == {1: "avc1", 7: "gpmd", 9: "camm"}
+    assert track_formats(path, "matroska,webm") == {}
+    assert track_formats(tmp_path, MP4) == {}
+
+
+@pytest.mark.parametrize("where", WHERE)
+def test_boxes_for_notes_are_found_wherever_they_are(where: str, tmp_path: Path) -> None:
+    extra = {where: box(b"udta", b"x") + box(b"uuid", b"y" * 16)}
+    tracks = box(b"trak", extra.get("moov/trak/", b""))
+    path = tmp_path / "in.mp4"
+    path.write_bytes(box(b"moov", tracks + extra.get("moov/", b"")) + extra.get("", b""))
+    assert boxes_for_notes(path, MP4) == [where + "udta", where + "uuid"]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return PLANTS["GPS track of mp4 (gpmd)"](tmp_path_factory.mktemp("whole"))
+
+
+@given(damage=lists(tuples(integers(0, 8000), binary(min_size=1, max_size=8)), max_size=5), length=integers(0, 8000))
+def test_damaged_boxes_are_no_error(damage: list[tuple[int, bytes]], length: int, whole: Path) -> None:
+    data = whole.read_bytes()
+    for place, other in damage:
+        data = data[:place] + other + data[place + len(other) :]
+    path = whole.with_name("damaged.mp4")
+    path.write_bytes(data[:length])
+    assert all(len(form) <= 4 for form in track_formats(path, MP4).values())
+    assert set(boxes_for_notes(path, MP4)) <= {f"{w}{n}" for w in WHERE for n in ("udta", "meta", "uuid")}
