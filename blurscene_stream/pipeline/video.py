@@ -53,6 +53,7 @@ class Summary:
 
     found:          boxes of each class, in all frames together
     added:          boxes that tracking added to them
+    covered_whole:  damaged pictures of a file, of which nothing is shown
     dropped_frames: pictures of a live source that came too fast or could not be decoded
     left_out:       what the source holds and the target does not, in words
     """
@@ -63,6 +64,7 @@ class Summary:
     seconds: float = 0.0
     found: Counter[str] = field(default_factory=Counter)
     added: int = 0
+    covered_whole: int = 0
     dropped_frames: int = 0
     left_out: tuple[str, ...] = ()
 
@@ -185,6 +187,7 @@ def _write_all(stages: _Stages, sink: Sink | Pair, summary: Summary, watch: Watc
                     raise DetectionError(f"frame {item.number} came after frame {last}")
                 last = item.number
                 summary.frames += 1
+                summary.covered_whole += item.damaged
                 seen = item.detections.seen()
                 summary.found.update(seen.classes[label] for label in seen.labels)
                 summary.added += len(item.detections) - len(seen)

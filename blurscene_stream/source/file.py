@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 
 from blurscene_stream.errors import DamagedInputError, SourceError, reason
 from blurscene_stream.source.completeness import missing_bytes
+from blurscene_stream.source.damage import Damage, Decoded
 from blurscene_stream.source.streams import Selection
 
 PRIMING_S = Fraction(1, 10)  # an encoder's run-up before the first sample: 2112 samples of AAC are 0.05 s
@@ -76,10 +77,10 @@ def _looks_cut(path: Path) -> bool:
         return False
 
 
-def read_file(container: InputContainer, streams: Selection, path: Path) -> Generator[VideoFrame | Packet[Stream]]:
+def read_file(container: InputContainer, streams: Selection, path: Path) -> Generator[Decoded | Packet[Stream]]:
     """Decoded pictures and copied packets, in the order of the file.
 
-    Raises DamagedInputError when the file is cut short, a packet cannot be decoded or a picture is damaged.
+    Raises DamagedInputError when the file is cut short or a packet cannot be decoded.
     """
     with _held(path) as file:
         size = _whole_size(path, file, container)
@@ -88,7 +89,7 @@ def read_file(container: InputContainer, streams: Selection, path: Path) -> Gene
             raise DamagedInputError(f"{path}: has become shorter while it was read; nothing was written")
 
 
-def _read(container: InputContainer, streams: Selection, path: Path) -> Generator[VideoFrame | Packet[Stream]]:
+def _read(container: InputContainer, streams: Selection, path: Path) -> Generator[Decoded | Packet[Stream]]:
     tally = _Tally(streams.video, str(path))
     packets = container.demux([streams.video, *streams.audio])
     try:
@@ -97,6 +98,7 @@ def _read(container: InputContainer, streams: Selection, path: Path) -> Generato
                 yield from tally.count(packet)
             elif packet.size and not _hidden(packet):
                 yield packet
+        yield from tally.rest()
     except (av.error.FFmpegError, OSError) as error:
         raise DamagedInputError(
             f"{path}: damaged after {tally.decoded} frames: {reason(error)}; nothing was written"
@@ -146,15 +148,18 @@ class _Tally:
         self._waiting: list[int] = []  # times of packets from before the first picture
         self._first: int | None = None
         self._fields = False
+        self._damage = Damage()
         self.decoded = 0
 
-    def count(self, packet: Packet[Stream]) -> Generator[VideoFrame]:
+    def count(self, packet: Packet[Stream]) -> Generator[Decoded]:
         """Decode one packet.
 
-        Raises DamagedInputError when the packet or a picture in it is damaged.
+        Raises DamagedInputError when nobody can tell which pictures a damaged packet is for; libav's own error.
         """
         if packet.is_corrupt:
-            raise DamagedInputError(f"{self._name}: damaged after {self.decoded} frames; nothing was written")
+            if packet.pts is None:
+                raise DamagedInputError(f"{self._name}: damaged after {self.decoded} frames; nothing was written")
+            self._damage.begin(packet)
         if packet.size:
             self._packets += 1
             self._shown += not packet.is_discard
@@ -162,13 +167,15 @@ class _Tally:
                 self._waiting.append(packet.pts)
         for picture in packet.decode():
             assert isinstance(picture, VideoFrame)
-            if picture.is_corrupt:
-                raise DamagedInputError(f"{self._name}: frame {self.decoded} is damaged; nothing was written")
             if self._first is None:
                 self._first = picture.pts
             self._fields |= picture.interlaced_frame
             self.decoded += 1
-            yield picture
+            yield from self._damage.told(picture)
+
+    def rest(self) -> Generator[Decoded]:
+        """The pictures that wait for others at the end."""
+        yield from self._damage.rest()
 
     def check(self, container: InputContainer) -> None:
         """At the end: was everything there that the container promised?

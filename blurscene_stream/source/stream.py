@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import closing
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from types import TracebackType
@@ -18,6 +19,7 @@ from av.video.frame import VideoFrame
 from blurscene_stream.errors import SourceError
 from blurscene_stream.frames import CopiedPacket, Frame, StreamInfo
 from blurscene_stream.source.clock import Clock
+from blurscene_stream.source.damage import Decoded
 from blurscene_stream.source.pictures import PictureMaker
 from blurscene_stream.source.streams import Selection
 
@@ -37,7 +39,7 @@ class Source:
         self,
         container: InputContainer,
         streams: Selection,
-        events: Generator[VideoFrame | Packet[Stream]],
+        events: Generator[Decoded | Packet[Stream]],
         clock: Clock,
         live: bool,
     ) -> None:
@@ -45,7 +47,7 @@ class Source:
         self._events = events
         self._clock = clock
         self._tracks = {stream.index: place for place, stream in enumerate(streams.audio)}
-        self._early: list[VideoFrame | Packet[Stream]] = []
+        self._early: list[Decoded | Packet[Stream]] = []
         self.passed = self._untimed = 0
         self.stop: Callable[[], None] = lambda: None
         self.damaged: Callable[[], int] = lambda: 0
@@ -67,15 +69,15 @@ class Source:
                 if isinstance(event, Packet):
                     yield CopiedPacket(self._tracks[event.stream.index], event)
                     continue
-                pts = self._clock(event)
+                pts = self._clock(event.picture)
                 if pts is None:
                     self._untimed += 1
                     continue
-                frame = self._maker.frame(event, self.passed, pts)
+                frame = self._maker.frame(event.picture, self.passed, pts)
                 self.passed += 1
-                yield frame
+                yield replace(frame, damaged=True) if event.damaged else frame
 
-    def _early_events(self) -> Generator[VideoFrame | Packet[Stream]]:
+    def _early_events(self) -> Generator[Decoded | Packet[Stream]]:
         """What was read to find the first picture; forgotten as it goes, else it would be held to the end."""
         while self._early:
             yield self._early.pop(0)
@@ -83,8 +85,8 @@ class Source:
     def _first_picture(self, name: str) -> VideoFrame:
         for event in self._events:
             self._early.append(event)
-            if isinstance(event, VideoFrame):
-                return event
+            if isinstance(event, Decoded):
+                return event.picture
         raise SourceError(f"{name}: no picture of the video can be decoded; convert it first")
 
     def _describe(self, streams: Selection, live: bool) -> StreamInfo:
