@@ -23,6 +23,7 @@ OPTIONS: Mapping[str, str] = {  # in the order in which they are laid over each 
     "-crf": "encode.crf",
     "-preset": "encode.preset",
     "-b:v": "encode.bitrate",
+    "--format": "encode.format",
     "--json-log": "logging.json",
     "--log-level": "logging.level",
     "--log-format": "logging.format",

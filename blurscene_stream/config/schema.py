@@ -84,6 +84,7 @@ def _is_log_format(text: str) -> bool:
 
 _DEVICE = matching(r"auto|cpu|cuda(:(0|[1-9][0-9]*))?", "auto, cpu, cuda or cuda:N")
 _CODEC = matching("[A-Za-z0-9][A-Za-z0-9_-]*", "auto or the name of an ffmpeg encoder")
+_PIPED = matching("matroska|mpegts", "matroska or mpegts")
 _BITRATE = matching(r"[1-9][0-9]*(\.[0-9]+)?[kKmM]?", "bits a second, such as 800k or 4M")
 _LEVEL = matching("(?i)debug|info|warning|error|critical", "debug, info, warning, error or critical, in any case")
 _FILES = Rule("a list of files", lambda files: all(file.strip() for file in files))
@@ -133,6 +134,9 @@ class EncodeConfig:
         str | None, "time for size; null: veryfast for H.264, HEVC, cpu-used 5 for VP9, 10 for AV1", NOT_EMPTY
     ] = None
     bitrate: Annotated[str | None, "instead of constant quality", _BITRATE] = None
+    format: Annotated[
+        str | None, "of what goes to a pipe: matroska or mpegts; null: by its ending, else matroska", _PIPED
+    ] = None
     threads: Annotated[int, "of the encoder; 0: it decides", between(0, 128)] = 0
 
     def __post_init__(self) -> None:

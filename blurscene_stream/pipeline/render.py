@@ -22,6 +22,6 @@ def render_video(job: Job, file: Path, settings: Settings, watch: Watch, interru
     if job.source.live:
         raise UsageError(f"{job.source}: a live stream cannot be rendered, its pictures are gone; give a video file")
     target = preview_target(job.target) if job.preview else job.target
-    refuse_same(Address(str(file)), target, "file of detections and output")
+    refuse_same(Address(str(file.absolute())), target, "file of detections and output")
     with DetectionsFile(file, settings) as judgement:
         return write_video(job, settings, watch, interruption, lambda _: judgement)

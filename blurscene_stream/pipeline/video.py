@@ -175,11 +175,20 @@ class _Stages:
             self._source.stop()
         else:
             self._safe.interrupt(error)
+            self._source.stop()
+
+    @contextmanager
+    def given_up(self) -> Generator[None]:
+        """When this is left, the source is not waited for any more: a pipe may be without data for ever."""
+        try:
+            yield
+        finally:
+            self._source.stop()
 
 
 def _write_all(stages: _Stages, sink: Sink | Pair, summary: Summary, watch: Watch) -> None:
     last = -1
-    with closing(stages.items) as items:
+    with closing(stages.items) as items, stages.given_up():
         for item in items:
             sink.write(item)
             if isinstance(item, RedactedFrame):

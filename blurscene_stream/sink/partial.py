@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -11,10 +12,19 @@ from typing import Self
 
 from blurscene_stream.errors import SinkError, StoppedError, UsageError, reason
 
+PARTIAL = ".partial"
+LONGEST_NAME_BYTES = 255  # on Linux and macOS
+
 
 def partial_path(final: Path) -> Path:
-    """Where a file is written until it is complete."""
-    return final.with_name(final.name + ".partial")
+    """Where a file is written until it is complete: NAME.partial, or a shorter name where that one is too long."""
+    name = final.name
+    if len(os.fsencode(name)) + len(PARTIAL) <= LONGEST_NAME_BYTES:
+        return final.with_name(name + PARTIAL)
+    mark = "~" + hashlib.sha256(os.fsencode(name)).hexdigest()[:16] + PARTIAL
+    while len(os.fsencode(name)) + len(mark) > LONGEST_NAME_BYTES:
+        name = name[:-1]
+    return final.with_name(name + mark)
 
 
 class PartialFile:

@@ -47,7 +47,7 @@ def add_track(container: OutputContainer, track: Track, name: str) -> TrackWrite
     """
     source = cast(AudioStream, track.native)
     form = container.format.name
-    if _takes(form, source):
+    if _takes(container, source):
         copied = container.add_stream_from_template(source)
         _label(copied, source)
         return _Copy(copied)
@@ -70,15 +70,23 @@ def _label(stream: AudioStream, source: AudioStream) -> None:
     stream.disposition = Disposition(source.disposition)
 
 
-def _takes(form: str, source: AudioStream) -> bool:
+class _Nowhere(io.BytesIO):
+    """A pipe: the header cannot be completed later, and AAC from a transport stream does not tell what it needs."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+def _takes(container: OutputContainer, source: AudioStream) -> bool:
     """Can the container hold this track? A header written to nowhere is the one sure test."""
-    codec = source.codec_context
+    codec, form = source.codec_context, container.format.name
     if form == "rtsp":  # AAC from a transport stream lacks the header that RTP sends beforehand
         return codec.name in RTP_SOUND and (codec.name != "aac" or bool(codec.extradata))
     if form == "mpegts" and codec.name not in TS_SOUND:
         return False
     try:
-        with av.open(io.BytesIO(), "w", format=form) as trial:
+        nowhere = io.BytesIO() if container.file is None else _Nowhere()
+        with av.open(nowhere, "w", format=form) as trial:
             trial.add_stream_from_template(source)
             trial.start_encoding()
     except (av.error.FFmpegError, ValueError):

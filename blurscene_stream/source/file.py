@@ -39,12 +39,15 @@ def open_file(path: Path) -> InputContainer:
     try:
         if not path.exists():
             raise SourceError(f"{path}: there is no such file")
+        if path.is_char_device():
+            raise SourceError(f"{path}: is a terminal or a device, a video is expected")
         if path.is_dir():
             raise SourceError(f"{path}: is a folder, a video file is expected")
     except OSError as error:  # too long, or in a folder that may not be looked at
         raise SourceError(f"{path}: cannot be read: {reason(error)}") from error
     try:
-        container: InputContainer = av.open(f"file:{path}", **LENIENT_TAGS)
+        options = {"protocol_whitelist": "file"}  # nothing is fetched because of what a file holds
+        container: InputContainer = av.open(f"file:{path}", options=options, **LENIENT_TAGS)
     except (av.error.FFmpegError, OSError) as error:
         if path.is_file() and path.stat().st_size == 0:
             raise SourceError(f"{path}: the file is empty") from error
@@ -52,7 +55,7 @@ def open_file(path: Path) -> InputContainer:
             raise DamagedInputError(f"{path}: the file is cut short; nothing was written") from error
         raise SourceError(f"{path}: cannot be read as a video: {reason(error)}") from error
     try:
-        _refuse_others(path, container.format.name)
+        refuse_others(path, container.format.name)
         with _held(path) as file:
             _whole_size(path, file, container)
     except SourceError:
@@ -61,7 +64,12 @@ def open_file(path: Path) -> InputContainer:
     return container
 
 
-def _refuse_others(path: Path, form: str) -> None:
+def refuse_others(path: Path, form: str) -> None:
+    """Refuse what libav can read, but is not one video.
+
+    form: libav's name of the format
+    Raises SourceError.
+    """
     if form.endswith(PICTURE_FORMATS):
         raise SourceError(f"{path}: is a single picture, a video is expected")
     if form in LISTS:
@@ -84,12 +92,16 @@ def read_file(container: InputContainer, streams: Selection, path: Path) -> Gene
     """
     with _held(path) as file:
         size = _whole_size(path, file, container)
-        yield from _read(container, streams, path)
+        yield from decoded(container, streams, path)
         if _whole_size(path, file, container) < size:
             raise DamagedInputError(f"{path}: has become shorter while it was read; nothing was written")
 
 
-def _read(container: InputContainer, streams: Selection, path: Path) -> Generator[Decoded | Packet[Stream]]:
+def decoded(container: InputContainer, streams: Selection, path: Path) -> Generator[Decoded | Packet[Stream]]:
+    """Decoded pictures and copied packets, in order.
+
+    Raises DamagedInputError when one cannot be decoded, or there are fewer pictures than the container promised.
+    """
     tally = _Tally(streams.video, str(path))
     packets = container.demux([streams.video, *streams.audio])
     try:

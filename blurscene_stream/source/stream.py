@@ -29,7 +29,7 @@ class Source:
 
     info:    what a sink must know before the first frame
     passed:  pictures that were passed on, so far
-    stop:    ends a live stream at its next packet
+    stop:    ends a live stream, or what comes through a pipe, at its next packet
     damaged: how many pictures of a live stream could not be decoded, so far
 
     Raises SourceError when there is no picture.

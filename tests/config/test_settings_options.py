@@ -32,6 +32,7 @@ def load(given: dict[str, object], *overrides: str) -> Loaded:
         ("-crf", 30, ["encode.crf"], 30),
         ("-preset", "slow", ["encode.preset"], "slow"),
         ("-b:v", "4M", ["encode.bitrate"], "4M"),
+        ("--format", "mpegts", ["encode.format"], "mpegts"),
         ("--json-log", True, ["logging.json"], True),
         ("--log-level", "DEBUG", ["logging.level"], "DEBUG"),
         ("--log-format", "[%(levelname)s] it's '%(message)s'", ["logging.format"], None),

@@ -68,6 +68,7 @@ OTHER = {  # a value that is not the default, for each key
     "encode.crf": "18",
     "encode.preset": "8",
     "encode.bitrate": "4.5M",
+    "encode.format": "mpegts",
     "encode.threads": "2",
     "rtsp.open_timeout_s": "1",
     "rtsp.read_timeout_s": "1",
