@@ -53,7 +53,8 @@ class PartialFile:
         if self._final.exists() and not self._overwrite:
             raise SinkError("was made by another program in the meantime and is not replaced")
         self.path.replace(self._final)
-        with suppress(StoppedError):  # too late: the file is complete
+        # too late: the file is complete, and the folder may be one that is not to be read, or cannot be flushed
+        with suppress(StoppedError, OSError):
             _flush_to_disk(self._final.parent)
         self._unlock()
 
