@@ -1,4 +1,4 @@
-"""Where a video comes from or goes to: a file, or an RTSP address whose secrets are never printed."""
+"""Where a video comes from or goes to: a file, a pipe, or an RTSP address whose secrets are never printed."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ RTSP_PORTS = {"rtsp": 554, "rtsps": 322}  # RFC 2326, RFC 7826
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Address:
-    """A file or an RTSP server.
+    """A file, a pipe or an RTSP server.
 
     text: as given; may hold a password, so it is for the library that connects and for nobody else
     """
@@ -25,8 +25,13 @@ class Address:
         return self.text.lower().startswith(("rtsp://", "rtsps://"))
 
     @property
+    def piped(self) -> bool:
+        """True for `-`: standard input, or standard output. A named pipe is a file; so is ./-."""
+        return self.text == "-"
+
+    @property
     def path(self) -> Path:
-        """The file. Only for addresses that are not live."""
+        """The file. Only for addresses that are neither live nor piped."""
         return Path(self.text)
 
     @property

@@ -130,6 +130,7 @@ class Frame:
     scale_rgb: (width, height) -> uint8 (height, width, 3), RGB, the whole stored picture at that size
     native:    the picture as its source holds it, over the same memory; for the sink
     look:      how a detector must look at it
+    damaged:   it may not show what the camera saw: it is covered whole, whatever is found in it
     """
 
     number: int
@@ -139,6 +140,7 @@ class Frame:
     scale_rgb: ScaleToRgb
     native: Any = field(repr=False)
     look: Look = Look.full
+    damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,12 +151,14 @@ class RedactedFrame:
 
     number, pts, native: as in Frame
     detections:          what was found and covered, in stored pixels; no areas
+    damaged:             the picture is damaged, and all of it is covered
     """
 
     number: int
     pts: int
     detections: Detections
     native: Any = field(repr=False)
+    damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -110,8 +110,14 @@ def test_what_is_no_address(text: str) -> None:
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["film.mp4", "C:\\film.mp4", "a b", "rtsp:film.mp4", "./rtsp://x", "-"])
+@pytest.mark.parametrize("text", ["film.mp4", "C:\\film.mp4", "a b", "rtsp:film.mp4", "./rtsp://x", "./-", "-y.mp4"])
 def test_everything_else_is_a_file(text: str) -> None:
     address = parse_address(text)
-    assert not address.live
+    assert not address.live and not address.piped
     assert address.path == Path(text)
+
+
+def test_a_dash_is_no_file() -> None:
+    address = parse_address("-")
+    assert address.piped and not address.live
+    assert str(address) == "-"

@@ -65,6 +65,7 @@ ENCODE: Sequence[Option] = (
     click.option("-crf", "crf", metavar="N", help="Constant quality in the encoder's own terms: lower is better."),
     click.option("-preset", "preset", metavar="NAME", help="The encoder's trade of time for size."),
     click.option("-b:v", "bitrate", metavar="RATE", help="Bit rate instead of constant quality, such as 4M."),
+    click.option("--format", help="matroska or mpegts: of what goes to a pipe."),
     click.option(
         "--audio",
         type=click.Choice([sound.name for sound in Sound]),

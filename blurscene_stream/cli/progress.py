@@ -76,6 +76,9 @@ def closing_line(summary: Summary) -> str:
     line += f", {words(summary.found)}"
     if summary.added:
         line += f", and {summary.added:,} boxes between and around them"
+    if summary.covered_whole:
+        are = "picture was" if summary.covered_whole == 1 else "pictures were"
+        line += f"; {summary.covered_whole:,} damaged {are} covered whole"
     if summary.dropped_frames:
         line += f"; {summary.dropped_frames:,} late or damaged pictures were dropped whole"
     if summary.left_out:
@@ -95,6 +98,7 @@ def closing_fields(summary: Summary) -> dict[str, object]:
         "seconds": round(summary.seconds, 3),
         "found": dict(summary.found),
         "added": summary.added,
+        "covered_whole": summary.covered_whole,
         "dropped_frames": summary.dropped_frames,
         "left_out": list(summary.left_out),
         "audit": summary.audit or None,

@@ -10,6 +10,7 @@ from blurscene_stream.config.models import NOT_EMPTY
 from blurscene_stream.config.rules import between, check, matching
 
 _CODEC = matching("[A-Za-z0-9][A-Za-z0-9_-]*", "auto or the name of an ffmpeg encoder")
+_PIPED = matching("matroska|mpegts", "matroska or mpegts")
 _BITRATE = matching(r"[1-9][0-9]*(\.[0-9]+)?[kKmM]?", "bits a second, such as 800k or 4M")
 
 
@@ -47,6 +48,9 @@ class EncodeConfig:
         str | None, "time for size; null: veryfast for H.264, HEVC, cpu-used 5 for VP9, 10 for AV1", NOT_EMPTY
     ] = None
     bitrate: Annotated[str | None, "instead of constant quality", _BITRATE] = None
+    format: Annotated[
+        str | None, "of what goes to a pipe: matroska or mpegts; null: by its ending, else matroska", _PIPED
+    ] = None
     threads: Annotated[int, "of the encoder; 0: it decides", between(0, 128)] = 0
     audio: Annotated[Sound, "copy: as it is; drop: none; aac, opus: encoded, unless it is that already"] = Sound.copy
 

@@ -23,6 +23,7 @@ OPTIONS: Mapping[str, str] = {  # in the order in which they are laid over each 
     "-crf": "encode.crf",
     "-preset": "encode.preset",
     "-b:v": "encode.bitrate",
+    "--format": "encode.format",
     "--audio": "encode.audio",
     "--keep": "keep.streams",
     "--keep-tag": "keep.tags",

@@ -12,7 +12,7 @@ from blurscene_stream.config.schema import TrackConfig
 from blurscene_stream.errors import BlurSceneError, DetectionError
 from blurscene_stream.frames import CopiedPacket, Frame, RedactedFrame
 from blurscene_stream.pipeline.judge import Detect, Redact, judge
-from blurscene_stream.track import Camera, Tracker
+from blurscene_stream.track import STILL, Camera, Step, Tracker
 
 Item = Frame | CopiedPacket
 Judged = tuple[Frame, Detections] | CopiedPacket
@@ -41,6 +41,7 @@ def followed(
 
     classes:   the names that labels stand for
     time_base: seconds a tick of Frame.pts
+    A damaged frame is covered whole anyway; it tells nothing of the frames around it.
     A frame waits for `config.lookahead_s`, and everything behind it with it. Without `config.use` nothing is followed.
     Raises DetectionError when that fails.
     """
@@ -61,11 +62,16 @@ def followed(
                 waiting.append(frame)
                 silent = 0
                 with _told(f"frame {frame.number}: "):
-                    done = tracker.push(float(frame.pts * time_base), found, camera.step(frame))
+                    done = tracker.push(float(frame.pts * time_base), *_seen(frame, found, camera))
             yield from _released(waiting, done)
         with _told():
             done = tracker.finish()
         yield from _released(waiting, done)
+
+
+def _seen(frame: Frame, found: Detections, camera: Camera) -> tuple[Detections, Step]:
+    """What the tracker may know of a frame: of a damaged one nothing."""
+    return (Detections.none(found.classes), STILL) if frame.damaged else (found, camera.step(frame))
 
 
 @contextmanager

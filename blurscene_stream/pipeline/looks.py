@@ -65,7 +65,8 @@ class _Plan:
     """Gives the small look only between two full ones of one scene that lie so near that tracking spans the gap.
 
     So a frame gets the full look that is the first or the last one of a scene, the n-th one after a full look, or one
-    after which the next frame would come too late. It depends on the frames before it and on the next one alone.
+    after which the next frame would come too late. A damaged frame is covered whole: the small look will do, and scenes
+    end at it. It depends on the frames before it and on the next one alone.
     """
 
     def __init__(self, settings: Settings, time_base: Fraction) -> None:
@@ -78,15 +79,18 @@ class _Plan:
 
     def decided(self, waiting: deque[Item], coming: Frame | None) -> Generator[Item]:
         """What waits: a frame, if any, with its look, and packets; `coming`: the frame after it, if one is known."""
-        begins = coming is not None and self._camera.step(coming).cut
+        damaged = coming is not None and coming.damaged  # tells the tracker nothing: as if the scene ended there
+        begins = coming is not None and not damaged and self._camera.step(coming).cut
         if waiting and isinstance(frame := waiting[0], Frame):
-            waiting[0] = replace(frame, look=self._look(frame, None if begins else coming))
-            self._begins = begins or coming is None
+            waiting[0] = replace(frame, look=self._look(frame, None if begins or damaged else coming))
+            self._begins = begins or coming is None or frame.damaged
         while waiting:
             yield waiting.popleft()
 
     def _look(self, frame: Frame, following: Frame | None) -> Look:
         """`following`: the next frame of the same scene."""
+        if frame.damaged:
+            return Look.small
         bridged = following is not None and self._time_s(following) - self._full_s <= self._bridged_s
         if bridged and not self._begins and self._small + 1 < self._every:
             self._small += 1

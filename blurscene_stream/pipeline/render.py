@@ -8,9 +8,10 @@ from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import UsageError
 from blurscene_stream.pipeline.interruption import Interruption
+from blurscene_stream.pipeline.job import Job, Summary, Watch
 from blurscene_stream.pipeline.sidecar import DetectionsFile
 from blurscene_stream.pipeline.targets import preview_target, refuse_same
-from blurscene_stream.pipeline.video import Job, Summary, Watch, write_video
+from blurscene_stream.pipeline.video import write_video
 
 
 def render_video(job: Job, file: Path, settings: Settings, watch: Watch, interruption: Interruption) -> Summary:
@@ -22,6 +23,6 @@ def render_video(job: Job, file: Path, settings: Settings, watch: Watch, interru
     if job.source.live:
         raise UsageError(f"{job.source}: a live stream cannot be rendered, its pictures are gone; give a video file")
     target = preview_target(job.target) if job.preview else job.target
-    refuse_same(Address(str(file)), target, "file of detections and output")
+    refuse_same(Address(str(file.absolute())), target, "file of detections and output")
     with DetectionsFile(file, settings) as judgement:
         return write_video(job, settings, watch, interruption, lambda _: judgement)

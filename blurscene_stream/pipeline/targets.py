@@ -24,8 +24,10 @@ def refuse_same(source: Address, target: Address, names: str = "input and output
     if source.live or target.live:
         same = source.text == target.text
     else:
-        final = Path(os.path.realpath(target.path))
-        same = _same_file(source.path, target.path) or _same_file(source.path, partial_path(final))
+        read = Path("/dev/stdin") if source.piped else source.path
+        written = Path("/dev/stdout") if target.piped else target.path
+        final = Path(os.path.realpath(written))
+        same = _same_file(read, written) or (not target.piped and _same_file(read, partial_path(final)))
     if same:
         raise UsageError(f"{target}: {names} are the same; choose another output")
 
@@ -35,7 +37,7 @@ def check_beside(beside: Address, source: Address, target: Address, overwrite: b
 
     Raises UsageError when it is live, cannot be made, or is the source or the target under whatever name.
     """
-    if beside.live:
+    if beside.live or beside.piped:
         raise UsageError(f"{beside}: detections are only written to a file")
     refuse_same(source, beside, "input and file of detections")
     refuse_same(beside, target, "file of detections and output")
@@ -72,9 +74,9 @@ def default_target(source: Address, preview: bool) -> Address:
 def preview_target(target: Address) -> Address:
     """The target under a name that says what is in it.
 
-    Raises UsageError for a live target: nobody could see that it is not anonymized.
+    Raises UsageError for a live target and for standard output: nobody could see that it is not anonymized.
     """
-    if target.live:
+    if target.live or target.piped:
         raise UsageError(f"{target}: a preview is not anonymized and is only written to a file")
     path = target.path
     if path.stem.endswith(PREVIEW_MARK):

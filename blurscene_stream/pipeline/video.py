@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from blurscene_stream.address import Address
@@ -17,6 +16,7 @@ from blurscene_stream.frames import CopiedPacket, Frame, RedactedFrame, StreamIn
 from blurscene_stream.pipeline.anonymize import redacted
 from blurscene_stream.pipeline.audit import Ran, record
 from blurscene_stream.pipeline.interruption import Interruption
+from blurscene_stream.pipeline.job import Job, Summary, Watch
 from blurscene_stream.pipeline.judge import LoadDetector, Redact, load_torch_detector, named
 from blurscene_stream.pipeline.judgement import Judgement, LoadJudgement, by_detector
 from blurscene_stream.pipeline.prefetch import Stage
@@ -29,72 +29,7 @@ from blurscene_stream.source import Source, open_source
 
 log = logging.getLogger(__name__)
 
-
 LIVE_QUEUE_FRAMES = 2  # a live picture that waits longer is late
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What to do.
-
-    overwrite:  replace a target that exists
-    preview:    draw boxes and scores instead of hiding; the target is marked as not anonymized
-    detections: the file that is to tell what was covered in each frame; None: no such file
-    audit:      the audit log that is to tell of the run; None: none
-    """
-
-    source: Address
-    target: Address
-    overwrite: bool = False
-    preview: bool = False
-    detections: Address | None = None
-    audit: Address | None = None
-
-
-@dataclass(slots=True)
-class Summary:
-    """What was done.
-
-    found:          boxes of each class, in all frames together
-    added:          boxes that tracking added to them
-    dropped_frames: pictures of a live source that came too fast or could not be decoded
-    left_out:       what the source holds and the target does not, in words
-    audit:          checksum of the run's entry in the audit log; "" without one
-    """
-
-    target: str
-    device: str
-    frames: int = 0
-    seconds: float = 0.0
-    found: Counter[str] = field(default_factory=Counter)
-    added: int = 0
-    dropped_frames: int = 0
-    left_out: tuple[str, ...] = ()
-    audit: str = ""
-
-    @property
-    def told(self) -> dict[str, object]:
-        """What the audit log holds of it."""
-        return {
-            "device": self.device,
-            "frames": self.frames,
-            "dropped_frames": self.dropped_frames,
-            "found": dict(self.found),
-            "added": self.added,
-            "left_out": list(self.left_out),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """Who is told how far a run is; both run on the main thread.
-
-    started: called once with the source, before the first frame
-    written: called after each frame
-    """
-
-    started: Callable[[StreamInfo], None] = lambda _: None
-    written: Callable[[RedactedFrame], None] = lambda _: None
 
 
 def anonymize_video(
@@ -206,11 +141,20 @@ class _Stages:
             self._source.stop()
         else:
             self._safe.interrupt(error)
+            self._source.stop()
+
+    @contextmanager
+    def given_up(self) -> Generator[None]:
+        """When this is left, the source is not waited for any more: a pipe may be without data for ever."""
+        try:
+            yield
+        finally:
+            self._source.stop()
 
 
 def _write_all(stages: _Stages, sink: Sink | Pair, summary: Summary, watch: Watch) -> None:
     last = -1
-    with closing(stages.items) as items:
+    with closing(stages.items) as items, stages.given_up():
         for item in items:
             sink.write(item)
             if isinstance(item, RedactedFrame):
@@ -218,6 +162,7 @@ def _write_all(stages: _Stages, sink: Sink | Pair, summary: Summary, watch: Watc
                     raise DetectionError(f"frame {item.number} came after frame {last}")
                 last = item.number
                 summary.frames += 1
+                summary.covered_whole += item.damaged
                 seen = item.detections.seen()
                 summary.found.update(seen.classes[label] for label in seen.labels)
                 summary.added += len(item.detections) - len(seen)

@@ -10,7 +10,7 @@ from blurscene_stream.config.schema import ClassConfig, Settings
 from blurscene_stream.frames import Frame, Model, Plane, RedactedFrame
 from blurscene_stream.redact.areas import Areas
 from blurscene_stream.redact.redactor import in_label_order
-from blurscene_stream.redact.regions import Region, covered
+from blurscene_stream.redact.regions import Region, covered, whole_picture
 from blurscene_stream.redact.release import release
 from blurscene_stream.redact.windows import BLACK, WHITE, Area, Window, full_range, windows
 
@@ -55,6 +55,9 @@ class Preview:
             for region in regions:
                 _trace(frame, region, AREA_COLOURS[kind])
                 _caption(frame, region, kind, AREA_COLOURS[kind])
+        if frame.damaged:
+            _outline(frame, whole := whole_picture(frame.picture), AREA_COLOURS["always"])
+            _caption(frame, whole, "damaged, covered whole", AREA_COLOURS["always"])
         for region in covered(frame.picture, kept, self._classes, 0):
             label = int(kept.labels[region.index])
             colour = label % len(COLOURS)

@@ -10,7 +10,7 @@ from blurscene_stream.redact.areas import Areas
 from blurscene_stream.redact.covers import COVERS, COVERS_AGAIN
 from blurscene_stream.redact.first_look import look
 from blurscene_stream.redact.memory import Memory
-from blurscene_stream.redact.regions import Region, covered
+from blurscene_stream.redact.regions import Region, covered, whole_picture
 from blurscene_stream.redact.release import release
 from blurscene_stream.redact.windows import Window, windows
 
@@ -19,9 +19,9 @@ class Redactor:
     """Covers every object in a frame; every sample outside the covered regions stays as it was.
 
     An object with a track is covered by what it looked like in the first frame, in all frames: they tell no more of it
-    than that one. So is an area that is always covered. So a Redactor remembers, and belongs to one stream and one
-    thread. Of boxes without a track it keeps nothing; with `still` of areas neither: a picture after the other may be
-    given to it then, from several threads too.
+    than that one. So is an area that is always covered, and the whole of damaged pictures. So a Redactor remembers, and
+    belongs to one stream and one thread. Of boxes without a track it keeps nothing; with `still` of areas neither: a
+    picture after the other may be given to it then, from several threads too.
     """
 
     def __init__(self, settings: Settings, classes: tuple[str, ...], still: bool = False) -> None:
@@ -43,6 +43,8 @@ class Redactor:
     def __call__(self, frame: Frame, detections: Detections) -> RedactedFrame:
         """Cover in the planes of `frame`, in place, what must be of `detections`, and the areas that always are.
 
+        A damaged picture is covered whole.
+
         Raises RedactionError, ConfigError for an area that lies outside the picture; the planes may then be half done
         and must not be shown.
         """
@@ -57,21 +59,32 @@ class Redactor:
         return covered(picture, kept, self._classes, self._config.least_margin_px)
 
     def _hide(self, frame: Frame, detections: Detections) -> Detections:
+        kept = self._areas.kept(frame.picture, detections)
+        places = self._whole(frame) if frame.damaged else self._places(frame, kept)
+        for track, region in places:
+            parts = list(windows(frame, region.area))
+            for window, samples in zip(parts, self._covers(parts, region, track), strict=True):
+                window.write(samples, region.mask)
+        return kept
+
+    def _whole(self, frame: Frame) -> list[tuple[int, Region]]:
+        """All of a damaged picture; what is under it is not remembered, for it may not be what the camera saw."""
+        track = self._area_track(len(self._areas.regions(frame.picture)["always"]))
+        self._memory.begin(frame, [track])
+        return [(track, whole_picture(frame.picture))]
+
+    def _places(self, frame: Frame, kept: Detections) -> list[tuple[int, Region]]:
+        """What is covered in a picture, in order, each with its track."""
         # One after the other, each over what the ones before left: where regions overlap, the last one averages
         # samples that are covered already, and no original sample comes through. What was covered before comes first,
         # so that nothing that is averaged sees anything of it but its first look: areas, then known objects.
-        kept = self._areas.kept(frame.picture, detections)
         always = self._areas.regions(frame.picture)["always"]
         areas = [(self._area_track(place), region) for place, region in enumerate(always)]
         tracks = kept.tracks.tolist()
         self._memory.begin(frame, [*(track for track, _ in areas), *tracks])
         objects = [(tracks[region.index], region) for region in self._objects(frame.picture, kept)]
         objects.sort(key=lambda one: self._memory.recall(one[0]) is None)
-        for track, region in (*areas, *objects):
-            parts = list(windows(frame, region.area))
-            for window, samples in zip(parts, self._covers(parts, region, track), strict=True):
-                window.write(samples, region.mask)
-        return kept
+        return [*areas, *objects]
 
     def _area_track(self, place: int) -> int:
         """What an area is remembered by: numbers that no object has."""

@@ -81,6 +81,14 @@ def covered(
     return regions
 
 
+def whole_picture(picture: PictureInfo) -> Region:
+    """The region that covers all of a picture."""
+    form = picture.pixel_format
+    width = -(-picture.width >> form.shift_x) << form.shift_x
+    height = -(-picture.height >> form.shift_y) << form.shift_y
+    return Region(0, 0, picture.width, picture.height, (0, 0, width, height), NO_OBJECT)
+
+
 def _area(corners: Sequence[float]) -> Area:
     x0, y0, x1, y1 = map(int, corners)
     return x0, y0, x1, y1

@@ -28,4 +28,4 @@ def release(
         raise
     except Exception as error:  # its text stays out: it may have lines, or hold samples
         raise RedactionError(f"frame {frame.number}: could not be redacted, {type(error).__name__}") from error
-    return RedactedFrame(frame.number, frame.pts, covered, frame.native)
+    return RedactedFrame(frame.number, frame.pts, covered, frame.native, frame.damaged)

@@ -1,4 +1,4 @@
-"""Redacted frames and copied packets become a file or a live stream. Nothing else is taken."""
+"""Redacted frames and copied packets become a file, a live stream or what goes to a pipe. Nothing else is taken."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from blurscene_stream.frames import CopiedPacket, RedactedFrame, StreamInfo
 from blurscene_stream.sink.codecs import choose
 from blurscene_stream.sink.file import FORMATS, FileSink, check_target
 from blurscene_stream.sink.partial import PartialFile, check_place, make_folder, partial_path, write_file
+from blurscene_stream.sink.pipe import PipeSink, check_pipe, is_pipe
 from blurscene_stream.sink.rtsp import RtspSink
 
 __all__ = [
@@ -55,15 +56,19 @@ def check(address: Address, settings: Settings, overwrite: bool) -> None:
         if settings.keep.streams or settings.keep.tags:
             raise UsageError(f"{address}: a server is sent video and sound alone; leave out --keep and --keep-tag")
         choose(settings.encode, "rtsp")
+    elif is_pipe(address):
+        check_pipe(address, settings)
     else:
         check_target(address.path, settings, overwrite)
 
 
 def open_sink(address: Address, info: StreamInfo, settings: Settings, overwrite: bool) -> Sink:
-    """Open a file or connect to a server, and write the header.
+    """Open a file or a pipe or connect to a server, and write the header.
 
-    Raises UsageError or SinkError for a file, SinkLostError for a server.
+    Raises UsageError or SinkError for a file, SinkError for a pipe, SinkLostError for a server.
     """
     if address.live:
         return RtspSink(address, info, settings)
+    if is_pipe(address):
+        return PipeSink(address, info, settings)
     return FileSink(address.path, info, settings, overwrite)

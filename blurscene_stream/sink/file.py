@@ -125,5 +125,8 @@ def check_target(path: Path, settings: Settings, overwrite: bool) -> None:
     """
     if path.suffix.lower() not in FORMATS:
         raise UsageError(f"{path}: the ending must be one of {' '.join(FORMATS)}")
-    choose(settings.encode, FORMATS[path.suffix.lower()])
+    form = FORMATS[path.suffix.lower()]
+    if settings.encode.format not in (None, form):
+        raise UsageError(f"{path}: encode.format is {settings.encode.format}, and the ending says {form}")
+    choose(settings.encode, form)
     check_place(path, overwrite)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -11,10 +13,20 @@ from typing import Self
 
 from blurscene_stream.errors import SinkError, StoppedError, UsageError, reason
 
+PARTIAL = ".partial"
+NOT_FLUSHED = (errno.EACCES, errno.EPERM, errno.EINVAL, errno.ENOTSUP)  # folders that take files and no reader
+LONGEST_NAME_BYTES = 255  # on Linux and macOS
+
 
 def partial_path(final: Path) -> Path:
-    """Where a file is written until it is complete."""
-    return final.with_name(final.name + ".partial")
+    """Where a file is written until it is complete: NAME.partial, or a shorter name where that one is too long."""
+    name = final.name
+    if len(os.fsencode(name)) + len(PARTIAL) <= LONGEST_NAME_BYTES:
+        return final.with_name(name + PARTIAL)
+    mark = "~" + hashlib.sha256(os.fsencode(name)).hexdigest()[:16] + PARTIAL
+    while len(os.fsencode(name)) + len(mark) > LONGEST_NAME_BYTES:
+        name = name[:-1]
+    return final.with_name(name + mark)
 
 
 class PartialFile:
@@ -43,8 +55,13 @@ class PartialFile:
         if self._final.exists() and not self._overwrite:
             raise SinkError("was made by another program in the meantime and is not replaced")
         self.path.replace(self._final)
-        with suppress(StoppedError):  # too late: the file is complete
-            _flush_to_disk(self._final.parent)
+        try:
+            with suppress(StoppedError):  # too late: the file is complete
+                _flush_to_disk(self._final.parent)
+        except OSError as error:
+            if error.errno not in NOT_FLUSHED:
+                self.withdraw()
+                raise
         self._unlock()
 
     def delete(self) -> None:

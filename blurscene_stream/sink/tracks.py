@@ -50,7 +50,7 @@ def add_track(container: OutputContainer, track: Track, name: str, sound: Sound)
     form = container.format.name
     asked = ENCODERS.get(sound)
     as_it_is = asked is None or track.codec == asked.removeprefix("lib")
-    if as_it_is and _takes(form, source):
+    if as_it_is and _takes(container, source):
         copied = container.add_stream_from_template(source)
         copied.codec_context.extradata = track.header
         if source.layout.name.endswith(" channels"):  # MP4 must know which, else it fails at the end of the run
@@ -89,20 +89,27 @@ def label(stream: Stream, track: Track) -> None:
     stream.disposition = Disposition(track.disposition)
 
 
-def _takes(form: str, source: AudioStream) -> bool:
+class _Nowhere(io.BytesIO):
+    """A pipe: the header cannot be completed later, and AAC from a transport stream does not tell what it needs."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+def _takes(container: OutputContainer, source: AudioStream) -> bool:
     """Can the container hold this track? A header written to nowhere is the one sure test."""
-    codec = source.codec_context
+    codec, form = source.codec_context, container.format.name
     if form == "rtsp":  # AAC from a transport stream lacks the header that RTP sends beforehand
         return codec.name in RTP_SOUND and (codec.name != "aac" or bool(codec.extradata))
     if form == "mpegts" and codec.name not in TS_SOUND:
         return False
-    return holds(form, source)
+    return holds(form, source, piped=container.file is not None)
 
 
-def holds(form: str, source: Stream) -> bool:
+def holds(form: str, source: Stream, piped: bool = False) -> bool:
     """Whether a container takes a header with a stream like this one."""
     try:
-        with av.open(io.BytesIO(), "w", format=form) as trial:
+        with av.open(_Nowhere() if piped else io.BytesIO(), "w", format=form) as trial:
             trial.add_stream_from_template(source)
             trial.start_encoding()
     except (av.error.FFmpegError, ValueError):

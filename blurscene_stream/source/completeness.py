@@ -13,16 +13,17 @@ M2TS_PACKET_BYTES = 192  # the same with a 4-byte time code in front, BDAV
 EBML_HEADER, MATROSKA_SEGMENT = 0x1A45DFA3, 0x18538067  # RFC 8794, RFC 9559
 
 
-def missing_bytes(file: BinaryIO, container: str) -> int:
+def missing_bytes(file: BinaryIO, container: str, size: int | None = None) -> int:
     """How many bytes `file` lacks, as far as its structure tells; 0 when it is whole or nobody can tell.
 
     container: libav's name of the format, such as "mov,mp4,m4a,3gp,3g2,mj2"
+    size:      of the whole, where `file` is only its beginning: enough for the formats of TOLD_BY_HEAD
     Raises OSError when the file cannot be read.
     """
     promised = next((read for name, read in _PROMISED_SIZE.items() if name in container.split(",")), None)
     if promised is None:
         return 0
-    size = os.fstat(file.fileno()).st_size
+    size = os.fstat(file.fileno()).st_size if size is None else size
     file.seek(0)
     return max(0, promised(file, size) - size)
 
@@ -48,9 +49,10 @@ def _riff_size(file: BinaryIO, size: int) -> int:
     end = 0
     while size - end >= 8:
         file.seek(end)
-        name, length = struct.unpack("<4sI", file.read(8))
-        if name != b"RIFF":
+        header = file.read(8)
+        if header[:4] != b"RIFF":
             return size
+        length = int.from_bytes(header[4:], "little")
         end += 8 + length
     return end
 
@@ -87,6 +89,7 @@ def _ebml_number(file: BinaryIO, keep_marker: bool = False) -> int | None:
     return None if number == (1 << 7 * width) - 1 else number
 
 
+TOLD_BY_HEAD = ("matroska", "avi", "mpegts")
 _PROMISED_SIZE: dict[str, Callable[[BinaryIO, int], int]] = {
     "mp4": _mp4_size,
     "matroska": _matroska_size,

@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 
 from blurscene_stream.errors import DamagedInputError, SourceError, reason
 from blurscene_stream.source.completeness import missing_bytes
+from blurscene_stream.source.damage import Damage, Decoded
 from blurscene_stream.source.edits import Heard, promised_packets
 from blurscene_stream.source.streams import Selection
 
@@ -37,12 +38,15 @@ def open_file(path: Path) -> InputContainer:
     try:
         if not path.exists():
             raise SourceError(f"{path}: there is no such file")
+        if path.is_char_device():
+            raise SourceError(f"{path}: is a terminal or a device, a video is expected")
         if path.is_dir():
             raise SourceError(f"{path}: is a folder, a video file is expected")
     except OSError as error:  # too long, or in a folder that may not be looked at
         raise SourceError(f"{path}: cannot be read: {reason(error)}") from error
     try:
-        container: InputContainer = av.open(f"file:{path}", **LENIENT_TAGS)
+        options = {"protocol_whitelist": "file"}  # nothing is fetched because of what a file holds
+        container: InputContainer = av.open(f"file:{path}", options=options, **LENIENT_TAGS)
     except (av.error.FFmpegError, OSError) as error:
         if path.is_file() and path.stat().st_size == 0:
             raise SourceError(f"{path}: the file is empty") from error
@@ -50,7 +54,7 @@ def open_file(path: Path) -> InputContainer:
             raise DamagedInputError(f"{path}: the file is cut short; nothing was written") from error
         raise SourceError(f"{path}: cannot be read as a video: {reason(error)}") from error
     try:
-        _refuse_others(path, container.format.name)
+        refuse_others(path, container.format.name)
         with _held(path) as file:
             _whole_size(path, file, container)
     except SourceError:
@@ -59,7 +63,12 @@ def open_file(path: Path) -> InputContainer:
     return container
 
 
-def _refuse_others(path: Path, form: str) -> None:
+def refuse_others(path: Path, form: str) -> None:
+    """Refuse what libav can read, but is not one video.
+
+    form: libav's name of the format
+    Raises SourceError.
+    """
     if form.endswith(PICTURE_FORMATS):
         raise SourceError(f"{path}: is a single picture, a video is expected")
     if form in LISTS:
@@ -75,19 +84,23 @@ def _looks_cut(path: Path) -> bool:
         return False
 
 
-def read_file(container: InputContainer, streams: Selection, path: Path) -> Generator[VideoFrame | Packet[Stream]]:
+def read_file(container: InputContainer, streams: Selection, path: Path) -> Generator[Decoded | Packet[Stream]]:
     """Decoded pictures and copied packets, in the order of the file.
 
-    Raises DamagedInputError when the file is cut short, a packet cannot be decoded or a picture is damaged.
+    Raises DamagedInputError when the file is cut short or a packet cannot be decoded.
     """
     with _held(path) as file:
         size = _whole_size(path, file, container)
-        yield from _read(container, streams, path)
+        yield from decoded(container, streams, path)
         if _whole_size(path, file, container) < size:
             raise DamagedInputError(f"{path}: has become shorter while it was read; nothing was written")
 
 
-def _read(container: InputContainer, streams: Selection, path: Path) -> Generator[VideoFrame | Packet[Stream]]:
+def decoded(container: InputContainer, streams: Selection, path: Path) -> Generator[Decoded | Packet[Stream]]:
+    """Decoded pictures and copied packets, in order.
+
+    Raises DamagedInputError when one cannot be decoded, or there are fewer pictures than the container promised.
+    """
     tally = _Tally(streams.video, str(path))
     packets = container.demux([streams.video, *streams.copied])
     heard = {stream.index: Heard() for stream in streams.copied if stream.type == "audio"}
@@ -99,6 +112,7 @@ def _read(container: InputContainer, streams: Selection, path: Path) -> Generato
                 yield from heard[packet.stream.index](packet)
             elif packet.size and not packet.is_discard:
                 yield packet
+        yield from tally.rest()
     except (av.error.FFmpegError, OSError) as error:
         raise DamagedInputError(
             f"{path}: damaged after {tally.decoded} frames: {reason(error)}; nothing was written"
@@ -138,15 +152,18 @@ class _Tally:
         self._waiting: list[int] = []  # times of packets from before the first picture
         self._first: int | None = None
         self._fields = False
+        self._damage = Damage()
         self.decoded = 0
 
-    def count(self, packet: Packet[Stream]) -> Generator[VideoFrame]:
+    def count(self, packet: Packet[Stream]) -> Generator[Decoded]:
         """Decode one packet.
 
-        Raises DamagedInputError when the packet or a picture in it is damaged.
+        Raises DamagedInputError when nobody can tell which pictures a damaged packet is for; libav's own error.
         """
         if packet.is_corrupt:
-            raise DamagedInputError(f"{self._name}: damaged after {self.decoded} frames; nothing was written")
+            if packet.pts is None:
+                raise DamagedInputError(f"{self._name}: damaged after {self.decoded} frames; nothing was written")
+            self._damage.begin(packet)
         if packet.size:
             self._packets += 1
             self._shown += not packet.is_discard
@@ -154,13 +171,15 @@ class _Tally:
                 self._waiting.append(packet.pts)
         for picture in packet.decode():
             assert isinstance(picture, VideoFrame)
-            if picture.is_corrupt:
-                raise DamagedInputError(f"{self._name}: frame {self.decoded} is damaged; nothing was written")
             if self._first is None:
                 self._first = picture.pts
             self._fields |= picture.interlaced_frame
             self.decoded += 1
-            yield picture
+            yield from self._damage.told(picture)
+
+    def rest(self) -> Generator[Decoded]:
+        """The pictures that wait for others at the end."""
+        yield from self._damage.rest()
 
     def check(self, container: InputContainer) -> None:
         """At the end: was everything there that the container promised?

@@ -15,6 +15,7 @@ from av.video.frame import VideoFrame
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import RtspConfig
 from blurscene_stream.errors import SourceLostError, reason
+from blurscene_stream.source.damage import Decoded
 from blurscene_stream.source.slices import whole_pictures
 from blurscene_stream.source.streams import Selection
 
@@ -62,7 +63,7 @@ class LiveReader:
         """End the stream at the next packet, as if the file ended there."""
         self._stopped = True
 
-    def read(self) -> Generator[VideoFrame | Packet[Stream]]:
+    def read(self) -> Generator[Decoded | Packet[Stream]]:
         """Raises SourceLostError when the camera goes away or falls silent."""
         try:
             for packet in whole_pictures(self._packets(), self._streams.video):
@@ -91,7 +92,7 @@ class LiveReader:
             yield packet
             start_s = time.monotonic()
 
-    def _decode(self, packet: Packet[Stream]) -> Generator[VideoFrame]:
+    def _decode(self, packet: Packet[Stream]) -> Generator[Decoded]:
         """What cannot be decoded after a loss on the way is dropped whole."""
         try:
             pictures = packet.decode()
@@ -105,7 +106,7 @@ class LiveReader:
             else:
                 self._waited_s = 0.0
                 self._set_time(picture)
-                yield picture
+                yield Decoded(picture)
 
     def _set_time(self, picture: VideoFrame) -> None:
         if picture.pts is None or not picture.time_base:

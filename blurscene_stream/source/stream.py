@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import closing
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from types import TracebackType
@@ -19,6 +20,7 @@ from blurscene_stream.carried import TrackKind
 from blurscene_stream.errors import SourceError
 from blurscene_stream.frames import CopiedPacket, Frame, StreamInfo
 from blurscene_stream.source.clock import Clock
+from blurscene_stream.source.damage import Decoded
 from blurscene_stream.source.pictures import PictureMaker
 from blurscene_stream.source.sound import without_extras
 from blurscene_stream.source.streams import Selection
@@ -29,7 +31,7 @@ class Source:
 
     info:    what a sink must know before the first frame
     passed:  pictures that were passed on, so far
-    stop:    ends a live stream at its next packet
+    stop:    ends a live stream, or what comes through a pipe, at its next packet
     damaged: how many pictures of a live stream could not be decoded, so far
 
     Raises SourceError when there is no picture.
@@ -39,7 +41,7 @@ class Source:
         self,
         container: InputContainer,
         streams: Selection,
-        events: Generator[VideoFrame | Packet[Stream]],
+        events: Generator[Decoded | Packet[Stream]],
         clock: Clock,
         live: bool,
     ) -> None:
@@ -47,7 +49,7 @@ class Source:
         self._events = events
         self._clock = clock
         self._tracks = {track.native.index: (place, track) for place, track in enumerate(streams.tracks)}
-        self._early: list[VideoFrame | Packet[Stream]] = []
+        self._early: list[Decoded | Packet[Stream]] = []
         self.passed = self._untimed = 0
         self.stop: Callable[[], None] = lambda: None
         self.damaged: Callable[[], int] = lambda: 0
@@ -69,13 +71,13 @@ class Source:
                 if isinstance(event, Packet):
                     yield from self._copied(event)
                     continue
-                pts = self._clock(event)
+                pts = self._clock(event.picture)
                 if pts is None:
                     self._untimed += 1
                     continue
-                frame = self._maker.frame(event, self.passed, pts)
+                frame = self._maker.frame(event.picture, self.passed, pts)
                 self.passed += 1
-                yield frame
+                yield replace(frame, damaged=True) if event.damaged else frame
 
     def _copied(self, packet: Packet[Stream]) -> Generator[CopiedPacket]:
         """The packet as it may be copied; nothing of one that holds no sound."""
@@ -85,7 +87,7 @@ class Source:
         if packet.size:
             yield CopiedPacket(place, packet)
 
-    def _early_events(self) -> Generator[VideoFrame | Packet[Stream]]:
+    def _early_events(self) -> Generator[Decoded | Packet[Stream]]:
         """What was read to find the first picture; forgotten as it goes, else it would be held to the end."""
         while self._early:
             yield self._early.pop(0)
@@ -93,8 +95,8 @@ class Source:
     def _first_picture(self, name: str) -> VideoFrame:
         for event in self._events:
             self._early.append(event)
-            if isinstance(event, VideoFrame):
-                return event
+            if isinstance(event, Decoded):
+                return event.picture
         raise SourceError(f"{name}: no picture of the video can be decoded; convert it first")
 
     def _describe(self, streams: Selection, live: bool) -> StreamInfo:

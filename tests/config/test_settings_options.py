@@ -33,6 +33,7 @@ def load(given: dict[str, object], *overrides: str) -> Loaded:
         ("-preset", "slow", ["encode.preset"], "slow"),
         ("-b:v", "4M", ["encode.bitrate"], "4M"),
         ("--audio", "drop", ["encode.audio"], "drop"),
+        ("--format", "mpegts", ["encode.format"], "mpegts"),
         ("--json-log", True, ["logging.json"], True),
         ("--log-level", "DEBUG", ["logging.level"], "DEBUG"),
         ("--log-format", "[%(levelname)s] it's '%(message)s'", ["logging.format"], None),

@@ -69,6 +69,7 @@ OTHER = {  # a value that is not the default, for each key
     "encode.crf": "18",
     "encode.preset": "8",
     "encode.bitrate": "4.5M",
+    "encode.format": "mpegts",
     "encode.threads": "2",
     "encode.hardware": "auto",
     "encode.audio": "opus",

@@ -81,7 +81,7 @@ def _existing(folder: Path) -> Path:
     return folder / "out.mp4"
 
 
-def _device(folder: Path) -> Path:
+def _named_pipe(folder: Path) -> Path:
     os.mkfifo(folder / "out.mp4")
     return folder / "out.mp4"
 
@@ -102,7 +102,8 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], type[BlurSceneError], str]] = {
     # what the target is -> how it is made, the error, a part of the message
     "exists": (_existing, UsageError, "exists already; use -y"),
     "folder": (_folder, UsageError, "is not a file"),
-    "device": (_device, UsageError, "is not a file"),
+    "named pipe": (_named_pipe, UsageError, ".mp4 cannot be written to a pipe"),
+    "device": (lambda _: Path("/dev/null"), UsageError, "the ending must be one of .mp4"),
     "no folder": (lambda folder: folder / "none" / "out.mp4", UsageError, "there is no folder"),
     "file as folder": (lambda folder: _existing(folder) / "out.mp4", UsageError, "there is no folder"),
     "no suffix": (lambda folder: folder / "out", UsageError, "the ending must be one of .mp4"),
@@ -112,11 +113,6 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], type[BlurSceneError], str]] = {
     "read-only": (lambda _: Path("/sys/out.mp4"), SinkError, "choose another name or folder"),  # root may not either
     "link to itself": (_loop, UsageError, "cannot be written"),
     "long name": (lambda folder: folder / ("n" * 252 + ".mp4"), UsageError, "too long"),
-    "name as long as can be": (
-        lambda folder: folder / ("n" * 251 + ".mp4"),
-        SinkError,
-        "too long; choose",
-    ),  # + .partial
     "link in the way": (_link_in_the_way, SinkError, "cannot be written"),
 }
 

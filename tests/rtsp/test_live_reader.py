@@ -13,10 +13,10 @@ import pytest
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
-from av.video.frame import VideoFrame
 
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import SourceLostError
+from blurscene_stream.source.damage import Decoded
 from blurscene_stream.source.live import LiveReader
 from blurscene_stream.source.slices import whole_pictures
 from blurscene_stream.source.streams import select
@@ -36,7 +36,7 @@ class Camera:
         return self._change(packet for packet in self._container.demux(streams) if packet.size)
 
 
-def read(path: Path, change: Callable[[Packets], Packets]) -> Generator[VideoFrame | Packet[Stream]]:
+def read(path: Path, change: Callable[[Packets], Packets]) -> Generator[Decoded | Packet[Stream]]:
     with av.open(str(path)) as container:
         camera = cast(InputContainer, Camera(container, change))
         yield from LiveReader(camera, select(container, "rtsp://camera", Settings()), patience_s=5).read()
@@ -70,8 +70,9 @@ def times(path: Path, change: Callable[[Packets], Packets]) -> tuple[list[int], 
     sound: list[int] = []
     with pytest.raises(SourceLostError, match="the stream ended"), closing(read(path, change)) as events:
         for event in events:
-            if event.pts is not None:
-                (pictures if isinstance(event, VideoFrame) else sound).append(event.pts)
+            made, times = (event.picture, pictures) if isinstance(event, Decoded) else (event, sound)
+            if made.pts is not None:
+                times.append(made.pts)
     return pictures, sound
 
 

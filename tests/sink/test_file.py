@@ -151,6 +151,17 @@ NAMES = (
     "ünï ßcode 影.mkv",
     "http:/x.mp4",
     ".mp4.ts",
+    "concat:a.mp4",
+    "rtsp:x.mp4",
+    "file:x.mp4",
+    "pipe:1.mkv",
+    "two\nlines\r\x1b[2J.mp4",
+    "caf\u00e9.mp4",
+    "cafe\u0301.mp4",  # the same to the eye, and another file
+    "\U0001f468\u200d\U0001f469\u200d\U0001f467.mp4",
+    "n" * 251 + ".mp4",
+    "影" * 83 + "n.mp4",  # 254 bytes
+    "n" * 244 + ".mp4",
 )
 
 
@@ -161,6 +172,16 @@ def test_names_that_mean_something_to_others(name: str, walker: Path, tmp_path: 
     target.parent.mkdir(parents=True)
     anonymize(walker, target)
     assert anonymize(target, tmp_path / "again.mp4").frames == 25
+
+
+def test_the_partial_file_of_a_long_name_has_a_name_of_its_own(tmp_path: Path) -> None:
+    """It fits, it is the same in the next run, and two targets do not share one."""
+    names = ["n" * length + end for length in (240, 243, 244, 247, 251) for end in (".mp4", ".mkv")]
+    names += ["影" * 80 + f"{number}.mp4" for number in range(10)]
+    partials = [partial_path(tmp_path / name).name for name in names]
+    assert len(set(partials)) == len(names)
+    assert all(len(os.fsencode(partial)) <= 255 and partial.endswith(".partial") for partial in partials)
+    assert partials == [partial_path(tmp_path / name).name for name in names]
 
 
 def test_a_name_that_is_no_text(walker: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -92,7 +93,8 @@ class DetectionsFile:
             line = self._next_line()
             if not line:
                 raise DetectionError(f"{self._path}: ends before frame {frame.number}; every frame needs its line")
-            return frame, parse_frame(line, frame.number, frame.pts, self.classes)
+            detections, damaged = parse_frame(line, frame.number, frame.pts, self.classes)
+            return replace(frame, damaged=frame.damaged or damaged), detections
         except LineError as error:
             raise DetectionError(f"{self._path}: line {self._number} {error}") from error
 

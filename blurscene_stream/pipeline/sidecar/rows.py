@@ -16,8 +16,11 @@ from blurscene_stream.pipeline.sidecar.strict import LineError, array, keys, loa
 ORIGINS = [origin.name for origin in Origin]
 
 
-def frame_line(frame: int, pts: int, time_base: Fraction, detections: Detections) -> str:
-    """The line for a frame; the boxes keep their order, which tells what is covered over what."""
+def frame_line(frame: int, pts: int, time_base: Fraction, detections: Detections, damaged: bool = False) -> str:
+    """The line for a frame; the boxes keep their order, which tells what is covered over what.
+
+    damaged: all of the frame is covered
+    """
     columns = (detections.labels, detections.scores, detections.boxes, detections.origins, detections.tracks)
     boxes = [
         {
@@ -30,6 +33,7 @@ def frame_line(frame: int, pts: int, time_base: Fraction, detections: Detections
         for label, score, box, origin, track in zip(*columns, strict=True)
     ]
     content = {"frame": frame, "pts": pts, "time_s": round(float(pts * time_base), 6), "boxes": boxes}
+    content |= {"damaged": True} if damaged else {}
     return json.dumps(content, allow_nan=False) + "\n"
 
 
@@ -38,19 +42,22 @@ def _short(value: np.float32) -> float:
     return float(str(value))
 
 
-def parse_frame(line: bytes, frame: int, pts: int, classes: tuple[str, ...]) -> Detections:
-    """What must be covered in the frame of this number and time.
+def parse_frame(line: bytes, frame: int, pts: int, classes: tuple[str, ...]) -> tuple[Detections, bool]:
+    """What must be covered in the frame of this number and time, and whether all of it must be, as it is damaged.
 
     Raises LineError, also when the line is for another frame.
     """
-    content = keys(loaded(line), ("frame", "pts", "boxes"), ("time_s",))
+    content = keys(loaded(line), ("frame", "pts", "boxes"), ("time_s", "damaged"))
     for key, expected in (("frame", frame), ("pts", pts)):
         told = content[key]
         if type(told) is not int or told != expected:
             raise LineError(f"is for {key} {shown(told)}, but the video goes on with {key} {expected}")
     if "time_s" in content:
         number("time_s", content["time_s"])
-    return _detections([_parse_box(*box, classes) for box in enumerate(array("boxes", content["boxes"]))], classes)
+    if type(damaged := content.get("damaged", False)) is not bool:
+        raise LineError(f"damaged must be true or false, got {shown(damaged)}")
+    boxes = [_parse_box(*box, classes) for box in enumerate(array("boxes", content["boxes"]))]
+    return _detections(boxes, classes), damaged
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,112 @@
+"""Reads what comes through standard input or a named pipe, where nothing can be gone back to."""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+from collections.abc import Generator
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
+
+from blurscene_stream.errors import DamagedInputError, SourceError, reason
+from blurscene_stream.source.completeness import TOLD_BY_HEAD, missing_bytes
+from blurscene_stream.source.damage import Decoded
+from blurscene_stream.source.file import LENIENT_TAGS, decoded, refuse_others
+from blurscene_stream.source.streams import Selection
+
+STANDARD_INPUT = Path("/dev/stdin")
+HEAD_BYTES = 4096  # in which a file says how long it is
+GLANCE_S = 0.1  # how often is looked whether the run is to stop, while nothing comes
+ADVICE = "what comes through a pipe must be told in one go, as mkv, ts and fragmented mp4 are"
+
+
+class PipeReader:
+    """What libav reads from.
+
+    Raises SourceError when it cannot be opened. Opening a named pipe waits for a writer.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stopped = False
+        self._head = b""
+        self._size = 0
+        try:
+            self._descriptor = os.dup(0) if path == STANDARD_INPUT else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise SourceError(f"{path}: cannot be read: {reason(error)}") from error
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, as soon as there are any; none at the end, and when the run is to stop."""
+        while not self._stopped:
+            ready, _, _ = select.select([self._descriptor], [], [], GLANCE_S)
+            if ready:
+                data = os.read(self._descriptor, size)
+                self._head += data[: max(0, HEAD_BYTES - len(self._head))]
+                self._size += len(data)
+                return data
+        return b""
+
+    def stop(self) -> None:
+        """Read no more, even if nothing comes: as if the pipe ended there."""
+        self._stopped = True
+
+    def missing(self, form: str) -> int:
+        """How many bytes did not come, as far as the beginning told. `form`: libav's name of the format."""
+        told = any(name in TOLD_BY_HEAD for name in form.split(","))
+        return missing_bytes(io.BytesIO(self._head), form, self._size) if told else 0
+
+    def close(self) -> None:
+        """Let go of the pipe: whoever writes to it is told."""
+        self.stop()
+        if self._descriptor != -1:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def is_pipe(path: Path) -> bool:
+    """Whether nothing can be gone back to in a file. Standard input may be a file all the same."""
+    try:
+        return path.is_fifo() or path.is_socket()
+    except OSError:
+        return False
+
+
+def open_pipe(reader: PipeReader, path: Path) -> InputContainer:
+    """Read the beginning of what comes.
+
+    Raises SourceError when it is not a video.
+    """
+    try:
+        options = {"protocol_whitelist": "pipe"}  # no other file is opened because of what comes
+        container: InputContainer = av.open(reader, "r", options=options, **LENIENT_TAGS)
+    except (av.error.FFmpegError, OSError) as error:
+        raise SourceError(f"{path}: cannot be read as a video: {reason(error)}; {ADVICE}") from error
+    try:
+        refuse_others(path, container.format.name)
+    except SourceError:
+        container.close()
+        raise
+    return container
+
+
+def read_pipe(
+    container: InputContainer, streams: Selection, path: Path, reader: PipeReader
+) -> Generator[Decoded | Packet[Stream]]:
+    """Decoded pictures and copied packets, as they come.
+
+    Raises DamagedInputError when a packet cannot be decoded, or less came than was announced: not all formats do so.
+    """
+    try:
+        yield from decoded(container, streams, path)
+    except DamagedInputError as error:
+        raise DamagedInputError(f"{error}; {ADVICE}") from error
+    finally:
+        reader.close()
+    if missing := reader.missing(container.format.name):
+        raise DamagedInputError(f"{path}: is cut short, {missing} bytes are missing; nothing was written")

@@ -1,0 +1,164 @@
+"""Damaged pictures of a file: nothing of them is shown, and those that were made from them are as good as damaged."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from av.video.frame import PictureType
+
+from blurscene_stream.boxes import Detections
+from blurscene_stream.cli.progress import closing_line
+from blurscene_stream.config.schema import RedactConfig, RedactMethod, Settings
+from blurscene_stream.frames import Frame, Look
+from tests.detectors import BRIGHT, CLASSES, SquareDetector
+from tests.pipeline.runs import anonymize, solid
+from tests.pipeline.sidecar.doubles import edit, lines, render, write
+from tests.pipeline.test_targets import preview
+from tests.videos import VideoSpec, make_video, read_video
+
+FRAMES, NOISE_BYTES = 25, 16
+TS_PACKET_BYTES = 188
+
+
+def spoilt(path: Path, spec: VideoSpec, number: int) -> Path:
+    """A video in which the middle of one packet is overwritten."""
+    whole = make_video(path.with_name("whole" + path.suffix), spec)
+    with av.open(str(whole)) as source, av.open(str(path), "w") as container:
+        stream = container.add_stream_from_template(source.streams.video[0])
+        for place, packet in enumerate(source.demux(video=0)):
+            if not packet.size:
+                continue
+            data, third = bytes(packet), packet.size // 3
+            noise = random.Random(number).randbytes(NOISE_BYTES)
+            made = av.Packet(data[:third] + noise + data[third + NOISE_BYTES :] if place == number else data)
+            made.pts, made.dts, made.time_base = packet.pts, packet.dts, packet.time_base
+            made.is_keyframe, made.stream = packet.is_keyframe, stream
+            container.mux(made)
+    whole.unlink()
+    return path
+
+
+@pytest.fixture
+def torn(tmp_path: Path) -> Path:
+    """A key picture every 5; one between two of them is spoilt."""
+    (tmp_path / "in").mkdir()
+    return spoilt(tmp_path / "in" / "torn.mkv", VideoSpec(audio=(), options={"g": "5"}), 7)
+
+
+def shapeless(luma: np.ndarray) -> bool:
+    """No more than 6 values along each side, but for what the encoder adds to flat cells."""
+    rows, columns = luma.astype(int), luma.T.astype(int)
+    return all((np.abs(np.diff(side, axis=1)).max(axis=0) > 6).sum() <= 5 for side in (rows, columns))
+
+
+def test_a_damaged_picture_is_covered_whole_up_to_the_next_key_picture(torn: Path, tmp_path: Path) -> None:
+    settings = Settings()
+    settings.encode.crf = 0
+    covered: list[bool] = []
+    detector = SquareDetector(lambda frames: covered.extend(frame.damaged for frame in frames))
+    summary = anonymize(torn, tmp_path / "out.mkv", settings, detector)
+    assert [number for number, damaged in enumerate(covered) if damaged] == [7, 8, 9]
+    assert (summary.frames, summary.covered_whole) == (FRAMES, 3)
+    luma = read_video(tmp_path / "out.mkv").luma
+    assert [number for number, each in enumerate(luma) if shapeless(each)] == [7, 8, 9]
+    assert all(np.array_equal(luma[7], each) for each in luma[7:10])  # they tell no more than the first one
+
+
+@pytest.mark.parametrize("method", RedactMethod)
+def test_nothing_of_it_comes_through_whatever_the_detector_says(
+    method: RedactMethod, torn: Path, tmp_path: Path
+) -> None:
+    settings = replace(solid(), redact=RedactConfig(method=method))
+    blind = SquareDetector(lambda frames: [Detections.none(CLASSES)] * len(frames))
+    anonymize(torn, tmp_path / "out.mkv", settings, blind)
+    before, after = read_video(torn).luma, read_video(tmp_path / "out.mkv").luma
+    assert before[8].max() > BRIGHT and after[6].max() > BRIGHT  # the square is there, and the detector is blind
+    steps = np.abs(np.diff(after[8].astype(int), axis=1)).max()
+    assert steps < 20 or shapeless(after[8])
+    assert method is not RedactMethod.solid or steps == 0
+
+
+def test_pictures_that_lean_on_a_damaged_one_shown_after_them(tmp_path: Path) -> None:
+    options = {"preset": "medium", "bf": "3", "b-adapt": "0", "b-pyramid": "none", "sc_threshold": "0", "g": "250"}
+    source = spoilt(tmp_path / "torn.mkv", VideoSpec(audio=(), options=options), 5)  # I P B B B P: the second P
+    with av.open(str(source)) as container:
+        kinds = [PictureType(frame.pict_type).name for frame in container.decode(video=0)]
+    assert kinds[:9] == ["I", "B", "B", "B", "P", "B", "B", "B", "P"]
+    covered: list[int] = []
+
+    def note(frames: Sequence[Frame]) -> None:
+        covered.extend(frame.number for frame in frames if frame.damaged)
+
+    assert anonymize(source, tmp_path / "out.mp4", detector=SquareDetector(note)).frames == FRAMES
+    assert covered == list(range(5, FRAMES))
+
+
+def test_data_that_a_transport_stream_has_lost(tmp_path: Path) -> None:
+    """The decoder does not always see it; the stream's own count does."""
+    whole = make_video(tmp_path / "film.ts", VideoSpec(audio=(), options={"g": "5"}))
+    data = whole.read_bytes()
+    blocks = [data[start : start + TS_PACKET_BYTES] for start in range(0, len(data), TS_PACKET_BYTES)]
+    del blocks[len(blocks) // 2]
+    whole.write_bytes(b"".join(blocks))
+    summary = anonymize(whole, tmp_path / "out.mp4")
+    assert summary.frames == FRAMES
+    assert 1 <= summary.covered_whole <= 10
+
+
+def test_the_tracker_goes_on_as_if_the_damaged_pictures_were_not_there(torn: Path, tmp_path: Path) -> None:
+    """What is found in them begins no track, and they end none: it is still covered where it is thought to be."""
+
+    def invent(frames: Sequence[Frame]) -> list[Detections]:
+        found = [SquareDetector()._find(frame) for frame in frames]
+        ghost = np.array([[2, 2, 12, 12]], np.float32)
+        one = np.ones(1, np.float32), np.zeros(1, np.int64), CLASSES
+        return [Detections(ghost, *one) if frame.damaged else each for frame, each in zip(frames, found, strict=True)]
+
+    write(torn, tmp_path / "out.mkv", tmp_path / "out.jsonl", SquareDetector(invent))
+    rows = lines(tmp_path / "out.jsonl")[1:]
+    assert {box["label"] for row in rows for box in row["boxes"]} == {"license_plate"}
+    added = [(box["track"], box["origin"] in ("filled", "held")) for row in rows[7:10] for box in row["boxes"]]
+    assert added == [(0, True)] * 3
+
+
+def test_the_file_of_detections_tells_and_is_told(torn: Path, tmp_path: Path) -> None:
+    written, file = tmp_path / "out.mp4", tmp_path / "out.jsonl"
+    write(torn, written, file, SquareDetector())
+    assert [row["frame"] for row in lines(file)[1:] if row.get("damaged")] == [7, 8, 9]
+    assert render(torn, tmp_path / "again.mp4", file).covered_whole == 3
+    assert (tmp_path / "again.mp4").read_bytes() == written.read_bytes()
+
+    def change(rows: list[dict[str, object]]) -> None:
+        rows[1]["damaged"] = True  # by hand: one more
+        for row in rows[8:11]:
+            del row["damaged"]  # nobody can take it back
+
+    assert render(torn, tmp_path / "edited.mkv", edit(file, change)).covered_whole == 4
+
+
+def test_a_preview_says_so(torn: Path, tmp_path: Path) -> None:
+    preview(torn, tmp_path / "out.mkv")
+    luma = read_video(tmp_path / "out_NOT_ANONYMIZED.mkv").luma
+    frames = [bool((np.abs(each[:2].astype(int) - each[0, 0]) < 12).all()) for each in luma]
+    assert [number for number, framed in enumerate(frames) if framed] == [7, 8, 9]
+
+
+@pytest.mark.parametrize("looks", [1, 3])
+def test_the_looks_at_its_neighbours_are_full(looks: int, torn: Path, tmp_path: Path) -> None:
+    settings = Settings()
+    settings.detect.every = looks
+    seen: list[tuple[Look, bool]] = []
+    detector = SquareDetector(lambda frames: seen.extend((frame.look, frame.damaged) for frame in frames))
+    anonymize(torn, tmp_path / "out.mkv", settings, detector)
+    assert [damaged for _, damaged in seen[7:10]] == [True] * 3
+    assert seen[6][0] is seen[10][0] is Look.full
+
+
+def test_the_closing_line_counts_them(torn: Path, tmp_path: Path) -> None:
+    assert "; 3 damaged pictures were covered whole" in closing_line(anonymize(torn, tmp_path / "out.mkv"))

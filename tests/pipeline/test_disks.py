@@ -1,0 +1,161 @@
+"""Disks that are full, read-only or others than that of the input: real ones, made in a namespace of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.videos import read_video
+
+PATIENCE_S = 60
+USER = 65534  # nobody
+
+
+def disk(folder: Path, options: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the program with a small disk of its own mounted at `folder`; what is on it is then copied beside it."""
+    program = " ".join(f"'{each}'" for each in (sys.executable, "-m", "tests.rtsp.driver", *arguments))
+    script = textwrap.dedent(f"""
+        mount -t tmpfs -o size=1m tmpfs '{folder}' || exit 77
+        mount -o remount,{options} '{folder}' || exit 77
+        {program}
+        code=$?
+        ls -A '{folder}' >&2
+        cp -a '{folder}/.' '{folder}_copy'
+        exit $code
+    """)
+    ended = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", script],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    if ended.returncode == 77 or "unshare failed" in ended.stderr:
+        pytest.skip("a disk cannot be mounted here")
+    return ended
+
+
+@pytest.fixture
+def mounted(tmp_path: Path) -> Path:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk_copy").mkdir()
+    return tmp_path / "disk"
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv", "out.ts"])
+@pytest.mark.parametrize("size", ["size=4k", "size=16k", "size=48k"])
+def test_a_disk_that_is_full(size: str, name: str, walker: Path, mounted: Path, tmp_path: Path) -> None:
+    ended = disk(mounted, size, tmp_path / "report.json", 0, walker, mounted / name)
+    said = ended.stderr.splitlines()
+    assert ended.returncode == 9, said
+    assert said[-1].startswith("blurscene-stream: error: ")  # and no name of a file after it
+    assert "no space left on device; nothing was left" in said[-1]
+
+
+def test_a_disk_that_is_full_with_the_file_of_detections(walker: Path, mounted: Path, tmp_path: Path) -> None:
+    arguments = (walker, tmp_path / "out.mp4", "--detections", mounted / "out.jsonl")
+    ended = disk(mounted, "size=4k", tmp_path / "report.json", 0, *arguments)
+    assert ended.returncode == 9, ended.stderr
+    assert "no space left on device" in ended.stderr.splitlines()[-1]
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_a_disk_that_may_not_be_written_to(walker: Path, mounted: Path, tmp_path: Path) -> None:
+    ended = disk(mounted, "ro", tmp_path / "report.json", 0, walker, mounted / "out.mp4")
+    said = ended.stderr.splitlines()
+    assert ended.returncode == 9, said
+    assert "cannot be written: read-only file system" in said[-1]
+
+
+def test_another_disk_than_that_of_the_input(walker: Path, mounted: Path, tmp_path: Path) -> None:
+    ended = disk(mounted, "size=1m", tmp_path / "report.json", 0, walker, mounted / "out.mp4")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.splitlines()[-1] == "out.mp4"
+    assert len(read_video(tmp_path / "disk_copy" / "out.mp4").luma) == 25
+
+
+def test_a_link_to_another_disk(walker: Path, mounted: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link.mp4"
+    link.symlink_to(mounted / "real.mp4")
+    ended = disk(mounted, "size=1m", tmp_path / "report.json", 0, walker, link)
+    assert ended.returncode == 0, ended.stderr
+    assert link.is_symlink()
+    assert len(read_video(tmp_path / "disk_copy" / "real.mp4").luma) == 25
+
+
+# A user who is not root, in a child that has been root: what may not be written may not be written.
+CHILD = textwrap.dedent("""
+    import os, sys
+    from tests.detectors import SquareDetector
+    from tests.pipeline.runs import anonymize
+    from blurscene_stream.errors import BlurSceneError
+    import blurscene_stream.source, blurscene_stream.sink, blurscene_stream.redact
+    os.setgroups([]); os.setgid({user}); os.setuid({user})
+    try:
+        anonymize(sys.argv[1], sys.argv[2])
+    except BlurSceneError as error:
+        print(error)
+        sys.exit(error.exit_code)
+""").format(user=USER)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.parametrize("mode", [0o555, 0o000, 0o333])
+def test_a_folder_that_another_user_may_not_write_to(mode: int, walker: Path, tmp_path: Path) -> None:
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == 0 and not folder.stat().st_mode & 0o001:
+            folder.chmod(0o755)
+        if folder.name.startswith("pytest-of"):
+            break
+    target = tmp_path / "closed" / "out.mp4"
+    target.parent.mkdir()
+    os.chown(target.parent, USER, USER)
+    target.parent.chmod(mode)
+    ended = subprocess.run(
+        [sys.executable, "-c", CHILD, str(walker), str(target)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert "Traceback" not in ended.stderr, ended.stderr
+    assert str(target) in ended.stdout or (mode == 0o333 and not ended.stdout)
+    assert ended.returncode in ((0, 9) if mode == 0o333 else (2, 9)), ended.stdout
+    assert ended.returncode == 0 or not list(target.parent.iterdir())
+
+
+STORM = textwrap.dedent("""
+    import signal, sys
+    from tests.detectors import SquareDetector
+    from tests.pipeline.runs import anonymize
+    hits = []
+    signal.signal(signal.SIGALRM, lambda *_: hits.append(1))
+    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+    for target in sys.argv[2:]:
+        assert anonymize(sys.argv[1], target).frames == 25
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    print(len(hits))
+""")
+
+
+def test_system_calls_that_are_interrupted_all_the_time(walker: Path, tmp_path: Path) -> None:
+    targets = [tmp_path / name for name in ("out.mp4", "out.mkv", "out.ts")]
+    ended = subprocess.run(
+        [sys.executable, "-c", STORM, str(walker), *map(str, targets)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert int(ended.stdout) > 20
+    assert [len(read_video(target).luma) for target in targets] == [25, 25, 25]

@@ -1,0 +1,38 @@
+"""Broken inputs of every kind, and runs that are killed: the scripts that try thousands of them, tried with a few."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from scripts.fuzz_inputs import FILMS, fuzz, make_case, make_films
+from scripts.kill_runs import kill_runs
+
+CASES, KILLS = 100, 10
+
+
+def test_broken_inputs(tmp_path: Path) -> None:
+    report = fuzz(tmp_path, seed=20, numbers=range(CASES))
+    assert report.findings == []
+    assert report.cases == CASES
+    assert report.codes[0] >= CASES / 10 and report.codes[3] >= CASES / 10  # both are tried
+    assert report.frames > 0
+
+
+def test_a_case_is_the_same_each_time(tmp_path: Path) -> None:
+    films = make_films(tmp_path)
+    assert films.keys() == FILMS.keys()
+    one, other = (make_case(films, 1, 7) for _ in range(2))
+    assert one == other
+    assert make_case(films, 2, 7) != one
+
+
+def test_a_run_that_dies_is_a_finding(tmp_path: Path) -> None:
+    """A case that takes too long is killed, and the next one is tried."""
+    report = fuzz(tmp_path, seed=20, numbers=range(2), case_s=0.01)
+    assert [finding.partition(": ")[2] for finding in report.findings] == ["still ran after 0.01 s"] * 2
+
+
+def test_killed_runs(tmp_path: Path) -> None:
+    found, wrong = kill_runs(tmp_path, KILLS, seed=20)
+    assert wrong == []
+    assert found.total() == KILLS

@@ -1,0 +1,241 @@
+"""Standard input and output as `-`, and named pipes: the real command line in a process of its own."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import av
+import pytest
+
+from tests.conftest import ROOT
+from tests.videos import VideoSpec, make_video, read_video
+
+FRAMES = 25
+PATIENCE_S = 40
+READABLE = {  # what can be read without going back -> what is in it
+    "film.mkv": (VideoSpec(audio=("aac",)), {}),
+    "film.ts": (VideoSpec(), {}),
+    "parts.mp4": (VideoSpec(), {"movflags": "+frag_keyframe+empty_moov"}),
+    "fast.mp4": (VideoSpec(), {"movflags": "+faststart"}),
+    "film.webm": (VideoSpec(codec="libvpx-vp9", audio=(), options={"deadline": "realtime"}), {}),
+    "film.mjpeg": (VideoSpec(codec="mjpeg", pixel_format="yuvj420p", audio=()), {}),
+    "film.h264": (VideoSpec(audio=()), {}),
+}
+
+
+def command(report: Path, *arguments: object, delay_s: float = 0) -> list[str]:
+    """The program, with a detector that finds what is bright."""
+    return [sys.executable, "-m", "tests.rtsp.driver", str(report), str(delay_s), *map(str, arguments)]
+
+
+def run(report: Path, *arguments: object, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        command(report, *arguments), cwd=ROOT, input=data, capture_output=True, timeout=PATIENCE_S, check=False
+    )
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
+    (tmp_path / "report").mkdir()
+    return tmp_path / "report" / "report.json"
+
+
+def frames_of(data: bytes) -> tuple[str, int]:
+    with av.open(io.BytesIO(data), "r") as container:
+        return container.format.name, len(list(container.decode(video=0)))
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_what_comes_in_goes_out(name: str, tmp_path: Path, report: Path) -> None:
+    spec, options = READABLE[name]
+    data = make_video(tmp_path / name, spec, options).read_bytes()
+    ended = run(report, "-", "-", data=data)
+    said = ended.stderr.decode().splitlines()
+    assert ended.returncode == 0, said
+    assert frames_of(ended.stdout) == ("matroska,webm", FRAMES)
+    assert [number for number, *_ in json.loads(report.read_text())["judged"]] == list(range(FRAMES))
+    assert said[0].startswith("/dev/stdin (160x120) -> - on test: anonymizing")
+    assert said[-1].startswith(f"-: {FRAMES} frames in ")
+
+
+def test_a_transport_stream_is_asked_for(walker: Path, report: Path) -> None:
+    ended = run(report, "--format", "mpegts", walker, "-")
+    assert frames_of(ended.stdout) == ("mpegts", FRAMES)
+
+
+@pytest.mark.parametrize(("name", "part"), [("film.mkv", "are missing"), ("film.ts", "are missing")])
+def test_what_was_cut_off_on_the_way_is_no_success(name: str, part: str, tmp_path: Path, report: Path) -> None:
+    """The beginning says how much there should be."""
+    data = make_video(tmp_path / name, VideoSpec()).read_bytes()
+    ended = run(report, "-", tmp_path / "out.mp4", data=data[: len(data) * 2 // 3 | 1])
+    (*_, last) = ended.stderr.decode().splitlines()
+    assert (ended.returncode, part in last) == (3, True), last
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_an_mp4_whose_index_comes_last_cannot_come_through_a_pipe(tmp_path: Path, report: Path) -> None:
+    film = make_video(tmp_path / "film.mp4", VideoSpec(audio=()))
+    ended = run(report, "-", "-", data=film.read_bytes())
+    (line,) = ended.stderr.decode().splitlines()
+    assert ended.returncode in (1, 3)
+    assert "what comes through a pipe must be told in one go" in line
+    assert ended.stdout == b""
+    with film.open("rb") as file:  # a file by another name is a file
+        again = subprocess.run(
+            command(report, "-", tmp_path / "out.mp4"), cwd=ROOT, stdin=file, timeout=PATIENCE_S, check=False
+        )
+    assert again.returncode == 0
+
+
+def test_a_reader_that_has_enough(walker: Path, report: Path) -> None:
+    with subprocess.Popen(
+        command(report, walker, "-"), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert len(process.stdout.read(1000)) == 1000
+        process.stdout.close()
+        said = process.stderr.read().decode().splitlines()
+    assert process.returncode == 9
+    assert said[1:] == [
+        "blurscene-stream: error: -: cannot be written: broken pipe; what was read from it is not complete"
+    ]
+
+
+def test_a_run_that_fails_does_not_look_finished(tmp_path: Path, report: Path) -> None:
+    """What a transport stream has lost at its end is noticed last of all: the output then lacks its own end."""
+    data = make_video(tmp_path / "film.mkv", VideoSpec(60)).read_bytes()
+    whole, cut = run(report, "-", "-", data=data), run(report, "-", "-", data=data[: len(data) - 50])
+    assert (whole.returncode, cut.returncode) == (0, 3)
+    assert len(cut.stdout) < len(whole.stdout)
+
+
+def _named(folder: Path, name: str) -> Path:
+    os.mkfifo(folder / name)
+    return folder / name
+
+
+NAMED = {"out.ts": "mpegts", "out.mkv": "matroska,webm", "out": "matroska,webm"}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_named_pipes_both_ways(name: str, tmp_path: Path, report: Path) -> None:
+    film = make_video(tmp_path / "film.mkv", VideoSpec())
+    source, target, copy = _named(tmp_path, "in.mkv"), _named(tmp_path, name), tmp_path / "copy"
+    with (
+        subprocess.Popen(["sh", "-c", f"cat {film} > {source}"]) as writer,
+        subprocess.Popen(["sh", "-c", f"cat {target} > {copy}"]) as reader,
+    ):
+        ended = run(report, source, target)
+        if ended.returncode:
+            writer.kill()
+            reader.kill()
+    assert ended.returncode == 0, ended.stderr
+    assert frames_of(copy.read_bytes()) == (NAMED[name], FRAMES)
+    assert target.is_fifo()
+    assert not list(tmp_path.glob("*.partial"))
+
+
+REFUSED: Sequence[tuple[str, tuple[str, ...], str]] = (
+    # what it is, arguments, a part of what is said
+    ("an mp4", ("IN", "PIPE.mp4"), "cannot be written to a pipe"),
+    ("two formats", ("IN", "PIPE.ts", "--format", "matroska"), "encode.format is matroska, and the ending says mpegts"),
+    ("a file's format", ("IN", "out.mp4", "--format", "matroska"), "and the ending says mp4"),
+    ("an unknown format", ("IN", "-", "--format", "gif"), "must be matroska or mpegts"),
+    ("a preview", ("IN", "-", "--preview"), "a preview is not anonymized"),
+    ("detections", ("IN", "out.mp4", "--detections", "-"), "detections are only written to a file"),
+    ("nothing to look at", ("IN", "-", "-c:v", "vp9", "--format", "mpegts"), "takes no vp9"),
+)
+
+
+@pytest.mark.parametrize(("what", "arguments", "part"), REFUSED, ids=[row[0] for row in REFUSED])
+def test_what_a_pipe_cannot_be(
+    what: str, arguments: tuple[str, ...], part: str, walker: Path, tmp_path: Path, report: Path
+) -> None:
+    given = [str(walker) if each == "IN" else each.replace("out", str(tmp_path / "out")) for each in arguments]
+    given = [str(_named(tmp_path, each)) if each.startswith("PIPE") else each for each in given]
+    ended = run(report, *given)
+    assert (ended.returncode, ended.stdout) == (2, b""), what
+    (line,) = ended.stderr.decode().splitlines()
+    assert part in line
+
+
+def test_a_terminal_shows_no_video(walker: Path, report: Path) -> None:
+    ours, theirs = pty.openpty()
+    ended = subprocess.run(
+        command(report, walker, "-"), cwd=ROOT, stdout=theirs, stderr=subprocess.PIPE, timeout=PATIENCE_S, check=False
+    )
+    back = subprocess.run(
+        command(report, "-", "out.mp4"), cwd=ROOT, stdin=theirs, stderr=subprocess.PIPE, timeout=PATIENCE_S, check=False
+    )
+    os.close(ours)
+    os.close(theirs)
+    assert (ended.returncode, b"a terminal shows no video" in ended.stderr) == (2, True)
+    assert (back.returncode, b"is a terminal" in back.stderr) == (1, True)
+
+
+def test_the_input_by_way_of_the_shell(walker: Path, report: Path) -> None:
+    before = walker.read_bytes()
+    with walker.open("rb") as file, walker.open("ab") as same:
+        ended = [
+            subprocess.run(
+                command(report, *arguments), cwd=ROOT, stdin=file, stdout=same, stderr=subprocess.PIPE, check=False
+            )
+            for arguments in (("-", walker, "-y"), (walker, "-"), ("-", "-"))
+        ]
+    assert [each.returncode for each in ended] == [2, 2, 2]
+    assert all(b"are the same" in each.stderr for each in ended)
+    assert walker.read_bytes() == before
+
+
+def listens(pid: int) -> bool:
+    """Whether a process has its own way with SIGTERM by now."""
+    (caught,) = re.findall(r"SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
+    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("share", [0, 0.5])
+def test_stopped_while_nothing_comes(share: float, number: signal.Signals, tmp_path: Path, report: Path) -> None:
+    """Whoever writes to the pipe does not go on: nobody must wait for that."""
+    data = make_video(tmp_path / "film.ts", VideoSpec(200)).read_bytes()
+    with subprocess.Popen(
+        command(report, "-", tmp_path / "out.mp4"), cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write(data[: int(len(data) * share)])
+        process.stdin.flush()
+        deadline_s = time.monotonic() + PATIENCE_S
+        while not (report.with_suffix(".going").exists() if share else listens(process.pid)):
+            assert time.monotonic() < deadline_s
+            time.sleep(0.05)
+        time.sleep(0.5)
+        process.send_signal(number)
+        assert process.wait(PATIENCE_S) == 128 + number
+        assert process.stderr is not None
+        last = process.stderr.read().decode().splitlines()[-1]
+    assert last == f"blurscene-stream: error: stopped by {number.name}; nothing was left"
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_a_file_called_dash(walker: Path, report: Path, tmp_path: Path) -> None:
+    walker.rename(tmp_path / "-")
+    ended = subprocess.run(
+        command(report, "./-", "--", "-x.mp4"),
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert len(read_video(tmp_path / "-x.mp4").luma) == FRAMES
