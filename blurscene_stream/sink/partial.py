@@ -53,9 +53,13 @@ class PartialFile:
         if self._final.exists() and not self._overwrite:
             raise SinkError("was made by another program in the meantime and is not replaced")
         self.path.replace(self._final)
-        # too late: the file is complete, and the folder may be one that is not to be read, or cannot be flushed
-        with suppress(StoppedError, OSError):
-            _flush_to_disk(self._final.parent)
+        try:
+            # too late to stop: the file is complete; and a folder that may not be read cannot be flushed
+            with suppress(StoppedError, PermissionError):
+                _flush_to_disk(self._final.parent)
+        except OSError:
+            self.withdraw()
+            raise
         self._unlock()
 
     def delete(self) -> None:
