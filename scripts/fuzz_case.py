@@ -9,12 +9,13 @@ import importlib
 import json
 import os
 import resource
+import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import av
@@ -77,11 +78,14 @@ def run_case(case: Case, folder: Path) -> dict[str, object]:
     source.write_bytes(case.data)
     probe, start_s = Probe(), time.monotonic()
     importlib.import_module("blurscene_stream.cli.video").anonymize_video = probe  # type: ignore[attr-defined]
-    with _heard() as said:
-        code = run(video_command, [*OPTIONS, str(source), str(target)], "blurscene-stream")
+    with _pipes(source, target) if case.piped else nullcontext((source, target)) as places, _heard() as said:
+        code = run(video_command, [*OPTIONS, *map(str, places)], "blurscene-stream")
     seconds = time.monotonic() - start_s
     problems = list(_problems(code, said))
-    problems += _leaks(probe, target) if code == 0 else _left(target.parent)
+    if code == 0:
+        problems += _leaks(probe, target)
+    elif not case.piped:  # what came through a pipe is there
+        problems += _left(target.parent)
     if probe.early:
         problems.append(f"pictures {probe.early} were written before they were judged")
     if threading.active_count() > 1:
@@ -92,6 +96,28 @@ def run_case(case: Case, folder: Path) -> dict[str, object]:
         source.unlink()
     frames, whole = (len(probe.written), probe.covered_whole) if code == 0 else (0, 0)
     return {"code": code, "frames": frames, "covered_whole": whole, "seconds": seconds, "problems": problems}
+
+
+@contextmanager
+def _pipes(source: Path, target: Path) -> Iterator[tuple[Path, Path]]:
+    """Two named pipes: what comes through the first is in `source`, what goes into the second ends in `target`."""
+    first, second = (source.parent / f"pipe_{path.name}" for path in (source, target))
+    for path in (first, second):
+        os.mkfifo(path)
+    kept, end = os.open(second, os.O_RDWR), os.open(second, os.O_RDONLY)  # so the taker has no end before the run has
+    with (
+        target.open("wb") as copy,
+        subprocess.Popen(["sh", "-c", 'exec cat "$0" > "$1"', source, first]) as feeder,
+        subprocess.Popen(["cat"], stdin=end, stdout=copy),
+    ):
+        os.close(end)
+        try:
+            yield first, second
+        finally:
+            os.close(kept)
+            feeder.kill()
+    for path in (first, second):
+        path.unlink()
 
 
 def _problems(code: int, said: Sequence[str]) -> Iterator[str]:

@@ -60,7 +60,8 @@ FILMS: dict[str, tuple[VideoSpec, dict[str, str]]] = {
     "bare.hevc": (_spec("libx265", ()), {}),
     "bare.mjpeg": (_spec("mjpeg", ()), {}),
 }
-TARGETS = ("out.mp4", "out.mkv", "out.ts")
+TARGETS = ("out.mp4", "out.mkv", "out.ts")  # the first one cannot go through a pipe
+PIPED = 0.15  # of the cases
 
 
 def make_films(folder: Path) -> dict[str, bytes]:
@@ -135,12 +136,14 @@ class Case:
 
     name:   of the video that it was
     change: what was done to it
+    piped:  it comes through a named pipe, and what is made of it goes through another one
     """
 
     name: str
     change: str
     data: bytes
     target: str
+    piped: bool
 
 
 def make_case(films: dict[str, bytes], seed: int, number: int) -> Case:
@@ -152,7 +155,8 @@ def make_case(films: dict[str, bytes], seed: int, number: int) -> Case:
         change = rng.choice(CHANGES)
         data = change(data, films[other], rng)
         done.append(change.__name__.strip("_"))
-    return Case(name, "+".join(done), data, rng.choice(TARGETS))
+    piped = rng.random() < PIPED
+    return Case(name, "+".join(done), data, rng.choice(TARGETS[piped:]), piped)
 
 
 @dataclass

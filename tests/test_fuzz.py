@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+import re
 from pathlib import Path
 
-from scripts.fuzz_inputs import FILMS, fuzz, make_case, make_films
+import pytest
+
+from blurscene_stream.boxes import Detections
+from blurscene_stream.frames import Frame
+from blurscene_stream.redact import Redactor
+from scripts.fuzz_case import run_case
+from scripts.fuzz_inputs import FILMS, Case, fuzz, make_case, make_films
 from scripts.kill_runs import kill_runs
 
 CASES, KILLS = 100, 10
@@ -30,6 +38,26 @@ def test_a_run_that_dies_is_a_finding(tmp_path: Path) -> None:
     """A case that takes too long is killed, and the next one is tried."""
     report = fuzz(tmp_path, seed=20, numbers=range(2), case_s=0.01)
     assert [finding.partition(": ")[2] for finding in report.findings] == ["still ran after 0.01 s"] * 2
+
+
+@pytest.mark.usefixtures("own_logs")
+@pytest.mark.parametrize("piped", [False, True])
+def test_a_leak_is_a_finding(piped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One picture is not covered, or not looked at."""
+    owner = importlib.import_module("blurscene_stream.cli.video")
+    monkeypatch.setattr(owner, "anonymize_video", None)  # run_case puts its own in its place; here that ends
+    (tmp_path / "out").mkdir()
+    name = "h264.ts" if piped else "h264.mp4"
+    case = Case(name, "none", make_films(tmp_path / "films")[name], "out.mkv", piped)
+    assert run_case(case, tmp_path)["problems"] == []
+    hide = Redactor._hide
+
+    def spare(self: Redactor, frame: Frame, found: Detections) -> Detections:
+        return found if frame.number == 3 else hide(self, frame, found)
+
+    monkeypatch.setattr(Redactor, "_hide", spare)
+    problems = run_case(case, tmp_path)["problems"]
+    assert re.fullmatch(r"\['picture 3 has luma 2\d\d: leaked'\]", str(problems))
 
 
 def test_killed_runs(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ Examples:
   blurscene-stream drive.mp4
   blurscene-stream -crf 18 --face-thresh 0.15 drive.mov out.mkv
   blurscene-stream rtsp://camera/live rtsp://server/anon
+  cat drive.mkv | blurscene-stream - - > drive_anonymized.mkv
 
 \b
 Other commands:
@@ -73,8 +74,8 @@ def video_command(
 ) -> int:
     """Cover every face and licence plate of INPUT and write the result to OUTPUT.
 
-    Each is a video file or an rtsp:// address; the OUTPUT of drive.mp4 is drive_anonymized.mp4 if none is given. Sound,
-    timing and the rest of the picture stay as they were.
+    Each is a video file, a pipe or an rtsp:// address; - is standard input or output, and the OUTPUT of drive.mp4 is
+    drive_anonymized.mp4 if none is given. Sound, timing and the rest of the picture stay as they were.
     """
     settings, bar = begin(given)
     if source is None:

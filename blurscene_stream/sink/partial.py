@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import os
@@ -14,7 +13,6 @@ from typing import Self
 from blurscene_stream.errors import SinkError, StoppedError, UsageError, reason
 
 PARTIAL = ".partial"
-NOT_FLUSHED = (errno.EACCES, errno.EPERM, errno.EINVAL, errno.ENOTSUP)  # folders that take files and no reader
 LONGEST_NAME_BYTES = 255  # on Linux and macOS
 
 
@@ -56,12 +54,12 @@ class PartialFile:
             raise SinkError("was made by another program in the meantime and is not replaced")
         self.path.replace(self._final)
         try:
-            with suppress(StoppedError):  # too late: the file is complete
+            # too late to stop: the file is complete; and a folder that may not be read cannot be flushed
+            with suppress(StoppedError, PermissionError):
                 _flush_to_disk(self._final.parent)
-        except OSError as error:
-            if error.errno not in NOT_FLUSHED:
-                self.withdraw()
-                raise
+        except OSError:
+            self.withdraw()
+            raise
         self._unlock()
 
     def delete(self) -> None:

@@ -109,6 +109,7 @@ def decoded(container: InputContainer, streams: Selection, path: Path) -> Genera
             if packet.stream.index == streams.video.index:
                 yield from tally.count(packet)
             elif packet.size and packet.stream.index in heard:
+                tally.check_sound(packet)
                 yield from heard[packet.stream.index](packet)
             elif packet.size and not packet.is_discard:
                 yield packet
@@ -153,6 +154,7 @@ class _Tally:
         self._first: int | None = None
         self._fields = False
         self._damage = Damage()
+        self._sounded: dict[int, int] = {}
         self.decoded = 0
 
     def count(self, packet: Packet[Stream]) -> Generator[Decoded]:
@@ -176,6 +178,22 @@ class _Tally:
             self._fields |= picture.interlaced_frame
             self.decoded += 1
             yield from self._damage.told(picture)
+
+    def check_sound(self, packet: Packet[Stream]) -> None:
+        """Sound is passed on as it is, and no container takes one whose time goes back.
+
+        Raises DamagedInputError.
+        """
+        if packet.dts is None or packet.time_base is None:
+            return
+        last = self._sounded.get(packet.stream.index, packet.dts)
+        if packet.dts < last:
+            back_s = float((last - packet.dts) * packet.time_base)
+            raise DamagedInputError(
+                f"{self._name}: after {self.decoded} frames the time of the sound jumps back by {back_s:.3f} s; "
+                "cut the file there; nothing was written"
+            )
+        self._sounded[packet.stream.index] = packet.dts
 
     def rest(self) -> Generator[Decoded]:
         """The pictures that wait for others at the end."""

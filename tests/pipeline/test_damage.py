@@ -78,6 +78,14 @@ def test_a_picture_in_the_middle_is_overwritten(name: str, films: Path, tmp_path
         assert summary.covered_whole >= 1
 
 
+def test_sound_whose_time_goes_back(tmp_path: Path, target: Path) -> None:
+    """Two recordings in one: the error is the input's, not the output's."""
+    film = make_video(tmp_path / "film.ts", VideoSpec(20))
+    film.write_bytes(film.read_bytes() * 2)
+    message = fails(DamagedInputError, film, target)
+    assert "the time of the sound jumps back by" in message
+
+
 def _overwrite(path: Path, data: bytes, number: int) -> bytes:
     """Noise in place of what the `number`th packet of the video holds."""
     with av.open(str(path)) as container:

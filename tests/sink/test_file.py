@@ -127,6 +127,21 @@ def test_the_data_are_on_the_disk_before_the_name(
     assert synced == [("out.mp4.partial", False), (tmp_path.name, True)]
 
 
+def test_a_name_that_may_not_last_is_taken_back(walker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder cannot be flushed to the disk: nothing is left, as the error says."""
+    target = tmp_path / "out" / "out.mp4"
+    target.parent.mkdir()
+    fsync = os.fsync
+
+    def refuse(descriptor: int) -> None:
+        if target.exists():
+            raise OSError(5, "Input/output error")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    assert "input/output error; nothing was left" in fails(SinkError, walker, target)
+
+
 def test_an_error_is_not_hidden_by_the_clearing_up_after_it(
     walker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,66 @@
+"""A damaged picture is covered whole: in every format and by every method, and whatever was found in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from blurscene_stream.config.schema import RedactMethod
+from blurscene_stream.redact import Preview, Redactor
+
+from .pictures import CLASSES, Box, corners, formats, found, frame_of_noise, methods, samples_of, settings_of, sizes
+
+boxes = st.lists(corners, max_size=3)
+
+
+@settings(max_examples=150, deadline=None)
+@given(formats, sizes, boxes, methods, st.integers(0, 9))
+def test_what_is_shown_follows_from_36_numbers_a_plane(
+    name: str, size: tuple[int, int], places: list[Box], method: RedactMethod, padding: int
+) -> None:
+    """Another picture with the same cells looks the same: that of the means."""
+    redactor = Redactor(settings_of(method), CLASSES)
+    frame = replace(frame_of_noise(*size, name, padding=padding), damaged=True)
+    done = redactor(frame, found(*places, tracks=range(len(places))))
+    assert done.damaged
+    assert len(done.detections) == len(places)
+    if method is not RedactMethod.blur:
+        for plane in frame.planes:
+            rows, columns = plane.shape[:2]
+            flat = plane.reshape(rows, columns, -1)
+            steps = [(np.diff(flat.astype(int), axis=axis) != 0).any(axis=(1 - axis, 2)) for axis in (0, 1)]
+            assert all(step.sum() <= 5 for step in steps)
+    shown = samples_of(frame)
+    other = replace(frame_of_noise(*size, name, seed=1), damaged=True)
+    redactor(other, found())
+    for one, later in zip(shown, samples_of(other), strict=True):  # it tells no more than the first damaged one
+        assert np.array_equal(one, later)
+
+
+@given(formats, sizes, methods)
+@settings(max_examples=60, deadline=None)
+def test_an_object_is_not_remembered_from_it(name: str, size: tuple[int, int], method: RedactMethod) -> None:
+    """What a tracked object looks like is learnt from the first picture that is whole."""
+    fresh, used = (Redactor(settings_of(method), CLASSES) for _ in range(2))
+    used(replace(frame_of_noise(*size, name, seed=1), damaged=True), found((1, 1, 9, 9), tracks=[4]))
+    results = []
+    for redactor in (fresh, used):
+        frame = frame_of_noise(*size, name, seed=2)
+        assert not redactor(frame, found((1, 1, 9, 9), tracks=[4])).damaged
+        results.append(samples_of(frame))
+    for one, other in zip(*results, strict=True):
+        assert np.array_equal(one, other)
+
+
+@given(formats, st.tuples(st.integers(120, 200), st.integers(100, 160)))
+@settings(max_examples=20, deadline=None)
+def test_a_preview_marks_it(name: str, size: tuple[int, int]) -> None:
+    plain, marked = frame_of_noise(*size, name), replace(frame_of_noise(*size, name), damaged=True)
+    preview = Preview(settings_of(), CLASSES)
+    assert not preview(plain, found()).damaged
+    assert preview(marked, found()).damaged
+    assert len(np.unique(marked.planes[0][0])) == 1  # the frame around all of it
+    assert np.array_equal(plain.planes[0][60:-4, 4:-4], marked.planes[0][60:-4, 4:-4])  # and nothing is hidden
