@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 from blurscene_stream.errors import DamagedInputError, SourceError, reason
 from blurscene_stream.source.completeness import missing_bytes
 from blurscene_stream.source.edits import Heard, promised_packets
+from blurscene_stream.source.origin import Origin
 from blurscene_stream.source.streams import Selection
 
 # One packet is one picture with these, so that a missing picture is a damaged one. (VP8 and VP9 have hidden
@@ -89,7 +90,7 @@ def read_file(container: InputContainer, streams: Selection, path: Path) -> Gene
 
 def _read(container: InputContainer, streams: Selection, path: Path) -> Generator[VideoFrame | Packet[Stream]]:
     tally = _Tally(streams.video, str(path))
-    packets = container.demux([streams.video, *streams.audio])
+    packets = map(Origin(container, str(path)), container.demux([streams.video, *streams.audio]))
     heard = {stream.index: Heard() for stream in streams.audio}
     try:
         for packet in packets:
