@@ -1,4 +1,4 @@
-"""Where the time of a transport stream begins: its clock runs on from recording to recording, and over its end."""
+"""Where the time of an MPEG stream begins: its clock runs on from recording to recording, and over its end."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from av.stream import Stream
 
 log = logging.getLogger(__name__)
 
+CLOCKED = ("mpegts", "mpeg")  # transport and program streams, ISO/IEC 13818-1
 LATEST_START_S = 10.0  # a muxer's own delay is less
 NEW_START_S = 1  # pictures that lean on later ones come before the first of the file
 
@@ -25,7 +26,7 @@ class Origin:
 
     def __init__(self, container: InputContainer, name: str) -> None:
         start_s = (container.start_time or 0) / av.time_base
-        runs_on = container.format.name == "mpegts" and not 0 <= start_s <= LATEST_START_S
+        runs_on = container.format.name in CLOCKED and not 0 <= start_s <= LATEST_START_S
         self._back_s = floor(start_s) - NEW_START_S if runs_on else 0
         if self._back_s:
             log.info("%s: begins at %.3f s of its clock, all times are moved by %d s", name, start_s, -self._back_s)

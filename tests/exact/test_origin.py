@@ -53,6 +53,16 @@ def test_an_output_begins_at_the_start(
     assert became.sound == was.sound
 
 
+def test_a_program_stream_has_such_a_clock_too(tmp_path: Path) -> None:
+    clip = Clip(tuple(range(900_000, 900_025)), codec="mpeg2video", sound=(Sound("mp2", 36_000.0, 36_001.0),))
+    source = make_clip(tmp_path / "in.mpg", clip)
+    assert facts(source).times[0] == 36_000
+    anonymize(source, tmp_path / "out.mp4")
+    became = facts(tmp_path / "out.mp4")
+    assert 1 <= became.times[0] < 3
+    assert became.sound == facts(source).sound
+
+
 @pytest.mark.parametrize("ticks", [0, 9 * TICKS])
 def test_a_muxer_s_own_delay_stays(ticks: int, tmp_path: Path) -> None:
     source = begun_at(tmp_path / "in.ts", ticks)
