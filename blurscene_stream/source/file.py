@@ -19,6 +19,7 @@ from blurscene_stream.errors import DamagedInputError, SourceError, reason
 from blurscene_stream.source.completeness import missing_bytes
 from blurscene_stream.source.damage import Damage, Decoded
 from blurscene_stream.source.edits import Heard, promised_packets
+from blurscene_stream.source.origin import Origin
 from blurscene_stream.source.streams import Selection
 
 # One packet is one picture with these, so that a missing picture is a damaged one. (VP8 and VP9 have hidden
@@ -102,7 +103,7 @@ def decoded(container: InputContainer, streams: Selection, path: Path) -> Genera
     Raises DamagedInputError when one cannot be decoded, or there are fewer pictures than the container promised.
     """
     tally = _Tally(streams.video, str(path))
-    packets = container.demux([streams.video, *streams.copied])
+    packets = map(Origin(container, str(path)), container.demux([streams.video, *streams.copied]))
     heard = {stream.index: Heard() for stream in streams.copied if stream.type == "audio"}
     try:
         for packet in packets:

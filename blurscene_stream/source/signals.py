@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import cast
 
 import av
 from av.filter import Graph
-from av.sidedata.sidedata import SideData
 from av.video.frame import VideoFrame
 
 from blurscene_stream.frames import ColourTags, Fields
+from blurscene_stream.source.sidedata import SideDataReader
 
 BT709, BT601 = 1, 6  # AVCOL_SPC_BT709, AVCOL_SPC_SMPTE170M
 RGB, UNSPECIFIED = 0, 2  # AVCOL_SPC_RGB, AVCOL_SPC_UNSPECIFIED
@@ -57,13 +56,14 @@ class SignalReader:
     def __init__(self, codec: str) -> None:
         """`codec`: of the stream, ffmpeg's name."""
         self._fields = _FieldReader(codec)
+        self._side_data = SideDataReader()
 
     def __call__(self, decoded: VideoFrame) -> Signals:
         """What one decoded picture says."""
-        held = {data.type.name: data for data in cast("Iterable[SideData]", decoded.side_data)}
+        held = self._side_data(decoded)
         matrix = held.get("DISPLAYMATRIX")
         return Signals(
-            None if matrix is None else struct.unpack("=9i", bytes(matrix)[:36]),
+            None if matrix is None else struct.unpack("=9i", matrix[:36]),
             ColourTags(
                 decoded.color_range,
                 decoded.color_primaries,
@@ -73,7 +73,7 @@ class SignalReader:
                 _light(held.get("CONTENT_LIGHT_LEVEL")),
             ),
             self._fields(decoded),
-            "STEREO3D" in held and bytes(held["STEREO3D"])[:4] != FLAT,
+            "STEREO3D" in held and held["STEREO3D"][:4] != FLAT,
             tuple(words for name, words in LOST.items() if name in held),
         )
 
@@ -111,20 +111,20 @@ def _top_first_alone(like: VideoFrame) -> Graph:
     return graph
 
 
-def _mastering(data: SideData | None) -> tuple[Fraction, ...] | None:
+def _mastering(data: bytes | None) -> tuple[Fraction, ...] | None:
     """ffmpeg's AVMasteringDisplayMetadata: ten fractions, and whether the eight and the two at the end are set."""
     if data is None:
         return None
-    numbers = struct.unpack("=22i", bytes(data)[:88])
+    numbers = struct.unpack("=22i", data[:88])
     pairs = [(numbers[place], numbers[place + 1]) for place in range(0, 20, 2)]
     if not numbers[20] or not numbers[21] or not all(below for _, below in pairs):
         return None
     return tuple(Fraction(above, below) for above, below in pairs)
 
 
-def _light(data: SideData | None) -> tuple[int, int] | None:
+def _light(data: bytes | None) -> tuple[int, int] | None:
     """ffmpeg's AVContentLightMetadata."""
-    return None if data is None else cast("tuple[int, int]", struct.unpack("=2I", bytes(data)[:8]))
+    return None if data is None else cast("tuple[int, int]", struct.unpack("=2I", data[:8]))
 
 
 def order_of(fields: Fields, told: int) -> int:

@@ -1,0 +1,47 @@
+"""What stands beside the samples of a decoded picture, by name; PyAV reads none of it where it does not know all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import cast
+
+from av.filter import Graph
+from av.sidedata.sidedata import SideData, Type
+from av.video.frame import VideoFrame
+
+KNOWN = max(cast(int, kind.value) for kind in Type)
+MOST = KNOWN + 16  # libav adds one or two a year: EXIF, the number of a view
+
+
+class SideDataReader:
+    """Reads the side data of the pictures of one stream."""
+
+    def __init__(self) -> None:
+        self._graph: Graph | None = None  # most streams need none
+
+    def __call__(self, decoded: VideoFrame) -> dict[str, bytes]:
+        """The side data that PyAV knows, by its names."""
+        try:
+            return _by_name(decoded)
+        except ValueError:  # such as "31 is not a valid Type": a picture of a camera, with EXIF
+            if self._graph is None:
+                self._graph = _known_alone(decoded)
+            self._graph.push(decoded)
+            return _by_name(cast(VideoFrame, self._graph.pull()))
+
+
+def _by_name(decoded: VideoFrame) -> dict[str, bytes]:
+    return {data.type.name: bytes(data) for data in cast("Iterable[SideData]", decoded.side_data)}
+
+
+def _known_alone(like: VideoFrame) -> Graph:
+    """A chain of filters that takes away what PyAV does not know, number by number."""
+    graph = Graph()
+    last = graph.add_buffer(width=like.width, height=like.height, format=like.format, time_base=like.time_base)
+    for number in range(KNOWN + 1, MOST + 1):
+        without = graph.add("sidedata", f"mode=delete:type={number}")
+        last.link_to(without)
+        last = without
+    last.link_to(graph.add("buffersink"))
+    graph.configure()
+    return graph
