@@ -44,7 +44,7 @@ class Muxer:
         self._video = VideoEncoder(container, info, settings.encode, live)
         self._video.stream.metadata.update(info.kept.video)
         self._tracks = [_add(container, track, info.name) for track in info.tracks]
-        add_tags(container, info.kept, info.name)
+        add_tags(container, info)
 
     def start(self) -> None:
         """Write the header.
