@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import cast
 
@@ -14,9 +14,10 @@ from av.packet import Packet
 from av.stream import AttachmentStream, Stream
 from av.subtitles.stream import SubtitleStream
 
-from blurscene_stream.carried import KeptTags, Track, TrackKind
+from blurscene_stream.carried import Track, TrackKind
 from blurscene_stream.config.rules import listed
 from blurscene_stream.errors import DamagedInputError, SinkError, UsageError, reason
+from blurscene_stream.frames import StreamInfo
 from blurscene_stream.sink.tracks import Copy, Mux, TrackWriter, holds, label
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,14 @@ TS_SUBTITLES = {"dvb_subtitle", "dvbsub", "dvb_teletext", "libzvbi_teletextdec"}
 MP4_TAGS = {  # that have a place of their own in MP4 and MOV; any other needs the table of keys
     *("title", "artist", "album_artist", "composer", "album", "date", "comment", "genre", "copyright", "description"),
     *("location", "creation_time", "timecode"),
+}
+
+
+MP4_TRACK_TAGS = frozenset(("language", "title", "handler_name", "creation_time", "timecode"))
+TRACK_TAGS = {  # Matroska takes any
+    "mp4": MP4_TRACK_TAGS,
+    "mov": MP4_TRACK_TAGS,
+    "mpegts": frozenset(("language", "title")),  # nobody has named the title of sound: that it is lost is not told
 }
 
 
@@ -64,12 +73,13 @@ def _can_copy(form: str, track: Track) -> bool:
     return holds(form, track.native)
 
 
-def add_tags(container: OutputContainer, kept: KeptTags, name: str) -> None:
+def add_tags(container: OutputContainer, info: StreamInfo) -> None:
     """Give an output the tags and chapters that pass, and nothing that the muxer would say of itself.
 
     Raises UsageError when it can hold none.
     """
-    form = container.format.name
+    form, kept, name = container.format.name, info.kept, info.name
+    _warn_of_lost(form, [kept.video, *(track.tags for track in info.tracks)], name)
     container.flags |= BITEXACT  # no versions, no random numbers: the same file each time
     for what, there, option in (
         ("chapters", kept.chapters, "--keep chapters"),
@@ -84,6 +94,14 @@ def add_tags(container: OutputContainer, kept: KeptTags, name: str) -> None:
     if form in ("mp4", "mov") and any(key not in MP4_TAGS for key in kept.whole):
         options = container.container_options
         options["movflags"] = options.get("movflags", "") + "+use_metadata_tags"
+
+
+def _warn_of_lost(form: str, tags: Sequence[Mapping[str, str]], name: str) -> None:
+    """A tag may be named for the file's sake and be in a track too: that is no reason to refuse."""
+    places = TRACK_TAGS.get(form)
+    lost = sorted({key for some in tags for key in some if places is not None and key.casefold() not in places})
+    if lost:
+        log.warning("%s: %s has no place for these tags of a track: %s", name, SUFFIXES[form], ", ".join(lost))
 
 
 def _refusal(what: str, option: str, forms: Sequence[str]) -> UsageError:

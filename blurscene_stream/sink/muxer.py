@@ -46,7 +46,7 @@ class Muxer:
             log.warning("%s: %s", info.name, notice)
         self._video.stream.metadata.update(info.kept.video)
         self._tracks = [self._add(track, info.name, settings.encode.audio) for track in info.tracks]
-        add_tags(container, info.kept, info.name)
+        add_tags(container, info)
 
     def _add(self, track: Track, name: str, sound: Sound) -> TrackWriter:
         if track.kind is TrackKind.sound:

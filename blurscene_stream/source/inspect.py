@@ -16,7 +16,7 @@ from blurscene_stream.config.schema import Settings
 from blurscene_stream.source.boxes import boxes_for_notes, track_formats
 from blurscene_stream.source.file import open_file
 from blurscene_stream.source.kinds import FORMATS, Kind, codec_of, kind_of
-from blurscene_stream.source.streams import Selection, select
+from blurscene_stream.source.streams import Selection, select, tags_of
 
 NOTHING: Mapping[str, str] = {}
 
@@ -105,7 +105,7 @@ def _part(stream: Stream, container: InputContainer, chosen: Selection, formats:
     passing = {track.native.index: track.tags for track in chosen.tracks} | {chosen.video.index: chosen.kept.video}
     code = {key: value for key, value in chosen.kept.video.items() if key == "timecode" and kind is Kind.timecode}
     made_anew = bool(code) or (kind is Kind.chapters and bool(chosen.kept.chapters))
-    tags = _tags(stream.metadata, code or passing.get(stream.index, NOTHING))
+    tags = _tags(tags_of(stream), code or passing.get(stream.index, NOTHING))
     codec = codec_of(stream, formats)
     return Part(stream.index, kind.value, codec, _details(stream, codec), made_anew or stream.index in passing, tags)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Stream
 from av.video.stream import VideoStream
@@ -17,7 +18,7 @@ from blurscene_stream.errors import ConfigError, SourceError
 from blurscene_stream.source.kinds import Kind, codec_of, in_words, kind_of
 from blurscene_stream.source.sound import without_comments
 from blurscene_stream.source.tags import in_words as tags_in_words
-from blurscene_stream.source.tags import passing, said_twice
+from blurscene_stream.source.tags import passing, said_twice, titled
 
 TRACKS = {  # what may be copied, the sound first
     Kind.sound: TrackKind.sound,
@@ -118,13 +119,18 @@ def _look(video: VideoStream) -> str:
 
 def _track(stream: Stream, kind: TrackKind, keep: KeepConfig, names: tuple[str, str]) -> Track:
     """`names`: of the source, and of the codec."""
-    tags = passing(stream.metadata, keep.tags, ALWAYS.get(kind, ("language",)))
+    tags = passing(tags_of(stream), keep.tags, ALWAYS.get(kind, ("language",)))
     name, codec = names
     try:
         header = without_comments(codec, stream.codec_context.extradata) if kind is TrackKind.sound else None
     except ValueError as error:
         raise SourceError(f"{name}: the header of {codec} sound is damaged; convert the sound first") from error
     return Track(kind, codec, tags, int(stream.disposition), stream, header)
+
+
+def tags_of(stream: Stream) -> Mapping[str, str]:
+    """The tags of a stream, under the names that they pass by."""
+    return titled(stream.metadata) if isinstance(stream, AudioStream) else stream.metadata
 
 
 def _kept(container: InputContainer, video: VideoStream, keep: KeepConfig) -> KeptTags:
@@ -145,6 +151,9 @@ def _told(kind: Kind, keep: KeepConfig) -> bool:
 
 def dropped_keys(container: InputContainer, video: VideoStream, tracks: Sequence[Track], kept: KeptTags) -> list[str]:
     """The keys of the tags of the file and of what passes of it that do not pass themselves."""
-    pairs = [(container.metadata, kept.whole), (video.metadata, kept.video)]
-    pairs += [(track.native.metadata, track.tags) for track in tracks]
+    pairs: list[tuple[Mapping[str, str], Mapping[str, str]]] = [
+        (container.metadata, kept.whole),
+        (video.metadata, kept.video),
+    ]
+    pairs += [(tags_of(track.native), track.tags) for track in tracks]
     return [key for tags, passed in pairs for key in tags if key not in passed and not said_twice(key, tags)]

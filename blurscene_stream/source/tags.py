@@ -30,6 +30,11 @@ def _is_what_it_says(key: str, value: str) -> bool:
     return key.casefold() != "language" or LANGUAGE.fullmatch(value) is not None
 
 
+def titled(tags: Mapping[str, str]) -> dict[str, str]:
+    """The tags of a sound track with its title under that name: in MP4 libav reads it as "name" and writes "title"."""
+    return {"title" if key == "name" and "title" not in tags else key: value for key, value in tags.items()}
+
+
 def said_twice(key: str, tags: Mapping[str, str]) -> bool:
     """Whether libav gives the same tag again with its language, as it does for MP4: location and location-eng."""
     base, _, language = key.rpartition("-")
@@ -47,8 +52,11 @@ def tells_a_place(key: str) -> bool:
 
 
 def in_words(dropped: Sequence[str]) -> str:
-    """What tags of these keys are in a message, "" when nobody misses any of them. No value is ever told."""
-    missed = [key for key in dropped if not is_of_the_format(key)]
+    """What tags of these keys are in a message, "" when nobody misses any of them. No value is ever told.
+
+    A key that several streams have counts once.
+    """
+    missed = {key.casefold() for key in dropped if not is_of_the_format(key)}
     if not missed:
         return ""
     place = "a place" if len(missed) == 1 else "a place among them"

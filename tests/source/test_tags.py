@@ -39,6 +39,7 @@ def test_what_is_no_language_does_not(key: str, language: str) -> None:
         (["major_brand", "encoder", "handler_name", "DURATION", "BPS-eng", "NUMBER_OF_FRAMES"], ""),
         (["artist"], "1 tag"),
         (["encoder", "com.apple.quicktime.location.ISO6709"], "1 tag (a place)"),
+        (["creation_time", "Creation_Time", "creation_time"], "1 tag"),
         (["artist", "LOCATION", "make"], "3 tags (a place among them)"),
     ],
 )
