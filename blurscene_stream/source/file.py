@@ -110,8 +110,9 @@ def decoded(container: InputContainer, streams: Selection, path: Path) -> Genera
             if packet.stream.index == streams.video.index:
                 yield from tally.count(packet)
             elif packet.size and packet.stream.index in heard:
-                tally.check_sound(packet)
-                yield from heard[packet.stream.index](packet)
+                for sound in heard[packet.stream.index](packet):
+                    tally.check_sound(sound)
+                    yield sound
             elif packet.size and not packet.is_discard:
                 yield packet
         yield from tally.rest()
