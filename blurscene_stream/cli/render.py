@@ -31,7 +31,8 @@ FILE has a header, and then one line for each frame, in order:
    {"label": "face", "score": 0.87, "xyxy": [301.5, 220.25, 340.0, 268.75], "origin": "found", "track": 4}]}
 
 A box that is added by hand needs a label and its corners; every frame keeps its line. Boxes are in pixels of the stored
-picture, before any rotation that the video asks for: x to the right, y down. Boxes with one track are one object.
+picture, before any rotation that the video asks for: x to the right, y down. Boxes with one track are one object. A
+frame with "damaged": true is covered whole.
 
 \b
 Examples:

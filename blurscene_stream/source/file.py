@@ -24,7 +24,7 @@ from blurscene_stream.source.streams import Selection
 
 # One packet is one picture with these, so that a missing picture is a damaged one. (VP8 and VP9 have hidden
 # frames, MPEG-4 part 2 may pack two pictures into a packet.)
-ONE_PICTURE_A_PACKET = ("h264", "hevc", "av1", "mjpeg", "prores", "ffv1", "dnxhd")
+ONE_PICTURE_A_PACKET = ("h264", "hevc", "av1", "mjpeg", "prores", "ffv1", "dnxhd", "mpeg1video", "mpeg2video")
 # From PyAV 19 on, tags that are not UTF-8 are no error any more, and the argument is gone.
 LENIENT_TAGS: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 PICTURE_FORMATS = ("image2", "_pipe")

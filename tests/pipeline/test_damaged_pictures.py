@@ -15,9 +15,10 @@ from av.video.frame import PictureType
 from blurscene_stream.boxes import Detections
 from blurscene_stream.cli.progress import closing_line
 from blurscene_stream.config.schema import RedactConfig, RedactMethod, Settings
+from blurscene_stream.errors import DamagedInputError
 from blurscene_stream.frames import Frame, Look
 from tests.detectors import BRIGHT, CLASSES, SquareDetector
-from tests.pipeline.runs import anonymize, solid
+from tests.pipeline.runs import anonymize, fails, solid
 from tests.pipeline.sidecar.doubles import edit, lines, render, write
 from tests.pipeline.test_targets import preview
 from tests.videos import VideoSpec, make_video, read_video
@@ -26,7 +27,7 @@ FRAMES, NOISE_BYTES = 25, 16
 TS_PACKET_BYTES = 188
 
 
-def spoilt(path: Path, spec: VideoSpec, number: int) -> Path:
+def spoilt(path: Path, spec: VideoSpec, number: int, all_of_it: bool = False) -> Path:
     """A video in which the middle of one packet is overwritten."""
     whole = make_video(path.with_name("whole" + path.suffix), spec)
     with av.open(str(whole)) as source, av.open(str(path), "w") as container:
@@ -36,7 +37,8 @@ def spoilt(path: Path, spec: VideoSpec, number: int) -> Path:
                 continue
             data, third = bytes(packet), packet.size // 3
             noise = random.Random(number).randbytes(NOISE_BYTES)
-            made = av.Packet(data[:third] + noise + data[third + NOISE_BYTES :] if place == number else data)
+            torn = bytes(len(data)) if all_of_it else data[:third] + noise + data[third + NOISE_BYTES :]
+            made = av.Packet(torn if place == number else data)
             made.pts, made.dts, made.time_base = packet.pts, packet.dts, packet.time_base
             made.is_keyframe, made.stream = packet.is_keyframe, stream
             container.mux(made)
@@ -97,6 +99,16 @@ def test_pictures_that_lean_on_a_damaged_one_shown_after_them(tmp_path: Path) ->
 
     assert anonymize(source, tmp_path / "out.mp4", detector=SquareDetector(note)).frames == FRAMES
     assert covered == list(range(5, FRAMES))
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265", "mpeg2video", "mpeg1video", "mjpeg"])
+def test_a_packet_without_a_picture_ends_the_run(codec: str, tmp_path: Path) -> None:
+    """There would be one picture less in the output than in the input."""
+    (tmp_path / "out").mkdir()
+    pixels = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    spec = VideoSpec(audio=(), codec=codec, pixel_format=pixels)
+    source = spoilt(tmp_path / "torn.mkv", spec, 7, all_of_it=True)
+    assert "nothing was written" in fails(DamagedInputError, source, tmp_path / "out" / "out.mp4")
 
 
 def test_data_that_a_transport_stream_has_lost(tmp_path: Path) -> None:
