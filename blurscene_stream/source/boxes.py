@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
+
+from blurscene_stream.source.mp4 import Boxes, boxes_in, movie_of, number_of, top_names
 
 Found = TypeVar("Found")
 
 FORMS = ("mp4", "mov")
-FOR_NOTES = ("udta", "meta", "uuid")  # tags, and XMP among them
-ID_AT = {0: 12, 1: 20}  # of a track, in its tkhd box of version 0 or 1, ISO/IEC 14496-12, 8.3.2
+FOR_NOTES = (b"udta", b"meta", b"uuid")  # tags, and XMP among them
+FORMAT = slice(12, 16)  # of stsd, behind version, flags, the number of entries and the size of the first (8.5.2)
 
 
 def track_formats(path: Path, form: str) -> dict[int, str]:
@@ -20,65 +23,32 @@ def track_formats(path: Path, form: str) -> dict[int, str]:
     form: libav's name of the container
     Empty for other containers, for what is no file, and when the boxes cannot be read: it is only for words.
     """
-    return dict(_read(path, form, _tracks))
+    return dict(_read(path, form, lambda: _formats(movie_of(path))))
 
 
 def boxes_for_notes(path: Path, form: str) -> list[str]:
     """Where in the file there are boxes for tags and the like, such as "moov/udta"; as `track_formats`, for words."""
-    return _read(path, form, _notes)
+    return _read(path, form, lambda: _notes(path))
 
 
-def _read(path: Path, form: str, find: Callable[[BinaryIO, int], Iterator[Found]]) -> list[Found]:
+def _read(path: Path, form: str, find: Callable[[], Iterator[Found]]) -> list[Found]:
     if not set(FORMS) & set(form.split(",")) or not path.is_file():
         return []
     try:
-        with path.open("rb") as file:
-            return list(find(file, path.stat().st_size))
-    except (OSError, struct.error, IndexError):
+        return list(find())
+    except OSError:
         return []
 
 
-def _notes(file: BinaryIO, size: int) -> Iterator[str]:
-    moov = list(_inside(file, 0, size, "moov"))
-    traks = [found for place in moov for found in _inside(file, *place, "trak")]
-    for where, places in (("", [(0, size)]), ("moov/", moov), ("moov/trak/", traks)):
-        for name in FOR_NOTES:
-            if any(list(_inside(file, *place, name)) for place in places):
-                yield where + name
+def _notes(path: Path) -> Iterator[str]:
+    movie = movie_of(path)
+    in_tracks = {name for track in map(boxes_in, movie[b"trak"]) for name in track}
+    for where, names in (("", set(top_names(path))), ("moov/", set(movie)), ("moov/trak/", in_tracks)):
+        yield from (where + name.decode() for name in FOR_NOTES if name in names)
 
 
-def _tracks(file: BinaryIO, size: int) -> Iterator[tuple[int, str]]:
-    for moov in _inside(file, 0, size, "moov"):
-        for trak in _inside(file, *moov, "trak"):
-            number = next((_number(file, *tkhd) for tkhd in _inside(file, *trak, "tkhd")), None)
-            places = [trak]
-            for name in ("mdia", "minf", "stbl", "stsd"):
-                places = [found for place in places for found in _inside(file, *place, name)]
-            if number is not None and places:
-                file.seek(places[0][0] + 12)  # version, flags, count of entries, size of the first
-                yield number, file.read(4).decode("latin-1")
-
-
-def _number(file: BinaryIO, start: int, end: int) -> int | None:
-    file.seek(start)
-    place = ID_AT.get(file.read(1)[0]) if end > start else None
-    if place is None:
-        return None
-    file.seek(start + place)
-    return int(struct.unpack(">I", file.read(4))[0])
-
-
-def _inside(file: BinaryIO, start: int, end: int, wanted: str) -> Iterator[tuple[int, int]]:
-    """Where the bodies of the boxes of one name are, among those that fill a stretch of the file."""
-    while end - start >= 8:
-        file.seek(start)
-        length, name = struct.unpack(">I4s", file.read(8))
-        body = start + 8
-        if length == 1:
-            length, body = struct.unpack(">Q", file.read(8))[0], start + 16
-        stop = end if length == 0 else start + length
-        if stop < body or stop > end:
-            return
-        if name == wanted.encode():
-            yield body, stop
-        start = stop
+def _formats(movie: Boxes) -> Iterator[tuple[int, str]]:
+    for track in map(boxes_in, movie[b"trak"]):
+        with suppress(struct.error, IndexError):  # boxes that cannot be
+            table = boxes_in(boxes_in(boxes_in(track[b"mdia"][0])[b"minf"][0])[b"stbl"][0])
+            yield number_of(track), table[b"stsd"][0][FORMAT].decode("latin-1")

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import struct
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 Boxes = defaultdict[bytes, list[bytes]]
+
+MOST_MOVIE_BYTES = 1 << 28  # hours of video need a few MB; more is damage, and would fill the memory
 
 
 def movie_of(path: Path) -> Boxes:
@@ -19,20 +22,36 @@ def movie_of(path: Path) -> Boxes:
     if not path.is_file():  # a pipe cannot be read twice
         return defaultdict(list)
     with path.open("rb") as file:
-        return _movie(file)
-
-
-def _movie(file: BinaryIO) -> Boxes:
-    size, at = os.fstat(file.fileno()).st_size, 0
-    while size - at >= 16:
-        file.seek(at)
-        length, name, large = struct.unpack(">I4sQ", file.read(16))
-        length = large if length == 1 else length or size - at
-        if name == b"moov":
-            file.seek(at + 8)
-            return boxes_in(file.read(length - 8))
-        at += max(8, length)
+        for name, start, length in _top(file):
+            if name == b"moov" and length <= MOST_MOVIE_BYTES:
+                file.seek(start)
+                return boxes_in(file.read(length))
     return defaultdict(list)
+
+
+def top_names(path: Path) -> list[bytes]:
+    """The names of the boxes that make up the file.
+
+    Raises OSError when it cannot be read.
+    """
+    with path.open("rb") as file:
+        return [name for name, _, _ in _top(file)]
+
+
+def _top(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
+    """Name of each box, and where its body starts and how long it is; what is cut off at the end counts as there."""
+    size, at = os.fstat(file.fileno()).st_size, 0
+    while size - at >= 8:
+        file.seek(at)
+        length, name = struct.unpack(">I4s", file.read(8))
+        header = 8
+        if length == 1 and size - at >= 16:
+            length, header = struct.unpack(">Q", file.read(8))[0], 16
+        length = length or size - at
+        if length < header:
+            return
+        yield name, at + header, length - header
+        at += length
 
 
 def boxes_in(data: bytes) -> Boxes:
@@ -45,13 +64,21 @@ def boxes_in(data: bytes) -> Boxes:
     return found
 
 
-def track_of(movie: Boxes, number: int) -> Boxes:
-    """What is in the track of that number; nothing where there is none (8.3.2).
+def number_of(track: Boxes) -> int:
+    """The number of a track (8.3.2).
 
-    Raises struct.error or IndexError for boxes that cannot be.
+    Raises struct.error or IndexError for a track that has none.
+    """
+    header = track[b"tkhd"][0]
+    return int(struct.unpack_from(">I", header, 20 if header[0] else 12)[0])
+
+
+def track_of(movie: Boxes, number: int) -> Boxes:
+    """What is in the track of that number; nothing where there is none.
+
+    Raises what `number_of` does.
     """
     for track in map(boxes_in, movie[b"trak"]):
-        header = track[b"tkhd"][0]
-        if struct.unpack_from(">I", header, 20 if header[0] else 12)[0] == number:
+        if number_of(track) == number:
             return track
     return defaultdict(list)
