@@ -1,0 +1,19 @@
+"""An independent proof that one video is another one, redacted."""
+
+from blurscene_stream.verify.report import EXIT_CODES, VERDICTS, Check, Grade, worst
+from blurscene_stream.verify.sheet import sheet_png
+from blurscene_stream.verify.sound import Treatment
+from blurscene_stream.verify.verification import Findings, Proof, verify_video
+
+__all__ = [
+    "EXIT_CODES",
+    "VERDICTS",
+    "Check",
+    "Findings",
+    "Grade",
+    "Proof",
+    "Treatment",
+    "sheet_png",
+    "verify_video",
+    "worst",
+]

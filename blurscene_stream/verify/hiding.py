@@ -1,0 +1,80 @@
+"""Is what was covered gone?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from blurscene_stream.boxes import Origin
+from blurscene_stream.redact import Region
+from blurscene_stream.verify.detail import LEAST_DETAIL, detail
+from blurscene_stream.verify.levels import region_mask
+from blurscene_stream.verify.moment import Moment
+from blurscene_stream.verify.report import Check, Grade
+
+LEAST_PX = 12  # of the shorter side; what is smaller shows nobody
+LEAST_COVERED_PX = 64
+SHOWN, NEARER = 0.6, 0.7
+"""How far a region is as it was, and how much nearer to what it was than to what it must be."""
+
+
+class Hiding:
+    """Looks for what shows through, region by region.
+
+    check: what was found
+    """
+
+    def __init__(self, recorded: bool) -> None:
+        """`recorded`: what must be covered is known from a run, not found anew."""
+        self.check = Check("hidden")
+        self._recorded = recorded
+        self._looked = 0
+
+    def look(self, moment: Moment) -> None:
+        """One moment more."""
+        for region in moment.regions:
+            self._looked += 1
+            if _as_before(moment, region) or (region.index >= 0 and _recognizable(moment, region.index)):
+                x, y = (region.x0 + region.x1) // 2, (region.y0 + region.y1) // 2
+                text = f"{_named(moment, region)} near x {x}, y {y} can still be seen"
+                self.check.add(self._grade(moment, region), text, moment.number, moment.time_s)
+
+    def _grade(self, moment: Moment, region: Region) -> Grade:
+        """A box that tracking put there may be another one each time objects are looked for."""
+        if self._recorded or region.index < 0 or moment.detections.origins[region.index] == Origin.found:
+            return Grade.fail
+        return Grade.review
+
+    def finish(self) -> None:
+        """Sum up."""
+        self.check.summary = f"nothing shows through in {self._looked:,} covered areas"
+        if self.check.found:
+            self.check.summary = f"{self.check.found:,} of {self._looked:,} covered areas can be looked through"
+
+
+def _named(moment: Moment, region: Region) -> str:
+    found = moment.detections
+    return "an area" if region.index < 0 else f"a {found.classes[found.labels[region.index]].replace('_', ' ')}"
+
+
+def _as_before(moment: Moment, region: Region) -> bool:
+    """True when a region looks like INPUT, and not like its redaction."""
+    part = np.s_[region.y0 : region.y1, region.x0 : region.x1]
+    mask = region_mask(moment.picture, region)
+    before, hidden, shown = (each[part][mask] for each in (moment.before, moment.hidden.luma, moment.shown.luma))
+    taken, off = before - hidden, shown - hidden
+    there = float((taken * taken).mean())
+    if len(taken) < LEAST_COVERED_PX or there < LEAST_DETAIL**2:
+        return False
+    left = shown - before
+    nearer = float((left * left).mean()) < NEARER**2 * float((off * off).mean())
+    return nearer and float((off * taken).mean()) / there > SHOWN
+
+
+def _recognizable(moment: Moment, index: int) -> bool:
+    """True when the detail of an object is left; its margin is not looked at."""
+    x0, y0, x1, y1 = moment.detections.boxes[index].round().astype(np.intp).tolist()
+    part = np.s_[max(y0, 0) : max(y1, 0), max(x0, 0) : max(x1, 0)]
+    before, shown = moment.before[part], moment.shown.luma[part]
+    if min(before.shape) < LEAST_PX:
+        return False
+    return detail(before, shown, max(x1 - x0, y1 - y0)).left

@@ -1,0 +1,51 @@
+"""What a codec loses: learned from the pictures themselves, so that what is no codec's loss stands out.
+
+Where a picture is busy an encoder loses more than where it is flat, and it loses more the lower the quality is. In
+windows of 16 x 16 pixels its error is about `loss * (1 + activity) ** 0.7`: one number, `loss`, is the quality, and in
+4,000 frames of eleven clips, encoded at crf 20 and 35, no window had more than 3.6 times what nine of ten have.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blurscene_stream.verify.levels import Levels
+
+POWER = 0.7
+SHARE = 90  # percent of the windows, whose errors are usual
+BUSY = 2.0  # windows of less activity are often not encoded at all, and tell nothing of the quality
+LEAST_BUSY = 32  # windows
+FADING = 0.97  # a frame: a still picture after a moving one has less error, but where something moves as much as before
+ROUNDING = 0.5  # levels
+NEAR = 2  # windows in each direction: what moves takes its error along
+MOST_LOSS = 3.0  # what x264 loses at crf 45 or so; with more, nothing can be told any more
+
+
+class Loss:
+    """Learns how much is lost, and tells how unusual errors are.
+
+    value: the loss as it is at present
+    """
+
+    def __init__(self) -> None:
+        self.value = 0.0
+
+    def unusual(self, errors: Levels, activity: Levels) -> NDArray[np.float32]:
+        """How many times what is usual each error is; `errors` and `activity` are of windows of one picture."""
+        room = (1 + activity) ** np.float32(POWER)
+        busy = activity > BUSY
+        share = errors / room
+        now = np.percentile(share[busy] if np.count_nonzero(busy) >= LEAST_BUSY else share, SHARE)
+        self.value = min(max(float(now), self.value * FADING), MOST_LOSS)
+        return np.asarray(errors / (np.float32(self.value) * room + np.float32(ROUNDING)))
+
+
+def nearby(activity: Levels) -> Levels:
+    """The most activity near each window."""
+    side = 2 * NEAR + 1
+    for axis in (0, 1):
+        width = [(NEAR, NEAR) if each == axis else (0, 0) for each in (0, 1)]
+        spread = np.pad(activity, width, mode="edge")
+        activity = np.lib.stride_tricks.sliding_window_view(spread, side, axis=axis).max(axis=-1)
+    return activity

@@ -1,0 +1,82 @@
+"""Is the picture what the encoder was given, but for what it loses: outside the covered areas, and in them?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from blurscene_stream.verify.levels import BLOCK_PX, COARSE_PX, WINDOW_PX, Levels, deviation, window_means
+from blurscene_stream.verify.loss import Loss, nearby
+from blurscene_stream.verify.moment import Moment
+from blurscene_stream.verify.report import Check, Grade
+
+LIMITS = {"fine": 5.0, "coarse": 5.5, "colour": 6.0}
+"""How many times what is usual an error may be. The most that was seen in honest videos: see docs of `loss`."""
+
+
+class Sameness:
+    """Compares what OUTPUT shows with the redacted INPUT, window by window.
+
+    picture: the check of what lies outside the covered areas
+    cover:   the check of what lies in them
+    loss:    of the codec, in single samples of luma
+    """
+
+    def __init__(self, wrong: Grade) -> None:
+        """`wrong`: what a difference means."""
+        self.picture, self.cover = Check("picture"), Check("cover")
+        self._wrong = wrong
+        self._losses = {kind: Loss() for kind in LIMITS}
+        self.loss = self._losses["fine"]
+        self._most = {"picture": 0.0, "cover": 0.0}
+        self._frames = self._regions = 0
+
+    def look(self, moment: Moment) -> None:
+        """One moment more."""
+        self._frames += 1
+        self._regions += len(moment.regions)
+        score = self.score(moment)
+        covered = window_means(moment.covered.astype(np.float32), 1) > 0
+        for check, here in ((self.picture, ~covered), (self.cover, covered)):
+            if not here.any():
+                continue
+            worst = float(score[here].max())
+            self._most[check.name] = max(self._most[check.name], worst)
+            if worst > 1:
+                self._tell(check, moment, np.where(here, score, 0))
+
+    def score(self, moment: Moment) -> Levels:
+        """How far each window is off, in parts of what is allowed; all kinds of error together."""
+        activity = nearby(deviation(moment.hidden.luma, 1))
+        colourful = activity * np.float32(0.5) + np.maximum(
+            *(nearby(deviation(part, COARSE_PX)) for part in moment.hidden.chroma)
+        )
+        shown, hidden = moment.shown, moment.hidden
+        blue, red = (_rms(part, COARSE_PX) for part in shown.chroma - hidden.chroma)
+        parts = (
+            self._unusual("fine", _rms(shown.luma - hidden.luma, 1), activity),
+            self._unusual("coarse", _rms(shown.coarse - hidden.coarse, COARSE_PX), activity),
+            self._unusual("colour", np.maximum(blue, red), colourful),
+        )
+        return np.maximum(np.maximum(parts[0], parts[1]), parts[2])
+
+    def _unusual(self, kind: str, errors: Levels, activity: Levels) -> Levels:
+        return np.asarray(self._losses[kind].unusual(errors, activity) / np.float32(LIMITS[kind]))
+
+    def _tell(self, check: Check, moment: Moment, score: Levels) -> None:
+        row, column = np.unravel_index(int(score.argmax()), score.shape)
+        x, y = (BLOCK_PX * int(place) + WINDOW_PX // 2 for place in (column, row))
+        what = "is not what the redaction makes of it" if check is self.cover else "is not that of INPUT"
+        places = np.count_nonzero(score > 1)
+        more = f", and in {places - 1:,} places more" if places > 1 else ""
+        text = f"the picture near x {x}, y {y} {what}{more}"
+        check.add(self._wrong, text, moment.number, moment.time_s)
+
+    def finish(self) -> None:
+        """Sum up."""
+        outside, inside = (f"error at most {most:.2f} of what is allowed" for most in self._most.values())
+        self.picture.summary = f"{self._frames:,} frames outside the covered areas, {outside}"
+        self.cover.summary = f"{self._regions:,} covered areas, {inside}"
+
+
+def _rms(difference: Levels, px: int) -> Levels:
+    return np.asarray(np.sqrt(window_means(difference * difference, px)))
