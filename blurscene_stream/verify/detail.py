@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from blurscene_stream.verify.edges import CELLS
 from blurscene_stream.verify.levels import Levels
 
-CELLS = 6  # along the longer side of an object; more could be recognized
 LEAST_DETAIL = 3.0  # levels; what is as flat as this looks the same covered and uncovered
 LIKE, KEPT = 0.6, 0.45
 """Detail that is so much like that of INPUT, and of which so much is left, was not hidden. In honest videos no object

@@ -6,6 +6,8 @@ be told from others even where the codec loses much, and several of them in one 
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 
 from blurscene_stream.redact import Region
@@ -21,6 +23,8 @@ LEAST_WINDOWS, SHARE = 3, 0.1  # of a region that must be uncovered to count
 MOST_WINDOWS, WINDOWS_PER_LOSS = 4, 8
 """So many are enough in the largest region. In honest videos at crf 35, where covers move over what was seen in the
 frame before, a region had 6 of 446 at most; at crf 20 none."""
+TOGETHER = 8  # frames
+LEAST_TOGETHER, SHARE_TOGETHER = 12, 0.02  # 0.003 in honest videos at crf 35, 0 at crf 20
 
 
 class Gaps:
@@ -29,12 +33,14 @@ class Gaps:
     def __init__(self, check: Check, wrong: Grade, loss: Loss) -> None:
         """`check`: where it is told; `wrong`: what a gap means; `loss`: of the codec, as it was learned so far."""
         self._check, self._wrong, self._loss = check, wrong, loss
+        self._last = deque[tuple[int, int]](maxlen=TOGETHER)  # uncovered windows, and all that tell it
 
     def look(self, moment: Moment) -> None:
         """One moment more."""
         if not moment.regions:
             return
         counts, seen = self._uncovered(moment)
+        self._add_up(moment, int(np.count_nonzero(seen)), int(np.count_nonzero(counts)))
         for region in moment.regions:
             part = _windows_of(region)
             enough = min(SHARE * np.count_nonzero(counts[part]), MOST_WINDOWS + WINDOWS_PER_LOSS * self._loss.value)
@@ -43,6 +49,15 @@ class Gaps:
                 x, y = region.x0 + BLOCK_PX * int(column + 1), region.y0 + BLOCK_PX * int(row + 1)
                 text = f"the picture near x {x}, y {y} is not covered"
                 self._check.add(self._wrong, text, moment.number, moment.time_s)
+
+    def _add_up(self, moment: Moment, seen: int, counts: int) -> None:
+        """Too few windows in each frame are no chance either, when they are there in one frame after the other."""
+        self._last.append((seen, counts))
+        uncovered, told = (sum(each) for each in zip(*self._last, strict=True))
+        if len(self._last) == TOGETHER and uncovered > max(LEAST_TOGETHER, SHARE_TOGETHER * told):
+            text = f"a part of what must be covered is not, in the {TOGETHER} frames up to this one"
+            self._check.add(self._wrong, text, moment.number, moment.time_s)
+            self._last.clear()
 
     def _uncovered(self, moment: Moment) -> tuple[Mask, Mask]:
         """Windows that tell whether they are covered, and those of them that are not."""

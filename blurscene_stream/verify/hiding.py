@@ -7,12 +7,15 @@ import numpy as np
 from blurscene_stream.boxes import Origin
 from blurscene_stream.redact import Region
 from blurscene_stream.verify.detail import LEAST_DETAIL, detail
-from blurscene_stream.verify.levels import region_mask
+from blurscene_stream.verify.edges import CELLS, too_many_cells
+from blurscene_stream.verify.levels import Levels, region_mask
+from blurscene_stream.verify.loss import Loss
 from blurscene_stream.verify.moment import Moment
 from blurscene_stream.verify.report import Check, Grade
 
 LEAST_PX = 12  # of the shorter side; what is smaller shows nobody
 LEAST_COVERED_PX = 64
+LEAST_COUNTED_PX, BORDER_PX = 64, 2
 SHOWN, NEARER = 0.6, 0.7
 """How far a region is as it was, and how much nearer to what it was than to what it must be."""
 
@@ -23,8 +26,9 @@ class Hiding:
     check: what was found
     """
 
-    def __init__(self, recorded: bool) -> None:
-        """`recorded`: what must be covered is known from a run, not found anew."""
+    def __init__(self, recorded: bool, loss: Loss) -> None:
+        """`recorded`: what must be covered is known from a run, not found anew; `loss`: of the codec."""
+        self._loss = loss
         self.check = Check("hidden")
         self._recorded = recorded
         self._looked = 0
@@ -33,10 +37,19 @@ class Hiding:
         """One moment more."""
         for region in moment.regions:
             self._looked += 1
-            if _as_before(moment, region) or (region.index >= 0 and _recognizable(moment, region.index)):
+            if how := self._seen(moment, region):
                 x, y = (region.x0 + region.x1) // 2, (region.y0 + region.y1) // 2
-                text = f"{_named(moment, region)} near x {x}, y {y} can still be seen"
+                text = f"{_named(moment, region)} near x {x}, y {y} {how}"
                 self.check.add(self._grade(moment, region), text, moment.number, moment.time_s)
+
+    def _seen(self, moment: Moment, region: Region) -> str:
+        """What is wrong with a region, in words; nothing when nothing is."""
+        is_object = region.index >= 0
+        if _as_before(moment, region) or (is_object and _recognizable(moment, region.index)):
+            return "can still be seen"
+        if is_object and _alone(moment, region) and too_many_cells(_inner(moment, region), self._loss.value):
+            return f"has more than {CELLS} cells"
+        return ""
 
     def _grade(self, moment: Moment, region: Region) -> Grade:
         """A box that tracking put there may be another one each time objects are looked for."""
@@ -68,6 +81,24 @@ def _as_before(moment: Moment, region: Region) -> bool:
     left = shown - before
     nearer = float((left * left).mean()) < NEARER**2 * float((off * off).mean())
     return nearer and float((off * taken).mean()) / there > SHOWN
+
+
+def _alone(moment: Moment, region: Region) -> bool:
+    """True for a region that is large enough for cells to be counted, and that no other one reaches into."""
+    if min(region.x1 - region.x0, region.y1 - region.y0) < LEAST_COUNTED_PX:
+        return False
+    return not any(
+        other.x0 < region.x1 and region.x0 < other.x1 and other.y0 < region.y1 and region.y0 < other.y1
+        for other in moment.regions
+        if other is not region
+    )
+
+
+def _inner(moment: Moment, region: Region) -> Levels:
+    rows, columns = (
+        (low + BORDER_PX, high - BORDER_PX) for low, high in ((region.y0, region.y1), (region.x0, region.x1))
+    )
+    return moment.shown.luma[slice(*rows), slice(*columns)]
 
 
 def _recognizable(moment: Moment, index: int) -> bool:

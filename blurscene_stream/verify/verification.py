@@ -106,7 +106,7 @@ class _Run:
         self._redaction = Redaction(Redactor(proof.settings, judgement.classes))
         self._sameness = Sameness(Grade.fail if recorded else Grade.review)
         self._gaps = Gaps(self._sameness.cover, Grade.fail if recorded else Grade.review, self._sameness.loss)
-        self._hiding = Hiding(recorded)
+        self._hiding = Hiding(recorded, self._sameness.loss)
         self._order = Order(self._timing.check)
         self._second = SecondLook(proof.settings, proof.every, proof.load_detector) if proof.every else None
         self._damage: DamagedInputError | None = None

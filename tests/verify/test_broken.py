@@ -60,7 +60,7 @@ def test_a_redaction_that_is_missing_in_one_frame(crf: int, honest: Honest, tmp_
     found = honest.verify(target, settings)
     check = check_of(found, "hidden" if crf == 20 else "cover")  # with much loss it does not look like INPUT at once
     assert check.grade is Grade.fail, told(found)
-    assert [place.frame for place in check.places] == [7]
+    assert {place.frame for place in check.places} == {7}
     assert "frame 7 (0.280 s): " in told(found)
 
 
@@ -79,6 +79,15 @@ def test_cells_that_are_too_small(crf: int, honest: Honest, tmp_path: Path) -> N
     target = _rendered(honest, tmp_path / "out.mp4", lambda _: None, weak)
     found = honest.verify(target, settings_of(crf))
     assert check_of(found, "cover").grade is Grade.fail, told(found)
+
+
+@pytest.mark.parametrize(("crf", "cells"), [(20, 12), (20, 24), (35, 24)])
+def test_cells_that_are_too_small_by_the_settings(cells: int, crf: int, honest: Honest, tmp_path: Path) -> None:
+    weak = settings_of(crf)
+    weak.redact.cells = cells
+    found = honest.verify(_rendered(honest, tmp_path / "out.mp4", lambda _: None, weak), weak)
+    assert failed(found) == {"hidden"}, told(found)
+    assert "has more than 6 cells" in told(found)
 
 
 def _skip(pictures: list[Picture]) -> list[Picture]:
