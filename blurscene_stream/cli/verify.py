@@ -26,7 +26,6 @@ from blurscene_stream.verify import (
     VERDICTS,
     Findings,
     Proof,
-    Treatment,
     sheet_png,
     verify_video,
     worst,
@@ -69,7 +68,7 @@ Examples:
 @click.option("--every", type=click.IntRange(1), default=1, help="Look again at each N-th frame alone.")
 @click.option("--no-look", is_flag=True, help="Do not look at OUTPUT again.")
 @click.option(
-    "--audio", type=click.Choice([one.name for one in Treatment]), default="copy", help="What the run did with sound."
+    "--audio", type=click.Choice(["copy", "drop", "aac", "opus"]), default="copy", help="What the run was told of it."
 )
 @click.option("-y", "overwrite", is_flag=True, help="Replace the sheet and the report if they exist.")
 @options(LOOK, HIDE, AREAS, CONFIGURE, TELL)
@@ -105,7 +104,7 @@ def verify_command(
             target=other,
             settings=settings,
             detections=None if detections is None else Path(detections),
-            treatment=Treatment[audio],
+            silent=audio == "drop",
             every=0 if no_look else every,
             interruption=interruption,
             progress=progress.reach,

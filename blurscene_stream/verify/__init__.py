@@ -2,7 +2,6 @@
 
 from blurscene_stream.verify.report import EXIT_CODES, VERDICTS, Check, Grade, worst
 from blurscene_stream.verify.sheet import sheet_png
-from blurscene_stream.verify.sound import Treatment
 from blurscene_stream.verify.verification import Findings, Proof, verify_video
 
 __all__ = [
@@ -12,7 +11,6 @@ __all__ = [
     "Findings",
     "Grade",
     "Proof",
-    "Treatment",
     "sheet_png",
     "verify_video",
     "worst",

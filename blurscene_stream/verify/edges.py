@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from blurscene_stream.verify.levels import Levels
 
 CELLS = 6  # along the longer side of an object; more could be recognized
-MOST_LINES = CELLS + 3  # five where six cells meet; a codec adds some of its own
+MOST_LINES, LINES_PER_LOSS = CELLS + 3, 4.0  # five where six cells meet; a codec adds some of its own
 LEAST_STEP, PER_LOSS = 2.0, 3.0  # levels from one side of a line to the other, and more where a codec loses more
 SHARE = 0.25  # of the strongest lines' step: weaker ones are no edges of cells
 STRONGEST = 3
@@ -20,7 +20,7 @@ def too_many_cells(shown: Levels, loss: float) -> bool:
     loss: the codec's, see `Loss`
     """
     least = LEAST_STEP + PER_LOSS * loss
-    return any(lines(shown, axis, least) > MOST_LINES for axis in (0, 1))
+    return any(lines(shown, axis, least) > MOST_LINES + LINES_PER_LOSS * loss for axis in (0, 1))
 
 
 def lines(shown: Levels, axis: int, least: float) -> int:

@@ -13,7 +13,6 @@ from blurscene_stream.verify.loss import Loss
 from blurscene_stream.verify.moment import Moment
 from blurscene_stream.verify.report import Check, Grade
 
-LEAST_PX = 12  # of the shorter side; what is smaller shows nobody
 LEAST_COVERED_PX = 64
 LEAST_COUNTED_PX, BORDER_PX = 64, 2
 SHOWN, NEARER = 0.6, 0.7
@@ -105,7 +104,4 @@ def _recognizable(moment: Moment, index: int) -> bool:
     """True when the detail of an object is left; its margin is not looked at."""
     x0, y0, x1, y1 = moment.detections.boxes[index].round().astype(np.intp).tolist()
     part = np.s_[max(y0, 0) : max(y1, 0), max(x0, 0) : max(x1, 0)]
-    before, shown = moment.before[part], moment.shown.luma[part]
-    if min(before.shape) < LEAST_PX:
-        return False
-    return detail(before, shown, max(x1 - x0, y1 - y0)).left
+    return detail(moment.before[part], moment.shown.luma[part], max(x1 - x0, y1 - y0)).left

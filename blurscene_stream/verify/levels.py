@@ -76,6 +76,19 @@ def deviation(samples: Levels, px: int) -> Levels:
     return np.asarray(np.sqrt(np.maximum(window_means(samples * samples, px) - middle * middle, 0)), np.float32)
 
 
+def area_means(windows: Levels, side: int) -> Levels:
+    """The mean of the `side` x `side` windows around each one; 0 where some of them would lie outside."""
+    if side == 1:
+        return windows
+    made = np.zeros_like(windows)
+    if min(windows.shape) >= side:
+        sums = np.cumsum(np.cumsum(np.pad(windows.astype(np.float64), ((1, 0), (1, 0))), axis=0), axis=1)
+        whole = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+        rim = side // 2
+        made[rim : rim + whole.shape[0], rim : rim + whole.shape[1]] = whole / side**2
+    return made
+
+
 def cover_mask(picture: PictureInfo, regions: Sequence[Region]) -> Mask:
     """The luma pixels (height, width) that `regions` cover."""
     mask = np.zeros((picture.height, picture.width), np.bool_)

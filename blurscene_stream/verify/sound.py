@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable
-from enum import Enum
 from fractions import Fraction
 from typing import Any, Protocol
 
-from blurscene_stream.frames import CopiedPacket, StreamInfo
+from blurscene_stream.frames import CopiedPacket, StreamInfo, Track
 from blurscene_stream.verify.report import Check, Grade
 from blurscene_stream.verify.waves import Waves
 
@@ -17,15 +16,6 @@ INPUT, OUTPUT = 0, 1
 DIGEST_BYTES = 16
 PCM_BLOCK = 1 << 14
 ADTS_BYTES, ADTS_CRC_BYTES = 7, 2
-
-
-class Treatment(Enum):
-    """What a run was to do with sound, by the names of its option."""
-
-    copy = "packets pass as they are, where the container can hold them"
-    drop = "there is none"
-    aac = "encoded anew"
-    opus = "encoded anew"
 
 
 class Comparison(Protocol):
@@ -45,25 +35,25 @@ class Sound:
     """
 
     def __init__(
-        self, before: StreamInfo, after: StreamInfo, treatment: Treatment, shift: Callable[[], Fraction | None]
+        self, before: StreamInfo, after: StreamInfo, dropped: bool, shift: Callable[[], Fraction | None]
     ) -> None:
-        """`shift`: how much later OUTPUT's pictures are, once that is known."""
+        """`dropped`: there must be none; `shift`: how much later OUTPUT's pictures are, once that is known."""
         self.check = Check("sound")
         self._tracks: list[Comparison] = []
-        there, wanted = len(after.tracks), 0 if treatment is Treatment.drop else len(before.tracks)
+        there, wanted = len(after.tracks), 0 if dropped else len(before.tracks)
         self.check.summary = f"{there} track{'' if there == 1 else 's'}"
         if there != wanted:
-            hint = "" if there or treatment is Treatment.drop else "; say --audio drop if that was meant"
+            hint = "; say --audio drop if that was meant" if wanted and not there else ""
             self.check.add(Grade.fail, f"INPUT has {len(before.tracks)} sound tracks, OUTPUT {there}{hint}")
-            return
-        anew = treatment in (Treatment.aac, Treatment.opus)
-        for one, other in zip(before.tracks, after.tracks, strict=False):
-            if anew or _family(one.codec) != _family(other.codec):
-                self._tracks.append(Waves(one.native, other.native, shift))
-                self.check.summary += f", {other.codec} from {one.codec}"
-            else:
-                self._tracks.append(Samples() if one.codec.startswith("pcm_") else Packets(one.codec == "aac"))
-                self.check.summary += f", {one.codec} as it was"
+        elif wanted:
+            self._tracks = [self._comparison(*pair, shift) for pair in zip(before.tracks, after.tracks, strict=True)]
+
+    def _comparison(self, before: Track, after: Track, shift: Callable[[], Fraction | None]) -> Comparison:
+        same = _family(before.codec) == _family(after.codec)
+        self.check.summary += f", {after.codec} {'as it was' if same else f'from {before.codec}'}"
+        if not same:
+            return Waves(before.native, after.native, shift)
+        return Samples() if before.codec.startswith("pcm_") else Packets(before.codec == "aac")
 
     def hear(self, side: int, item: CopiedPacket) -> None:
         """One packet more of INPUT or OUTPUT."""

@@ -21,6 +21,7 @@ from blurscene_stream.pipeline.judgement import ByDetector, Judgement
 from blurscene_stream.pipeline.sidecar import DetectionsFile
 from blurscene_stream.redact import Redactor
 from blurscene_stream.source import Source, open_source
+from blurscene_stream.source.cut import hidden_sound_s
 from blurscene_stream.verify.gaps import Gaps
 from blurscene_stream.verify.hiding import Hiding
 from blurscene_stream.verify.moment import Redaction
@@ -28,7 +29,7 @@ from blurscene_stream.verify.order import Order
 from blurscene_stream.verify.report import Check, Grade
 from blurscene_stream.verify.sameness import Sameness
 from blurscene_stream.verify.second_look import SecondLook, Suspect
-from blurscene_stream.verify.sound import INPUT, OUTPUT, Sound, Treatment
+from blurscene_stream.verify.sound import INPUT, OUTPUT, Sound
 from blurscene_stream.verify.timing import Timing, compare_shapes
 
 EXACT = (".mp4", ".m4v", ".mov")  # containers that hold every start
@@ -39,7 +40,7 @@ class Proof:
     """What is to be proved, and how.
 
     detections: the file that tells what a run has covered; None: it is found anew
-    treatment:  what the run was to do with sound
+    silent:     the run was to drop the sound
     every:      each so many frames the detector looks at OUTPUT again; 0: never
     progress:   called with the frames that are done, and with all that there are
     """
@@ -48,7 +49,7 @@ class Proof:
     target: Address
     settings: Settings
     detections: Path | None = None
-    treatment: Treatment = Treatment.copy
+    silent: bool = False
     every: int = 1
     interruption: Interruption = field(default_factory=Interruption)
     load_detector: LoadDetector = load_torch_detector
@@ -102,7 +103,7 @@ class _Run:
         recorded = proof.detections is not None
         self._timing = Timing(one, other, proof.target.path.suffix.lower() in EXACT)
         self._shape = compare_shapes(one, other)
-        self._sound = Sound(one, other, proof.treatment, lambda: self._timing.shift_s)
+        self._sound = Sound(one, other, proof.silent, lambda: self._timing.shift_s)
         self._redaction = Redaction(Redactor(proof.settings, judgement.classes))
         self._sameness = Sameness(Grade.fail if recorded else Grade.review)
         self._gaps = Gaps(self._sameness.cover, Grade.fail if recorded else Grade.review, self._sameness.loss)
@@ -163,6 +164,8 @@ class _Run:
         self._hiding.finish()
         self._timing.finish()
         self._sound.finish(self._timing.shift_s or Fraction(0), self._timing.allowed_s)
+        if hidden_s := hidden_sound_s(self._proof.target.path):
+            self._sound.check.add(Grade.fail, f"OUTPUT holds {float(hidden_s):.2f} s of sound that was cut away")
         if self._damage:
             _undecodable(self._timing.check, self._damage)
         checks = [self._timing.check, self._shape, self._sound.check]

@@ -16,8 +16,9 @@ LEAST_ALIKE = 0.8  # correlation; codecs for speech and music come to 0.95 and m
 QUIET = 1e-3  # of full scale
 LOUDER = 2.0  # times; another level is another sound
 LAST_S = Fraction(1, 10)  # of the rest at the end
-EDGE_S = Fraction(1, 4)  # an encoder's run-up, and the end of its last packet
-STRAY_S = 0.02  # a jump in time that is longer is a hole in the sound
+EDGE_S = Fraction(1, 4)  # more at both ends: an encoder's run-up, and the end of its last packet
+MISSING_S = Fraction(1, 100)  # less at both ends, or in between: no packet is that short, but for rounding
+STRAY_S = 0.004  # a jump in time that is longer is a hole in the sound
 
 
 class Waves:
@@ -45,12 +46,14 @@ class Waves:
         before, after = self._sides
         if before.start_s is None or after.start_s is None:
             return None if before.start_s is after.start_s else "is empty on one side"
-        for what, then_s, now_s in (
-            ("begins", before.start_s, after.start_s - shift_s),
-            ("ends", before.end_s, after.end_s - shift_s),
+        for what, then_s, now_s, way in (
+            ("begins", before.start_s, after.start_s - shift_s, 1),
+            ("ends", before.end_s, after.end_s - shift_s, -1),
         ):
-            if abs(now_s - then_s) > EDGE_S:
+            if not -EDGE_S <= (now_s - then_s) * way <= MISSING_S:
                 return f"{what} at {float(now_s):.3f} s instead of {float(then_s):.3f} s"
+        if abs(after.silence_s - before.silence_s) > MISSING_S:
+            return f"has holes of {float(after.silence_s):.3f} s instead of {float(before.silence_s):.3f} s"
         self._compare(shift_s, Fraction(BLOCK_S))
         self._compare(shift_s, LAST_S)
         return self._wrong
@@ -85,13 +88,15 @@ def _alike(one: Wave, other: Wave) -> bool:
 class _Side:
     """The decoded sound of one side, mixed to one channel.
 
-    start_s: when it begins; None before that is known
+    start_s:   when it begins; None before that is known
+    silence_s: how long the holes are, in all
     """
 
     def __init__(self, stream: Any) -> None:
         self._context = stream.codec_context
         self.rate = int(stream.codec_context.sample_rate)
         self.start_s: Fraction | None = None
+        self.silence_s = Fraction(0)
         self._held: Wave = np.zeros(0, np.float32)
         self._forgotten = 0  # samples
 
@@ -108,7 +113,9 @@ class _Side:
             if self.start_s is None:
                 self.start_s = at_s
             hole = 0 if frame.pts is None else int((at_s - self.end_s) * self.rate)
-            silence = np.zeros(hole if hole > STRAY_S * self.rate else 0, np.float32)
+            hole = hole if hole > STRAY_S * self.rate else 0
+            self.silence_s += Fraction(hole, self.rate)
+            silence = np.zeros(hole, np.float32)
             self._held = np.concatenate((self._held, silence, _mixed(frame)))
 
     def flush(self) -> None:

@@ -28,6 +28,11 @@ class Honest:
 
 
 @pytest.fixture(scope="session")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_scene(tmp_path_factory.mktemp("scene") / "in.mp4")
+
+
+@pytest.fixture(scope="session")
 def honest(tmp_path_factory: pytest.TempPathFactory) -> Honest:
     folder = tmp_path_factory.mktemp("honest")
     source = make_scene(folder / "in.mp4", Scene())

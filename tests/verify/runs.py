@@ -7,7 +7,7 @@ from pathlib import Path
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.pipeline import Interruption, Job, Watch, anonymize_video
-from blurscene_stream.verify import Check, Findings, Grade, Proof, Treatment, verify_video
+from blurscene_stream.verify import Check, Findings, Grade, Proof, verify_video
 from tests.detectors import SquareDetector
 from tests.verify.scenes import ObjectDetector
 
@@ -36,7 +36,7 @@ def checked(
     target: Path,
     file: Path | None,
     settings: Settings | None = None,
-    treatment: Treatment = Treatment.copy,
+    silent: bool = False,
     detector: SquareDetector | None = None,
     every: int = 0,
 ) -> Findings:
@@ -45,7 +45,7 @@ def checked(
         target=Address(str(target)),
         settings=settings or settings_of(),
         detections=file,
-        treatment=treatment,
+        silent=silent,
         every=every,
         load_detector=(detector or ObjectDetector()).load,
     )

@@ -11,6 +11,7 @@ from typing import cast
 import av
 import numpy as np
 from av.audio.stream import AudioStream
+from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 from av.video.frame import VideoFrame
@@ -32,7 +33,8 @@ Rgb = NDArray[np.uint8]
 class Scene:
     """What is special about a video; its suffix chooses the container.
 
-    times: in ticks of 1/1000 s
+    times:    in ticks of 1/1000 s
+    hidden_s: of the sound, which an edit list cuts away
     """
 
     frames: int = 12
@@ -44,6 +46,7 @@ class Scene:
     times: Sequence[int] | None = None
     width: int = WIDTH
     height: int = HEIGHT
+    hidden_s: float = 0.0
 
 
 def _smooth(seed: int, height: int, width: int, rough_px: int) -> NDArray[np.float64]:
@@ -65,7 +68,7 @@ OBJECT = 105 + 35 * _smooth(3, OBJECT_PX, OBJECT_PX, 4)
 
 def object_at(number: int) -> tuple[int, int, int, int]:
     """Where the object is in frame `number`."""
-    x, y = 40 + 5 * number, 80 + 2 * number
+    x, y = 40 + 5 * number % 180, 80 + 2 * number % 80
     return x, y, x + OBJECT_PX, y + OBJECT_PX
 
 
@@ -73,7 +76,8 @@ def picture(number: int, scene: Scene) -> Rgb:
     """Frame `number` as uint8 RGB (height, width, 3)."""
     moved = STREET[: scene.height, 3 * number : 3 * number + scene.width].copy()
     x0, y0, x1, y1 = object_at(number)
-    moved[y0:y1, x0:x1] = OBJECT
+    seen = moved[y0:y1, x0:x1]
+    seen[...] = OBJECT[: seen.shape[0], : seen.shape[1]]
     tint = np.array([1.0, 0.95, 0.85])
     return np.asarray((moved[:, :, None] * tint).clip(0, 255), np.uint8)
 
@@ -89,8 +93,6 @@ class ObjectDetector(SquareDetector):
         if not self._seen(frame.number):
             return Detections.none(CLASSES)
         box = np.array([object_at(frame.number)], np.float32)
-        turned = frame.picture.width < frame.picture.height
-        assert not turned, "boxes are in stored pixels"
         return Detections(box, np.ones(1, np.float32), np.zeros(1, np.int64), CLASSES)
 
 
@@ -111,7 +113,7 @@ def make_scene(path: Path, scene: Scene = Scene()) -> Path:
             frame.pts, frame.time_base = scene.times[number] if scene.times else number, ticks
             container.mux(video.encode(frame))
         for place, track in enumerate(tracks):
-            _sound(container, track, scene.frames / RATE, place)
+            _sound(container, track, (-scene.hidden_s, scene.frames / RATE), place)
         container.mux(video.encode(None))
     return path
 
@@ -120,12 +122,13 @@ def _rate(codec: str) -> int:
     return 8000 if codec in ("pcm_mulaw", "pcm_alaw") else SOUND_HZ
 
 
-def _sound(container: av.container.OutputContainer, track: AudioStream, seconds: float, seed: int) -> None:
+def _sound(container: OutputContainer, track: AudioStream, span_s: tuple[float, float], seed: int) -> None:
     rate = _rate(track.codec_context.name)
-    wave = (3000 * _smooth(seed, 1, round(seconds * rate), 12)[0]).clip(-32000, 32000).astype(np.int16)
+    first, last = (round(end_s * rate) for end_s in span_s)
+    wave = (3000 * _smooth(seed, 1, last - first, 12)[0]).clip(-32000, 32000).astype(np.int16)
     for start in range(0, len(wave), 1024):
         frame = av.AudioFrame.from_ndarray(wave[None, start : start + 1024], format="s16", layout="mono")
-        frame.sample_rate, frame.pts, frame.time_base = rate, start, Fraction(1, rate)
+        frame.sample_rate, frame.pts, frame.time_base = rate, first + start, Fraction(1, rate)
         container.mux(track.encode(frame))
     container.mux(track.encode(None))
 
@@ -157,7 +160,7 @@ def frames_changed(source: Path, target: Path, change: Change, crf: int = 10) ->
     return target
 
 
-def _sound_of(container: av.container.InputContainer) -> Iterator[Packet[Stream]]:
+def _sound_of(container: InputContainer) -> Iterator[Packet[Stream]]:
     yield from (packet for packet in container.demux() if packet.size and packet.stream.type == "audio")
 
 
@@ -169,5 +172,20 @@ def sound_changed(source: Path, target: Path, change: Callable[[list[Packet[Stre
         sound = [packet for packet in packets if packet.stream.type == "audio"]
         for packet in [packet for packet in packets if packet.stream.type != "audio"] + change(sound):
             packet.stream = copies[packet.stream.index]
+            new.mux(packet)
+    return target
+
+
+def with_sound_of(video: Path, sound: Path, target: Path) -> Path:
+    """The pictures of one file and every packet of sound of another, as they are."""
+    with av.open(str(video)) as seen, av.open(str(sound)) as heard, av.open(str(target), "w") as new:
+        pictures = new.add_stream_from_template(seen.streams.video[0])
+        track = new.add_stream_from_template(heard.streams.audio[0])
+        for shown in seen.demux(seen.streams.video[0]):
+            if shown.size:
+                shown.stream = pictures
+                new.mux(shown)
+        for packet in _sound_of(heard):
+            packet.stream = track
             new.mux(packet)
     return target
