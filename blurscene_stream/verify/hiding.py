@@ -36,19 +36,23 @@ class Hiding:
         """One moment more."""
         for region in moment.regions:
             self._looked += 1
-            if how := self._seen(moment, region):
+            how, surely = self._seen(moment, region)
+            if how:
                 x, y = (region.x0 + region.x1) // 2, (region.y0 + region.y1) // 2
                 text = f"{_named(moment, region)} near x {x}, y {y} {how}"
-                self.check.add(self._grade(moment, region), text, moment.number, moment.time_s)
+                grade = self._grade(moment, region) if surely else Grade.review
+                self.check.add(grade, text, moment.number, moment.time_s)
 
-    def _seen(self, moment: Moment, region: Region) -> str:
-        """What is wrong with a region, in words; nothing when nothing is."""
-        is_object = region.index >= 0
-        if _as_before(moment, region) or (is_object and _recognizable(moment, region.index)):
-            return "can still be seen"
-        if is_object and _alone(moment, region) and too_many_cells(_inner(moment, region), self._loss.value):
-            return f"has more than {CELLS} cells"
-        return ""
+    def _seen(self, moment: Moment, region: Region) -> tuple[str, bool]:
+        """What is wrong with a region, in words, nothing when nothing is; and whether it cannot be the encoder's."""
+        is_object, tells = region.index >= 0, self._loss.tells
+        if is_object and _recognizable(moment, region.index):
+            return "can still be seen", True
+        if _as_before(moment, region):
+            return "can still be seen", tells
+        if tells and is_object and _alone(moment, region) and too_many_cells(_inner(moment, region), self._loss.worst):
+            return f"has more than {CELLS} cells", True
+        return "", True
 
     def _grade(self, moment: Moment, region: Region) -> Grade:
         """A box that tracking put there may be another one each time objects are looked for."""

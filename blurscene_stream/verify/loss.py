@@ -19,26 +19,48 @@ LEAST_BUSY = 32  # windows
 FADING = 0.97  # a frame: a still picture after a moving one has less error, but where something moves as much as before
 ROUNDING = 0.5  # levels
 NEAR = 2  # windows in each direction: what moves takes its error along
-MOST_LOSS = 3.0  # what x264 loses at crf 45 or so; with more, nothing can be told any more
+MOST_LOSS = 3.0  # it does not count for more
+MOST_TOLD, TOLD = 1.7, {"hevc": 0.95}
+"""What x264 loses at crf 40 or so, and x265 at 35; with more, honest videos have errors that look like changes."""
+ANOTHER_PICTURE = 5.0  # what x264 loses at crf 51, its worst, and what pictures of different scenes are apart by more
+SLACK = {"hevc": 1.5, "av1": 2.5}
+"""How much more than those of H.264, MPEG-4 and VP9 the worst errors of a codec differ from its usual ones: SVT-AV1 now
+and then leaves a whole block as it was in another frame."""
 
 
 class Loss:
     """Learns how much is lost, and tells how unusual errors are.
 
     value: the loss as it is at present
+    now:   that of the last picture alone, however large
+    worst: what the worst errors go by
     """
 
-    def __init__(self) -> None:
-        self.value = 0.0
+    def __init__(self, codec: str) -> None:
+        """`codec`: ffmpeg's name, such as "h264"."""
+        self.value = self.now = 0.0
+        self._slack = SLACK.get(codec, 1.0)
+        self._told = TOLD.get(codec, MOST_TOLD)
+
+    @property
+    def worst(self) -> float:
+        """The loss, as much larger as the codec's worst errors are."""
+        return self.value * self._slack
+
+    @property
+    def tells(self) -> bool:
+        """True when so little is lost that what was changed stands out."""
+        return self.value <= self._told
 
     def unusual(self, errors: Levels, activity: Levels) -> NDArray[np.float32]:
         """How many times what is usual each error is; `errors` and `activity` are of windows of one picture."""
         room = (1 + activity) ** np.float32(POWER)
         busy = activity > BUSY
         share = errors / room
-        now = np.percentile(share[busy] if np.count_nonzero(busy) >= LEAST_BUSY else share, SHARE)
-        self.value = min(max(float(now), self.value * FADING), MOST_LOSS)
-        return np.asarray(errors / (np.float32(self.value) * room + np.float32(ROUNDING)))
+        self.now = float(np.percentile(share[busy] if np.count_nonzero(busy) >= LEAST_BUSY else share, SHARE))
+        self.value = min(max(self.now, self.value * FADING), MOST_LOSS)
+        usual = np.float32(self.value) * room + np.float32(ROUNDING)
+        return np.asarray(errors / (usual * np.float32(self._slack)))
 
 
 def nearby(activity: Levels) -> Levels:

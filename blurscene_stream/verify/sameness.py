@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from blurscene_stream.verify.levels import BLOCK_PX, COARSE_PX, WINDOW_PX, Levels, area_means, deviation, window_means
-from blurscene_stream.verify.loss import Loss, nearby
+from blurscene_stream.verify.loss import ANOTHER_PICTURE, Loss, nearby
 from blurscene_stream.verify.moment import Moment
 from blurscene_stream.verify.report import Check, Grade
 
@@ -22,11 +22,11 @@ class Sameness:
     loss:    of the codec, in single samples of luma
     """
 
-    def __init__(self, wrong: Grade) -> None:
-        """`wrong`: what a difference means."""
+    def __init__(self, wrong: Grade, codec: str) -> None:
+        """`wrong`: what a difference means; `codec`: of OUTPUT's pictures, by ffmpeg's name."""
         self.picture, self.cover = Check("picture"), Check("cover")
         self._wrong = wrong
-        self._losses = {kind: Loss() for kind in LIMITS}
+        self._losses = {kind: Loss(codec) for kind in LIMITS}
         self.loss = self._losses["fine"]
         self._most = {"picture": 0.0, "cover": 0.0}
         self._frames = self._regions = 0
@@ -36,6 +36,8 @@ class Sameness:
         self._frames += 1
         self._regions += len(moment.regions)
         score = self.score(moment)
+        if self.loss.now > ANOTHER_PICTURE:
+            self.picture.add(Grade.fail, "is another picture", moment.number, moment.time_s)
         covered = window_means(moment.covered.astype(np.float32), 1) > 0
         for check, here in ((self.picture, ~covered), (self.cover, covered)):
             if not here.any():
@@ -72,10 +74,12 @@ class Sameness:
         places = np.count_nonzero(score > 1)
         more = f", and in {places - 1:,} places more" if places > 1 else ""
         text = f"the picture near x {x}, y {y} {what}{more}"
-        check.add(self._wrong, text, moment.number, moment.time_s)
+        check.add(self._wrong if self.loss.tells else Grade.review, text, moment.number, moment.time_s)
 
     def finish(self) -> None:
         """Sum up."""
+        if not self.loss.tells:
+            self.picture.add(Grade.review, "the encoder has lost so much that changes can hardly be told from it")
         outside, inside = (f"error at most {most:.2f} of what is allowed" for most in self._most.values())
         self.picture.summary = f"{self._frames:,} frames outside the covered areas, {outside}"
         self.cover.summary = f"{self._regions:,} covered areas, {inside}"

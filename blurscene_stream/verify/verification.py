@@ -21,7 +21,7 @@ from blurscene_stream.pipeline.judgement import ByDetector, Judgement
 from blurscene_stream.pipeline.sidecar import DetectionsFile
 from blurscene_stream.redact import Redactor
 from blurscene_stream.source import Source, open_source
-from blurscene_stream.source.cut import hidden_sound_s
+from blurscene_stream.source.beyond import hidden_sound_s, video_codec
 from blurscene_stream.verify.gaps import Gaps
 from blurscene_stream.verify.hiding import Hiding
 from blurscene_stream.verify.moment import Redaction
@@ -105,10 +105,10 @@ class _Run:
         self._shape = compare_shapes(one, other)
         self._sound = Sound(one, other, proof.silent, lambda: self._timing.shift_s)
         self._redaction = Redaction(Redactor(proof.settings, judgement.classes))
-        self._sameness = Sameness(Grade.fail if recorded else Grade.review)
+        self._sameness = Sameness(Grade.fail if recorded else Grade.review, video_codec(proof.target.path))
         self._gaps = Gaps(self._sameness.cover, Grade.fail if recorded else Grade.review, self._sameness.loss)
         self._hiding = Hiding(recorded, self._sameness.loss)
-        self._order = Order(self._timing.check)
+        self._order = Order(self._timing.check, self._sameness.loss)
         self._second = SecondLook(proof.settings, proof.every, proof.load_detector) if proof.every else None
         self._damage: DamagedInputError | None = None
 
