@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from blurscene_stream.cli import run
+from blurscene_stream.cli.render import render_command
 from blurscene_stream.cli.verify import verify_command
 from tests.test_cli_render import _video
 from tests.verify.scenes import Scene, frames_changed, make_scene
@@ -46,6 +47,24 @@ def test_an_honest_run_is_proved(written: Path, capsys: pytest.CaptureFixture[st
 def test_without_a_file_the_real_detector_looks_anew(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _verify(written / "in.mp4", written / "out.mp4", "--every", "3") in (0, 5)
     assert "look     " in capsys.readouterr().out
+
+
+def test_other_settings_than_those_of_the_run_are_told(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A cover that the check does not expect is a failure, and the likely reason is told."""
+    content = (written / "found.jsonl").read_text().splitlines()
+    lines = [json.loads(line) for line in content]
+    for line in lines[1:]:
+        line["boxes"] = [{"label": "face", "xyxy": [100, 60, 160, 120]}]
+    (written / "found.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    files = (written / "in.mp4", written / "new.mp4")
+    assert run(render_command, [*map(str, files), "--from", str(written / "found.jsonl")], "render") == 0
+    capsys.readouterr()
+    checked = (*files, "--detections", written / "found.jsonl", "--no-look")
+    assert _verify(*checked) == 0
+    assert _verify(*checked, "--replacewith", "solid") == 4
+    said = capsys.readouterr()
+    assert "found.jsonl: was written with other settings" in said.err
+    assert "cover    fail" in said.out
 
 
 def test_a_frame_less_is_a_failure(written: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -25,11 +26,14 @@ from blurscene_stream.verify import (
     EXIT_CODES,
     VERDICTS,
     Findings,
+    Grade,
     Proof,
     sheet_png,
     verify_video,
     worst,
 )
+
+log = logging.getLogger(__name__)
 
 EPILOG = """\b
 What is checked, a line each:
@@ -114,7 +118,16 @@ def verify_command(
             written = _write(findings, beside.path, settings, overwrite)
             if report:
                 write_file(Path(report), _json(proof, findings, written), overwrite)
+    if worst(findings.checks) is Grade.fail and detections and _other_settings(Path(detections), settings):
+        log.warning("%s", f"{detections}: was written with other settings; those of the run are needed, see --config")
     return _tell(findings, written)
+
+
+def _other_settings(file: Path, settings: Settings) -> bool:
+    """True when a file of detections, which was read by now, names other settings."""
+    with file.open("rb") as lines:
+        told = json.loads(lines.readline()).get("settings_sha256")
+    return told is not None and told != settings_sha256(settings)
 
 
 def _write(findings: Findings, sheet: Path, settings: Settings, overwrite: bool) -> Path | None:

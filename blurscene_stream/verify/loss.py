@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from blurscene_stream.verify.levels import Levels
+from blurscene_stream.verify.levels import Levels, Mask
 
 POWER = 0.7
 SHARE = 90  # percent of the windows, whose errors are usual
@@ -52,12 +52,18 @@ class Loss:
         """True when so little is lost that what was changed stands out."""
         return self.value <= self._told
 
-    def unusual(self, errors: Levels, activity: Levels) -> NDArray[np.float32]:
-        """How many times what is usual each error is; `errors` and `activity` are of windows of one picture."""
+    def unusual(self, errors: Levels, activity: Levels, plain: Mask) -> NDArray[np.float32]:
+        """How many times what is usual each error is.
+
+        errors, activity: of the windows of one picture
+        plain:            those of them that nothing covers: a wrong cover is not to be taken for loss
+        """
         room = (1 + activity) ** np.float32(POWER)
-        busy = activity > BUSY
-        share = errors / room
-        self.now = float(np.percentile(share[busy] if np.count_nonzero(busy) >= LEAST_BUSY else share, SHARE))
+        share, busy = errors / room, activity > BUSY
+        telling = next(
+            (each for each in (busy & plain, busy) if np.count_nonzero(each) >= LEAST_BUSY), np.ones_like(busy)
+        )
+        self.now = float(np.percentile(share[telling], SHARE))
         self.value = min(max(self.now, self.value * FADING), MOST_LOSS)
         usual = np.float32(self.value) * room + np.float32(ROUNDING)
         return np.asarray(errors / (usual * np.float32(self._slack)))

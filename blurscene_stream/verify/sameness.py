@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from blurscene_stream.verify.levels import BLOCK_PX, COARSE_PX, WINDOW_PX, Levels, area_means, deviation, window_means
+from blurscene_stream.verify.levels import (
+    BLOCK_PX,
+    COARSE_PX,
+    WINDOW_PX,
+    Levels,
+    Mask,
+    area_means,
+    deviation,
+    window_means,
+)
 from blurscene_stream.verify.loss import ANOTHER_PICTURE, Loss, nearby
 from blurscene_stream.verify.moment import Moment
 from blurscene_stream.verify.report import Check, Grade
@@ -12,6 +21,7 @@ from blurscene_stream.verify.report import Check, Grade
 LIMITS = {"fine": {1: 7.0, 3: 4.0, 5: 2.6}, "coarse": {1: 6.0, 3: 4.0, 5: 3.3}, "colour": {1: 6.0, 3: 4.0, 5: 2.8}}
 """How many times what is usual an error may be: of one window, and on average of 3 x 3 and of 5 x 5. A single window
 may be far off, an area of them is not. The most seen in 8,000 honest frames is three quarters of each limit."""
+NO_LOSS = 2.5  # times what is allowed: no encoder does that, however much it loses; 1.5 in honest videos at crf 51
 
 
 class Sameness:
@@ -35,10 +45,10 @@ class Sameness:
         """One moment more."""
         self._frames += 1
         self._regions += len(moment.regions)
-        score = self.score(moment)
+        covered = window_means(moment.covered.astype(np.float32), 1) > 0
+        score = self.score(moment, ~covered)
         if self.loss.now > ANOTHER_PICTURE:
             self.picture.add(Grade.fail, "is another picture", moment.number, moment.time_s)
-        covered = window_means(moment.covered.astype(np.float32), 1) > 0
         for check, here in ((self.picture, ~covered), (self.cover, covered)):
             if not here.any():
                 continue
@@ -47,8 +57,8 @@ class Sameness:
             if worst > 1:
                 self._tell(check, moment, np.where(here, score, 0))
 
-    def score(self, moment: Moment) -> Levels:
-        """How far each window is off, in parts of what is allowed; all kinds of error together."""
+    def score(self, moment: Moment, plain: Mask) -> Levels:
+        """How far each window is off, in parts of what is allowed, all kinds together; `plain`: uncovered ones."""
         activity = nearby(deviation(moment.hidden.luma, 1))
         colourful = activity * np.float32(0.5) + np.maximum(
             *(nearby(deviation(part, COARSE_PX)) for part in moment.hidden.chroma)
@@ -56,14 +66,14 @@ class Sameness:
         shown, hidden = moment.shown, moment.hidden
         blue, red = (_rms(part, COARSE_PX) for part in shown.chroma - hidden.chroma)
         parts = (
-            self._unusual("fine", _rms(shown.luma - hidden.luma, 1), activity),
-            self._unusual("coarse", _rms(shown.coarse - hidden.coarse, COARSE_PX), activity),
-            self._unusual("colour", np.maximum(blue, red), colourful),
+            self._unusual("fine", _rms(shown.luma - hidden.luma, 1), activity, plain),
+            self._unusual("coarse", _rms(shown.coarse - hidden.coarse, COARSE_PX), activity, plain),
+            self._unusual("colour", np.maximum(blue, red), colourful, plain),
         )
         return np.maximum(np.maximum(parts[0], parts[1]), parts[2])
 
-    def _unusual(self, kind: str, errors: Levels, activity: Levels) -> Levels:
-        unusual = self._losses[kind].unusual(errors, activity)
+    def _unusual(self, kind: str, errors: Levels, activity: Levels, plain: Mask) -> Levels:
+        unusual = self._losses[kind].unusual(errors, activity, plain)
         parts = [area_means(unusual, side) / np.float32(limit) for side, limit in LIMITS[kind].items()]
         return np.asarray(np.maximum(np.maximum(parts[0], parts[1]), parts[2]))
 
@@ -74,7 +84,8 @@ class Sameness:
         places = np.count_nonzero(score > 1)
         more = f", and in {places - 1:,} places more" if places > 1 else ""
         text = f"the picture near x {x}, y {y} {what}{more}"
-        check.add(self._wrong if self.loss.tells else Grade.review, text, moment.number, moment.time_s)
+        grade = self._wrong if self.loss.tells or score.max() > NO_LOSS else Grade.review
+        check.add(grade, text, moment.number, moment.time_s)
 
     def finish(self) -> None:
         """Sum up."""
