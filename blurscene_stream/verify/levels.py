@@ -40,13 +40,16 @@ def look_at(frame: Frame) -> Look:
     luma = frame.planes[0].astype(np.float32) / unit
     parts = [frame.planes[1][..., 0], frame.planes[1][..., 1]] if form.interleaved else list(frame.planes[1:3])
     block = (COARSE_PX >> form.shift_y, COARSE_PX >> form.shift_x)
-    chroma = [means(part.astype(np.float32) / unit, *block) for part in parts]
-    return Look(luma, means(luma, COARSE_PX, COARSE_PX), np.stack(chroma))
+    chroma = [means(part.astype(np.float32) / unit, *block, COARSE_PX) for part in parts]
+    return Look(luma, means(luma, COARSE_PX, COARSE_PX, COARSE_PX), np.stack(chroma))
 
 
-def means(samples: Levels, rows: int, columns: int) -> Levels:
-    """The mean of each block of `rows` x `columns` samples, in whole windows; the border is repeated beyond itself."""
-    per_window = WINDOW_PX // COARSE_PX
+def means(samples: Levels, rows: int, columns: int, block_px: int) -> Levels:
+    """The mean of each block of `rows` x `columns` samples, in whole windows; the border is repeated beyond itself.
+
+    block_px: how large such a block is in the picture
+    """
+    per_window = WINDOW_PX // block_px
     high, wide = _whole(samples.shape[0], rows * per_window), _whole(samples.shape[1], columns * per_window)
     beyond = ((0, high - samples.shape[0]), (0, wide - samples.shape[1]))
     filled = np.pad(samples, beyond, mode="edge") if any(after for _, after in beyond) else samples
@@ -67,7 +70,7 @@ def windowed(blocks: Levels) -> Levels:
 
 def window_means(samples: Levels, px: int) -> Levels:
     """The mean in each window of samples that stand for `px` x `px` pixels each."""
-    return windowed(means(samples, BLOCK_PX // px, BLOCK_PX // px) if px < BLOCK_PX else samples)
+    return windowed(means(samples, BLOCK_PX // px, BLOCK_PX // px, BLOCK_PX) if px < BLOCK_PX else samples)
 
 
 def deviation(samples: Levels, px: int) -> Levels:
