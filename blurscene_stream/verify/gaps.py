@@ -7,11 +7,12 @@ be told from others even where the codec loses much, and several of them in one 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 
 from blurscene_stream.redact import Region
-from blurscene_stream.verify.levels import BLOCK_PX, Levels, Mask, window_means
+from blurscene_stream.verify.levels import BLOCK_PX, Mask, window_means
 from blurscene_stream.verify.loss import Loss
 from blurscene_stream.verify.moment import Moment
 from blurscene_stream.verify.report import Check, Grade
@@ -26,6 +27,8 @@ frame before, a region had 6 of 446 at most; at crf 20 none."""
 TOGETHER = 8  # frames
 LEAST_TOGETHER, SHARE_TOGETHER = 12, 0.02  # 0.003 in honest videos at crf 35, 0 at crf 20
 
+Slices = tuple[slice, slice]
+
 
 class Gaps:
     """Looks for covers that are missing or lie elsewhere."""
@@ -39,10 +42,11 @@ class Gaps:
         """One moment more."""
         if not moment.regions:
             return
-        counts, seen = self._uncovered(moment)
+        frame = _around(moment.regions)
+        counts, seen = self._uncovered(moment, frame)
         self._add_up(moment, int(np.count_nonzero(seen)), int(np.count_nonzero(counts)))
         for region in moment.regions:
-            part = _windows_of(region)
+            part = _windows_of(region, frame)
             enough = min(SHARE * np.count_nonzero(counts[part]), MOST_WINDOWS + WINDOWS_PER_LOSS * self._loss.worst)
             if np.count_nonzero(seen[part]) >= max(LEAST_WINDOWS, enough):
                 row, column = np.argwhere(seen[part])[0]
@@ -59,22 +63,28 @@ class Gaps:
             self._check.add(self._wrong if self._loss.tells else Grade.review, text, moment.number, moment.time_s)
             self._last.clear()
 
-    def _uncovered(self, moment: Moment) -> tuple[Mask, Mask]:
-        """Windows that tell whether they are covered, and those of them that are not."""
-        before, hidden, shown = moment.before, moment.hidden.luma, moment.shown.luma
-        taken, off, left = before - hidden, shown - hidden, shown - before
-        there = window_means(taken * taken, 1)
+    def _uncovered(self, moment: Moment, frame: Slices) -> tuple[Mask, Mask]:
+        """Windows of a part of the picture that tell whether they are covered, and those of them that are not."""
+        hidden = moment.hidden.luma[frame]
+        taken, off = moment.before[frame] - hidden, moment.shown.luma[frame] - hidden
+        there, wrong, both = (window_means(each, 1) for each in (taken * taken, off * off, off * taken))
         least = max(LEAST_TAKEN, PER_LOSS * self._loss.value)
-        counts = (there > least * least) & (window_means(moment.covered.astype(np.float32), 1) > 0.999)
-        nearer = window_means(left * left, 1) < NEARER**2 * window_means(off * off, 1)
-        share: Levels = window_means(off * taken, 1)
-        return counts, counts & nearer & (share > SHOWN * there)
+        counts = (there > least * least) & (window_means(moment.covered[frame].astype(np.float32), 1) > 0.999)
+        left = wrong - 2 * both + there  # the mean square of what OUTPUT is off INPUT
+        return counts, counts & (left < NEARER**2 * wrong) & (both > SHOWN * there)
 
 
-def _windows_of(region: Region) -> tuple[slice, slice]:
-    """The windows that begin in a region, but for those that reach out of it."""
-    rows, columns = ((region.y0, region.y1), (region.x0, region.x1))
-    down, across = (
-        slice(low // BLOCK_PX, max(low // BLOCK_PX + 1, high // BLOCK_PX - 1)) for low, high in (rows, columns)
+def _around(regions: Sequence[Region]) -> Slices:
+    """The rows and columns of pixels in which all regions lie, from the beginning of a block on."""
+    low = [min(edges) // BLOCK_PX * BLOCK_PX for edges in ([one.y0 for one in regions], [one.x0 for one in regions])]
+    high = [max(edges) for edges in ([one.y1 for one in regions], [one.x1 for one in regions])]
+    return slice(low[0], high[0]), slice(low[1], high[1])
+
+
+def _windows_of(region: Region, frame: Slices) -> Slices:
+    """The windows of `frame` that begin in a region, but for those that reach out of it."""
+    (top, bottom), (left, right) = (
+        ((low - start) // BLOCK_PX, (high - start) // BLOCK_PX - 1)
+        for low, high, start in ((region.y0, region.y1, frame[0].start), (region.x0, region.x1, frame[1].start))
     )
-    return down, across
+    return slice(top, max(top + 1, bottom)), slice(left, max(left + 1, right))
