@@ -31,6 +31,7 @@ FLOORS = {  # a module imports its own room, or a lower floor
     "relay": 3,
     "bulk": 3,
     "evaluate": 3,
+    "verify": 3,
     "cli": 4,
 }
 DOORS = {  # outside library -> the rooms that may import it
@@ -38,7 +39,7 @@ DOORS = {  # outside library -> the rooms that may import it
     "torch": {"detect"},
     "torchvision": {"detect"},
     "ensemble_boxes": set[str](),  # its ways of merging are calculated in detect; tests compare the results
-    "cv2": {"redact", "pipeline/picture", "track/camera", "track/cuts"},
+    "cv2": {"redact", "pipeline/picture", "track/camera", "track/cuts", "verify/sheet"},
     "PIL": {"pipeline/picture"},
     "hydra": {"config"},
     "omegaconf": {"config"},
@@ -59,6 +60,7 @@ DOORS = {  # outside library -> the rooms that may import it
         "pipeline/picture",
         "pipeline/sidecar/rows",
         "evaluate",
+        "verify",
     },
     "matplotlib": {"evaluate/plot"},
     "scipy": {"track"},

@@ -18,6 +18,7 @@ from blurscene_stream.cli.inspect import inspect_command
 from blurscene_stream.cli.logs import set_up_logs
 from blurscene_stream.cli.picture import picture_command
 from blurscene_stream.cli.render import render_command
+from blurscene_stream.cli.verify import verify_command
 from blurscene_stream.cli.video import video_command
 from blurscene_stream.config.schema import LoggingConfig
 from blurscene_stream.errors import INTERNAL_ERROR_EXIT_CODE, BlurSceneError
@@ -31,6 +32,7 @@ COMMANDS: Mapping[str, click.Command] = {
     "picture": picture_command,
     "detect": detect_command,
     "evaluate": evaluate_command,
+    "verify": verify_command,
     "audit": audit_command,
     "inspect": inspect_command,
 }

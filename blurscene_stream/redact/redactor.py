@@ -50,8 +50,10 @@ class Redactor:
         """
         return release(frame, detections, self._names, self._hide)
 
-    def regions(self, picture: PictureInfo, detections: Detections) -> list[Region]:
-        """All that is covered in a picture: the areas that always are, then objects."""
+    def regions(self, picture: PictureInfo, detections: Detections, damaged: bool = False) -> list[Region]:
+        """All that is covered in a picture: the areas that always are, then objects; all of a damaged one."""
+        if damaged:
+            return [whole_picture(picture)]
         kept = self._areas.kept(picture, detections)
         return [*self._areas.regions(picture)["always"], *self._objects(picture, kept)]
 

@@ -1,0 +1,166 @@
+"""`blurscene-stream verify INPUT OUTPUT`: is OUTPUT what a run must have made of INPUT?"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+
+from blurscene_stream.address import Address, parse_address
+from blurscene_stream.cli.logs import printable
+from blurscene_stream.cli.options import AREAS, COMMAND_SETTINGS, CONFIGURE, HIDE, LOOK, TELL, begin, options
+from blurscene_stream.cli.progress import ProgressBar
+from blurscene_stream.cli.stopping import signals
+from blurscene_stream.config.provenance import program, settings_sha256
+from blurscene_stream.config.schema import Settings
+from blurscene_stream.errors import UsageError
+from blurscene_stream.pipeline import Interruption
+from blurscene_stream.pipeline.targets import check_beside
+from blurscene_stream.sink import write_file
+from blurscene_stream.verify import (
+    EXIT_CODES,
+    VERDICTS,
+    Findings,
+    Grade,
+    Proof,
+    sheet_png,
+    verify_video,
+    worst,
+)
+
+log = logging.getLogger(__name__)
+
+EPILOG = """\b
+What is checked, a line each:
+  frames    as many, at the same times, each showing its own moment
+  shape     size, rotation, shape of the pixels, colours
+  sound     every packet is that of INPUT; compared by ear where it was encoded anew
+  picture   outside the covered areas it is that of INPUT, but for what the encoder loses
+  cover     in them it is what redaction makes of INPUT
+  hidden    nothing that was covered can still be seen, whatever the settings say
+  look      the detector looks at OUTPUT again: other sizes, mirrored, lower thresholds
+
+\b
+Verdict and exit code:
+  PASS    0  all is as it must be
+  FAIL    4  OUTPUT is not INPUT, redacted
+  REVIEW  5  somebody must look: suspects are in the contact sheet, themselves covered
+
+With --detections, what must be covered is what that file says: any difference is a FAIL. Without, it is found anew, by
+the same detector and settings as in a run. Then a box that the detector finds and OUTPUT shows is a FAIL; other
+differences of picture and cover are for REVIEW, since boxes may fall otherwise on another machine or with other
+settings. Give the settings of the run: margins, method, areas, and without --detections those of the detector too.
+
+\b
+Examples:
+  blurscene-stream drive.mp4 out.mp4 --detections drive.jsonl
+  blurscene-stream verify drive.mp4 out.mp4 --detections drive.jsonl
+"""
+
+
+@click.command("verify", epilog=EPILOG, **COMMAND_SETTINGS)
+@click.argument("source", metavar="INPUT", required=False)
+@click.argument("target", metavar="OUTPUT", required=False)
+@click.option("--detections", metavar="FILE", help="What was covered in each frame, as the run wrote it.")
+@click.option("--sheet", metavar="PNG", help="Contact sheet of suspects, if there are any; OUTPUT_suspects.png.")
+@click.option("--json", "report", metavar="FILE", help="Also write the report for machines.")
+@click.option("--every", type=click.IntRange(1), default=1, help="Look again at each N-th frame alone.")
+@click.option("--no-look", is_flag=True, help="Do not look at OUTPUT again.")
+@click.option(
+    "--audio", type=click.Choice(["copy", "drop", "aac", "opus"]), default="copy", help="What the run was told of it."
+)
+@click.option("-y", "overwrite", is_flag=True, help="Replace the sheet and the report if they exist.")
+@options(LOOK, HIDE, AREAS, CONFIGURE, TELL)
+def verify_command(
+    source: str | None,
+    target: str | None,
+    detections: str | None,
+    sheet: str | None,
+    report: str | None,
+    every: int,
+    no_look: bool,
+    audio: str,
+    overwrite: bool,
+    **given: Any,
+) -> int:
+    """Prove that OUTPUT is INPUT, redacted; tell PASS, FAIL or REVIEW.
+
+    Both are video files. Nothing but the sheet and the report is written.
+    """
+    settings, bar = begin(given)
+    if source is None or target is None:
+        raise click.UsageError(f"{'INPUT' if source is None else 'OUTPUT'} is missing")
+    one, other = parse_address(source), parse_address(target)
+    if one.live or other.live:
+        raise UsageError(f"{one if one.live else other}: a live stream cannot be verified, its pictures are gone")
+    beside = Address(sheet or str(other.path.with_name(f"{other.path.stem}_suspects.png")))
+    for file in (*((beside,) if sheet or not no_look else ()), *((Address(report),) if report else ())):
+        check_beside(file, one, other, overwrite)
+    interruption = Interruption()
+    with signals(interruption, "nothing was proved"), interruption.remembered(), closing(ProgressBar(bar)) as progress:
+        proof = Proof(
+            source=one,
+            target=other,
+            settings=settings,
+            detections=None if detections is None else Path(detections),
+            silent=audio == "drop",
+            every=0 if no_look else every,
+            interruption=interruption,
+            progress=progress.reach,
+        )
+        findings = verify_video(proof)
+        with interruption.between_steps():
+            written = _write(findings, beside.path, settings, overwrite)
+            if report:
+                write_file(Path(report), _json(proof, findings, written), overwrite)
+    if worst(findings.checks) is Grade.fail and detections and _other_settings(Path(detections), settings):
+        log.warning("%s", f"{detections}: was written with other settings; those of the run are needed, see --config")
+    return _tell(findings, written)
+
+
+def _other_settings(file: Path, settings: Settings) -> bool:
+    """True when a file of detections, which was read by now, names other settings."""
+    with file.open("rb") as lines:
+        told = json.loads(lines.readline()).get("settings_sha256")
+    return told is not None and told != settings_sha256(settings)
+
+
+def _write(findings: Findings, sheet: Path, settings: Settings, overwrite: bool) -> Path | None:
+    """The contact sheet, if there is anything to be seen on it."""
+    if not findings.suspects:
+        return None
+    write_file(sheet, sheet_png(findings.suspects, settings), overwrite)
+    return sheet
+
+
+def _tell(findings: Findings, sheet: Path | None) -> int:
+    grade = worst(findings.checks)
+    for check in findings.checks:
+        for line in check.lines():
+            click.echo(printable(line))
+    if sheet:
+        click.echo(printable(f"suspects are shown in {sheet}"))
+    click.echo(VERDICTS[grade])
+    return EXIT_CODES[grade]
+
+
+def _json(proof: Proof, findings: Findings, sheet: Path | None) -> bytes:
+    content: Mapping[str, object] = {
+        "format": "blurscene-stream verification",
+        "format_version": 1,
+        "program": program(),
+        "settings_sha256": settings_sha256(proof.settings),
+        "input": str(proof.source),
+        "output": str(proof.target),
+        "detections": proof.detections and str(proof.detections),
+        "verdict": VERDICTS[worst(findings.checks)],
+        "checks": [check.as_dict() for check in findings.checks],
+        "suspects": [one.as_dict() for one in findings.suspects],
+        "sheet": sheet and str(sheet),
+    }
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")

@@ -1,0 +1,122 @@
+"""What a user types to prove a video, what is told, and the exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from blurscene_stream.cli import run
+from blurscene_stream.cli.render import render_command
+from blurscene_stream.cli.verify import verify_command
+from tests.test_cli_render import _video
+from tests.verify.scenes import Scene, frames_changed, make_scene
+
+pytestmark = pytest.mark.usefixtures("own_logs")
+LOOK = ("--size", "160", "--device", "cpu")
+
+
+def _verify(*arguments: object) -> int:
+    return run(verify_command, [str(argument) for argument in (*arguments, *LOOK)], "blurscene-stream verify")
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    """A folder with in.mp4, and out.mp4 and found.jsonl that the real detector has made of it."""
+    make_scene(tmp_path / "in.mp4", Scene(frames=6))
+    assert _video(tmp_path / "in.mp4", tmp_path / "out.mp4", "--detections", tmp_path / "found.jsonl", "--quiet") == 0
+    return tmp_path
+
+
+def test_an_honest_run_is_proved(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = (written / "in.mp4", written / "out.mp4", "--detections", written / "found.jsonl")
+    assert _verify(*files, "--no-look", "--json", written / "report.json") == 0
+    said = capsys.readouterr()
+    *lines, verdict = said.out.splitlines()
+    assert verdict == "PASS" and said.err == ""
+    assert [line.split()[:2] for line in lines] == [
+        [name, "ok"] for name in ("frames", "shape", "sound", "picture", "cover", "hidden")
+    ]
+    assert lines[0] == "frames   ok      6 of 6, same times"
+    report = json.loads((written / "report.json").read_text())
+    assert (report["verdict"], report["suspects"], report["sheet"]) == ("PASS", [], None)
+    assert [check["grade"] for check in report["checks"]] == ["ok"] * 6
+
+
+def test_without_a_file_the_real_detector_looks_anew(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _verify(written / "in.mp4", written / "out.mp4", "--every", "3") in (0, 5)
+    assert "look     " in capsys.readouterr().out
+
+
+def test_other_settings_than_those_of_the_run_are_told(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A cover that the check does not expect is a failure, and the likely reason is told."""
+    content = (written / "found.jsonl").read_text().splitlines()
+    lines = [json.loads(line) for line in content]
+    for line in lines[1:]:
+        line["boxes"] = [{"label": "face", "xyxy": [100, 60, 160, 120]}]
+    (written / "found.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    files = (written / "in.mp4", written / "new.mp4")
+    assert run(render_command, [*map(str, files), "--from", str(written / "found.jsonl")], "render") == 0
+    capsys.readouterr()
+    checked = (*files, "--detections", written / "found.jsonl", "--no-look")
+    assert _verify(*checked) == 0
+    assert _verify(*checked, "--replacewith", "solid") == 4
+    said = capsys.readouterr()
+    assert "found.jsonl: was written with other settings" in said.err
+    assert "cover    fail" in said.out
+
+
+def test_a_frame_less_is_a_failure(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frames_changed(written / "out.mp4", written / "short.mp4", lambda pictures: pictures[:-1], 20)
+    code = _verify(
+        written / "in.mp4", written / "short.mp4", "--detections", written / "found.jsonl", "--no-look", "--quiet"
+    )
+    said = capsys.readouterr().out
+    assert code == 4 and said.endswith("FAIL\n")
+    assert "    INPUT has 6 frames, OUTPUT 5\n" in said
+
+
+def test_an_output_that_is_cut_short_is_a_failure(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = (written / "out.mp4").read_bytes()
+    (written / "cut.mp4").write_bytes(data[: len(data) * 2 // 3])
+    assert _verify(written / "in.mp4", written / "cut.mp4", "--detections", written / "found.jsonl") == 4
+    said = capsys.readouterr().out
+    assert "frames   fail    OUTPUT cannot be decoded" in said and "the file is cut short" in said
+
+
+REFUSALS = [  # arguments, exit code, what is said
+    (("IN",), 2, "OUTPUT is missing"),
+    (("none.mp4", "out.mp4"), 1, "none.mp4: there is no such file"),
+    (("in.mp4", "none.mp4", "--no-look"), 1, "none.mp4: there is no such file"),
+    (("in.mp4", "out.mp4", "--detections", "none.jsonl"), 1, "none.jsonl: there is no such file"),
+    (("in.mp4", "out.mp4", "--detections", "in.mp4"), 1, "is no file of detections"),
+    (("in.mp4", "out.mp4", "--sheet", "found.jsonl"), 2, "found.jsonl: exists already; use -y to replace it"),
+    (("in.mp4", "out.mp4", "--json", "out.mp4", "-y"), 2, "the same"),
+    (("in.mp4", "out.mp4", "--sheet", "in.mp4", "-y"), 2, "the same"),
+    (("rtsp://user:secret@127.0.0.1:9/x", "out.mp4"), 2, "a live stream cannot be verified"),
+    (("in.mp4", "out.mp4", "--every", "0"), 2, "0 is not in the range"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "said"), REFUSALS, ids=[" ".join(row[0]) for row in REFUSALS])
+def test_what_cannot_be_verified_is_refused_in_one_line(
+    arguments: tuple[str, ...],
+    code: int,
+    said: str,
+    written: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(written)
+    before = sorted(written.iterdir())
+    assert _verify(*arguments) == code
+    (error,) = capsys.readouterr().err.strip().splitlines()
+    assert error.startswith("blurscene-stream: error: ") and said in error and "secret" not in error
+    assert sorted(written.iterdir()) == before
+
+
+def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(verify_command, [], "blurscene-stream verify") == 2
+    said = capsys.readouterr()
+    assert "Usage: blurscene-stream verify [OPTIONS] INPUT OUTPUT" in said.err + said.out

@@ -1,0 +1,66 @@
+"""Runs and verifications with a detector that knows where the object is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from blurscene_stream.address import Address
+from blurscene_stream.config.schema import Settings
+from blurscene_stream.pipeline import Interruption, Job, Watch, anonymize_video
+from blurscene_stream.verify import Check, Findings, Grade, Proof, verify_video
+from tests.detectors import SquareDetector
+from tests.verify.scenes import ObjectDetector
+
+
+def settings_of(crf: int = 20) -> Settings:
+    made = Settings()
+    made.encode.crf, made.encode.threads = crf, 1
+    return made
+
+
+def anonymized(
+    source: Path,
+    target: Path,
+    file: Path | None = None,
+    settings: Settings | None = None,
+    detector: SquareDetector | None = None,
+) -> Path:
+    """An honest run, as far as `settings` and `detector` are."""
+    job = Job(Address(str(source)), Address(str(target)), True, detections=Address(str(file)) if file else None)
+    anonymize_video(job, settings or settings_of(), Watch(), Interruption(), (detector or ObjectDetector()).load)
+    return target
+
+
+def checked(
+    source: Path,
+    target: Path,
+    file: Path | None,
+    settings: Settings | None = None,
+    silent: bool = False,
+    detector: SquareDetector | None = None,
+    every: int = 0,
+) -> Findings:
+    proof = Proof(
+        source=Address(str(source)),
+        target=Address(str(target)),
+        settings=settings or settings_of(),
+        detections=file,
+        silent=silent,
+        every=every,
+        load_detector=(detector or ObjectDetector()).load,
+    )
+    return verify_video(proof)
+
+
+def failed(findings: Findings) -> set[str]:
+    """The names of the checks that are not ok."""
+    return {check.name for check in findings.checks if check.grade is not Grade.ok}
+
+
+def told(findings: Findings) -> str:
+    """All that was found, in words."""
+    return "\n".join(line for check in findings.checks for line in check.lines())
+
+
+def check_of(findings: Findings, name: str) -> Check:
+    return next(check for check in findings.checks if check.name == name)

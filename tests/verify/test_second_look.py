@@ -1,0 +1,108 @@
+"""The second look: what the detector finds in the output that is not covered is shown on the contact sheet, covered."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
+
+from blurscene_stream.boxes import Detections
+from blurscene_stream.frames import Frame
+from blurscene_stream.verify import Findings, Grade, sheet_png
+from blurscene_stream.verify.second_look import MOST_TILES, sharper
+from blurscene_stream.verify.tiles import TILE_PX
+from tests.detectors import CLASSES
+from tests.verify.conftest import Honest
+from tests.verify.runs import check_of, checked, failed, settings_of, told
+from tests.verify.scenes import ObjectDetector, object_at
+
+BOX = (230, 150, 262, 182)  # of something in the street
+
+
+class SuspiciousDetector(ObjectDetector):
+    """Sees the object, covered as it is, and something beside it now and then."""
+
+    def __init__(self, *boxes: tuple[int, int, int, int], every: int = 1) -> None:
+        super().__init__()
+        self.boxes, self.every = boxes, every
+
+    def _find(self, frame: Frame) -> Detections:
+        seen = self.boxes if frame.number % self.every == 0 else ()
+        boxes = np.array([object_at(frame.number), *seen], np.float32)
+        count = len(boxes)
+        return Detections(boxes, np.full(count, 0.4, np.float32), np.zeros(count, np.int64), CLASSES)
+
+
+def _looked(honest: Honest, detector: SuspiciousDetector, every: int = 1) -> Findings:
+    return checked(honest.source, honest.target, honest.file, detector=detector, every=every)
+
+
+def test_what_is_covered_is_no_suspect(honest: Honest) -> None:
+    found = _looked(honest, SuspiciousDetector())
+    assert failed(found) == set(), told(found)
+    assert check_of(found, "look").summary == "12 frames of OUTPUT, no suspects"
+
+
+def test_one_thing_over_time_is_one_suspect(honest: Honest) -> None:
+    found = _looked(honest, SuspiciousDetector(BOX, every=2))
+    assert failed(found) == {"look"} and check_of(found, "look").grade is Grade.review
+    (suspect,) = found.suspects
+    assert (suspect.label, suspect.frames, suspect.box.tolist()) == ("face", 6, list(BOX))
+    assert "frame 0 (0.000 s): may show a face near x 246, y 166 (score 0.40, in 6 of the frames)" in told(found)
+
+
+def test_each_nth_frame_is_looked_at(honest: Honest) -> None:
+    found = _looked(honest, SuspiciousDetector(BOX), every=5)
+    assert found.suspects[0].frames == 3
+    assert check_of(found, "look").summary == "3 frames of OUTPUT, 1 suspect"
+
+
+def test_a_covered_thing_that_can_be_seen_is_a_suspect(honest: Honest) -> None:
+    found = checked(
+        honest.source, honest.source, honest.file, detector=SuspiciousDetector(), every=1
+    )  # nothing is covered in it
+    assert {"hidden", "look"} <= failed(found)
+    assert len(found.suspects) == 1 and found.suspects[0].frames == 12
+
+
+def test_the_sheet_shows_suspects_covered(honest: Honest) -> None:
+    found = _looked(honest, SuspiciousDetector(BOX))
+    sheet = np.asarray(Image.open(BytesIO(sheet_png(found.suspects, settings_of()))))
+    assert found.suspects[0].tile is not None
+    tile = found.suspects[0].tile
+    assert tile.shape == (TILE_PX, TILE_PX, 3) and np.array_equal(sheet[6 : 6 + TILE_PX, 6 : 6 + TILE_PX], tile)
+    middle = tile[66:110, 66:110]  # the suspect is a quarter as wide as its surroundings
+    around = np.vstack((tile[:30], tile[-30:]))
+    assert len(np.unique(middle.reshape(-1, 3), axis=0)) <= 150 < len(np.unique(around.reshape(-1, 3), axis=0))
+    assert sheet[6 + TILE_PX + 2 :, :].max() > 200, "there is no caption"
+
+
+def test_neighbours_in_a_tile_are_covered_too(honest: Honest) -> None:
+    beside = (BOX[0] - 40, BOX[1], BOX[2] - 40, BOX[3])
+    alone = _looked(honest, SuspiciousDetector(BOX)).suspects[0].tile
+    both = _looked(honest, SuspiciousDetector(BOX, beside)).suspects[0].tile
+    assert alone is not None and both is not None
+    left = np.s_[60:116, 20:50]
+    assert len(np.unique(both[left].reshape(-1, 3), axis=0)) < len(np.unique(alone[left].reshape(-1, 3), axis=0)) / 3
+
+
+def test_many_suspects_do_not_grow_the_sheet(honest: Honest) -> None:
+    boxes = [(x, y, x + 8, y + 8) for x in range(220, 316, 12) for y in range(0, 96, 12)]
+    found = _looked(honest, SuspiciousDetector(*boxes), every=12)
+    assert len(found.suspects) == len(boxes) > MOST_TILES
+    assert sum(one.tile is not None for one in found.suspects) == MOST_TILES
+    assert Image.open(BytesIO(sheet_png(found.suspects, settings_of()))).width < 1500
+
+
+def test_the_second_look_is_another_one_than_that_of_a_run() -> None:
+    plain = settings_of()
+    made = sharper(plain)
+    assert made.detect.variants.mirror_image and made.detect.variants.scales != plain.detect.variants.scales
+    assert made.classes["face"].threshold < plain.classes["face"].threshold == 0.2
+    assert not made.track.use and plain.track.use
+
+
+def test_no_look(honest: Honest) -> None:
+    found = _looked(honest, SuspiciousDetector(BOX), every=0)
+    assert "look" not in {check.name for check in found.checks}

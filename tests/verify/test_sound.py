@@ -1,0 +1,116 @@
+"""Sound is compared packet by packet, sample by sample, or by ear."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blurscene_stream.verify.sound import without_adts
+from tests.verify.runs import anonymized, checked, failed, told
+from tests.verify.scenes import Scene, make_scene, sound_changed, with_sound_of
+
+Packets = list[Any]
+
+
+@pytest.fixture(params=["aac", "flac", "pcm_s16le", "libopus"])
+def run(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Path, Path]:
+    """A video, its anonymized copy and its file, with sound of one kind after the other."""
+    scene = Scene(audio=(request.param,), width=160)
+    source, target, file = make_scene(tmp_path / "in.mkv", scene), tmp_path / "out.mkv", tmp_path / "found.jsonl"
+    return source, anonymized(source, target, file), file
+
+
+def _late(packets: Packets) -> Packets:
+    step = packets[2].pts - packets[1].pts
+    for packet in packets:
+        packet.pts, packet.dts = packet.pts + step, packet.dts + step
+    return packets
+
+
+def _without(place: int) -> Callable[[Packets], Packets]:
+    return lambda packets: [packet for number, packet in enumerate(packets) if number != place]
+
+
+def _one_early(packets: Packets) -> Packets:
+    """The right number of packets at the right times, but each holds what the next one must hold."""
+    times = [(packet.pts, packet.dts) for packet in packets]
+    moved = [*packets[1:], packets[0]]
+    for packet, (pts, dts) in zip(moved, times, strict=True):
+        packet.pts, packet.dts = pts, dts
+    return moved
+
+
+CHANGES = {"late by a packet": _late, "no first": _without(0), "no third": _without(2), "one early": _one_early}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_changed_sound_fails(what: str, run: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    source, target, file = run
+    found = checked(source, sound_changed(target, tmp_path / "changed.mkv", CHANGES[what]), file)
+    assert failed(found) == {"sound"}, told(found)
+
+
+def test_sound_that_is_only_copied_once_more_passes(run: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    source, target, file = run
+    found = checked(source, sound_changed(target, tmp_path / "again.mkv", lambda packets: packets), file)
+    assert failed(found) == set(), told(found)
+
+
+def test_a_dropped_track_is_a_failure_unless_it_was_meant(tmp_path: Path) -> None:
+    source = make_scene(tmp_path / "in.mp4", Scene(width=160))
+    quiet = make_scene(tmp_path / "quiet.mp4", Scene(width=160, audio=()))
+    target, file = tmp_path / "out.mp4", tmp_path / "found.jsonl"
+    anonymized(quiet, target, file)
+    found = checked(source, target, file)
+    assert failed(found) == {"sound"}
+    assert "INPUT has 1 sound tracks, OUTPUT 0; say --audio drop if that was meant" in told(found)
+    assert failed(checked(source, target, file, silent=True)) == set()
+    assert failed(checked(source, anonymized(source, target, file), file, silent=True)) == {"sound"}
+
+
+@pytest.fixture(scope="module")
+def telephone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    """G.711, which MP4 cannot hold: it was encoded anew."""
+    folder = tmp_path_factory.mktemp("telephone")
+    source = make_scene(folder / "in.mov", Scene(frames=60, width=160, audio=("pcm_mulaw",)))
+    return source, anonymized(source, folder / "out.mp4", folder / "found.jsonl"), folder / "found.jsonl"
+
+
+def test_sound_that_was_encoded_anew_passes(telephone: tuple[Path, Path, Path]) -> None:
+    found = checked(*telephone)
+    assert failed(found) == set(), told(found)
+    assert "1 track, aac from pcm_mulaw" in told(found)
+
+
+@pytest.mark.parametrize("what", ["late by a packet", "no third", "one early"])  # the first holds no sound yet
+def test_sound_that_was_encoded_anew_and_changed_fails(
+    what: str, telephone: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    source, target, file = telephone
+    found = checked(source, sound_changed(target, tmp_path / "changed.mp4", CHANGES[what]), file)
+    assert failed(found) == {"sound"}, told(found)
+
+
+def test_the_header_of_transport_streams_is_taken_off() -> None:
+    payload = bytes(range(40))
+    length = len(payload) + 7
+    header = bytes([0xFF, 0xF1, 0x4C, 0x80 | length >> 11, length >> 3 & 0xFF, (length & 7) << 5 | 0x1F, 0xFC])
+    assert without_adts(header + payload) == payload
+    assert without_adts(payload) == payload
+    assert without_adts(header + payload + b"x") == header + payload + b"x"  # another length: no header
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+def test_sound_that_was_cut_away_must_not_come_back(suffix: str, tmp_path: Path) -> None:
+    source, file = make_scene(tmp_path / "in.mp4", Scene(width=160, hidden_s=1.0)), tmp_path / "found.jsonl"
+    target = anonymized(source, tmp_path / f"out.{suffix}", file)
+    found = checked(source, target, file)
+    assert failed(found) == set(), told(found)
+    found = checked(source, with_sound_of(target, source, tmp_path / f"back.{suffix}"), file)
+    assert "sound" in failed(found), told(found)
+    if suffix == "mp4":  # hidden once more, but there
+        assert re.search(r"OUTPUT holds (0\.9|1\.0)\d s of sound that was cut away", told(found)), told(found)
