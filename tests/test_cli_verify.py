@@ -92,8 +92,14 @@ REFUSALS = [  # arguments, exit code, what is said
     (("in.mp4", "out.mp4", "--detections", "none.jsonl"), 1, "none.jsonl: there is no such file"),
     (("in.mp4", "out.mp4", "--detections", "in.mp4"), 1, "is no file of detections"),
     (("in.mp4", "out.mp4", "--sheet", "found.jsonl"), 2, "found.jsonl: exists already; use -y to replace it"),
-    (("in.mp4", "out.mp4", "--json", "out.mp4", "-y"), 2, "the same"),
-    (("in.mp4", "out.mp4", "--sheet", "in.mp4", "-y"), 2, "the same"),
+    (("in.mp4", "out.mp4", "--json", "out.mp4", "-y"), 2, "output and report are the same"),
+    (
+        ("in.mp4", "out.mp4", "--detections", "found.jsonl", "--json", "found.jsonl", "-y"),
+        2,
+        "detections and report are",
+    ),
+    (("in.mp4", "out.mp4", "--json", "out_suspects.png"), 2, "sheet and report are the same"),
+    (("in.mp4", "out.mp4", "--sheet", "in.mp4", "-y"), 2, "input and sheet are the same"),
     (("rtsp://user:secret@127.0.0.1:9/x", "out.mp4"), 2, "a live stream cannot be verified"),
     (("in.mp4", "out.mp4", "--every", "0"), 2, "0 is not in the range"),
 ]

@@ -20,8 +20,8 @@ from blurscene_stream.config.provenance import program, settings_sha256
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import UsageError
 from blurscene_stream.pipeline import Interruption
-from blurscene_stream.pipeline.targets import check_beside
-from blurscene_stream.sink import write_file
+from blurscene_stream.pipeline.targets import refuse_same
+from blurscene_stream.sink import check_place, write_file
 from blurscene_stream.verify import (
     EXIT_CODES,
     VERDICTS,
@@ -99,8 +99,11 @@ def verify_command(
     if one.live or other.live:
         raise UsageError(f"{one if one.live else other}: a live stream cannot be verified, its pictures are gone")
     beside = Address(sheet or str(other.path.with_name(f"{other.path.stem}_suspects.png")))
-    for file in (*((beside,) if sheet or not no_look else ()), *((Address(report),) if report else ())):
-        check_beside(file, one, other, overwrite)
+    read = {"input": one, "output": other} | ({"file of detections": Address(detections)} if detections else {})
+    if sheet or not no_look:
+        _check(beside, "sheet", read, overwrite)
+    if report:
+        _check(Address(report), "report", read | {"sheet": beside}, overwrite)
     interruption = Interruption()
     with signals(interruption, "nothing was proved"), interruption.remembered(), closing(ProgressBar(bar)) as progress:
         proof = Proof(
@@ -121,6 +124,18 @@ def verify_command(
     if worst(findings.checks) is Grade.fail and detections and _other_settings(Path(detections), settings):
         log.warning("%s", f"{detections}: was written with other settings; those of the run are needed, see --config")
     return _tell(findings, written)
+
+
+def _check(file: Address, what: str, others: Mapping[str, Address], overwrite: bool) -> None:
+    """Refuse a file that cannot be written, or must not: `others`, by what they are, stay as they are.
+
+    Raises UsageError.
+    """
+    if file.live:
+        raise UsageError(f"{file}: the {what} is a file")
+    for name, other in others.items():
+        refuse_same(other, file, f"{name} and {what}")
+    check_place(file.path, overwrite)
 
 
 def _other_settings(file: Path, settings: Settings) -> bool:

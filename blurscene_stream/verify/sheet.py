@@ -44,4 +44,5 @@ def sheet_png(suspects: Sequence[Suspect], settings: Settings) -> bytes:
 
 
 def _caption(one: Suspect) -> tuple[str, str]:
-    return f"frame {one.frame}, {one.time_s:.3f} s", f"{one.label} {one.score:.2f}, {one.frames} frames"
+    times = f"{one.frames} frame{'' if one.frames == 1 else 's'}"
+    return f"frame {one.frame}, {one.time_s:.3f} s", f"{one.label} {one.score:.2f}, {times}"

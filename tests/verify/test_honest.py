@@ -39,3 +39,10 @@ def test_an_honest_run_passes(what: str, output: str, crf: int, tmp_path: Path) 
     found = checked(source, target, file, settings)
     assert failed(found) == set(), told(found)
     assert f"{scene.frames} of {scene.frames}, same times" in told(found)
+
+
+def test_a_rotation_that_is_lost_is_told(tmp_path: Path) -> None:
+    source, file = make_scene(tmp_path / "in.mp4", Scene(rotation=90)), tmp_path / "found.jsonl"
+    found = checked(source, anonymized(source, tmp_path / "out.ts", file), file)
+    assert failed(found) == {"shape"}, told(found)
+    assert "rotation: none instead of transposed and flip in" in told(found)
