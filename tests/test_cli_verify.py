@@ -36,12 +36,12 @@ def test_an_honest_run_is_proved(written: Path, capsys: pytest.CaptureFixture[st
     *lines, verdict = said.out.splitlines()
     assert verdict == "PASS" and said.err == ""
     assert [line.split()[:2] for line in lines] == [
-        [name, "ok"] for name in ("frames", "shape", "sound", "picture", "cover", "hidden")
+        [name, "ok"] for name in ("frames", "shape", "private", "sound", "picture", "cover", "hidden")
     ]
     assert lines[0] == "frames   ok      6 of 6, same times"
     report = json.loads((written / "report.json").read_text())
     assert (report["verdict"], report["suspects"], report["sheet"]) == ("PASS", [], None)
-    assert [check["grade"] for check in report["checks"]] == ["ok"] * 6
+    assert [check["grade"] for check in report["checks"]] == ["ok"] * 7
 
 
 def test_without_a_file_the_real_detector_looks_anew(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,7 +100,7 @@ REFUSALS = [  # arguments, exit code, what is said
     ),
     (("in.mp4", "out.mp4", "--json", "out_suspects.png"), 2, "sheet and report are the same"),
     (("in.mp4", "out.mp4", "--sheet", "in.mp4", "-y"), 2, "input and sheet are the same"),
-    (("rtsp://user:secret@127.0.0.1:9/x", "out.mp4"), 2, "a live stream cannot be verified"),
+    (("rtsp://user:secret@127.0.0.1:9/x", "out.mp4"), 2, "what is not a file cannot be verified"),
     (("in.mp4", "out.mp4", "--every", "0"), 2, "0 is not in the range"),
 ]
 

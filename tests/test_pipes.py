@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 import av
 import pytest
 
+from blurscene_stream.source.pipe import PipeReader
 from tests.conftest import ROOT
 from tests.videos import VideoSpec, make_video, read_video
 
@@ -239,3 +241,23 @@ def test_a_file_called_dash(walker: Path, report: Path, tmp_path: Path) -> None:
     )
     assert ended.returncode == 0, ended.stderr
     assert len(read_video(tmp_path / "-x.mp4").luma) == FRAMES
+
+
+def test_a_pipe_with_a_high_number(tmp_path: Path) -> None:
+    """A program with many open files: select() would know descriptors up to 1023 only."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit[1] != resource.RLIM_INFINITY and limit[1] < 2048:
+        pytest.skip("this machine allows no more than a thousand open files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(limit[0], 2048), limit[1]))
+    os.mkfifo(tmp_path / "in.ts")
+    opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    writer = os.open(tmp_path / "in.ts", os.O_RDWR)
+    try:
+        os.write(writer, b"first")
+        reader = PipeReader(tmp_path / "in.ts")
+        assert reader.read(100) == b"first"
+        reader.close()
+    finally:
+        for descriptor in (*opened, writer):
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)

@@ -13,7 +13,7 @@ import click
 
 from blurscene_stream.address import Address, parse_address
 from blurscene_stream.cli.logs import printable
-from blurscene_stream.cli.options import AREAS, COMMAND_SETTINGS, CONFIGURE, HIDE, LOOK, TELL, begin, options
+from blurscene_stream.cli.options import AREAS, COMMAND_SETTINGS, CONFIGURE, HIDE, KEEP, LOOK, TELL, begin, options
 from blurscene_stream.cli.progress import ProgressBar
 from blurscene_stream.cli.stopping import signals
 from blurscene_stream.config.provenance import program, settings_sha256
@@ -38,7 +38,8 @@ log = logging.getLogger(__name__)
 EPILOG = """\b
 What is checked, a line each:
   frames    as many, at the same times, each showing its own moment
-  shape     size, rotation, shape of the pixels, colours
+  shape     size, rotation, shape of the pixels, colours, fields, light of HDR
+  private   nothing passes that is not allowed to: streams, tags, chapters
   sound     every packet is that of INPUT; compared by ear where it was encoded anew
   picture   outside the covered areas it is that of INPUT, but for what the encoder loses
   cover     in them it is what redaction makes of INPUT
@@ -75,7 +76,7 @@ Examples:
     "--audio", type=click.Choice(["copy", "drop", "aac", "opus"]), default="copy", help="What the run was told of it."
 )
 @click.option("-y", "overwrite", is_flag=True, help="Replace the sheet and the report if they exist.")
-@options(LOOK, HIDE, AREAS, CONFIGURE, TELL)
+@options(LOOK, HIDE, AREAS, KEEP, CONFIGURE, TELL)
 def verify_command(
     source: str | None,
     target: str | None,
@@ -96,8 +97,9 @@ def verify_command(
     if source is None or target is None:
         raise click.UsageError(f"{'INPUT' if source is None else 'OUTPUT'} is missing")
     one, other = parse_address(source), parse_address(target)
-    if one.live or other.live:
-        raise UsageError(f"{one if one.live else other}: a live stream cannot be verified, its pictures are gone")
+    for address in (one, other):
+        if address.live or address.piped:
+            raise UsageError(f"{address}: what is not a file cannot be verified, its pictures are gone")
     beside = Address(sheet or str(other.path.with_name(f"{other.path.stem}_suspects.png")))
     read = {"input": one, "output": other} | ({"file of detections": Address(detections)} if detections else {})
     if sheet or not no_look:

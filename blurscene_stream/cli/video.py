@@ -39,6 +39,9 @@ Examples:
 
 \b
 Other commands:
+  blurscene-stream verify --help    prove that a video is another one, redacted
+  blurscene-stream inspect --help   tell what a file holds, and what of it would pass
+  blurscene-stream audit --help     look after audit logs
   blurscene-stream render --help    redact as a file of detections says, edited or not
   blurscene-stream picture --help   anonymize pictures, or a folder of them
   blurscene-stream detect --help    print what is found in pictures

@@ -93,6 +93,7 @@ def codec_of(stream: Stream, formats: Mapping[int, str]) -> str:
     """ffmpeg's name of the codec, else the container's of the format, else ""."""
     if isinstance(stream, AttachmentStream):
         return ""  # its name is the file's, which may be a person's
-    name = stream.codec_context.name if stream.codec_context is not None else stream.name or ""
+    # PyAV asks the codec for the name of a video or a sound, also where there is none
+    name = stream.codec_context.name if stream.codec_context is not None else getattr(stream, "name", None) or ""
     form = formats.get(stream.id, "")
     return form if form and form.isprintable() and (not name or name == "bin_data") else name

@@ -43,9 +43,10 @@ class PipeReader:
 
     def read(self, size: int) -> bytes:
         """The next bytes, as soon as there are any; none at the end, and when the run is to stop."""
+        waiting = select.poll()  # select() knows descriptors up to 1023 only
+        waiting.register(self._descriptor, select.POLLIN)
         while not self._stopped:
-            ready, _, _ = select.select([self._descriptor], [], [], GLANCE_S)
-            if ready:
+            if waiting.poll(GLANCE_S * 1000):
                 data = os.read(self._descriptor, size)
                 self._head += data[: max(0, HEAD_BYTES - len(self._head))]
                 self._size += len(data)

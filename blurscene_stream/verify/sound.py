@@ -8,7 +8,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, Protocol
 
-from blurscene_stream.carried import Track
+from blurscene_stream.carried import Track, TrackKind
 from blurscene_stream.frames import CopiedPacket, StreamInfo
 from blurscene_stream.verify.report import Check, Grade
 from blurscene_stream.verify.waves import Waves
@@ -41,13 +41,14 @@ class Sound:
         """`dropped`: there must be none; `shift`: how much later OUTPUT's pictures are, once that is known."""
         self.check = Check("sound")
         self._tracks: list[Comparison] = []
-        there, wanted = len(after.tracks), 0 if dropped else len(before.tracks)
+        given, heard = _sound_of(before), _sound_of(after)
+        there, wanted = len(heard), 0 if dropped else len(given)
         self.check.summary = f"{there} track{'' if there == 1 else 's'}"
         if there != wanted:
             hint = "; say --audio drop if that was meant" if wanted and not there else ""
-            self.check.add(Grade.fail, f"INPUT has {len(before.tracks)} sound tracks, OUTPUT {there}{hint}")
+            self.check.add(Grade.fail, f"INPUT has {len(given)} sound tracks, OUTPUT {there}{hint}")
         elif wanted:
-            self._tracks = [self._comparison(*pair, shift) for pair in zip(before.tracks, after.tracks, strict=True)]
+            self._tracks = [self._comparison(*pair, shift) for pair in zip(given, heard, strict=True)]
 
     def _comparison(self, before: Track, after: Track, shift: Callable[[], Fraction | None]) -> Comparison:
         same = _family(before.codec) == _family(after.codec)
@@ -66,6 +67,11 @@ class Sound:
         for number, track in enumerate(self._tracks):
             if wrong := track.finish(shift_s, allowed_s):
                 self.check.add(Grade.fail, f"track {number + 1}: {wrong}")
+
+
+def _sound_of(info: StreamInfo) -> list[Track]:
+    """The sound, which comes before all other tracks."""
+    return [track for track in info.tracks if track.kind is TrackKind.sound]
 
 
 def _family(codec: str) -> str:

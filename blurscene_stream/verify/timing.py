@@ -60,39 +60,3 @@ class Timing:
         )
         told = "same times" if self._same else "other times"
         self.check.summary = f"{after:,} of {before:,}, {told}{moved}"
-
-
-def compare_shapes(before: StreamInfo, after: StreamInfo) -> Check:
-    """Size, rotation, shape of the pixels and colours of both: what OUTPUT says of them must be what INPUT says."""
-    check = Check("shape")
-    one, other = before.picture, after.picture
-    _same(check, "size", f"{one.width}x{one.height}", f"{other.width}x{other.height}")
-    _same(check, "rotation", _turn(before), _turn(after))
-    _same(check, "pixel aspect ratio", one.sample_aspect_ratio, other.sample_aspect_ratio)
-    _same(check, "range", _range(before), _range(after))
-    for field in ("primaries", "transfer", "matrix"):
-        told, there = getattr(before.colour, field), getattr(after.colour, field)
-        _same(check, f"colour {field}", _known(told), _known(there))
-    turned = "" if one.orientation == type(one.orientation)() else ", turned"
-    check.summary = f"{other.width}x{other.height}{turned}, {other.pixel_format.name}"
-    return check
-
-
-def _same(check: Check, what: str, before: object, after: object) -> None:
-    if before != after:
-        check.add(Grade.fail, f"{what}: {after} instead of {before}")
-
-
-def _turn(info: StreamInfo) -> str:
-    turn = info.picture.orientation
-    names = ("transposed", "flip_x", "flip_y")
-    return " and ".join(name.replace("_", " in ") for name in names if getattr(turn, name)) or "none"
-
-
-def _range(info: StreamInfo) -> str:
-    return "full" if info.picture.full_range else "limited"
-
-
-def _known(number: int) -> object:
-    """ffmpeg's number of a colour tag; 0 and 2 say nothing."""
-    return "none" if number in (0, 2) else number

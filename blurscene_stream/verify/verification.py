@@ -11,7 +11,7 @@ from pathlib import Path
 
 from blurscene_stream.address import Address
 from blurscene_stream.boxes import Detections
-from blurscene_stream.config.schema import EncodeConfig, KeepConfig, Settings, SourceConfig
+from blurscene_stream.config.schema import EncodeConfig, Settings, SourceConfig
 from blurscene_stream.errors import ConfigError, DamagedInputError
 from blurscene_stream.frames import CopiedPacket, Frame, StreamInfo
 from blurscene_stream.pipeline import Interruption
@@ -29,8 +29,9 @@ from blurscene_stream.verify.order import Order
 from blurscene_stream.verify.report import Check, Grade
 from blurscene_stream.verify.sameness import Sameness
 from blurscene_stream.verify.second_look import SecondLook, Suspect
+from blurscene_stream.verify.shape import check_private, compare_shapes
 from blurscene_stream.verify.sound import INPUT, OUTPUT, Sound
-from blurscene_stream.verify.timing import Timing, compare_shapes
+from blurscene_stream.verify.timing import Timing
 
 EXACT = (".mp4", ".m4v", ".mov")  # containers that hold every start
 
@@ -71,10 +72,10 @@ def verify_video(proof: Proof) -> Findings:
     judgement and the redaction of INPUT raise; StoppedError.
     """
     with ExitStack() as stack:
-        whole = replace(proof.settings, encode=EncodeConfig(), keep=KeepConfig())
-        before = stack.enter_context(open_source(proof.source, whole))
+        settings = replace(proof.settings, encode=EncodeConfig())  # both with their sound
+        before = stack.enter_context(open_source(proof.source, settings))
         try:
-            after = stack.enter_context(open_source(proof.target, replace(whole, source=SourceConfig())))
+            after = stack.enter_context(open_source(proof.target, replace(settings, source=SourceConfig())))
         except DamagedInputError as error:
             return Findings((_undecodable(Check("frames"), error),))
         judgement = _judgement(proof, stack)
@@ -103,7 +104,7 @@ class _Run:
         one, other = before.info, after.info
         recorded = proof.detections is not None
         self._timing = Timing(one, other, proof.target.path.suffix.lower() in EXACT)
-        self._shape = compare_shapes(one, other)
+        self._told = (compare_shapes(one, other), check_private(other))
         self._sound = Sound(one, other, proof.silent, lambda: self._timing.shift_s)
         self._redaction = Redaction(Redactor(proof.settings, judgement.classes))
         self._sameness = Sameness(Grade.fail if recorded else Grade.review, video_codec(proof.target.path))
@@ -169,7 +170,7 @@ class _Run:
             self._sound.check.add(Grade.fail, f"OUTPUT holds {float(hidden_s):.2f} s of sound that was cut away")
         if self._damage:
             _undecodable(self._timing.check, self._damage)
-        checks = [self._timing.check, self._shape, self._sound.check]
+        checks = [self._timing.check, *self._told, self._sound.check]
         checks += [self._sameness.picture, self._sameness.cover, self._hiding.check]
         if self._second is None:
             return Findings(tuple(checks))
