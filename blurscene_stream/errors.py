@@ -13,7 +13,7 @@ BlurSceneError             1  could not run
 ├── DeviceError           11  the device asked for is not there
 └── StoppedError         130  stopped by Ctrl-C (143: by SIGTERM)
 
-4 and 5 are kept for `verify` (FAIL, REVIEW). 70 is an error nobody raised on purpose: a bug.
+4 and 5 are what `verify` answers (FAIL, REVIEW). 70 is an error nobody raised on purpose: a bug.
 Messages are one line: where, what, the way out. They never hold a credential or picture content.
 """
 

@@ -54,8 +54,9 @@ Exit codes:
   1  could not run                   9  output could not be encoded or written
   2  bad usage or settings          10  live target lost
   3  input cut short or damaged     11  device missing
-  6  detection failed               70  internal error
-  7  redaction failed              130  stopped by Ctrl-C (143: by SIGTERM)
+  4  verify: FAIL (5: REVIEW)       70  internal error
+  6  detection failed              130  stopped by Ctrl-C (143: by SIGTERM)
+  7  redaction failed
 """
 
 
