@@ -35,7 +35,8 @@ def test_a_video_goes_through_with_the_real_detector(
 
 REFUSALS = [  # arguments, exit code, what is said
     (("-y",), 2, "INPUT is missing"),
-    (("rtsp://user:secret@h/x",), 2, "rtsp://h/x: a live source has no name to call its recording by; give an OUTPUT"),
+    (("-",), 2, "-: what is not a file has no name to call its output by; give an OUTPUT"),
+    (("rtsp://user:secret@h/x",), 2, "rtsp://h/x: what is not a file has no name to call its output by"),
     (("IN", "OUT", "more"), 2, "unexpected extra argument"),
     (("--tresh", "0.3", "IN", "OUT"), 2, "No such option '--tresh'"),
     (("--thresh", "1.5", "IN", "OUT"), 2, "[0, 1)"),

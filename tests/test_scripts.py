@@ -14,6 +14,7 @@ import pytest
 
 from blurscene_stream import errors
 from blurscene_stream.cli import COMMANDS, PROGRAM
+from blurscene_stream.verify import EXIT_CODES
 from tests.config.test_settings_models import CONF
 
 ROOT = Path(__file__).parent.parent
@@ -159,7 +160,11 @@ def test_readme_has_the_exit_codes_of_the_errors() -> None:
     _, _, section = README.partition("## Exit codes")
     rows = re.findall(r"^\| (\d+) \|", section.split("\n## ")[0], re.MULTILINE)
     stops = {errors.StoppedError("", number).exit_code for number in (2, 15)}
-    codes = {0, errors.INTERNAL_ERROR_EXIT_CODE} | stops | {kind.exit_code for kind in _tree(errors.BlurSceneError)}
+    codes = (
+        {*EXIT_CODES.values(), errors.INTERNAL_ERROR_EXIT_CODE}
+        | stops
+        | {kind.exit_code for kind in _tree(errors.BlurSceneError)}
+    )
     assert len(rows) == len(set(rows))
     assert {int(row) for row in rows} == codes
 

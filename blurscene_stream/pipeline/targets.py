@@ -50,7 +50,7 @@ def check_audit(log: Address, source: Address, target: Address, detections: Addr
 
     Raises UsageError.
     """
-    if log.live:
+    if log.live or log.piped:
         raise UsageError(f"{log}: the audit log is a file")
     for other, what in ((source, "input"), (target, "output"), (detections, "file of detections")):
         if other is not None:
@@ -62,10 +62,10 @@ def check_audit(log: Address, source: Address, target: Address, detections: Addr
 def default_target(source: Address, preview: bool) -> Address:
     """Where the output goes when nobody says: beside the input, in the same kind of file if that can be written.
 
-    Raises UsageError for a live source.
+    Raises UsageError for what is not a file.
     """
-    if source.live:
-        raise UsageError(f"{source}: a live source has no name to call its recording by; give an OUTPUT")
+    if source.live or source.piped:
+        raise UsageError(f"{source}: what is not a file has no name to call its output by; give an OUTPUT")
     path = source.path
     suffix = path.suffix if path.suffix.lower() in FORMATS else ANY_VIDEO
     return Address(str(path.with_name(path.stem + ("" if preview else MARK) + suffix)))

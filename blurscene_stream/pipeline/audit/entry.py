@@ -84,7 +84,7 @@ def _difference(path: Path, sha256: str) -> str:
 
 def _file(address: Address) -> dict[str, object]:
     """Name and checksum; a camera, a server or a pipe has none."""
-    kept = not address.live and address.path.is_file()
+    kept = not (address.live or address.piped) and address.path.is_file()
     return {
         "name": str(address),
         "bytes": address.path.stat().st_size if kept else None,

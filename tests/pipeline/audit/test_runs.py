@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import BlurSceneError, SinkError, UsageError
 from blurscene_stream.frames import Frame
 from blurscene_stream.pipeline import Interruption, Job, Summary, Watch, anonymize_video, render_video
-from blurscene_stream.pipeline.audit import verify
+from blurscene_stream.pipeline.audit import Ran, record, verify
 from tests.detectors import SquareDetector
 from tests.pipeline.runs import PLAIN
 
@@ -118,6 +119,18 @@ def test_a_failed_run_leaves_no_entry(walker: Path, folder: Path) -> None:
     with pytest.raises(BlurSceneError):
         go(job(walker, folder))
     assert list(folder.iterdir()) == []
+
+
+def test_a_camera_has_a_name_without_a_password_and_no_checksum(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    Path("-").write_text("a file that is called like standard output")
+    camera, pipe = Address("rtsp://user:secret@h/x?key=secret"), Address("-")
+    ran = Ran(camera, pipe, preview=False, judged_by=None, started=datetime(2026, 1, 2, tzinfo=UTC), counts={})
+    entry = record(folder / "log.jsonl", ran, PLAIN)
+    assert entry["input"] == {"name": "rtsp://h/x", "bytes": None, "sha256": None}
+    assert entry["output"] == {"name": "-", "bytes": None, "sha256": None, "preview": False}
+    assert entry["started"] == "2026-01-02T00:00:00Z"
+    assert "secret" not in (folder / "log.jsonl").read_text()
 
 
 @pytest.mark.usefixtures("own_logs")
