@@ -32,5 +32,12 @@ def give_up_after(descriptor: int, timeout_s: float) -> None:
 
 @contextmanager
 def _borrowed(descriptor: int) -> Generator[socket.socket]:
-    with socket.socket(fileno=os.dup(descriptor)) as connection:
+    """Raises OSError for what is no socket."""
+    copy = os.dup(descriptor)
+    try:
+        connection = socket.socket(fileno=copy)
+    except OSError:
+        os.close(copy)
+        raise
+    with connection:
         yield connection
