@@ -30,7 +30,6 @@ TEXT = ("mov_text", "subrip", "srt", "ass", "ssa", "webvtt", "text")  # subtitle
 TEXT_OF = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
 # What libav writes so that it is found again; anything else becomes private data, or gets the name of another format.
 DATA_OF = {"mp4": {"gpmd"}, "mov": {"gpmd"}, "mpegts": {"timed_id3", "klv"}}
-TS_SUBTITLES = {"dvb_subtitle", "dvbsub", "dvb_teletext", "libzvbi_teletextdec"}
 MP4_TAGS = {  # that have a place of their own in MP4 and MOV; any other needs the table of keys
     *("title", "artist", "album_artist", "composer", "album", "date", "comment", "genre", "copyright", "description"),
     *("location", "creation_time", "timecode"),
@@ -68,7 +67,7 @@ def add_kept(container: OutputContainer, track: Track, name: str) -> TrackWriter
 def _can_copy(form: str, track: Track) -> bool:
     if track.kind is TrackKind.data and track.codec not in DATA_OF.get(form, ()):
         return False
-    if track.kind is TrackKind.subtitles and form == "mpegts" and track.codec not in TS_SUBTITLES:
+    if track.kind is TrackKind.subtitles and form == "mpegts":  # it has pictures alone
         return False
     return holds(form, track.native)
 

@@ -31,6 +31,7 @@ class Kind(Enum):
     cover = "cover"
     sound = "sound"
     subtitles = "subtitles"
+    drawings = "drawings"
     data = "data"
     attachment = "attachments"
     timecode = "timecode"
@@ -49,8 +50,11 @@ def kind_of(stream: Stream, container: InputContainer, formats: Mapping[int, str
         return _kind_of_data(stream, container, formats.get(stream.id, ""))
     if isinstance(stream, AttachmentStream):
         return _kind_of_attachment(stream)
-    known = {"video": Kind.video, "audio": Kind.sound, "subtitle": Kind.subtitles}
-    return known.get(stream.type, Kind.unknown) if stream.codec_context is not None else Kind.unknown
+    if stream.codec_context is None:
+        return Kind.unknown
+    if stream.type == "subtitle":  # those of DVDs, discs and broadcasts are pictures, and no picture passes unjudged
+        return Kind.subtitles if stream.codec_context.codec.text_sub else Kind.drawings
+    return {"video": Kind.video, "audio": Kind.sound}.get(stream.type, Kind.unknown)
 
 
 def _kind_of_data(stream: Stream, container: InputContainer, form: str) -> Kind:
@@ -84,6 +88,8 @@ def in_words(stream: Stream, kind: Kind, formats: Mapping[int, str]) -> str:
     codec = codec_of(stream, formats)
     if kind is Kind.cover:
         return f"cover picture {stream.index}" + (f" ({codec})" if codec else "")
+    if kind is Kind.drawings:
+        return f"subtitles that are pictures ({codec}) stream {stream.index}"
     if codec in FORMATS:
         return f"{FORMATS[codec]} ({codec}) stream {stream.index}"
     return f"{stream.type or 'unknown'} stream {stream.index}" + (f" ({codec})" if codec else "")

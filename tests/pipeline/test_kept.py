@@ -296,3 +296,21 @@ def test_two_runs_give_the_same_file(target: str, codec: str, tmp_path: Path) ->
     for name in ("one", "two"):
         anonymize(source, tmp_path / f"{name}.{target}", settings)
     assert (tmp_path / f"one.{target}").read_bytes() == (tmp_path / f"two.{target}").read_bytes()
+
+
+def test_subtitles_that_are_pictures_never_pass(tmp_path: Path) -> None:
+    """Nobody judges them; they are named, and left out."""
+    source, after = tmp_path / "in.mkv", tmp_path / "out.mkv"
+    with film(source) as made:
+        stream = made.container.add_mux_stream("dvbsub")
+        packet = av.Packet(CANARY * 4)
+        packet.stream, packet.pts, packet.dts, packet.duration = stream, 0, 0, 100
+        made.container.mux(packet)
+    with av.open(str(source)) as container:
+        assert container.streams.subtitles[0].codec_context.name == "dvbsub"
+    assert CANARY in source.read_bytes()
+    summary = anonymize(source, after, keeping("subtitles"))
+    assert any("subtitles that are pictures (dvbsub) stream 2" in told for told in summary.left_out)
+    with av.open(str(after)) as container:
+        assert not container.streams.subtitles
+    assert CANARY not in after.read_bytes()
