@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import cast
 
 from av.filter import Graph
-from av.sidedata.sidedata import SideData, Type
+from av.sidedata.sidedata import SideData, SideDataContainer, Type
 from av.video.frame import VideoFrame
 
 KNOWN = max(cast(int, kind.value) for kind in Type)
@@ -31,7 +31,10 @@ class SideDataReader:
 
 
 def _by_name(decoded: VideoFrame) -> dict[str, bytes]:
-    return {data.type.name: bytes(data) for data in cast("Iterable[SideData]", decoded.side_data)}
+    # `decoded.side_data` is kept by the picture and keeps the picture: a circle, which holds its megabytes until Python
+    # looks for circles
+    held = SideDataContainer(decoded)  # type: ignore[call-arg]  # PyAV's stub does not know of it
+    return {data.type.name: bytes(data) for data in cast("Iterable[SideData]", held)}
 
 
 def _known_alone(like: VideoFrame) -> Graph:
