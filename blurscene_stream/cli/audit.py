@@ -9,8 +9,7 @@ import click
 from blurscene_stream.cli.logs import printable
 from blurscene_stream.cli.options import COMMAND_SETTINGS
 from blurscene_stream.pipeline.audit import changed_files, verify
-
-FAILED = 4  # as `verify` says of a video
+from blurscene_stream.verify import EXIT_CODES, Grade
 
 EPILOG = """\b
 FILE was written by blurscene-stream INPUT OUTPUT --audit FILE. Each of its lines holds a checksum of itself and that
@@ -34,7 +33,7 @@ def verify_command(file: Path, known: str | None, files: bool) -> int:
         click.echo(printable(line))
     if wrong:
         click.echo(f"FAIL: {printable(str(file))} is not as it was written")
-        return FAILED
+        return EXIT_CODES[Grade.fail]
     count = f"{len(entries)} entr{'y' if len(entries) == 1 else 'ies'}"
     click.echo(f"PASS: {printable(str(file))} is as it was written, {count}, the last is {entries[-1]['sha256']}")
     return 0

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 from blurscene_stream.errors import SinkError, SourceError, UsageError, reason
 from blurscene_stream.pipeline.sidecar.strict import LineError, keys, loaded
+from blurscene_stream.sink import check_place
 
 FORMAT, VERSION = "blurscene-stream audit", 1
 LONGEST_LINE_BYTES = 16 << 20
@@ -71,11 +72,8 @@ def check_log(path: Path) -> None:
 
     Raises UsageError.
     """
+    check_place(path, overwrite=True)  # it is added to, not replaced
     try:
-        if not path.parent.is_dir():
-            raise UsageError(f"{path}: there is no folder {path.parent}; make it first")
-        if path.exists() and not path.is_file():
-            raise UsageError(f"{path}: is not a file; choose another name")
         if path.exists():
             with path.open("rb") as file:
                 _last(file)
