@@ -56,7 +56,7 @@ def add_track(container: OutputContainer, track: Track, name: str, sound: Sound)
         if source.layout.name.endswith(" channels"):  # MP4 must know which, else it fails at the end of the run
             copied.codec_context.layout = LAYOUTS.get(source.channels, source.layout.name)
         label(copied, track)
-        return Copy(copied)
+        return _SoundCopy(copied)
     codec = asked or REPLACEMENTS.get(form, "aac")
     if asked is None:
         becomes = codec.removeprefix("lib")
@@ -139,6 +139,21 @@ class Copy:
 
     def finish(self, mux: Mux) -> None:
         """Nothing is held."""
+
+
+class _SoundCopy(Copy):
+    """Sound as it is. MP4 hides a last packet that lasts no time, and Matroska does not say how long ALAC's last."""
+
+    def __init__(self, stream: Stream) -> None:
+        super().__init__(stream)
+        self._last: int | None = None
+
+    def write(self, packet: Packet[Stream], mux: Mux) -> None:
+        """Pass the packet on; one without a duration lasts as long as the one before it."""
+        if not packet.duration and packet.dts is not None and self._last is not None:
+            packet.duration = packet.dts - self._last
+        self._last = packet.dts
+        super().write(packet, mux)
 
 
 class _Transcode:
