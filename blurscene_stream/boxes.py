@@ -124,6 +124,11 @@ class Orientation:
         turned = picture.swapaxes(0, 1) if self.transposed else picture
         return turned[:: -1 if self.flip_y else 1, :: -1 if self.flip_x else 1]
 
+    def stored(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A view of the upright `picture` (H, W, ...) as it is stored."""
+        turned = picture[:: -1 if self.flip_y else 1, :: -1 if self.flip_x else 1]
+        return turned.swapaxes(0, 1) if self.transposed else turned
+
     def upright_size(self, width: int, height: int) -> tuple[int, int]:
         """The width and height of the upright picture."""
         return (height, width) if self.transposed else (width, height)

@@ -29,7 +29,7 @@ def refuse_same(source: Address, target: Address, names: str = "input and output
         final = Path(os.path.realpath(written))
         same = _same_file(read, written) or (not target.piped and _same_file(read, partial_path(final)))
     if same:
-        raise UsageError(f"{target}: {names} are the same; choose another output")
+        raise UsageError(f"{target}: {names} are the same; choose another file")
 
 
 def check_beside(beside: Address, source: Address, target: Address, overwrite: bool) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from blurscene_stream.boxes import Detections, Origin
 from blurscene_stream.config.schema import ClassConfig, Settings
-from blurscene_stream.frames import Frame, Model, Plane, RedactedFrame
+from blurscene_stream.frames import Frame, Model, PictureInfo, Plane, RedactedFrame
 from blurscene_stream.redact.areas import Areas
 from blurscene_stream.redact.redactor import in_label_order
 from blurscene_stream.redact.regions import Region, covered, whole_picture
@@ -107,25 +108,44 @@ def _why(detections: Detections, index: int) -> str:
 
 
 def _caption(frame: Frame, region: Region, text: str, colour: int) -> None:
-    """A plate in the class's colour above the box, below its upper edge where there is no room."""
+    """A plate in the class's colour above the box, below its upper edge where there is no room; upright as the box."""
     picture = frame.picture
     scale = max(LEAST_FONT_SCALE, picture.height / LINES_PER_FONT_SCALE)
-    line_width = max(1, round(2 * scale))
-    (width, height), below = cv2.getTextSize(text, FONT, scale, line_width)
-    pad = 2 + below
-    size = (_even(width + 2 * pad), _even(height + 2 * pad))
-    y0 = region.y0 - size[1] if region.y0 >= size[1] else region.y0
-    x0 = max(0, min(region.x0, _even(picture.width - size[0] - 1)))
-    letters = np.zeros((size[1], size[0]), np.uint8)
-    cv2.putText(letters, text, (pad, pad + height), FONT, scale, 255, line_width, cv2.LINE_AA)
-    area: Area = (x0, y0, min(x0 + size[0], picture.width), min(y0 + size[1], picture.height))
+    plate = _plate(text, scale)
+    area = _room_for(plate, region, picture)
+    plate = picture.orientation.stored(plate)
     for window in windows(frame, area):
         window.samples[...] = _sample(window, colour)
         luma = BLACK if COLOURS[colour][0] > 100 else WHITE
         if window.format.model is not Model.yuv and not window.is_alpha:
-            _ink(window, letters, full_range(luma, window.format))
+            _ink(window, plate, full_range(luma, window.format))
         elif window.plane == 0:
-            _ink(window, letters, luma << (window.format.bits - 8))
+            _ink(window, plate, luma << (window.format.bits - 8))
+
+
+def _plate(text: str, scale: float) -> NDArray[np.uint8]:
+    """uint8 (H, W), both even: 255 where the letters are."""
+    line_width = max(1, round(2 * scale))
+    (width, height), below = cv2.getTextSize(text, FONT, scale, line_width)
+    pad = 2 + below
+    plate = np.zeros((_even(height + 2 * pad), _even(width + 2 * pad)), np.uint8)
+    cv2.putText(plate, text, (pad, pad + height), FONT, scale, 255, line_width, cv2.LINE_AA)
+    return plate
+
+
+def _room_for(plate: NDArray[np.uint8], region: Region, picture: PictureInfo) -> Area:
+    """Where a plate goes, in the stored picture: above a region as it is seen."""
+    turn = picture.orientation
+    width, height = turn.upright_size(picture.width, picture.height)
+    box = np.array([[region.x0, region.y0, region.x1, region.y1]], np.float32)
+    left, top = turn.to_upright(box, width, height)[0, :2]
+    rows, columns = plate.shape
+    y0 = top - rows if top >= rows else top
+    x0 = max(0, min(left, width - columns))
+    place = np.array([[x0, y0, x0 + columns, y0 + rows]], np.float32)
+    x0, y0 = (max(0, int(edge) & ~1) for edge in turn.to_stored(place, width, height)[0, :2])
+    rows, columns = turn.stored(plate).shape
+    return x0, y0, min(x0 + columns, picture.width), min(y0 + rows, picture.height)
 
 
 def _even(length: int) -> int:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blurscene_stream.boxes import Detections
+from blurscene_stream.boxes import UPRIGHT, Detections, Orientation
 from blurscene_stream.frames import Model, RedactedFrame
 from blurscene_stream.redact import Preview
 
@@ -15,9 +18,18 @@ PREVIEW = Preview(settings_of(), CLASSES)
 
 
 @settings(max_examples=200, deadline=None)
-@given(formats, st.tuples(st.integers(1, 300), st.integers(1, 200)), st.lists(corners, max_size=4), st.integers(0, 5))
-def test_any_box_in_any_picture_can_be_drawn(name: str, size: tuple[int, int], places: list[Box], padding: int) -> None:
+@given(
+    formats,
+    st.tuples(st.integers(1, 300), st.integers(1, 200)),
+    st.lists(corners, max_size=4),
+    st.integers(0, 5),
+    st.builds(Orientation, st.booleans(), st.booleans(), st.booleans()),
+)
+def test_any_box_in_any_picture_can_be_drawn(
+    name: str, size: tuple[int, int], places: list[Box], padding: int, turn: Orientation
+) -> None:
     frame = frame_of_noise(*size, name, padding=padding)
+    frame = replace(frame, picture=replace(frame.picture, orientation=turn))
     done = PREVIEW(frame, found(*places))
     assert isinstance(done, RedactedFrame)
     assert all(plane.max() < 1 << frame.picture.pixel_format.bits for plane in frame.planes)
@@ -85,3 +97,16 @@ def test_a_caption_fits_at_the_right_and_the_upper_border() -> None:
     PREVIEW(frame, found((620, 3, 700, 60)))
     assert (frame.planes[0][:30, 540:] == 16).any()
     assert frame.planes[0][59, 640] == 145
+
+
+@pytest.mark.parametrize("turn", [Orientation(*flags) for flags in product((False, True), repeat=3)], ids=str)
+def test_what_is_drawn_is_upright_where_the_picture_is(turn: Orientation) -> None:
+    seen = []
+    for orientation in (UPRIGHT, turn):
+        frame = frame_of_noise(480, 480)
+        frame = replace(frame, picture=replace(frame.picture, orientation=orientation))
+        frame.planes[0][...] = 0
+        one = found((200, 150, 400, 350))
+        PREVIEW(frame, replace(one, boxes=orientation.to_stored(one.boxes, 480, 480)))
+        seen.append(orientation.upright(frame.planes[0].astype(np.uint8)))
+    np.testing.assert_array_equal(*seen)
