@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -88,7 +89,17 @@ class Layers:
         """
         self._complete_classes()
         values = {key: value.value for key, value in self.values.items()}
-        return cast(Settings, built(Settings, values, self.classes))
+        try:
+            return cast(Settings, built(Settings, values, self.classes))
+        except ConfigError as error:
+            places = " and ".join(self._places_named(str(error)))
+            raise ConfigError(f"{places}: {error}" if places else str(error)) from error
+
+    def _places_named(self, refusal: str) -> list[str]:
+        """Where the values come from that a refusal is about, the one that has the last word first; no defaults."""
+        words = set(re.findall(r"[\w.]*\w", refusal))
+        named = [value for key, value in self.values.items() if key in words and value.rank > Rank.DEFAULT]
+        return list(dict.fromkeys(value.source for value in sorted(named, key=lambda value: -value.rank)))
 
     def _leaves(self, tree: Mapping[Any, Any], source: str, prefix: str) -> Iterator[tuple[str, object]]:
         for name, value in tree.items():

@@ -34,10 +34,7 @@ def read_model(file: str) -> ModelConfig:
     layers = Layers()
     layers.lay({"model": read_yaml(Path(file), name)}, name, Rank.CONFIG)
     forget_checksum(layers)
-    try:
-        return layers.settings().model
-    except ConfigError as error:
-        raise ConfigError(f"{name}: {error}") from error
+    return layers.settings().model
 
 
 def forget_checksum(layers: Layers) -> None:

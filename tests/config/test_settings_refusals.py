@@ -184,8 +184,18 @@ def test_a_folder_is_refused_with_its_reason(tmp_path: Path, files: dict[str, st
     assert refusal(tmp_path).startswith(f"{tmp_path}{reason}")
 
 
+def test_values_that_do_not_go_together_are_refused_with_all_their_places(tmp_path: Path) -> None:
+    file = tmp_path / "my.yaml"
+    file.write_text("track:\n  lead_s: 0.6\n")
+    reason = "track.lead_s must not be above track.lookahead_s, 0.3, got 0.6"
+    assert refusal(file, "track.lookahead_s=0.3") == f"--set track.lookahead_s=0.3 and {file}: {reason}"
+    reason = "track.lead_s must not be above track.lookahead_s, 0.5, got 2"
+    assert refusal(None, "track.lead_s=2") == f"--set track.lead_s=2: {reason}"
+
+
 def test_scales_that_are_too_large_for_the_size_are_refused() -> None:
     assert refusal(None, "detect.size_px=4096", "detect.variants.scales=[1,2.5]") == (
+        "--set detect.size_px=4096 and --set detect.variants.scales=[1,2.5]: "
         "detect.size_px times each of detect.variants.scales must be at most 8192, got 4096 times 2.5"
     )
 
