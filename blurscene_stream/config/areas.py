@@ -13,6 +13,7 @@ from blurscene_stream.config.rules import Rule, check
 Point = tuple[float, float]
 MOST_POINTS = 1000
 LARGEST_PX = 100_000
+LEAST_PX = 10  # somewhere: a smaller polygon in the corner of the picture is a slip, and shows all the rest
 _PAIR = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+),([0-9]+\.?[0-9]*|\.[0-9]+)")
 _LONGEST_POINT = 50  # characters: no number needs more
 
@@ -35,7 +36,8 @@ def polygon(text: str) -> Polygon:
     """The polygon that "x,y x,y x,y ..." says; "x0,y0 x1,y1" is the rectangle between two corners.
 
     Points that all lie in 0..1 are shares of the picture, otherwise they are pixels.
-    Raises ValueError for anything else: no such text, no area, edges that cross, too much of it.
+    Raises ValueError for anything else: no such text, no area, edges that cross, too much of it; for pixels that were
+    surely meant as shares, one of them a little too large.
     """
     exact = [_point(pair) for pair in text.split()]
     if not 2 <= len(exact) <= MOST_POINTS:
@@ -46,7 +48,11 @@ def polygon(text: str) -> Polygon:
     points = tuple((float(x), float(y)) for x, y in exact)
     if _doubled_area(exact) == 0 or _crosses_itself(points):
         raise ValueError("no area, or edges that cross")
-    return Polygon(text, points, in_shares=max(max(point) for point in points) <= 1)
+    numbers = [number for point in points for number in point]
+    in_shares = max(numbers) <= 1
+    if not in_shares and (max(numbers) < LEAST_PX or any(0 < number < 1 for number in numbers)):
+        raise ValueError("neither shares nor pixels")
+    return Polygon(text, points, in_shares)
 
 
 def _point(pair: str) -> tuple[Fraction, Fraction]:
@@ -99,7 +105,8 @@ def _is_polygon(text: str) -> bool:
 
 _POLYGONS = Rule(
     f'a list of polygons such as "x,y x,y x,y", or "x,y x,y" for a rectangle: at most {MOST_POINTS} points, '
-    f"all in 0..1 or in pixels up to {LARGEST_PX}, with an area, no edges that cross",
+    f"all in 0..1, or all in pixels (0, or 1 to {LARGEST_PX}; {LEAST_PX} or more somewhere), with an area, "
+    "no edges that cross",
     _is_polygon,
     of_items=True,
 )

@@ -25,4 +25,4 @@ def render_video(job: Job, file: Path, settings: Settings, watch: Watch, interru
     target = preview_target(job.target) if job.preview else job.target
     refuse_same(Address(str(file.absolute())), target, "file of detections and output")
     with DetectionsFile(file, settings) as judgement:
-        return write_video(job, settings, watch, interruption, lambda _: judgement)
+        return write_video(job, judgement.obeyed(settings), watch, interruption, lambda _: judgement)

@@ -103,7 +103,7 @@ def _open_target(job: Job, info: StreamInfo, classes: tuple[str, ...], settings:
         with open_sink(job.target, info, settings, job.overwrite) as sink:
             yield sink
         return
-    header = Header.of(info, classes)
+    header = Header.of(info, classes, settings.areas.always)
     with (
         DetectionsWriter(job.detections.path, header, settings, job.overwrite) as lines,
         open_sink(job.target, info, settings, job.overwrite) as sink,

@@ -23,9 +23,10 @@ def release(
         if detections.classes != classes:
             raise RedactionError(f"frame {frame.number}: found are classes {detections.classes}, expected {classes}")
         check_planes(frame)
+        checksum = frame.checksum
         covered = change(frame, detections)
     except (RedactionError, ConfigError):
         raise
     except Exception as error:  # its text stays out: it may have lines, or hold samples
         raise RedactionError(f"frame {frame.number}: could not be redacted, {type(error).__name__}") from error
-    return RedactedFrame(frame.number, frame.pts, covered, frame.native, frame.damaged)
+    return RedactedFrame(frame.number, frame.pts, covered, frame.native, frame.damaged, checksum)

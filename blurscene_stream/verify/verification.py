@@ -79,6 +79,8 @@ def verify_video(proof: Proof) -> Findings:
         except DamagedInputError as error:
             return Findings((_undecodable(Check("frames"), error),))
         judgement = _judgement(proof, stack)
+        if isinstance(judgement, DetectionsFile):
+            proof = replace(proof, settings=judgement.obeyed(proof.settings))
         with named(before.info.name, ConfigError):
             return _Run(proof, before, after, judgement).findings()
 

@@ -14,8 +14,8 @@ from blurscene_stream.config.options import overrides_from_options
 from blurscene_stream.errors import ConfigError
 
 ALLOWED = (
-    'must be a list of polygons such as "x,y x,y x,y", or "x,y x,y" for a rectangle: at most 1000 points, all in 0..1 '
-    "or in pixels up to 100000, with an area, no edges that cross, got "
+    'must be a list of polygons such as "x,y x,y x,y", or "x,y x,y" for a rectangle: at most 1000 points, all in 0..1, '
+    "or all in pixels (0, or 1 to 100000; 10 or more somewhere), with an area, no edges that cross, got "
 )
 REFUSED = {
     "nothing": "",
@@ -34,6 +34,9 @@ REFUSED = {
     "no area: one point twice": "3,3 3,3",
     "corners in the wrong order": "0,0 1,1 1,0 0,1",
     "edges that cross, with an area": "0,0 10,10 10,0 0,20",
+    "shares, and one a little too large": "0,0.4 1,0.4 1,1.01 0,1",
+    "shares, and one far too large": "0.2,0.2 0.8,0.2 11,0.8 0.2,0.8",
+    "less than shares and hardly a pixel": "0,0 1.0,1.5",
     "other digits": "\u0661,0 5,5",
     "a number without end": f"0.{'3' * 5000},0 1,1",
 }
@@ -48,7 +51,7 @@ def circle(count: int) -> str:
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_no_polygon_is_refused_in_one_line(name: str, kind: str) -> None:
     text = REFUSED[name]
-    good = "0,0 5,5"
+    good = "0,0 50,5"
     with pytest.raises(ConfigError) as caught:
         load_settings(None, [], overrides_from_options({f"--{kind}": (good, text)}))
     message = str(caught.value)
@@ -78,11 +81,11 @@ def test_two_corners_are_a_rectangle_whichever_they_are() -> None:
 
 def test_edges_may_touch() -> None:
     assert len(polygon("0,0 10,0 10,10 0,10 0,0").points) == 5  # closed once more, as some tools write it
-    keyhole = "0,0 9,0 9,9 0,9 0,0 3,3 3,6 6,6 6,3 3,3"
+    keyhole = "0,0 90,0 90,90 0,90 0,0 3,3 3,6 6,6 6,3 3,3"
     assert len(polygon(keyhole).points) == 10
 
 
-@pytest.mark.parametrize(("text", "shares"), [("0,0 1,1", True), ("0,0 1,1.01 1,0", False), (".5,0. 1.0,.25", True)])
+@pytest.mark.parametrize(("text", "shares"), [("0,0 1,1", True), ("0,0 1,10 1,0", False), (".5,0. 1.0,.25", True)])
 def test_points_in_0_to_1_are_shares(text: str, shares: bool) -> None:
     assert polygon(text).in_shares is shares
 

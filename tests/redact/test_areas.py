@@ -258,7 +258,7 @@ def test_no_object_shows_anything_of_an_area_that_was_covered_before(
 @pytest.mark.parametrize("kind", ["roi", "exclude", "always"])
 @pytest.mark.parametrize("maker", [Redactor, Preview])
 def test_an_area_outside_the_picture_is_refused(kind: str, maker: type[Redactor] | type[Preview]) -> None:
-    chosen = with_areas(settings_of(), **{kind: ["0,0 9,9", f"{WIDTH},0 90,20"]})
+    chosen = with_areas(settings_of(), **{kind: ["0,0 19,9", f"{WIDTH},0 90,20"]})
     frame = frame_of_noise(WIDTH, HEIGHT)
     with pytest.raises(ConfigError) as caught:
         maker(chosen, CLASSES)(frame, found())

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from blurscene_stream.config.areas import AreasConfig
 from blurscene_stream.config.provenance import models, program, settings_sha256
 from blurscene_stream.config.rules import shown
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.errors import UsageError
+from blurscene_stream.errors import ConfigError, UsageError
 from blurscene_stream.frames import StreamInfo
 from blurscene_stream.pipeline.sidecar.strict import LineError, array, keys, loaded, whole
 
@@ -25,17 +27,19 @@ class Header:
     width, height: pixels of the picture as stored, in which the boxes are
     time_base:     seconds a tick of pts
     classes:       the names of what was looked for, in the order of the labels
+    always:        the areas that were covered in every frame, as `areas.always` has them
     """
 
     width: int
     height: int
     time_base: Fraction
     classes: tuple[str, ...]
+    always: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, info: StreamInfo, classes: tuple[str, ...]) -> Header:
+    def of(cls, info: StreamInfo, classes: tuple[str, ...], always: Sequence[str] = ()) -> Header:
         """The header for a stream."""
-        return cls(info.picture.width, info.picture.height, info.time_base, classes)
+        return cls(info.picture.width, info.picture.height, info.time_base, classes, tuple(always))
 
     def check(self, info: StreamInfo, name: str) -> None:
         """Refuse a stream of another shape.
@@ -62,6 +66,7 @@ def header_line(header: Header, settings: Settings) -> str:
         "height": header.height,
         "time_base": str(header.time_base),
         "classes": list(header.classes),
+        "always": list(header.always),
     }
     return json.dumps(content) + "\n"
 
@@ -86,7 +91,19 @@ def parse_header(line: bytes) -> Header:
         whole("height", content["height"], 1),
         _time_base(content["time_base"]),
         tuple(names),
+        _areas(content.get("always", [])),
     )
+
+
+def _areas(told: object) -> tuple[str, ...]:
+    areas = array("always", told)
+    texts = [area for area in areas if isinstance(area, str)]
+    try:
+        if len(texts) < len(areas):
+            raise LineError(f"always must be a list of polygons, got {shown(areas)}")
+        return tuple(AreasConfig(always=texts).always)
+    except ConfigError as error:
+        raise LineError(str(error).removeprefix("areas.")) from error
 
 
 def _time_base(text: object) -> Fraction:

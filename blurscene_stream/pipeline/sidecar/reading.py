@@ -63,6 +63,12 @@ class DetectionsFile:
                 known = ", ".join(settings.classes)
                 raise LineError(f"has the class {shown(name)}, which the settings do not know; known: {known}")
 
+    def obeyed(self, settings: Settings) -> Settings:
+        """`settings` by which those areas are covered too that the run covered in every frame."""
+        asked = settings.areas.always
+        always = [*asked, *(area for area in self._header.always if area not in asked)]
+        return replace(settings, areas=replace(settings.areas, always=always))
+
     def judged(self, items: Generator[Item], info: StreamInfo) -> Generator[Judged]:
         """Every frame with what its line says; packets keep their place between them.
 
@@ -93,7 +99,7 @@ class DetectionsFile:
             line = self._next_line()
             if not line:
                 raise DetectionError(f"{self._path}: ends before frame {frame.number}; every frame needs its line")
-            detections, damaged = parse_frame(line, frame.number, frame.pts, self.classes)
+            detections, damaged = parse_frame(line, frame, self.classes)
             return replace(frame, damaged=frame.damaged or damaged), detections
         except LineError as error:
             raise DetectionError(f"{self._path}: line {self._number} {error}") from error

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -11,16 +12,19 @@ import numpy as np
 
 from blurscene_stream.boxes import NO_TRACK, Detections, Origin
 from blurscene_stream.config.rules import shown
+from blurscene_stream.frames import Frame, RedactedFrame
 from blurscene_stream.pipeline.sidecar.strict import LineError, array, keys, loaded, number, whole, word
 
 ORIGINS = [origin.name for origin in Origin]
+CHECKSUM = re.compile("[0-9a-fA-F]{8}")
 
 
-def frame_line(frame: int, pts: int, time_base: Fraction, detections: Detections, damaged: bool = False) -> str:
+def frame_line(frame: RedactedFrame, time_base: Fraction) -> str:
     """The line for a frame; the boxes keep their order, which tells what is covered over what.
 
-    damaged: all of the frame is covered
+    A damaged frame may be decoded otherwise the next time: it has no checksum.
     """
+    detections = frame.detections
     columns = (detections.labels, detections.scores, detections.boxes, detections.origins, detections.tracks)
     boxes = [
         {
@@ -32,8 +36,13 @@ def frame_line(frame: int, pts: int, time_base: Fraction, detections: Detections
         }
         for label, score, box, origin, track in zip(*columns, strict=True)
     ]
-    content = {"frame": frame, "pts": pts, "time_s": round(float(pts * time_base), 6), "boxes": boxes}
-    content |= {"damaged": True} if damaged else {}
+    content = {
+        "frame": frame.number,
+        "pts": frame.pts,
+        "time_s": round(float(frame.pts * time_base), 6),
+        **({"damaged": True} if frame.damaged else {"checksum": f"{frame.checksum:08x}"}),
+        "boxes": boxes,
+    }
     return json.dumps(content, allow_nan=False) + "\n"
 
 
@@ -42,22 +51,37 @@ def _short(value: np.float32) -> float:
     return float(str(value))
 
 
-def parse_frame(line: bytes, frame: int, pts: int, classes: tuple[str, ...]) -> tuple[Detections, bool]:
-    """What must be covered in the frame of this number and time, and whether all of it must be, as it is damaged.
+def parse_frame(line: bytes, frame: Frame, classes: tuple[str, ...]) -> tuple[Detections, bool]:
+    """What must be covered in a frame, and whether all of it must be, as it is damaged.
 
     Raises LineError, also when the line is for another frame.
     """
-    content = keys(loaded(line), ("frame", "pts", "boxes"), ("time_s", "damaged"))
-    for key, expected in (("frame", frame), ("pts", pts)):
+    content = keys(loaded(line), ("frame", "pts", "boxes"), ("time_s", "damaged", "checksum"))
+    for key, expected in (("frame", frame.number), ("pts", frame.pts)):
         told = content[key]
         if type(told) is not int or told != expected:
             raise LineError(f"is for {key} {shown(told)}, but the video goes on with {key} {expected}")
+    _check_picture(content, frame)
     if "time_s" in content:
         number("time_s", content["time_s"])
     if type(damaged := content.get("damaged", False)) is not bool:
         raise LineError(f"damaged must be true or false, got {shown(damaged)}")
     boxes = [_parse_box(*box, classes) for box in enumerate(array("boxes", content["boxes"]))]
     return _detections(boxes, classes), damaged
+
+
+def _check_picture(content: Mapping[str, object], frame: Frame) -> None:
+    """Boxes for one picture leave open what another one shows, be it as large and at the same time."""
+    told = content.get("checksum")
+    if told is None or frame.damaged:
+        return
+    if not isinstance(told, str) or not CHECKSUM.fullmatch(told):
+        raise LineError(f"checksum must be 8 hex digits, got {shown(told)}")
+    if int(told, 16) != frame.checksum:
+        raise LineError(
+            f"is for another picture than frame {frame.number} of the video shows; "
+            "give the video that the file was written for, or take the checksums out of the file"
+        )
 
 
 @dataclass(frozen=True, slots=True)

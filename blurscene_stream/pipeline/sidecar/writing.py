@@ -41,7 +41,7 @@ class DetectionsWriter:
 
     def write(self, frame: RedactedFrame) -> None:
         """Write the line of a frame. Raises SinkError."""
-        self._put(frame_line(frame.number, frame.pts, self._time_base, frame.detections, frame.damaged))
+        self._put(frame_line(frame, self._time_base))
 
     def _put(self, line: str) -> None:
         try:

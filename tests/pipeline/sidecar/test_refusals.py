@@ -134,6 +134,9 @@ HEADERS: dict[str, tuple[Edit, str]] = {  # what was edited -> how, what is said
     "a class twice": (change(0, classes=["face", "face"]), "classes must be different names"),
     "classes as numbers": (change(0, classes=[0, 1]), "classes must be different names"),
     "classes as text": (change(0, classes="face"), "classes must be a list"),
+    "an area as text": (change(0, always="0,0 1,1"), "line 1 always must be a list, got '0,0 1,1'"),
+    "an area as numbers": (change(0, always=[[0, 0, 1, 1]]), "always must be a list of polygons, got"),
+    "no area": (change(0, always=["0,0 1,1", "0,0"]), "always must be a list of polygons such as"),
 }  # fmt: skip
 
 
@@ -198,8 +201,17 @@ def test_another_video(spec: VideoSpec, said: str, file: Path, tmp_path: Path) -
     ],
 )
 def test_another_video_of_the_same_shape(spec: VideoSpec, said: str, file: Path, tmp_path: Path) -> None:
+    edit(file, lambda content: [line.pop("checksum") for line in content[1:]])
     other = make_video(tmp_path / "other.mp4", replace(spec, audio=()))
     assert said in refused(DetectionError, other, file, tmp_path)
+
+
+def test_other_pictures_of_the_same_number_and_times(file: Path, tmp_path: Path) -> None:
+    other = make_video(tmp_path / "other.mp4", VideoSpec(options={"crf": "40"}))
+    said = refused(DetectionError, other, file, tmp_path)
+    assert f"{file}: line 2 is for another picture than frame 0 of the video shows; give the video " in said
+    edit(file, lambda content: [line.pop("checksum") for line in content[1:]])
+    render(other, tmp_path / "out.mp4", file)
 
 
 def test_a_file_that_cannot_be_read_to_its_end(

@@ -117,6 +117,20 @@ def test_the_header_tells_with_what_it_was_made_and_not_from_where(walker: Path,
     assert sums[0] == sums[1] and len(set(sums)) == 3
 
 
+def test_what_was_always_covered_is_so_again(walker: Path, tmp_path: Path, file: Path) -> None:
+    settings = solid()
+    settings.areas.always = ["0,0 0.25,0.25"]
+    write(walker, tmp_path / "out.mp4", file, settings=settings)
+    render(walker, tmp_path / "again.mp4", file, solid())
+    assert max(_brightest(tmp_path / "again.mp4", VideoSpec(), (0, 0, 40, 30))) < 30
+    twice = solid()
+    twice.areas.always = ["0.5,0 1,0.25", "0,0 0.25,0.25"]
+    render(walker, tmp_path / "more.mp4", file, twice)
+    assert max(_brightest(tmp_path / "more.mp4", VideoSpec(), (80, 0, 160, 30))) < 30
+    for before, after in zip(decoded(tmp_path / "out.mp4"), decoded(tmp_path / "again.mp4"), strict=True):
+        assert all(np.array_equal(*planes) for planes in zip(before, after, strict=True))
+
+
 def _brightest(video: Path, spec: VideoSpec, box: tuple[int, int, int, int]) -> list[int]:
     x0, y0, x1, y1 = box
     assert spec.width >= x1 and spec.height >= y1

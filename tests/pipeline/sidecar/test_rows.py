@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -13,11 +15,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from blurscene_stream.boxes import NO_TRACK, Detections, Origin
+from blurscene_stream.frames import PIXEL_FORMATS, Frame, PictureInfo, RedactedFrame
 from blurscene_stream.pipeline.sidecar.rows import frame_line, parse_frame
 from blurscene_stream.pipeline.sidecar.strict import LineError
 from tests.detectors import CLASSES
 
 TICK = Fraction(1, 90_000)
+PICTURE = PictureInfo(2, 2, PIXEL_FORMATS["yuv444p"])
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
 
@@ -35,6 +39,20 @@ def detections(draw: st.DrawFn) -> Detections:
     )
 
 
+def frame_of(number: int, pts: int, luma: int = 16) -> Frame:
+    """Any frame."""
+    plane = np.full((2, 2), luma, np.uint8)
+    return Frame(number, pts, PICTURE, (plane,) * 3, lambda width, height: np.zeros((height, width, 3), np.uint8), None)
+
+
+FIRST = frame_of(0, 5)
+
+
+def line_of(frame: Frame, made: Detections) -> str:
+    """What is written when `made` was covered in the frame."""
+    return frame_line(RedactedFrame(frame.number, frame.pts, made, None, frame.damaged, frame.checksum), TICK)
+
+
 def check_same(one: Detections, other: Detections) -> None:
     assert one.classes == other.classes
     for name in ("boxes", "scores", "labels", "origins", "tracks"):
@@ -42,32 +60,50 @@ def check_same(one: Detections, other: Detections) -> None:
         assert before.dtype == after.dtype and before.tobytes() == after.tobytes(), name
 
 
-@given(made=detections(), frame=st.integers(0, 2**40), pts=st.integers(-(2**62), 2**62))
-def test_what_is_written_is_read(made: Detections, frame: int, pts: int) -> None:
-    line = frame_line(frame, pts, TICK, made)
+@given(made=detections(), number=st.integers(0, 2**40), pts=st.integers(-(2**62), 2**62))
+def test_what_is_written_is_read(made: Detections, number: int, pts: int) -> None:
+    frame = frame_of(number, pts)
+    line = line_of(frame, made)
     assert line.endswith("}\n") and len(line.splitlines()) == 1
-    found, damaged = parse_frame(line.encode(), frame, pts, CLASSES)
+    found, damaged = parse_frame(line.encode(), frame, CLASSES)
     check_same(found, made)
     assert not damaged and "damaged" not in line
+
+
+def test_a_line_is_for_one_picture_alone() -> None:
+    line = line_of(FIRST, Detections.none(CLASSES)).encode()
+    other = frame_of(0, 5, luma=17)
+    with pytest.raises(LineError, match="is for another picture than frame 0 of the video shows; give the video"):
+        parse_frame(line, other, CLASSES)
+    without = re.sub(b'"checksum": "[0-9a-f]{8}", ', b"", line)
+    assert without != line
+    parse_frame(without, other, CLASSES)
+    parse_frame(line, replace(other, damaged=True), CLASSES)  # decoded otherwise each time, and covered whole
+
+
+def test_a_damaged_picture_has_no_checksum() -> None:
+    line = line_of(replace(FIRST, damaged=True), Detections.none(CLASSES))
+    assert "checksum" not in line
+    assert parse_frame(line.encode(), FIRST, CLASSES)[1]
 
 
 @given(value=st.floats(width=32, min_value=-1e5, max_value=1e5))
 def test_numbers_are_written_as_short_as_float32_allows(value: float) -> None:
     one = np.full((1, 4), value, np.float32)
-    line = frame_line(0, 0, TICK, Detections(one, one[0, :1], np.zeros(1, np.int64), CLASSES))
+    line = line_of(FIRST, Detections(one, one[0, :1], np.zeros(1, np.int64), CLASSES))
     assert json.loads(line)["boxes"][0]["score"] == float(str(np.float32(value)))
 
 
 @given(made=detections(), cut=st.integers(1, 30))
 def test_a_line_that_is_cut_short_is_refused(made: Detections, cut: int) -> None:
-    line = frame_line(3, 7, TICK, made).rstrip("\n").encode()
+    line = line_of(FIRST, made).rstrip("\n").encode()
     with pytest.raises(LineError, match="not a whole line of JSON"):
-        parse_frame(line[:-cut], 3, 7, CLASSES)
+        parse_frame(line[:-cut], FIRST, CLASSES)
 
 
 def test_a_box_by_hand_needs_a_label_and_its_corners() -> None:
     line = b'{"frame": 0, "pts": 5, "boxes": [{"label": "license_plate", "xyxy": [1, 2.5, 3, 4]}]}'
-    found, _ = parse_frame(line, 0, 5, CLASSES)
+    found, _ = parse_frame(line, FIRST, CLASSES)
     assert found.boxes.tolist() == [[1, 2.5, 3, 4]]
     assert (found.labels.tolist(), found.scores.tolist()) == ([1], [1.0])
     assert (found.origins.tolist(), found.tracks.tolist()) == ([Origin.found], [NO_TRACK])
@@ -104,7 +140,7 @@ def test_a_box_that_makes_no_sense_is_refused(what: str) -> None:
     box, said = BAD_BOXES[what]
     line = json.dumps({"frame": 0, "pts": 5, "boxes": [box]})
     with pytest.raises(LineError) as caught:
-        parse_frame(line.encode(), 0, 5, CLASSES)
+        parse_frame(line.encode(), FIRST, CLASSES)
     assert said in str(caught.value)
     assert len(str(caught.value)) < 300
 
@@ -137,6 +173,8 @@ BAD_LINES: dict[str, tuple[bytes, str]] = {
     "another time": (_line(pts=6), "is for pts 6, but the video goes on with pts 5"),
     "no time": (_line(pts=None), "is for pts null"),
     "time_s as text": (_line(time_s="0:01"), "time_s must be a number"),
+    "checksum as a number": (_line(checksum=12345678), "checksum must be 8 hex digits, got 12345678"),
+    "checksum of seven digits": (_line(checksum="1234567"), "checksum must be 8 hex digits, got '1234567'"),
     "boxes are null": (_line(boxes=None), "boxes must be a list, got null"),
     "NaN": (b'{"frame": 0, "pts": 5, "boxes": [{"label": "face", "xyxy": [NaN, 2, 3, 4]}]}', "holds NaN"),
     "Infinity": (b'{"frame": 0, "pts": 5, "boxes": [{"label": "face", "xyxy": [-Infinity, 2, 3, 4]}]}', "-Infinity"),
@@ -148,7 +186,7 @@ BAD_LINES: dict[str, tuple[bytes, str]] = {
 def test_a_line_that_makes_no_sense_is_refused(what: str) -> None:
     line, said = BAD_LINES[what]
     with pytest.raises(LineError) as caught:
-        parse_frame(line, 0, 5, CLASSES)
+        parse_frame(line, FIRST, CLASSES)
     assert said in str(caught.value)
     assert len(str(caught.value)) < 300
 
@@ -159,6 +197,6 @@ def test_a_line_that_makes_no_sense_is_refused(what: str) -> None:
 )
 def test_whatever_is_there_is_read_or_refused(line: bytes) -> None:
     try:
-        parse_frame(line, 0, 5, CLASSES)
+        parse_frame(line, FIRST, CLASSES)
     except LineError as error:
         assert len(str(error).splitlines()) == 1
