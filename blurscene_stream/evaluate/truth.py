@@ -81,6 +81,9 @@ def read_truth(path: Path, names: Names) -> list[FrameTruth]:
                 refuse(where, f"track {track} is {one!r}, in a line before {other!r}; a track is one object")
     if not frames:
         refuse(str(path), "is empty")
+    boxes = np.concatenate([frame.boxes for frame in frames])
+    if len(boxes) and boxes.max() <= 1:
+        refuse(str(path), "all boxes lie in the first pixel: 'xyxy' must be in pixels, not in shares of the picture")
     return frames
 
 

@@ -88,6 +88,14 @@ def test_objects_below_the_least_size_do_not_count(tmp_path: Path) -> None:
     assert counted == {40: {"face", "license_plate"}, 40.5: set()}
 
 
+def test_where_nothing_counts_nothing_is_stated(tmp_path: Path) -> None:
+    """0 ms would read as if nothing had leaked."""
+    pair = clip_with_truth(tmp_path, VideoSpec(frames=2, audio=()), [0, 0.04])
+    report = measure_leaks([pair], replace(plan(_detector()), least_px=1000))
+    (row,) = [line for line in leak_text(report).splitlines() if line.startswith("| all")]
+    assert [cell.strip() for cell in row.split("|")[2:-1]] == ["not stated"] * 4
+
+
 def test_exposures_count_in_real_time(tmp_path: Path) -> None:
     ticks = [number * 10 + (300 if number > 7 else 0) for number in range(FRAMES)]  # a long frame in the gap
     spec = VideoSpec(frames=FRAMES, audio=(), times=ticks, time_base=Fraction(1, 1000))
@@ -178,3 +186,13 @@ def test_an_object_that_has_left_the_picture_does_not_count(tmp_path: Path) -> N
     truth.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8-sig")
     (track,) = measure_leaks([(clip, truth)], replace(plan(ToldDetector({})), least_visible=0)).tracks
     assert (track.frames, track.exposed_frames) == (1, 1)
+
+
+def test_a_truth_in_shares_of_the_picture_is_refused(tmp_path: Path) -> None:
+    clip, truth = clip_with_truth(tmp_path, VideoSpec(frames=2, audio=()), [0, 0.04])
+    rows = [
+        {"frame": number, "pts_s": number / 25, "objects": [_object(xyxy=[0.1, 0.2, 0.9, 1])]} for number in range(2)
+    ]
+    truth.write_text("\n".join(map(json.dumps, rows)))
+    with pytest.raises(SourceError, match=r"clip\.truth\.jsonl: all boxes lie in the first pixel"):
+        measure_leaks([(clip, truth)], plan(_detector()))
