@@ -16,7 +16,8 @@ from blurscene_stream.config.schema import Settings
 from blurscene_stream.evaluate import Names, find_pairs, measure_leaks
 from blurscene_stream.evaluate.datasets import read_dataset
 from scripts import make_truth_video
-from scripts.make_truth_video import Movement, Painter, Shape, View, main, scene_of, write_clip
+from scripts.make_truth_video import Painter, main, scene_of, write_clip
+from scripts.truth_views import Movement, Shape, View, truth_line
 from tests.detectors import CLASSES
 from tests.evaluate.doubles import ToldDetector, plan
 from tests.pictures import exif_of
@@ -93,7 +94,7 @@ def test_an_object_runs_from_small_to_large() -> None:
 def test_the_bar_hides_its_share(dataset: Path) -> None:
     (picture,) = read_dataset(dataset, Names(CLASSES)).pictures
     view = View(1.0, 0, 0, (90, 110))
-    line = make_truth_video.truth_line(0, view, scene_of(picture), CLASSES, SHAPE)
+    line = truth_line(0, view, scene_of(picture), CLASSES, SHAPE)
     box = [110, 60, 170, 100]
     assert line["objects"] == [{"track": 0, "label": "license_plate", "xyxy": box, "visible": 0.75}]
 
@@ -103,7 +104,7 @@ def test_a_sliver_that_rounds_to_nothing_is_left_out(dataset: Path) -> None:
     (picture,) = read_dataset(dataset, Names(CLASSES)).pictures
     for edge, shows in ((90.0004, False), (90.01, True)):
         view = View(1.0, SHAPE.width - edge, 0, NO_BAR)
-        assert bool(make_truth_video.truth_line(0, view, scene_of(picture), CLASSES, SHAPE)["objects"]) is shows
+        assert bool(truth_line(0, view, scene_of(picture), CLASSES, SHAPE)["objects"]) is shows
 
 
 SMALL = ("--width", "160", "--height", "120", "--seconds", "0.2", "--rate", "10")
