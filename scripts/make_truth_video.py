@@ -1,6 +1,6 @@
 """Makes videos of which is known where every object is, out of labelled pictures.
 
-    python scripts/make_truth_video.py DATASET FOLDER [--clips 4] [--seconds 4] [--width 1280] [--height 720]
+    python -m scripts.make_truth_video DATASET FOLDER [--clips 4] [--seconds 4] [--width 1280] [--height 720]
                                        [--rate 25] [--seed 0]
 
 DATASET is what `blurscene-stream evaluate` reads. Each clip shows one picture over its own strong blur, which moves,
@@ -8,17 +8,16 @@ shakes and zooms so that one of its objects grows from 12 to 300 pixels or shrin
 sharpness goes), with motion blur, while a bar passes in front. FOLDER gets NAME.mp4 (H.264, crf 30) and
 NAME.truth.jsonl (blurscene_stream/evaluate/truth.py): the labels moved by the same transform, at the middle of each
 exposure and cut to what neither the bar nor the border hides, with the share that is left. Objects under 12 pixels
-are left out of it. Real people may be in such clips: keep them where the data set is kept.
+are left out of it, and so is what need not be found. Pictures are read as by `evaluate`: upright. Real people may be in
+such clips: keep them where the data set is kept.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -28,75 +27,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurscene_stream.config.schema import Settings
+from blurscene_stream.errors import BlurSceneError, SourceError
 from blurscene_stream.evaluate.datasets import read_dataset
 from blurscene_stream.evaluate.labels import Labelled
 from blurscene_stream.evaluate.names import Names
+from blurscene_stream.evaluate.pictures import read_labelled
+from scripts.truth_views import Movement, Picture, Scene, Shape, View, truth_line
 
-Picture = NDArray[np.uint8]
-Rectangles = NDArray[np.float64]  # (N, 4), x0 y0 x1 y1, edges of pixels
-
-LEAST_PX, MOST_PX = 12, 300  # of an object's longer side
-MOST_ENLARGED = 2.5  # more would show nothing but blur
 SHUTTER = 0.5  # share of a frame's time that it is exposed
 EXPOSURES = 8  # that are laid over each other for the motion blur
 CRF = 30
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What a clip is like: pixels, frames a second, frames."""
-
-    width: int = 1280
-    height: int = 720
-    rate: int = 25
-    frames: int = 100
-
-
-@dataclass(frozen=True)
-class View:
-    """Where the picture lies at one moment: a point x, y of it is shown at scale * x + left, scale * y + top.
-
-    bar: the edges (left, right) of the bar that stands in front, full height
-    """
-
-    scale: float
-    left: float
-    top: float
-    bar: tuple[float, float]
-
-    def boxes(self, boxes: Rectangles) -> Rectangles:
-        """Boxes of the picture, as they are shown."""
-        return np.asarray(boxes * self.scale + (self.left, self.top, self.left, self.top), np.float64)
-
-
-class Movement:
-    """How the view moves in the course of a clip: the zoom, the way of one object, the shake and the bar."""
-
-    def __init__(self, target: Sequence[float], shape: Shape, chance: np.random.Generator) -> None:
-        """`target`: the box of the object that is followed, in the picture."""
-        x0, y0, x1, y1 = target
-        longer = max(x1 - x0, y1 - y0)
-        scales = [LEAST_PX / longer, min(MOST_PX / longer, MOST_ENLARGED)]
-        self._scales = scales if chance.random() < 0.5 else scales[::-1]
-        self._middle = (x0 + x1) / 2, (y0 + y1) / 2
-        size = np.array([shape.width, shape.height])
-        self._way = size * chance.uniform(0.25, 0.75, (2, 2))
-        self._shake_px = chance.uniform(1, 6, (3, 2))
-        self._shake_hz = chance.uniform(0.5, 6, (3, 2))
-        self._shake_at = chance.uniform(0, 2 * math.pi, (3, 2))
-        self._bar_px = shape.width * chance.uniform(0.05, 0.12)
-        self._bar_way = chance.permutation([-self._bar_px, shape.width])
-        self._seconds = shape.frames / shape.rate
-
-    def at(self, time_s: float) -> View:
-        """The view at one moment."""
-        share = time_s / self._seconds
-        eased = (1 - math.cos(math.pi * min(max(share, 0), 1))) / 2
-        scale = self._scales[0] * (self._scales[1] / self._scales[0]) ** eased
-        shake = (self._shake_px * np.sin(2 * math.pi * self._shake_hz * time_s + self._shake_at)).sum(axis=0)
-        x, y = self._way[0] + (self._way[1] - self._way[0]) * eased + shake
-        bar = float(self._bar_way[0] + (self._bar_way[1] - self._bar_way[0]) * share)
-        return View(scale, x - scale * self._middle[0], y - scale * self._middle[1], (bar, bar + self._bar_px))
 
 
 class Painter:
@@ -140,41 +80,16 @@ def _scaled(picture: Picture, width: int, height: int, method: int = cv2.INTER_A
     return np.asarray(cv2.resize(picture, (width, height), interpolation=method), np.uint8)
 
 
-def truth_line(number: int, view: View, picture: Labelled, names: Sequence[str], shape: Shape) -> dict[str, object]:
-    """What is where in a frame."""
-    objects = []
-    whole = view.boxes(picture.boxes)
-    border = np.array([shape.width, shape.height, shape.width, shape.height], np.float64)
-    inside = np.clip(whole, 0, border)
-    for track, (box, full) in enumerate(zip(inside, whole, strict=True)):
-        sides = full[2:] - full[:2]
-        seen = _area(box) - _area(_behind(box, view.bar))
-        if seen > 0 and sides.max() >= LEAST_PX:
-            objects.append(
-                {
-                    "track": track,
-                    "label": names[picture.labels[track]],
-                    "xyxy": _uncovered(box, view.bar).round(3).tolist(),
-                    "visible": round(seen / float(sides.prod()), 4),
-                }
-            )
-    return {"frame": number, "pts_s": round(number / shape.rate, 6), "objects": objects}
+def scene_of(labelled: Labelled) -> Scene:
+    """The picture with what is to be found in it.
 
-
-def _behind(box: NDArray[np.float64], bar: tuple[float, float]) -> NDArray[np.float64]:
-    """The part of a box that the bar hides."""
-    return np.array([max(box[0], bar[0]), box[1], min(box[2], bar[1]), box[3]])
-
-
-def _uncovered(box: NDArray[np.float64], bar: tuple[float, float]) -> NDArray[np.float64]:
-    """The box around what the bar leaves of a box."""
-    left = bar[1] if bar[0] <= box[0] < bar[1] else box[0]
-    right = bar[0] if bar[0] < box[2] <= bar[1] else box[2]
-    return np.array([left, box[1], right, box[3]])
-
-
-def _area(box: NDArray[np.float64]) -> float:
-    return float(np.prod(np.clip(box[2:] - box[:2], 0, None)))
+    Raises SourceError.
+    """
+    picture, truth = read_labelled(labelled)
+    frame = picture.frames()[0]
+    rgb = frame.scale_rgb(frame.picture.width, frame.picture.height)
+    boxes = truth.boxes[truth.counts].astype(np.float64)
+    return Scene(np.ascontiguousarray(rgb[..., ::-1]), boxes, truth.labels[truth.counts])
 
 
 def frames_of(picture: Picture, path: Movement, shape: Shape) -> Iterator[tuple[View, Picture]]:
@@ -186,25 +101,45 @@ def frames_of(picture: Picture, path: Movement, shape: Shape) -> Iterator[tuple[
         yield path.at(time_s), painter.paint([path.at(time_s + moment) for moment in moments.tolist()])
 
 
-def write_clip(target: Path, labelled: Labelled, names: Sequence[str], shape: Shape, seed: Sequence[int]) -> None:
-    """Write `target` (.mp4) and its truth beside it; the first object by chance is the one that is followed."""
-    bgr = cv2.imread(str(labelled.file), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    if bgr is None:
-        raise SystemExit(f"{labelled.file}: is not a picture that can be read")
+def write_clip(target: Path, scene: Scene, names: Sequence[str], shape: Shape, seed: Sequence[int]) -> None:
+    """Write `target` (.mp4) and its truth beside it; an object by chance is the one that is followed."""
     chance = np.random.default_rng(seed)
-    path = Movement(labelled.boxes[chance.integers(len(labelled.boxes))].tolist(), shape, chance)
+    path = Movement(scene.boxes[chance.integers(len(scene.boxes))].tolist(), shape, chance)
     lines = []
     with av.open(str(target), "w", options={"fflags": "+bitexact"}) as container:
         options = {"crf": str(CRF), "preset": "medium", "threads": "1"}
         video = container.add_stream("libx264", rate=shape.rate, options=options)
         video.width, video.height, video.pix_fmt = shape.width, shape.height, "yuv420p"
-        for number, (view, shown) in enumerate(frames_of(np.asarray(bgr, np.uint8), path, shape)):
-            lines.append(json.dumps(truth_line(number, view, labelled, names, shape)))
+        for number, (view, shown) in enumerate(frames_of(scene.pixels, path, shape)):
+            lines.append(json.dumps(truth_line(number, view, scene, names, shape)))
             frame = av.VideoFrame.from_ndarray(shown, format="bgr24").reformat(format="yuv420p")
             frame.pts, frame.time_base = number, Fraction(1, shape.rate)
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
     target.with_suffix(".truth.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def write_clips(place: Path, folder: Path, shape: Shape, clips: int, seed: int) -> Iterator[Path]:
+    """Write up to so many clips of the data set at `place`, of pictures by chance, and name each that is done.
+
+    Raises BlurSceneError when the data set or a picture cannot be read, SourceError when no picture is of use.
+    """
+    names = Settings().model.classes
+    pictures = [each for each in read_dataset(place, Names(names, ["*="])).pictures if each.counts.any()]
+    made: set[Path] = set()
+    for number in np.random.default_rng(seed).permutation(len(pictures)).tolist():
+        if len(made) == clips:
+            break
+        scene = scene_of(pictures[number])
+        if len(scene.boxes):
+            target = folder / f"{place.name}_{pictures[number].file.stem}.mp4"
+            if target in made:  # pictures in several folders may have one name
+                target = target.with_stem(f"{target.stem}_{number}")
+            write_clip(target, scene, names, shape, (seed, zlib.crc32(target.name.encode())))
+            made.add(target)
+            yield target
+    if not made:
+        raise SourceError(f"{place}: nothing that is labelled lies inside its picture; no clip was made")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -216,17 +151,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--seconds", type=float, default=4.0)
     given = parser.parse_args(arguments)
-    names = Settings().model.classes
-    dataset = read_dataset(given.dataset, Names(names, ["*="]))
-    usable = [picture for picture in dataset.pictures if len(picture.boxes) and not picture.relative]
-    chosen = np.random.default_rng(given.seed).permutation(len(usable))[: given.clips]
     shape = Shape(given.width, given.height, given.rate, round(given.seconds * given.rate))
+    if min(given.clips, shape.width, shape.height, shape.rate, shape.frames) < 1:
+        parser.error("--clips, --width, --height, --rate and --seconds must give at least one of each")
     given.folder.mkdir(parents=True, exist_ok=True)
-    for place in chosen.tolist():
-        picture = usable[place]
-        target = given.folder / f"{given.dataset.name}_{picture.file.stem}.mp4"
-        write_clip(target, picture, names, shape, (given.seed, zlib.crc32(target.name.encode())))
-        print(target)
+    try:
+        for target in write_clips(given.dataset, given.folder, shape, given.clips, given.seed):
+            print(target)
+    except BlurSceneError as error:
+        raise SystemExit(str(error)) from error
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import click
 
 from blurscene_stream.cli.options import COMMAND_SETTINGS, CONFIGURE, HIDE, LOOK, TELL, begin, options
 from blurscene_stream.cli.progress import ProgressBar
+from blurscene_stream.cli.report_files import ReportFiles
 from blurscene_stream.cli.stopping import signals
 from blurscene_stream.evaluate import (
     LeakReport,
@@ -18,19 +19,13 @@ from blurscene_stream.evaluate import (
     PictureReport,
     Plan,
     Resampling,
-    can_plot,
     find_pairs,
     leak_text,
     measure_leaks,
     measure_pictures,
     picture_text,
-    plot_png,
-    report_json,
 )
 from blurscene_stream.pipeline import Interruption
-from blurscene_stream.sink import make_folder, write_file
-
-log = logging.getLogger(__name__)
 
 Report = PictureReport | LeakReport
 
@@ -60,6 +55,7 @@ Examples:
 @click.option("--truth", type=click.Path(path_type=Path), help="Its truth, if that is not NAME.truth.jsonl beside it.")
 @click.option("--map", "maps", multiple=True, metavar="NAME=CLASS", help="What a class of DATASET is; NAME= for none.")
 @click.option("--output", type=click.Path(file_okay=False, path_type=Path), help="Folder for report.json, plot.png.")
+@click.option("-y", "overwrite", is_flag=True, help="Replace report.json and plot.png if they exist.")
 @click.option(
     "--least-visible",
     type=click.FloatRange(0, 1),
@@ -77,6 +73,7 @@ def evaluate_command(
     video: Path | None,
     truth: Path | None,
     output: Path | None,
+    overwrite: bool,
     maps: tuple[str, ...],
     least_visible: float,
     least_px: float,
@@ -90,31 +87,20 @@ def evaluate_command(
         raise click.UsageError("give either DATASET or --video")
     if truth is not None and video is None:
         raise click.UsageError("--truth is for --video")
+    files = None if output is None else ReportFiles(output, overwrite)
+    pairs = [] if video is None else find_pairs(video, truth)
+    if files is not None and dataset is not None:
+        files.check_pictures(dataset)
+    elif files is not None:
+        files.check_videos(chain.from_iterable(pairs))
     interruption = Interruption()
     names = Names(list(settings.classes), maps)
     with signals(interruption, "no report was written"), interruption.remembered():
         with closing(ProgressBar(bar)) as progress:
             sampling = Resampling(draws, seed)
             plan = Plan(settings, names, sampling, least_visible, least_px, progress.reach, interruption)
-            if video is None:
-                report: Report = measure_pictures(dataset or Path(), plan)
-            else:
-                report = measure_leaks(find_pairs(video, truth), plan)
+            report: Report = measure_pictures(dataset, plan) if dataset is not None else measure_leaks(pairs, plan)
         click.echo(leak_text(report) if isinstance(report, LeakReport) else picture_text(report))
-        if output is not None:
-            _write(output, report, plan)
+        if files is not None:
+            files.write(report, plan)
     return 0
-
-
-def _write(folder: Path, report: Report, plan: Plan) -> None:
-    files = {folder / "report.json": report_json(report, plan)}
-    if isinstance(report, PictureReport):
-        if can_plot():
-            files[folder / "plot.png"] = plot_png(report)
-        else:
-            log.warning("%s", "plot.png was left out: matplotlib is missing, pip install 'blurscene-stream[evaluate]'")
-    with plan.interruption.between_steps():  # from here on it is too late to stop: all files are written
-        make_folder(folder)
-        for path, data in files.items():
-            write_file(path, data, overwrite=True)
-    log.info("%s", f"written: {', '.join(map(str, files))}")

@@ -18,7 +18,7 @@ from blurscene_stream.errors import SourceError
 from blurscene_stream.evaluate.cover import COVERED, cover_mask, covered_shares
 from blurscene_stream.evaluate.exposure import TrackExposure, frame_ends_s, longest_ms
 from blurscene_stream.evaluate.plan import Plan
-from blurscene_stream.evaluate.truth import FrameTruth
+from blurscene_stream.evaluate.truth import FrameTruth, inside, refuse_outside, with_area
 from blurscene_stream.frames import RedactedFrame
 from blurscene_stream.pipeline.anonymize import redacted
 from blurscene_stream.pipeline.judge import Detector
@@ -93,11 +93,14 @@ def covered_frames(clip: Path, detector: Detector, settings: Settings) -> Genera
 def watch_clip(clip: Path, truth: Sequence[FrameTruth], detector: Detector, plan: Plan) -> ClipReport:
     """What is exposed in the clip when `detector` judges it.
 
-    Raises SourceError when its frames are not those of the truth, StoppedError after a frame.
+    Raises SourceError when its frames are not those of the truth, or the truth is of another picture; StoppedError
+    after a frame.
     """
     tally = _Tally()
     with closing(covered_frames(clip, detector, plan.settings)) as frames:
         for number, frame in enumerate(frames):
+            if number == 0:
+                refuse_outside(truth, frame.mask.shape[1], frame.mask.shape[0])
             _check_time(clip, number, frame.time_s, truth)
             tally.add(number, frame, truth[number], plan)
             plan.interruption.check()
@@ -118,11 +121,14 @@ class _Tally:
     def add(self, number: int, frame: CoveredFrame, truth: FrameTruth, plan: Plan) -> None:
         self.times_s.append(frame.time_s)
         self._usual_end_s = frame.usual_end_s
-        boxes = _inside(truth.boxes, frame.mask)
-        exposed = _exposed(frame.mask, boxes)
+        height, width = frame.mask.shape
+        boxes = inside(truth.boxes, width, height)
+        shown = with_area(boxes)
+        exposed = np.zeros(len(boxes), np.bool_)
+        exposed[shown] = covered_shares(frame.mask, boxes[shown]) < COVERED
         self._areas += frame.mask.mean(), _area(frame.mask, boxes)
         large = (truth.boxes[:, 2:] - truth.boxes[:, :2]).max(axis=1, initial=0) >= plan.least_px
-        for place in np.flatnonzero(large & (truth.visible >= plan.least_visible)).tolist():
+        for place in np.flatnonzero(shown & large & (truth.visible >= plan.least_visible)).tolist():
             track = self._tracks.setdefault(truth.tracks[place], TrackExposure(int(truth.labels[place])))
             track.frames.append(number)
             if exposed[place]:
@@ -147,19 +153,6 @@ def _check_time(clip: Path, number: int, time_s: float, truth: Sequence[FrameTru
     stated_s = truth[number].pts_s - truth[0].pts_s
     if abs(time_s - stated_s) > SAME_TIME_S:
         raise SourceError(f"{clip}: frame {number} comes at {time_s:.3f} s, in its truth at {stated_s:.3f} s")
-
-
-def _inside(boxes: Boxes, mask: NDArray[np.bool_]) -> Boxes:
-    height, width = mask.shape
-    return np.clip(boxes, 0, np.array([width, height, width, height], np.float32))
-
-
-def _exposed(mask: NDArray[np.bool_], boxes: Boxes) -> NDArray[np.bool_]:
-    """Which boxes are covered too little; one without an area in the picture cannot be seen."""
-    shares = np.ones(len(boxes))
-    real = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
-    shares[real] = covered_shares(mask, boxes[real])
-    return np.asarray(shares < COVERED)
 
 
 def _area(mask: NDArray[np.bool_], boxes: Boxes) -> float:

@@ -24,13 +24,13 @@ class LeakSummary:
     tracks_exposed: share of the tracks that are exposed in at least one frame
     frames_exposed: share of the frames of all tracks in which they are exposed
     longest_ms:     longest exposure of a track, mean over the tracks
-    worst_ms:       the longest exposure of all
+    worst_ms:       the longest exposure of all; None when there are no tracks: nothing was measured then
     """
 
     tracks_exposed: Estimate
     frames_exposed: Estimate
     longest_ms: Estimate
-    worst_ms: float
+    worst_ms: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,5 +96,5 @@ def summarize(tracks: Sequence[TrackReport], resampling: Resampling) -> LeakSumm
         tracks_exposed=resampling.ratio((exposed > 0).astype(np.float64), ones),
         frames_exposed=resampling.ratio(exposed, frames),
         longest_ms=resampling.ratio(longest, ones),
-        worst_ms=float(longest.max(initial=0)),
+        worst_ms=float(longest.max()) if len(longest) else None,
     )

@@ -14,7 +14,7 @@ from blurscene_stream.evaluate.curves import Curve
 from blurscene_stream.evaluate.datasets import read_dataset
 from blurscene_stream.evaluate.estimates import NOT_STATED, Estimate, Resampling, Values
 from blurscene_stream.evaluate.plan import Plan
-from blurscene_stream.evaluate.scores import LOOSE, OVERLAPS, ClassScores, load_judges, score_pictures
+from blurscene_stream.evaluate.scores import LOOSE, OVERLAPS, ClassScores, Found, load_judges, score_pictures
 
 THRESHOLDS = (0.1, 0.2, 0.3)
 SIZES_PX = (0, 16, 32, 64, 128, 256, np.inf)  # of the longer side
@@ -26,8 +26,8 @@ class ClassReport:
     """One class of a data set.
 
     average_precision: by overlap ("AP50", "AP30"), over pictures whose labels are exhaustive
-    recall, precision: by threshold; "own" is the class's; at an overlap of LOOSE
-    recall_by_size:    at the class's own threshold, by the longer side of the object in pixels
+    recall, precision: by threshold of the merged score; "own" is what a run finds and covers; at an overlap of LOOSE
+    recall_by_size:    of what a run finds, by the longer side of the object in pixels
     covered_mean:      share of an object that is covered, on average
     covered_whole:     share of the objects that are covered at least to COVERED
     curve:             recall and precision as the threshold falls, for the plot; [] where it cannot be told
@@ -80,7 +80,7 @@ def measure_pictures(place: Path, plan: Plan) -> PictureReport:
 
 def measure_class(tally: ClassScores, own: float, resampling: Resampling) -> ClassReport:
     """All numbers of one class; `own` is its threshold."""
-    pictures, best = np.array(tally.pictures, np.int64), np.array(tally.best)
+    pictures, best, found = np.array(tally.pictures, np.int64), np.array(tally.best), np.array(tally.own, np.bool_)
     sides, shares = np.array(tally.sides_px), np.array(tally.covered)
     units = len(tally.exhaustive)
 
@@ -89,17 +89,19 @@ def measure_class(tally: ClassScores, own: float, resampling: Resampling) -> Cla
         below = np.ones(len(pictures)) if whole is None else whole
         return resampling.ratio(_per_picture(pictures, part, units), _per_picture(pictures, below, units))
 
-    own = float(np.float32(own))  # as the detector compares
-    thresholds = {**{f"{each:g}": float(np.float32(each)) for each in THRESHOLDS}, OWN: own}
+    thresholds = {f"{each:g}": float(np.float32(each)) for each in THRESHOLDS}  # as the detector compares
     in_sizes = {_size_name(least, most): (sides >= least) & (sides < most) for least, most in pairwise(SIZES_PX)}
     curves = {overlap: _curve(tally, overlap) for overlap in OVERLAPS}
     areas = {f"AP{overlap * 100:.0f}": _area(curve, resampling, tally) for overlap, curve in curves.items()}
     return ClassReport(
-        threshold=round(own, 6),
+        threshold=round(float(np.float32(own)), 6),
         average_precision=areas,
-        recall={name: share(best > each) for name, each in thresholds.items()},
-        precision={name: _precision(tally, each, resampling) for name, each in thresholds.items()},
-        recall_by_size={name: share((best > own) & here, here) for name, here in in_sizes.items()},
+        recall={name: share(best > each) for name, each in thresholds.items()} | {OWN: share(found)},
+        precision={
+            **{name: _precision(tally, tally.found[LOOSE], each, resampling) for name, each in thresholds.items()},
+            OWN: _precision(tally, tally.run, -np.inf, resampling),
+        },
+        recall_by_size={name: share(found & here, here) for name, here in in_sizes.items()},
         covered_mean=share(shares),
         covered_whole=share(shares >= COVERED),
         curve=_drawn(curves[LOOSE], tally),
@@ -124,8 +126,8 @@ def _area(curve: Curve, resampling: Resampling, tally: ClassScores) -> Estimate:
     return resampling.estimate(curve.average_precision, len(tally.exhaustive), objects, len(curve.scores))
 
 
-def _precision(tally: ClassScores, threshold: float, resampling: Resampling) -> Estimate:
-    found, units = tally.found[LOOSE], len(tally.exhaustive)
+def _precision(tally: ClassScores, found: Found, threshold: float, resampling: Resampling) -> Estimate:
+    units = len(tally.exhaustive)
     if not any(tally.exhaustive):
         return NOT_STATED
     pictures, kept = np.array(found.pictures, np.int64), np.array(found.scores) > threshold

@@ -9,7 +9,7 @@ from pathlib import Path
 from blurscene_stream.config.provenance import models, plain, program
 from blurscene_stream.evaluate.clips import TrackReport
 from blurscene_stream.evaluate.estimates import Estimate
-from blurscene_stream.evaluate.leaks import LeakReport
+from blurscene_stream.evaluate.leaks import LeakReport, LeakSummary
 from blurscene_stream.evaluate.measures import OWN, ClassReport, PictureReport
 from blurscene_stream.evaluate.plan import Plan
 
@@ -49,10 +49,14 @@ def leak_text(report: LeakReport) -> str:
     )
     table = [["class", "tracks ever exposed", "frames exposed", "longest exposure, mean, ms", "worst, ms"]]
     table += [
-        [name, _cell(one.tracks_exposed), _cell(one.frames_exposed), _cell(one.longest_ms, 0), f"{one.worst_ms:.0f}"]
+        [name, _cell(one.tracks_exposed), _cell(one.frames_exposed), _cell(one.longest_ms, 0), _worst(one)]
         for name, one in report.classes.items()
     ]
     return "\n".join([head, "", markdown(table), "", area, *_exposed_tracks(report.tracks)])
+
+
+def _worst(one: LeakSummary) -> str:
+    return NOT_STATED if one.worst_ms is None else f"{one.worst_ms:.0f}"
 
 
 def _exposed_tracks(tracks: Sequence[TrackReport]) -> list[str]:

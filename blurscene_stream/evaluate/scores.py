@@ -8,16 +8,15 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from blurscene_stream.boxes import Detections
+from blurscene_stream.boxes import Boxes, Detections
 from blurscene_stream.config.schema import ClassConfig, MergeMethod, Settings, chosen
 from blurscene_stream.evaluate.cover import cover_mask, covered_shares
-from blurscene_stream.evaluate.labels import Dataset, Labelled, Truth
-from blurscene_stream.evaluate.matching import match, of_class
+from blurscene_stream.evaluate.labels import Dataset, Labelled
+from blurscene_stream.evaluate.matching import Match, match, of_class
 from blurscene_stream.evaluate.pictures import read_labelled
 from blurscene_stream.evaluate.plan import Plan
-from blurscene_stream.frames import PictureInfo
-from blurscene_stream.pipeline.judge import Detector, LoadDetector, named
-from blurscene_stream.pipeline.picture import judge_picture
+from blurscene_stream.pipeline.judge import Detector, LoadDetector, judge, named
+from blurscene_stream.pipeline.picture import Picture, together
 from blurscene_stream.redact import covered
 
 FLOOR = 0.02  # the detector is asked for everything above; curves end there
@@ -36,6 +35,13 @@ class Found:
     scores: list[float] = field(default_factory=list)
     right: list[bool] = field(default_factory=list)
 
+    def add(self, picture: int, scores: NDArray[np.float32], result: Match) -> None:
+        """The boxes of one picture; those that are neither right nor wrong are left out."""
+        kept = ~result.ignored
+        self.pictures += [picture] * int(kept.sum())
+        self.scores += scores[kept].tolist()
+        self.right += (result.taken[kept] >= 0).tolist()
+
 
 @dataclass(slots=True)
 class ClassScores:
@@ -45,16 +51,20 @@ class ClassScores:
     pictures:   of each object that counts: its picture
     sides_px:   its longer side
     best:       the score of the box that found it at LOOSE, 0 for none
-    covered:    the share of it that is covered with the class's settings
+    own:        whether a run with the settings as they are finds it, at LOOSE
+    covered:    the share of it that is covered by such a run
     found:      by overlap
+    run:        what such a run finds, at LOOSE; all of it is covered, whatever its score has become in merging
     """
 
     exhaustive: list[bool] = field(default_factory=list)
     pictures: list[int] = field(default_factory=list)
     sides_px: list[float] = field(default_factory=list)
     best: list[float] = field(default_factory=list)
+    own: list[bool] = field(default_factory=list)
     covered: list[float] = field(default_factory=list)
     found: dict[float, Found] = field(default_factory=lambda: {overlap: Found() for overlap in OVERLAPS})
+    run: Found = field(default_factory=Found)
 
 
 @dataclass(slots=True)
@@ -80,7 +90,8 @@ class Judges:
     """Who looks at the pictures.
 
     curves: the detector `with_floor`, for everything that depends on a threshold
-    cover:  the detector as the settings have it
+    cover:  the detector as the settings have it: all that it finds is covered; the same where what `curves` finds above
+            the classes' thresholds is that
     """
 
     curves: Detector
@@ -114,25 +125,33 @@ def score_pictures(dataset: Dataset, judges: Judges, plan: Plan) -> Scores:
 def _score(scores: Scores, number: int, labelled: Labelled, judges: Judges, settings: Settings) -> None:
     """Judge one picture."""
     picture, truth = read_labelled(labelled)
+    classes = chosen(settings, judges.curves.classes)
     with named(str(labelled.file)):
-        found = judge_picture(picture, judges.curves)
-        shown = found if judges.cover is judges.curves else judge_picture(picture, judges.cover)
+        everything, shown = _judged(picture, judges, classes)
     scores.clipped += truth.clipped
     scores.lost += truth.lost
-    classes = chosen(settings, judges.curves.classes)
-    shares = _cover(picture.info, shown, truth, classes, settings.redact.least_margin_px)
+    mask = cover_mask(picture.info, covered(picture.info, shown, classes, settings.redact.least_margin_px))
+    shares = covered_shares(mask, truth.boxes)  # whatever covers an object, it is hidden
     for label, tally in enumerate(scores.classes.values()):
         tally.exhaustive.append(label in labelled.exhaustive)
-        _add(tally, number, label, truth, found[found.labels == label])
+        wanted, spared = of_class(truth, label, True), of_class(truth, label, False)
+        _add(tally, number, wanted, spared, everything[everything.labels == label])
+        _add_run(tally, number, wanted, spared, shown[shown.labels == label])
         tally.covered += shares[(truth.labels == label) & truth.counts].tolist()
 
 
-def _cover(
-    picture: PictureInfo, found: Detections, truth: Truth, classes: Sequence[ClassConfig], least_margin_px: int
-) -> NDArray[np.float64]:
-    """The covered share of each labelled object: whatever covers it, it is hidden."""
-    above = found[above_threshold(found, classes)]
-    return covered_shares(cover_mask(picture, covered(picture, above, classes, least_margin_px)), truth.boxes)
+def _judged(picture: Picture, judges: Judges, classes: Sequence[ClassConfig]) -> tuple[Detections, Detections]:
+    """Everything that is found in a picture, and what a run with the settings as they are finds.
+
+    Raises DetectionError.
+    """
+    everything = judge(picture.frames(), judges.curves)
+    if judges.cover is judges.curves:
+        # Each frame for itself: what scores low in one must not stand for what scores high in another.
+        shown = [found[above_threshold(found, classes)] for found in everything]
+    else:
+        shown = judge(picture.frames(), judges.cover)
+    return together(everything), together(shown)
 
 
 def above_threshold(found: Detections, classes: Sequence[ClassConfig]) -> NDArray[np.bool_]:
@@ -141,10 +160,9 @@ def above_threshold(found: Detections, classes: Sequence[ClassConfig]) -> NDArra
     return np.asarray(found.scores > thresholds[found.labels], np.bool_)
 
 
-def _add(tally: ClassScores, number: int, label: int, truth: Truth, found: Detections) -> None:
-    """Count one picture of one class."""
+def _add(tally: ClassScores, number: int, wanted: Boxes, spared: Boxes, found: Detections) -> None:
+    """Count everything that is found of one class in one picture."""
     best_first = found[np.argsort(-found.scores, kind="stable")]
-    wanted, spared = of_class(truth, label, True), of_class(truth, label, False)
     for overlap, boxes in tally.found.items():
         result = match(best_first.boxes, wanted, spared, overlap)
         if overlap == LOOSE:
@@ -152,10 +170,16 @@ def _add(tally: ClassScores, number: int, label: int, truth: Truth, found: Detec
             best[result.taken[result.taken >= 0]] = best_first.scores[result.taken >= 0]
             tally.best += best.tolist()
         if tally.exhaustive[-1]:
-            kept = ~result.ignored
-            boxes.pictures += [number] * int(kept.sum())
-            boxes.scores += best_first.scores[kept].tolist()
-            boxes.right += (result.taken[kept] >= 0).tolist()
+            boxes.add(number, best_first.scores, result)
     sides = wanted[:, 2:] - wanted[:, :2]
     tally.pictures += [number] * len(wanted)
     tally.sides_px += sides.max(axis=1, initial=0).tolist()
+
+
+def _add_run(tally: ClassScores, number: int, wanted: Boxes, spared: Boxes, shown: Detections) -> None:
+    """Count what a run finds of one class in one picture."""
+    best_first = shown[np.argsort(-shown.scores, kind="stable")]
+    result = match(best_first.boxes, wanted, spared, LOOSE)
+    tally.own += np.isin(np.arange(len(wanted)), result.taken).tolist()
+    if tally.exhaustive[-1]:
+        tally.run.add(number, best_first.scores, result)

@@ -11,7 +11,14 @@ from blurscene_stream.errors import UsageError
 from blurscene_stream.frames import CopiedPacket, RedactedFrame, StreamInfo
 from blurscene_stream.sink.codecs import choose
 from blurscene_stream.sink.file import FORMATS, FileSink, check_target
-from blurscene_stream.sink.partial import PartialFile, check_place, make_folder, partial_path, write_file
+from blurscene_stream.sink.partial import (
+    PartialFile,
+    check_folder,
+    check_place,
+    make_folder,
+    partial_path,
+    write_file,
+)
 from blurscene_stream.sink.pipe import PipeSink, check_pipe, is_pipe
 from blurscene_stream.sink.rtsp import RtspSink
 
@@ -20,6 +27,7 @@ __all__ = [
     "PartialFile",
     "Sink",
     "check",
+    "check_folder",
     "check_place",
     "make_folder",
     "open_sink",

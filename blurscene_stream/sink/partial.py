@@ -117,6 +117,30 @@ def make_folder(folder: Path) -> None:
         raise SinkError(f"{folder}: the folder cannot be made: {reason(error)}") from error
 
 
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that takes no files, or that is not there and cannot be made, before any work is done for it.
+
+    Raises UsageError.
+    """
+    place = folder
+    try:
+        while not _is_there(place):
+            place = place.parent
+        fit = place.is_dir() and os.access(place, os.W_OK | os.X_OK)
+    except OSError as error:  # too long, or not to be looked at
+        raise UsageError(f"{folder}: cannot be made: {reason(error)}; choose another folder") from error
+    if not fit:
+        raise UsageError(f"{folder}: nothing can be made in {place}; choose another folder")
+
+
+def _is_there(place: Path) -> bool:
+    try:
+        place.lstat()  # a link that leads nowhere is there, and in the way
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
 def check_place(path: Path, overwrite: bool) -> None:
     """Refuse a place where no file can be made, before any work is done for it.
 

@@ -80,3 +80,63 @@ def test_on_a_terminal_a_bar_shows_how_far_it_is(
     told = capsys.readouterr()
     assert "| AP50" in told.out
     assert ("/1 [" in told.err) is not quiet
+
+
+SMALL = ("--device", "cpu", "--size", 96, "--draws", 20)
+
+
+def _refused(capsys: pytest.CaptureFixture[str], said: str, *arguments: object) -> None:
+    assert _run(*arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+
+
+@pytest.mark.parametrize("name", ["report.json", "plot.png"])
+def test_a_report_that_exists_is_replaced_only_when_that_is_asked_for(
+    name: str, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib", reason="the plot needs matplotlib, the extra 'evaluate'")
+    folder = tmp_path / "report"
+    folder.mkdir()
+    (folder / name).write_text("mine")
+    labels = dataset / "labels.jsonl"
+    good = labels.read_text()
+    labels.write_text("not read yet")
+    _refused(capsys, f"{folder / name}: exists already; use -y", dataset, "--output", folder, *SMALL)
+    assert [(file.name, file.read_text()) for file in folder.iterdir()] == [(name, "mine")]
+    labels.write_text(good)
+    assert _run(dataset, "--output", folder, "-y", *SMALL) == 0
+    assert sorted(file.name for file in folder.iterdir()) == ["plot.png", "report.json"]
+    assert (folder / name).read_bytes() != b"mine"
+
+
+@pytest.mark.parametrize("place", ["set", "set/report", "set/new/report", "linked/report"])
+@pytest.mark.parametrize("given", ["set", "set/labels.jsonl", "linked"])
+def test_a_report_never_becomes_a_part_of_the_data_set(
+    given: str, place: str, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "linked").symlink_to(dataset)
+    before = sorted(tmp_path.rglob("*"))
+    _refused(capsys, "lies inside the data set", tmp_path / given, "--output", tmp_path / place, "-y", *SMALL)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("output", ["afile/report", "afile/a/b", "nowhere", "nowhere/report", "n" * 300, "taken"])
+def test_a_folder_that_cannot_take_the_report_is_refused_before_any_work(
+    output: str, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "afile").write_text("")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
+    (tmp_path / "taken" / "report.json").mkdir(parents=True)
+    (dataset / "labels.jsonl").write_text("not read yet")
+    before = sorted(tmp_path.rglob("*"))
+    _refused(capsys, "choose another", dataset, "--output", tmp_path / output, "-y", *SMALL)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_report_never_takes_the_place_of_the_truth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    truth = tmp_path / "report.json"
+    truth.write_text("the truth")
+    arguments = ("--video", tmp_path / "a.mp4", "--truth", truth, "--output", tmp_path, "-y", *SMALL)
+    _refused(capsys, "what is read and the report are the same", *arguments)
+    assert truth.read_text() == "the truth"

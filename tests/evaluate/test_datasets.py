@@ -171,6 +171,31 @@ def _broken(text: str) -> Callable[[Path], object]:
     return lambda folder: (folder / "labels.jsonl").write_text(text)
 
 
+ANNOTATION = {"image_id": 1, "category_id": 1, "bbox": _wide(FACE)}
+BOMB = (
+    "<!DOCTYPE a [<!ENTITY b0 'ha'>"
+    + "".join(f"<!ENTITY b{level} '{f'&b{level - 1};' * 10}'>" for level in range(1, 12))
+    + "]><annotation>&b11;</annotation>"
+)
+
+
+def _coco_with(**changes: object) -> Callable[[Path], object]:
+    tree = {
+        "images": [{"id": 1, "file_name": "a.png"}],
+        "categories": [{"id": 1, "name": "face"}],
+        "annotations": [ANNOTATION],
+    }
+    return lambda folder: (folder / "a.json").write_text(json.dumps(tree | changes))
+
+
+def _yolo_with(text: str) -> Callable[[Path], object]:
+    def make(folder: Path) -> None:
+        (folder / "data.yaml").write_text("names: {0: face, 3: plate}\n")
+        (folder / "a.txt").write_text(text)
+
+    return make
+
+
 REFUSED: list[tuple[Callable[[Path], object], str]] = [
     (lambda _: None, "holds no labels that are known"),
     (_broken(""), "the data set is empty"),
@@ -189,6 +214,22 @@ REFUSED: list[tuple[Callable[[Path], object], str]] = [
     ),
     (lambda folder: (folder / "a.xml").write_text("<annotation>"), "not XML"),
     (lambda folder: (folder / "a.json").write_text("{}"), "'categories' is missing"),
+    (_coco_with(categories=["face"]), "categories[0]: 'id' is missing"),
+    (_coco_with(categories=[{"id": [1], "name": "face"}]), "categories[0]: 'id' is missing or is not what is expected"),
+    (_coco_with(categories=[{"id": 1, "name": "face"}] * 2), "categories[1]: has the id 1 of another one"),
+    (_coco_with(images=[{"file_name": "a.png"}]), "images[0]: 'id' is missing"),
+    (_coco_with(annotations=[ANNOTATION | {"image_id": "1"}]), "annotations[0]: its picture '1' is not listed"),
+    (_coco_with(annotations=[ANNOTATION, ANNOTATION | {"category_id": 7}]), "annotations[1]: its category 7 is not"),
+    (_coco_with(annotations=[ANNOTATION | {"category_id": {"a": 1}}]), "annotations[0]: 'category_id' is missing"),
+    (_coco_with(annotations=[ANNOTATION | {"bbox": [10**400, 1, 2, 3]}]), "annotations[0]: a box must be four numbers"),
+    (_yolo_with("0 0.1 0.1 0.5 nan 0.5 0.5"), "a.txt: line 1: 'nan' is not a number"),
+    (_yolo_with("2 0.1 0.1 0.5 0.5"), "class 2 has no name; names are given to 0, 3"),
+    (_yolo_with("² 0.1 0.1 0.5 0.5"), "class ² has no name"),
+    (lambda folder: (folder / "a.xml").write_text(BOMB), "a.xml: not XML that can be read"),
+    (
+        lambda folder: (folder / "labels.jsonl").write_bytes(b"\xff"),
+        "labels.jsonl: cannot be read: it is not UTF-8 text",
+    ),
 ]
 
 
@@ -206,3 +247,55 @@ def test_a_picture_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "b.png").write_text("no picture")
     with pytest.raises(BlurSceneError, match=r"b\.png: not a picture"):
         measure_pictures(tmp_path, plan(ToldDetector({})))
+
+
+def _labels(folder: Path) -> list[str]:
+    """The detector's classes of all that is labelled."""
+    return [
+        CLASSES[label]
+        for picture in read_dataset(folder, Names(CLASSES, ["*="])).pictures
+        for label in picture.labels.tolist()
+    ]
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_the_mark_of_utf_8_is_no_part_of_the_labels(kind: str, tmp_path: Path) -> None:
+    folder = MAKERS[kind](tmp_path)
+    expected = _labels(folder)
+    for file in folder.rglob("*"):
+        if file.is_file() and file.suffix != ".png":
+            file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert _labels(folder) == expected
+
+
+@pytest.mark.parametrize("encoding", ["ISO-8859-1", "UTF-16", "UTF-8", "windows-1252"])
+def test_xml_says_how_it_is_encoded(encoding: str, tmp_path: Path) -> None:
+    folder = _voc(tmp_path)
+    expected = _labels(folder)
+    for file in (folder / "Annotations").glob("*.xml"):
+        text = file.read_text().replace("<annotation>", "<annotation><folder>Straße</folder>")
+        file.write_bytes(f"<?xml version='1.0' encoding='{encoding}'?>{text}".encode(encoding))
+    assert _labels(folder) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("data.yaml", "names: {0: car, 3: face, 7: plate}"),
+        ("data.yaml", "names: [car, a, b, face, c, d, e, plate]"),
+        ("classes.txt", "car\n\n\nface\n\n\n\nplate\n"),
+    ],
+)
+def test_numbers_of_classes_are_kept_where_some_have_no_name(name: str, text: str, tmp_path: Path) -> None:
+    make_picture(tmp_path / "a.png")
+    (tmp_path / name).write_text(text)
+    (tmp_path / "a.txt").write_text("7 0.5 0.5 0.1 0.1\n3 0.5 0.5 0.1 0.1\n0 0.5 0.5 0.1 0.1\n")
+    assert _labels(tmp_path) == ["license_plate", "face"]
+
+
+def test_a_line_ends_where_an_editor_ends_it(tmp_path: Path) -> None:
+    """Not at what Python calls line ends too: they may stand in a text of JSON."""
+    make_picture(tmp_path / "a\u2028b.png")
+    row = {"file": "a\u2028b.png", "boxes": [{"label": "face", "xyxy": FACE}]}
+    (tmp_path / "labels.jsonl").write_text(json.dumps(row, ensure_ascii=False) + "\r\n", encoding="utf-8")
+    assert _labels(tmp_path) == ["face"]

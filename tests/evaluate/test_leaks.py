@@ -88,6 +88,14 @@ def test_objects_below_the_least_size_do_not_count(tmp_path: Path) -> None:
     assert counted == {40: {"face", "license_plate"}, 40.5: set()}
 
 
+def test_where_nothing_counts_nothing_is_stated(tmp_path: Path) -> None:
+    """0 ms would read as if nothing had leaked."""
+    pair = clip_with_truth(tmp_path, VideoSpec(frames=2, audio=()), [0, 0.04])
+    report = measure_leaks([pair], replace(plan(_detector()), least_px=1000))
+    (row,) = [line for line in leak_text(report).splitlines() if line.startswith("| all")]
+    assert [cell.strip() for cell in row.split("|")[2:-1]] == ["not stated"] * 4
+
+
 def test_exposures_count_in_real_time(tmp_path: Path) -> None:
     ticks = [number * 10 + (300 if number > 7 else 0) for number in range(FRAMES)]  # a long frame in the gap
     spec = VideoSpec(frames=FRAMES, audio=(), times=ticks, time_base=Fraction(1, 1000))
@@ -134,3 +142,57 @@ def test_a_broken_truth_is_refused_in_one_line(text: str, tmp_path: Path) -> Non
     with pytest.raises(SourceError) as caught:
         measure_leaks([(clip, truth)], plan(_detector()))
     assert str(truth) in str(caught.value) and len(str(caught.value).splitlines()) == 1
+
+
+def _object(**changes: object) -> dict[str, object]:
+    return {"track": 1, "label": "face", "xyxy": FACE, "visible": 1} | changes
+
+
+WRONG: list[tuple[list[dict[str, object]], str]] = [  # objects of the second frame, what is said
+    ([_object(xyxy=[50, 50, 40, 60])], r"'xyxy' must be x0, y0, x1, y1 with x1 above x0"),
+    ([_object(xyxy=[50, 50, 60, 50])], r"y1 above y0, got \[50, 50, 60, 50\]"),
+    ([_object(xyxy=[50, 50, 50 + 1e-9, 60])], "x1 above x0"),
+    ([_object(xyxy=[200, 10, 240, 40])], r"\[200.*\] lies outside the picture, which has 160x120 pixels"),
+    ([_object(xyxy=[-40, -40, -1, -1])], "lies outside the picture"),
+    ([_object(xyxy=[160, 0, 170, 10])], "lies outside the picture"),
+    ([_object(xyxy=[1, 2, 3, 10**400])], "a box must be four numbers"),
+    ([_object(visible=80)], "'visible' must be a number from 0 to 1, got 80"),
+    ([_object(visible=-0.1)], "'visible' must be a number from 0 to 1"),
+    ([_object(visible=float("nan"))], "'visible' must be a number from 0 to 1, got nan"),
+    ([_object(visible=10**400)], "'visible' must be a number"),
+    ([_object(visible=True)], "'visible' is missing"),
+    ([_object(), _object(track="1", xyxy=PLATE)], "track 1 stands twice in this frame"),
+    ([_object(label="plate")], "track 1 is 'license_plate', in a line before 'face'"),
+]
+
+
+@pytest.mark.parametrize(("objects", "said"), WRONG, ids=[said for _, said in WRONG])
+def test_a_truth_that_cannot_be_true_is_refused_with_its_line(
+    objects: list[dict[str, object]], said: str, tmp_path: Path
+) -> None:
+    """It would be measured as an object that is never exposed, or as one that counts several times."""
+    clip, truth = clip_with_truth(tmp_path, VideoSpec(frames=2, audio=()), [0, 0.04])
+    rows = [{"frame": 0, "pts_s": 0, "objects": [_object()]}, {"frame": 1, "pts_s": 0.04, "objects": objects}]
+    truth.write_text("\n\n".join(map(json.dumps, rows)))  # lines count as an editor shows them
+    with pytest.raises(SourceError, match=f"line 3: .*{said}") as caught:
+        measure_leaks([(clip, truth)], plan(_detector()))
+    assert len(str(caught.value).splitlines()) == 1 and len(str(caught.value)) < 400
+
+
+def test_an_object_that_has_left_the_picture_does_not_count(tmp_path: Path) -> None:
+    clip, truth = clip_with_truth(tmp_path, VideoSpec(frames=2, audio=()), [0, 0.04])
+    gone = _object(xyxy=[200, 10, 240, 40], visible=0)
+    rows = [{"frame": 0, "pts_s": 0, "objects": [_object()]}, {"frame": 1, "pts_s": 0.04, "objects": [gone]}]
+    truth.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8-sig")
+    (track,) = measure_leaks([(clip, truth)], replace(plan(ToldDetector({})), least_visible=0)).tracks
+    assert (track.frames, track.exposed_frames) == (1, 1)
+
+
+def test_a_truth_in_shares_of_the_picture_is_refused(tmp_path: Path) -> None:
+    clip, truth = clip_with_truth(tmp_path, VideoSpec(frames=2, audio=()), [0, 0.04])
+    rows = [
+        {"frame": number, "pts_s": number / 25, "objects": [_object(xyxy=[0.1, 0.2, 0.9, 1])]} for number in range(2)
+    ]
+    truth.write_text("\n".join(map(json.dumps, rows)))
+    with pytest.raises(SourceError, match=r"clip\.truth\.jsonl: all boxes lie in the first pixel"):
+        measure_leaks([(clip, truth)], plan(_detector()))

@@ -10,14 +10,17 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.evaluate import Names, measure_leaks
+from blurscene_stream.evaluate import Names, find_pairs, measure_leaks
 from blurscene_stream.evaluate.datasets import read_dataset
 from scripts import make_truth_video
-from scripts.make_truth_video import Movement, Painter, Shape, View, write_clip
+from scripts.make_truth_video import Painter, main, scene_of, write_clip
+from scripts.truth_views import Movement, Shape, View, truth_line
 from tests.detectors import CLASSES
 from tests.evaluate.doubles import ToldDetector, plan
+from tests.pictures import exif_of
 
 MARKER = (90, 60, 170, 100)
 SHAPE = Shape(320, 240, 25, 24)
@@ -58,7 +61,7 @@ def test_the_video_and_its_truth_belong_together(
     monkeypatch.setattr(make_truth_video, "EXPOSURES", 1)  # no motion blur: edges can be told to the pixel
     (picture,) = read_dataset(dataset, Names(CLASSES)).pictures
     for name in ("clip", "again"):
-        write_clip(tmp_path / f"{name}.mp4", picture, Settings().model.classes, SHAPE, (1, 2))
+        write_clip(tmp_path / f"{name}.mp4", scene_of(picture), Settings().model.classes, SHAPE, (1, 2))
     # x264 writes other bytes for the same pixels now and then, on one thread too.
     frames, again = (_shown(tmp_path / f"{name}.mp4") for name in ("clip", "again"))
     assert max(np.abs(one.astype(int) - other).mean() for one, other in zip(frames, again, strict=True)) < 0.5
@@ -91,6 +94,67 @@ def test_an_object_runs_from_small_to_large() -> None:
 def test_the_bar_hides_its_share(dataset: Path) -> None:
     (picture,) = read_dataset(dataset, Names(CLASSES)).pictures
     view = View(1.0, 0, 0, (90, 110))
-    line = make_truth_video.truth_line(0, view, picture, CLASSES, SHAPE)
+    line = truth_line(0, view, scene_of(picture), CLASSES, SHAPE)
     box = [110, 60, 170, 100]
     assert line["objects"] == [{"track": 0, "label": "license_plate", "xyxy": box, "visible": 0.75}]
+
+
+def test_a_sliver_that_rounds_to_nothing_is_left_out(dataset: Path) -> None:
+    """Its box would be refused as one without an area."""
+    (picture,) = read_dataset(dataset, Names(CLASSES)).pictures
+    for edge, shows in ((90.0004, False), (90.01, True)):
+        view = View(1.0, SHAPE.width - edge, 0, NO_BAR)
+        assert bool(truth_line(0, view, scene_of(picture), CLASSES, SHAPE)["objects"]) is shows
+
+
+SMALL = ("--width", "160", "--height", "120", "--seconds", "0.2", "--rate", "10")
+
+
+def _measured(folder: Path) -> list[str]:
+    """The classes of all tracks of all clips in a folder, as `evaluate` reads them."""
+    report = measure_leaks(find_pairs(folder, None), plan(ToldDetector({}), maps=["*="]))
+    return [track.label for track in report.tracks]
+
+
+@pytest.mark.parametrize("turned", [1, 6])
+def test_a_yolo_set_becomes_clips_too(turned: int, dataset: Path, tmp_path: Path) -> None:
+    """Its boxes are shares of the sides of the picture as it is stored; what nobody looks for is left out."""
+    place = tmp_path / "yolo"
+    place.mkdir()
+    image = Image.open(dataset / "a.png").convert("RGB")
+    for folder in ("train", "val"):  # two pictures of one name
+        (place / folder).mkdir()
+        image.save(place / folder / "a.png", exif=exif_of(turned))
+        (place / folder / "a.txt").write_text(f"4 {130 / 300} {80 / 200} {80 / 300} {40 / 200}\n1 0.5 0.5 0.1 0.1\n")
+    (place / "data.yaml").write_text("names: {1: car, 4: plate}\n")
+    main([str(place), str(tmp_path / "clips"), *SMALL])
+    assert len(list((tmp_path / "clips").glob("*.mp4"))) == 2
+    assert _measured(tmp_path / "clips") == ["license_plate"] * 2
+    labelled = read_dataset(place, Names(CLASSES, ["*="])).pictures[0]
+    scene = scene_of(labelled)
+    x0, y0, x1, y1 = scene.boxes[0].round().astype(int).tolist()
+    assert (scene.pixels[y0:y1, x0:x1] > 200).all()
+    assert (scene.pixels > 200).all(axis=2).sum() == (y1 - y0) * (x1 - x0) == 80 * 40
+
+
+def test_what_need_not_be_found_is_not_in_the_truth(dataset: Path) -> None:
+    boxes = [{"label": "face", "xyxy": [0, 0, 9, 9], "ignore": True}, {"label": "license_plate", "xyxy": MARKER}]
+    (dataset / "labels.jsonl").write_text(json.dumps({"file": "a.png", "boxes": boxes}))
+    (picture,) = read_dataset(dataset, Names(CLASSES)).pictures
+    assert scene_of(picture).labels.tolist() == [CLASSES.index("license_plate")]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "labels.jsonl: line 1: not JSON"),
+        ('{"file": "a.png", "boxes": []}', "nothing is labelled"),
+        ('{"file": "a.png", "boxes": [{"label": "face", "xyxy": [900, 9, 950, 20]}]}', "no clip was made"),
+    ],
+)
+def test_where_no_clip_can_be_made_it_is_said_in_one_line(text: str, said: str, dataset: Path, tmp_path: Path) -> None:
+    (dataset / "labels.jsonl").write_text(text)
+    with pytest.raises(SystemExit) as caught:
+        main([str(dataset), str(tmp_path / "clips"), *SMALL])
+    assert said in str(caught.value.code) and len(str(caught.value.code).splitlines()) == 1
+    assert not list((tmp_path / "clips").iterdir())

@@ -32,7 +32,7 @@ def read_dataset(place: Path, names: Names) -> Dataset:
         if labels is not None:
             try:
                 entries = sorted(read(labels), key=lambda entry: str(entry.file))
-            except (OSError, UnicodeDecodeError) as error:
+            except OSError as error:
                 raise SourceError(f"{labels}: cannot be read: {reason(error)}") from error
             return assemble(str(place), kind, entries, names)
     raise SourceError(

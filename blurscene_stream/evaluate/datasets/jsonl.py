@@ -7,12 +7,11 @@ in pixels of the stored file, `file` relative to the labels. A box with "ignore"
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from blurscene_stream.evaluate.datasets.values import corners, field, picture, refuse, size
+from blurscene_stream.evaluate.datasets.values import corners, field, json_rows, picture, refuse, size
 from blurscene_stream.evaluate.labels import Box, Entry
 
 
@@ -27,14 +26,8 @@ def read(labels: Path) -> Iterator[Entry]:
 
     Raises SourceError.
     """
-    for number, line in enumerate(labels.read_text(encoding="utf-8").splitlines(), start=1):
-        if line.strip():
-            where = f"{labels}: line {number}"
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError:
-                refuse(where, "not JSON")
-            yield _entry(row, labels.parent, where)
+    for where, row in json_rows(labels):
+        yield _entry(row, labels.parent, where)
 
 
 def _entry(row: Any, folder: Path, where: str) -> Entry:

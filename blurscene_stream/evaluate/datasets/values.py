@@ -2,19 +2,58 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from reprlib import repr as brief
 from typing import Any, NoReturn
 
-from blurscene_stream.errors import SourceError
+from blurscene_stream.config.reading import one_line
+from blurscene_stream.errors import SourceError, reason
 
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+LARGEST = 1e9  # no picture reaches that far, and what is calculated from less stays finite
+MOST_DIGITS = 9  # of a whole number that is counted with
 
 
 def refuse(where: str, what: str) -> NoReturn:
     """Raises SourceError."""
-    raise SourceError(f"{where}: {what}")
+    raise SourceError(f"{where}: {one_line(what)}")
+
+
+def text_of(file: Path) -> str:
+    """What a text file holds: UTF-8, with the mark that some programs put in front or without.
+
+    Raises SourceError.
+    """
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise SourceError(f"{file}: cannot be read: {reason(error)}") from error
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{file}: cannot be read: it is not UTF-8 text") from error
+
+
+def json_of(text: str, where: str) -> Any:
+    """What a JSON text stands for.
+
+    Raises SourceError.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:  # of what is nested too deep, or has thousands of digits, too
+        raise SourceError(f"{where}: not JSON that can be read") from error
+
+
+def json_rows(file: Path) -> Iterator[tuple[str, Any]]:
+    """What stands in each line of a file, with the words that name the line in errors.
+
+    Raises SourceError.
+    """
+    for number_of_line, line in enumerate(text_of(file).split("\n"), start=1):
+        if line.strip():
+            where = f"{file}: line {number_of_line}"
+            yield where, json_of(line, where)
 
 
 def field(row: Any, key: str, kind: type | tuple[type, ...], where: str) -> Any:
@@ -28,25 +67,42 @@ def field(row: Any, key: str, kind: type | tuple[type, ...], where: str) -> Any:
     return value
 
 
-def corners(values: object, where: str) -> tuple[float, float, float, float]:
-    """Four finite numbers.
+def number(row: Any, key: str, limits: tuple[float, float], where: str) -> float:
+    """`row[key]`, a number within `limits`.
 
     Raises SourceError.
     """
-    if isinstance(values, Sequence) and not isinstance(values, str) and len(values) == 4:
-        try:
+    value, (low, high) = field(row, key, (int, float), where), limits
+    if not low <= value <= high:  # nor is NaN
+        refuse(where, f"{key!r} must be a number from {low:g} to {high:g}, got {brief(value)}")
+    return float(value)
+
+
+def corners(values: object, where: str) -> tuple[float, float, float, float]:
+    """Four numbers, none of them absurdly large.
+
+    Raises SourceError.
+    """
+    try:
+        if isinstance(values, Sequence) and not isinstance(values, str) and len(values) == 4:
             x0, y0, x1, y1 = (float(value) for value in values)
-        except (TypeError, ValueError):
-            refuse(where, f"a box must be four numbers, got {values!r}"[:200])
-        if all(math.isfinite(value) for value in (x0, y0, x1, y1)):
-            return x0, y0, x1, y1
-    refuse(where, f"a box must be four numbers, got {values!r}"[:200])
+            if all(abs(value) <= LARGEST for value in (x0, y0, x1, y1)):
+                return x0, y0, x1, y1
+    except (TypeError, ValueError, OverflowError):
+        pass  # refused below, as what has another length is
+    refuse(where, f"a box must be four numbers, got {brief(values)}")
+
+
+def whole(text: str) -> int | None:
+    """The whole number that a text is, None when it is something else."""
+    return int(text) if text.isdecimal() and len(text) <= MOST_DIGITS else None
 
 
 def size(row: Mapping[str, Any]) -> tuple[int, int] | None:
     """Width and height, where both are stated."""
-    width, height = row.get("width"), row.get("height")
-    return (width, height) if isinstance(width, int) and isinstance(height, int) and width and height else None
+    sides = row.get("width"), row.get("height")
+    width, height = (side if type(side) is int and 0 < side <= LARGEST else None for side in sides)
+    return (width, height) if width and height else None
 
 
 def picture(name: str, folders: Sequence[Path], where: str) -> Path:

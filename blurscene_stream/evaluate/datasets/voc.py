@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
-from blurscene_stream.evaluate.datasets.values import PICTURES, corners, picture, refuse
+from blurscene_stream.errors import SourceError, first_line
+from blurscene_stream.evaluate.datasets.values import PICTURES, corners, picture, refuse, size, whole
 from blurscene_stream.evaluate.labels import Box, Entry
 
 BESIDE = (".", "../JPEGImages", "../images", "images", "JPEGImages")  # where the pictures may lie, seen from the XML
@@ -29,9 +30,10 @@ def read(folder: Path) -> Iterator[Entry]:
     """
     for file in sorted(folder.glob("*.xml")):
         try:
-            root = ElementTree.fromstring(file.read_text(encoding="utf-8"))
-        except (ElementTree.ParseError, ValueError):
-            refuse(str(file), "not XML")
+            # Bytes, for only XML itself says how it is encoded. Expat stops entities that grow out of bounds.
+            root = ElementTree.fromstring(file.read_bytes())
+        except (ElementTree.ParseError, ValueError, LookupError) as error:  # the last two: encodings that are unknown
+            raise SourceError(f"{file}: not XML that can be read: {first_line(error)}") from error
         yield Entry(_picture(root, file), [_box(each, file) for each in root.iter("object")], _size(root))
 
 
@@ -56,5 +58,4 @@ def _box(each: ElementTree.Element, file: Path) -> Box:
 
 def _size(root: ElementTree.Element) -> tuple[int, int] | None:
     width, height = ((root.findtext(f"size/{name}") or "").strip() for name in ("width", "height"))
-    stated = width.isdigit() and height.isdigit() and int(width) and int(height)
-    return (int(width), int(height)) if stated else None
+    return size({"width": whole(width), "height": whole(height)})

@@ -7,11 +7,12 @@ of a polygon (Ultralytics' segmentation labels); the box around them counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from reprlib import repr as brief
 
 from blurscene_stream.config.reading import read_yaml
-from blurscene_stream.evaluate.datasets.values import PICTURES, corners, refuse
+from blurscene_stream.evaluate.datasets.values import LARGEST, PICTURES, corners, refuse, text_of, whole
 from blurscene_stream.evaluate.labels import Box, Entry
 
 NAME_FILES = ("data.yaml", "data.yml", "classes.txt", "obj.names")
@@ -46,7 +47,7 @@ def read(place: Path) -> Iterator[Entry]:
     for file in _pictures(place if place.is_dir() else place.parent):
         labels = _label_file(file)
         boxes = list(_boxes(labels, names)) if labels.is_file() else []
-        yield Entry(file, boxes, None, names, relative=True)
+        yield Entry(file, boxes, None, list(names.values()), relative=True)
 
 
 def _pictures(folder: Path) -> list[Path]:
@@ -62,38 +63,48 @@ def _label_file(file: Path) -> Path:
     return Path(*parts[:last], "labels", *parts[last + 1 :]).with_suffix(".txt")
 
 
-def _names(file: Path) -> list[str]:
+def _names(file: Path) -> dict[int, str]:
+    """The name of each class, by its number; there may be gaps."""
     if file.suffix not in (".yaml", ".yml"):
-        return [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = map(str.strip, text_of(file).split("\n"))
+        return {number: line for number, line in enumerate(lines) if line}
     names = read_yaml(file, str(file)).get("names")
-    if isinstance(names, dict):
-        names = [names[key] for key in sorted(names, key=int)] if all(str(key).isdigit() for key in names) else None
-    if not isinstance(names, list) or not names:
+    listed = dict(enumerate(names)) if isinstance(names, list) else names
+    if not isinstance(listed, dict) or not listed:
         refuse(str(file), "'names' must be the names of the classes")
-    return [str(name) for name in names]
+    numbers = {whole(str(key)): str(name) for key, name in listed.items()}
+    known = {number: name for number, name in numbers.items() if number is not None}
+    if len(known) < len(listed):
+        refuse(str(file), "'names' must have a whole number for each class, each another one")
+    return known
 
 
-def _boxes(labels: Path, names: Sequence[str]) -> Iterator[Box]:
-    for number, line in enumerate(labels.read_text(encoding="utf-8").splitlines(), start=1):
+def _boxes(labels: Path, names: Mapping[int, str]) -> Iterator[Box]:
+    for number, line in enumerate(text_of(labels).split("\n"), start=1):
         where = f"{labels}: line {number}"
-        kind, *numbers = line.split() or [""]
         if not line.strip():
             continue
-        if not kind.isdigit() or int(kind) >= len(names):
-            refuse(where, f"class {kind} has no name; there are {len(names)}")
+        kind, *numbers = line.split()
+        label = whole(kind)
+        name = None if label is None else names.get(label)
+        if name is None:
+            refuse(where, f"class {kind} has no name; names are given to {', '.join(map(str, names))}")
         if len(numbers) == 4:
             x, y, width, height = corners(numbers, where)
-            yield Box(names[int(kind)], (x - width / 2, y - height / 2, x + width / 2, y + height / 2))
+            yield Box(name, (x - width / 2, y - height / 2, x + width / 2, y + height / 2))
         elif len(numbers) >= 6 and len(numbers) % 2 == 0:
-            across, down = numbers[::2], numbers[1::2]
-            outer = [pick(map(_number, values)) for pick in (min, max) for values in (across, down)]
-            yield Box(names[int(kind)], corners(outer, where))
+            points = [_number(each, where) for each in numbers]
+            across, down = points[::2], points[1::2]
+            yield Box(name, (min(across), min(down), max(across), max(down)))
         else:
             refuse(where, "must be a class and 4 numbers, or a class and the corners of a polygon")
 
 
-def _number(text: str) -> float:
+def _number(text: str, where: str) -> float:
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
-        return float("nan")  # refused with its place by `corners`
+        value = float("nan")
+    if not abs(value) <= LARGEST:
+        refuse(where, f"{brief(text)} is not a number")
+    return value

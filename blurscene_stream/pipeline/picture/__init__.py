@@ -1,6 +1,6 @@
 """One picture, bytes to bytes: decoded, judged, redacted, encoded."""
 
-from blurscene_stream.pipeline.picture.anonymizer import Anonymized, Found, PictureAnonymizer, judge_picture
+from blurscene_stream.pipeline.picture.anonymizer import Anonymized, Found, PictureAnonymizer, judge_picture, together
 from blurscene_stream.pipeline.picture.decode import LARGEST_PIXELS, decode
 from blurscene_stream.pipeline.picture.encode import FORMATS, encode
 from blurscene_stream.pipeline.picture.files import (
@@ -29,4 +29,5 @@ __all__ = [
     "find_in_pictures",
     "judge_picture",
     "read_picture",
+    "together",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blurscene_stream.boxes import Detections, iou
@@ -40,11 +41,16 @@ class Anonymized:
 
 
 def judge_picture(picture: Picture, detect: Detect) -> Detections:
-    """One list of the answers for all frames of the picture: an object that shows in several is in it once.
+    """What is found in the picture.
 
     Raises DetectionError.
     """
-    first, *others = (found.sure() for found in judge(picture.frames(), detect))
+    return together(judge(picture.frames(), detect))
+
+
+def together(answers: Sequence[Detections]) -> Detections:
+    """One list of the answers for all frames of a picture: an object that shows in several is in it once."""
+    first, *others = (found.sure() for found in answers)
     for other in others:
         shared = iou(other.boxes, first.boxes) * (other.labels[:, None] == first.labels[None, :])
         new = other[~(shared > SAME_IOU).any(axis=1)]
