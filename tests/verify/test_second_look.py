@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from blurscene_stream.boxes import Detections
 from blurscene_stream.frames import Frame
-from blurscene_stream.verify import Findings, Grade, sheet_png
+from blurscene_stream.verify import Findings, Grade, is_sheet, sheet_png
 from blurscene_stream.verify.second_look import MOST_TILES, sharper
 from blurscene_stream.verify.tiles import TILE_PX
 from tests.detectors import CLASSES
@@ -76,6 +77,22 @@ def test_the_sheet_shows_suspects_covered(honest: Honest) -> None:
     around = np.vstack((tile[:30], tile[-30:]))
     assert len(np.unique(middle.reshape(-1, 3), axis=0)) <= 150 < len(np.unique(around.reshape(-1, 3), axis=0))
     assert sheet[6 + TILE_PX + 2 :, :].max() > 200, "there is no caption"
+
+
+def test_the_areas_of_the_videos_are_none_of_the_sheet(honest: Honest) -> None:
+    found = _looked(honest, SuspiciousDetector(BOX))
+    plain, areas = settings_of(), settings_of()
+    areas.areas.always, areas.areas.roi = ["500,300 600,350"], ["0,0 9,9"]
+    assert sheet_png(found.suspects, areas) == sheet_png(found.suspects, plain)
+
+
+def test_a_sheet_is_told_from_other_pictures(honest: Honest, tmp_path: Path) -> None:
+    found = _looked(honest, SuspiciousDetector(BOX))
+    own, sheet = tmp_path / "own.png", tmp_path / "sheet.png"
+    sheet.write_bytes(sheet_png(found.suspects, settings_of()))
+    Image.open(sheet).save(own)
+    assert Image.open(sheet).text == {"Software": "blurscene-stream verify"}  # type: ignore[attr-defined]
+    assert is_sheet(sheet) and not is_sheet(own) and not is_sheet(tmp_path / "none.png")
 
 
 def test_neighbours_in_a_tile_are_covered_too(honest: Honest) -> None:
