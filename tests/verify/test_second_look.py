@@ -24,15 +24,15 @@ BOX = (230, 150, 262, 182)  # of something in the street
 class SuspiciousDetector(ObjectDetector):
     """Sees the object, covered as it is, and something beside it now and then."""
 
-    def __init__(self, *boxes: tuple[int, int, int, int], every: int = 1) -> None:
+    def __init__(self, *boxes: tuple[int, int, int, int], every: int = 1, score: float = 0.4) -> None:
         super().__init__()
-        self.boxes, self.every = boxes, every
+        self.boxes, self.every, self.score = boxes, every, score
 
     def _find(self, frame: Frame) -> Detections:
         seen = self.boxes if frame.number % self.every == 0 else ()
         boxes = np.array([object_at(frame.number), *seen], np.float32)
         count = len(boxes)
-        return Detections(boxes, np.full(count, 0.4, np.float32), np.zeros(count, np.int64), CLASSES)
+        return Detections(boxes, np.full(count, self.score, np.float32), np.zeros(count, np.int64), CLASSES)
 
 
 def _looked(honest: Honest, detector: SuspiciousDetector, every: int = 1) -> Findings:
@@ -51,6 +51,18 @@ def test_one_thing_over_time_is_one_suspect(honest: Honest) -> None:
     (suspect,) = found.suspects
     assert (suspect.label, suspect.frames, suspect.box.tolist()) == ("face", 6, list(BOX))
     assert "frame 0 (0.000 s): may show a face near x 246, y 166 (score 0.40, in 6 of the frames)" in told(found)
+
+
+def test_what_is_weak_counts_when_it_stays(honest: Honest) -> None:
+    """The threshold of faces is 0.2; three quarters of it are enough to be looked at."""
+    none, one = "no suspects; 2 weak and too short to count", "1 suspect"
+    for every, counting, said in ((6, 0, none), (4, 1, one), (1, 1, one)):  # every 6th frame: a new one each time
+        found = _looked(honest, SuspiciousDetector(BOX, every=every, score=0.16))
+        assert check_of(found, "look").summary == f"12 frames of OUTPUT, {said}"
+        assert [one.tile is not None for one in found.suspects] == [True] * counting
+        assert check_of(found, "look").grade is (Grade.review if counting else Grade.ok)
+    assert len(_looked(honest, SuspiciousDetector(BOX, every=12, score=0.2)).suspects) == 1, "it is not weak"
+    assert len(_looked(honest, SuspiciousDetector(BOX, score=0.16), every=5).suspects) == 1, "it is looked for seldom"
 
 
 def test_each_nth_frame_is_looked_at(honest: Honest) -> None:
