@@ -45,7 +45,7 @@ What is checked, a line each:
   picture   outside the covered areas it is that of INPUT, but for what the encoder loses
   cover     in them it is what redaction makes of INPUT
   hidden    nothing that was covered can still be seen, whatever the settings say
-  look      the detector looks at OUTPUT again: other sizes, mirrored, lower thresholds
+  look      the detector looks at OUTPUT again: other sizes, mirrored, lower thresholds for what stays 3 frames
 
 \b
 Verdict and exit code:
