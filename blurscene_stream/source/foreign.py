@@ -56,9 +56,10 @@ PARENTS = {  # and how many bytes stand before the first box in them
 }
 EMPTY = (b"free", b"wide")
 UUID_BYTES = 16
-OWN_USER_DATA = {  # x264's and x265's, which name themselves and their settings, behind the UUID of each
+OWN_USER_DATA = {  # x264's, x265's and VAAPI's, which name themselves and their settings, behind the UUID of each
     bytes.fromhex("dc45e9bde6d948b7962cd820d923eeef"): b"x264 - core ",
     bytes.fromhex("2ca2de09b51747dbbb55a4fe7fc2fc4e"): b"x265 (build ",
+    bytes.fromhex("59948b2811ec45af967519d41feaa94d"): b"Lavc",
 }
 IN_PICTURES = {"A53_CC": "captions", "S12M_TIMECODE": "timecodes"}
 
