@@ -227,6 +227,7 @@ class StreamInfo:
     fields:       what the first picture says
     field_order:  ffmpeg's number for what the container says of it; 0 when it says nothing
     two_views:    each picture holds one for each eye
+    codec:        ffmpeg's name of the codec of the pictures, whatever decodes them, such as "av1"
     """
 
     name: str
@@ -244,3 +245,4 @@ class StreamInfo:
     fields: Fields = Fields.none
     field_order: int = 0
     two_views: bool = False
+    codec: str = ""

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from blurscene_stream.boxes import Detections
 from blurscene_stream.cli import run
+from blurscene_stream.cli import verify as cli_verify
 from blurscene_stream.cli.render import render_command
 from blurscene_stream.cli.verify import verify_command
+from blurscene_stream.frames import Frame
+from blurscene_stream.verify import Proof
+from tests.detectors import CLASSES
 from tests.test_cli_render import _video
-from tests.verify.scenes import Scene, frames_changed, make_scene
+from tests.verify.scenes import ObjectDetector, Scene, frames_changed, make_scene
 
 pytestmark = pytest.mark.usefixtures("own_logs")
 LOOK = ("--size", "160", "--device", "cpu")
@@ -83,6 +90,70 @@ def test_an_output_that_is_cut_short_is_a_failure(written: Path, capsys: pytest.
     assert _verify(written / "in.mp4", written / "cut.mp4", "--detections", written / "found.jsonl") == 4
     said = capsys.readouterr().out
     assert "frames   fail    OUTPUT cannot be decoded" in said and "the file is cut short" in said
+
+
+class _Wary(ObjectDetector):
+    """Finds something in the street, which nothing covers."""
+
+    def _find(self, frame: Frame) -> Detections:  # noqa: ARG002
+        box = np.array([(230, 150, 262, 182)], np.float32)
+        return Detections(box, np.ones(1, np.float32), np.zeros(1, np.int64), CLASSES)
+
+
+@pytest.fixture
+def wary(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A detector that suspects something: the real one is not foreseeable."""
+    monkeypatch.setattr(cli_verify, "Proof", partial(Proof, load_detector=_Wary().load))
+
+
+@pytest.mark.usefixtures("wary")
+def test_a_second_check_replaces_the_sheet_of_the_first_alone(
+    written: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checked = (written / "in.mp4", written / "out.mp4", "--detections", written / "found.jsonl")
+    sheet = written / "out_suspects.png"
+    assert [_verify(*checked), _verify(*checked)] == [5, 5]
+    assert f"suspects are shown in {sheet}\nREVIEW\n" in capsys.readouterr().out
+    first = sheet.read_bytes()
+    assert _verify(*checked, "--sheet", sheet) == 2, "one that is named is only replaced with -y"
+    sheet.write_bytes(b"mine")
+    assert _verify(*checked) == 2
+    assert sheet.read_bytes() == b"mine"
+    assert _verify(*checked, "-y") == 5
+    assert sheet.read_bytes() == first
+
+
+def test_the_sheet_of_an_earlier_check_does_not_stay(
+    written: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked = (written / "in.mp4", written / "out.mp4", "--detections", written / "found.jsonl")
+    sheet = written / "out_suspects.png"
+    monkeypatch.setattr(cli_verify, "Proof", partial(Proof, load_detector=_Wary().load))
+    assert _verify(*checked) == 5
+    assert _verify(*checked, "--no-look") == 0 and sheet.is_file(), "nobody has looked again"
+    monkeypatch.setattr(cli_verify, "Proof", partial(Proof, load_detector=ObjectDetector(lambda _: False).load))
+    assert _verify(*checked) == 0
+    assert not sheet.exists() and f"{sheet} was of an earlier check, and is removed\nPASS\n" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("wary")
+def test_a_sheet_that_cannot_be_written_swallows_no_verdict(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frames_changed(written / "out.mp4", written / "short.mp4", lambda pictures: pictures[:-1], 20)
+    (written / "short_suspects.png.partial").mkdir()
+    code = _verify(written / "in.mp4", written / "short.mp4", "--detections", written / "found.jsonl")
+    said = capsys.readouterr()
+    assert code == 9 and "short_suspects.png: cannot be written" in said.err
+    assert "frames   fail" in said.out and said.out.endswith("FAIL\n")
+
+
+@pytest.mark.usefixtures("wary")
+def test_areas_in_pixels_do_not_keep_a_sheet_from_being_written(written: Path) -> None:
+    """They belong to the video, in which this one lies."""
+    files = (written / "in.mp4", written / "new.mp4")
+    area = ("--always", "290,200 310,230")
+    assert run(render_command, [*map(str, (*files, "--from", written / "found.jsonl", *area))], "render") == 0
+    assert _verify(*files, "--detections", written / "found.jsonl", *area) == 5
+    assert (written / "new_suspects.png").is_file()
 
 
 REFUSALS = [  # arguments, exit code, what is said

@@ -8,7 +8,7 @@ import click
 
 from blurscene_stream.cli.logs import printable
 from blurscene_stream.cli.options import COMMAND_SETTINGS
-from blurscene_stream.pipeline.audit import changed_files, verify
+from blurscene_stream.pipeline.audit import Changed, changed_files, verify
 from blurscene_stream.verify import EXIT_CODES, Grade
 
 EPILOG = """\b
@@ -16,7 +16,11 @@ FILE was written by blurscene-stream INPUT OUTPUT --audit FILE. Each of its line
 of the line before. Note the last one elsewhere: --known then tells a FILE that was made anew or whose end was cut off.
 
 \b
-Exit codes: 0 as it was written, 4 not so, 1 FILE cannot be read.
+The names of files are those that the run was given. One that is not a whole path is looked up in the working folder,
+then in that of FILE.
+
+\b
+Exit codes: 0 as it was written, 4 not so, or with --files one of the files is not, 1 FILE cannot be read.
 """
 
 
@@ -27,15 +31,18 @@ Exit codes: 0 as it was written, 4 not so, 1 FILE cannot be read.
 def verify_command(file: Path, known: str | None, files: bool) -> int:
     """Check that nothing in FILE was changed, removed, added or moved."""
     entries, wrong = verify(file, known)
-    if files:
-        wrong += changed_files(entries)
-    for line in wrong:
+    changed = changed_files(entries, file) if files else Changed(0, ())
+    for line in (*wrong, *changed.wrong):
         click.echo(printable(line))
+    name = printable(str(file))
     if wrong:
-        click.echo(f"FAIL: {printable(str(file))} is not as it was written")
+        click.echo(f"FAIL: {name} is not as it was written")
+        return EXIT_CODES[Grade.fail]
+    if changed.wrong:
+        click.echo(f"FAIL: {name} is as it was written; {len(changed.wrong)} of its {changed.files} files are not")
         return EXIT_CODES[Grade.fail]
     count = f"{len(entries)} entr{'y' if len(entries) == 1 else 'ies'}"
-    click.echo(f"PASS: {printable(str(file))} is as it was written, {count}, the last is {entries[-1]['sha256']}")
+    click.echo(f"PASS: {name} is as it was written, {count}, the last is {entries[-1]['sha256']}")
     return 0
 
 

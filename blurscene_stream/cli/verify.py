@@ -18,7 +18,7 @@ from blurscene_stream.cli.progress import ProgressBar
 from blurscene_stream.cli.stopping import signals
 from blurscene_stream.config.provenance import program, settings_sha256
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.errors import UsageError
+from blurscene_stream.errors import SinkError, UsageError, reason
 from blurscene_stream.pipeline import Interruption
 from blurscene_stream.pipeline.targets import refuse_same
 from blurscene_stream.sink import check_place, write_file
@@ -28,6 +28,7 @@ from blurscene_stream.verify import (
     Findings,
     Grade,
     Proof,
+    is_sheet,
     sheet_png,
     verify_video,
     worst,
@@ -39,12 +40,12 @@ EPILOG = """\b
 What is checked, a line each:
   frames    as many, at the same times, each showing its own moment
   shape     size, rotation, shape of the pixels, colours, fields, light of HDR
-  private   nothing passes that is not allowed to: streams, tags, chapters
+  private   nothing passes that is not allowed to: streams, tags, chapters, XMP, notes inside the video
   sound     every packet is that of INPUT; compared by ear where it was encoded anew
   picture   outside the covered areas it is that of INPUT, but for what the encoder loses
   cover     in them it is what redaction makes of INPUT
   hidden    nothing that was covered can still be seen, whatever the settings say
-  look      the detector looks at OUTPUT again: other sizes, mirrored, lower thresholds
+  look      the detector looks at OUTPUT again: other sizes, mirrored, lower thresholds for what stays 3 frames
 
 \b
 Verdict and exit code:
@@ -68,7 +69,9 @@ Examples:
 @click.argument("source", metavar="INPUT", required=False)
 @click.argument("target", metavar="OUTPUT", required=False)
 @click.option("--detections", metavar="FILE", help="What was covered in each frame, as the run wrote it.")
-@click.option("--sheet", metavar="PNG", help="Contact sheet of suspects, if there are any; OUTPUT_suspects.png.")
+@click.option(
+    "--sheet", metavar="PNG", help="Contact sheet of suspects, if there are any; OUTPUT_suspects.png, again each time."
+)
 @click.option("--json", "report", metavar="FILE", help="Also write the report for machines.")
 @click.option("--every", type=click.IntRange(1), default=1, help="Look again at each N-th frame alone.")
 @click.option("--no-look", is_flag=True, help="Do not look at OUTPUT again.")
@@ -102,30 +105,34 @@ def verify_command(
             raise UsageError(f"{address}: what is not a file cannot be verified, its pictures are gone")
     beside = Address(sheet or str(other.path.with_name(f"{other.path.stem}_suspects.png")))
     read = {"input": one, "output": other} | ({"file of detections": Address(detections)} if detections else {})
+    replacing = overwrite or (sheet is None and is_sheet(beside.path))
     if sheet or not no_look:
-        _check(beside, "sheet", read, overwrite)
+        _check(beside, "sheet", read, replacing)
     if report:
         _check(Address(report), "report", read | {"sheet": beside}, overwrite)
     interruption = Interruption()
-    with signals(interruption, "nothing was proved"), interruption.remembered(), closing(ProgressBar(bar)) as progress:
-        proof = Proof(
-            source=one,
-            target=other,
-            settings=settings,
-            detections=None if detections is None else Path(detections),
-            silent=audio == "drop",
-            every=0 if no_look else every,
-            interruption=interruption,
-            progress=progress.reach,
-        )
-        findings = verify_video(proof)
-        with interruption.between_steps():
-            written = _write(findings, beside.path, settings, overwrite)
-            if report:
-                write_file(Path(report), _json(proof, findings, written), overwrite)
-    if worst(findings.checks) is Grade.fail and detections and _other_settings(Path(detections), settings):
-        log.warning("%s", f"{detections}: was written with other settings; those of the run are needed, see --config")
-    return _tell(findings, written)
+    with signals(interruption, "nothing was proved"), interruption.remembered():
+        with closing(ProgressBar(bar)) as progress:
+            proof = Proof(
+                source=one,
+                target=other,
+                settings=settings,
+                detections=None if detections is None else Path(detections),
+                silent=audio == "drop",
+                every=0 if no_look else every,
+                interruption=interruption,
+                progress=progress.reach,
+            )
+            findings = verify_video(proof)
+        grade = _tell(findings, proof)
+        try:
+            with interruption.between_steps():
+                written = None if no_look else _write(findings, beside.path, settings, replacing)
+                if report:
+                    write_file(Path(report), _json(proof, findings, written), overwrite)
+        finally:  # what was found is told, whatever becomes of the files
+            click.echo(VERDICTS[grade])
+    return EXIT_CODES[grade]
 
 
 def _check(file: Address, what: str, others: Mapping[str, Address], overwrite: bool) -> None:
@@ -147,23 +154,30 @@ def _other_settings(file: Path, settings: Settings) -> bool:
     return told is not None and told != settings_sha256(settings)
 
 
-def _write(findings: Findings, sheet: Path, settings: Settings, overwrite: bool) -> Path | None:
-    """The contact sheet, if there is anything to be seen on it."""
-    if not findings.suspects:
-        return None
-    write_file(sheet, sheet_png(findings.suspects, settings), overwrite)
-    return sheet
-
-
-def _tell(findings: Findings, sheet: Path | None) -> int:
+def _tell(findings: Findings, proof: Proof) -> Grade:
     grade = worst(findings.checks)
     for check in findings.checks:
         for line in check.lines():
             click.echo(printable(line))
-    if sheet:
+    if grade is Grade.fail and proof.detections and _other_settings(proof.detections, proof.settings):
+        told = f"{proof.detections}: was written with other settings; those of the run are needed, see --config"
+        log.warning("%s", told)
+    return grade
+
+
+def _write(findings: Findings, sheet: Path, settings: Settings, overwrite: bool) -> Path | None:
+    """The contact sheet, if there is anything to be seen on it; then one of an earlier check does not stay either."""
+    if findings.suspects:
+        write_file(sheet, sheet_png(findings.suspects, settings), overwrite)
         click.echo(printable(f"suspects are shown in {sheet}"))
-    click.echo(VERDICTS[grade])
-    return EXIT_CODES[grade]
+        return sheet
+    if overwrite and is_sheet(sheet):
+        try:
+            sheet.unlink()
+        except OSError as error:
+            raise SinkError(f"{sheet}: is of an earlier check and cannot be removed: {reason(error)}") from error
+        click.echo(printable(f"{sheet} was of an earlier check, and is removed"))
+    return None
 
 
 def _json(proof: Proof, findings: Findings, sheet: Path | None) -> bytes:

@@ -46,7 +46,6 @@ Other commands:
   blurscene-stream picture --help   anonymize pictures, or a folder of them
   blurscene-stream detect --help    print what is found in pictures
   blurscene-stream evaluate --help  measure recall and leaks on labelled data
-  blurscene-stream inspect --help   print what a file holds, and what would pass
 
 \b
 Exit codes:

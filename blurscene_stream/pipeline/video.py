@@ -14,7 +14,7 @@ from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import ConfigError, DetectionError, StoppedError
 from blurscene_stream.frames import CopiedPacket, Frame, RedactedFrame, StreamInfo
 from blurscene_stream.pipeline.anonymize import redacted
-from blurscene_stream.pipeline.audit import Ran, record
+from blurscene_stream.pipeline.audit import Ran, record, withdrawn_on_error
 from blurscene_stream.pipeline.interruption import Interruption
 from blurscene_stream.pipeline.job import Job, Summary, Watch
 from blurscene_stream.pipeline.judge import LoadDetector, Redact, load_torch_detector, named
@@ -79,21 +79,22 @@ def write_video(
             start_s = time.monotonic()
             with interruption.delivered_to(stages.interrupt), named(source.info.name, ConfigError):
                 _write_all(stages, sink, summary, watch)
-            sink.finish()
             summary.seconds = time.monotonic() - start_s
-            if job.audit:
-                ran = Ran(job.source, job.target, job.preview, judgement.file, began, summary.told)
-                summary.audit = _record(job.audit, ran, settings, sink)
+            ran = Ran(job.source, job.target, job.preview, judgement.file, began, summary.told)
+            summary.audit = _complete(sink, job.audit, ran, settings)
     return summary
 
 
-def _record(log: Address, ran: Ran, settings: Settings, sink: Sink | Pair) -> str:
-    """The checksum of the run's entry. What is not in the log is not left either."""
-    try:
-        return str(record(log.path, ran, settings)["sha256"])
-    except BaseException:
-        sink.withdraw()
-        raise
+def _complete(sink: Sink | Pair, log: Address | None, ran: Ran, settings: Settings) -> str:
+    """Give the output its name, once the audit log tells of it; return the checksum of the entry, "" without a log."""
+    made = sink.settle()
+    if log is None:
+        sink.finish()
+        return ""
+    entry = record(log.path, ran, settings, made)
+    with withdrawn_on_error(log.path, entry):
+        sink.finish()
+    return str(entry["sha256"])
 
 
 @contextmanager

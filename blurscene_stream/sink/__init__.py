@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -42,8 +43,11 @@ class Sink(Protocol):
     def write(self, item: RedactedFrame | CopiedPacket) -> None:
         """Write the next item in order. Raises SinkError."""
 
+    def settle(self) -> Path | None:
+        """Write the end. A file lies where this says until `finish` gives it its name. Raises SinkError."""
+
     def finish(self) -> None:
-        """Complete the output. Raises SinkError."""
+        """Complete the output, of which the end may be written by now. Raises SinkError."""
 
     def withdraw(self) -> None:
         """Take a file back, even one that is complete: what belongs to it could not be completed."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -71,17 +72,33 @@ class FileSink:
         except SinkError as error:
             raise SinkError(f"{self._path}: {error}; nothing was left") from error
 
+    def settle(self) -> Path:
+        """Write the end, to the disk, and return where the file lies until it has its name.
+
+        Raises SinkError when it is not complete on the disk: then nothing is left.
+        """
+        with self._nothing_left():
+            if self._container is not None:
+                self._muxer.finish()
+                self._container.close()
+                self._container = None
+            self._partial.settle()
+        return self._partial.path
+
     def finish(self) -> None:
         """Complete the file and give it its name.
 
         Raises SinkError when it is not complete on the disk: then nothing is left.
         """
-        assert self._container is not None
-        try:
-            self._muxer.finish()
-            self._container.close()
-            self._container = None
+        self.settle()
+        with self._nothing_left():
             self._partial.complete()
+
+    @contextmanager
+    def _nothing_left(self) -> Generator[None]:
+        """Raises SinkError, in the words of the file."""
+        try:
+            yield
         except SinkError as error:
             raise SinkError(f"{self._path}: {error}; nothing was left") from error
         except (av.error.FFmpegError, OSError) as error:

@@ -39,19 +39,29 @@ class PartialFile:
     def __init__(self, target: Path, overwrite: bool) -> None:
         self._target = target
         self._overwrite = overwrite
+        self._settled = False
         self._final = target.resolve()  # a link stays a link, the file behind it is replaced
         self.path = partial_path(self._final)
         self._lock = _lock(self.path, target)
         self._made = os.fstat(self._lock)
+
+    def settle(self) -> None:
+        """See that everything is on the disk, and that the name is free if it must be. Nothing is written after it.
+
+        Raises SinkError, OSError.
+        """
+        if not self._settled:
+            _flush_to_disk(self.path)
+            self._settled = True
+        if self._final.exists() and not self._overwrite:
+            raise SinkError("was made by another program in the meantime and is not replaced")
 
     def complete(self) -> None:
         """Give the file its name, once everything is on the disk.
 
         Raises SinkError, OSError.
         """
-        _flush_to_disk(self.path)
-        if self._final.exists() and not self._overwrite:
-            raise SinkError("was made by another program in the meantime and is not replaced")
+        self.settle()
         self.path.replace(self._final)
         try:
             # too late to stop: the file is complete; and a folder that may not be read cannot be flushed

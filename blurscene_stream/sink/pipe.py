@@ -60,9 +60,10 @@ class PipeSink:
         except SinkError as error:
             raise SinkError(f"{self._name}: {error}; what was read from it is not complete") from error
 
-    def finish(self) -> None:
+    def settle(self) -> None:
         """Write the end. Raises SinkError."""
-        assert self._container is not None
+        if self._container is None:
+            return
         try:
             self._muxer.finish()
             self._container.close()
@@ -71,6 +72,10 @@ class PipeSink:
             raise SinkError(f"{self._name}: {error}; what was read from it is not complete") from error
         except av.error.FFmpegError as error:
             raise SinkError(f"{self._name}: cannot be completed: {reason(error)}") from error
+
+    def finish(self) -> None:
+        """Write the end, unless it is. Raises SinkError."""
+        self.settle()
 
     def withdraw(self) -> None:
         """What has been read cannot be taken back: the exit code tells."""

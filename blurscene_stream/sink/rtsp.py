@@ -32,6 +32,7 @@ class RtspSink:
     def __init__(self, address: Address, info: StreamInfo, settings: Settings) -> None:
         self._address = address
         self._timeout_s = settings.rtsp.write_timeout_s
+        self._settled = False
         self._pace = None if info.live else _Pace(float(info.time_base))
         self._knock()
         options = {
@@ -73,12 +74,15 @@ class RtspSink:
             self._pace.wait(item.pts)
         self._lost_on_error(lambda: self._muxer.write(item))
 
-    def finish(self) -> None:
-        """Send what is still held and say goodbye.
+    def settle(self) -> None:
+        """Send what is still held. Raises SinkLostError."""
+        if not self._settled:
+            self._lost_on_error(self._muxer.finish)
+        self._settled = True
 
-        Raises SinkLostError.
-        """
-        self._lost_on_error(self._muxer.finish)
+    def finish(self) -> None:
+        """Send what is still held and say goodbye. Raises SinkLostError."""
+        self.settle()
         self._close()
 
     def withdraw(self) -> None:

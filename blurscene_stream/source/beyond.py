@@ -1,4 +1,4 @@
-"""What of a file its items do not tell: sound that an edit list hides from players, and the codec of the pictures."""
+"""What of a file its items do not tell: sound that an edit list hides from players."""
 
 from __future__ import annotations
 
@@ -31,19 +31,6 @@ def hidden_sound_s(path: Path) -> Fraction:
         return max(map(_length_s, tracks.values()), default=Fraction(0))
     except (av.error.FFmpegError, OSError) as error:
         raise DamagedInputError(f"{path}: the sound cannot be read: {reason(error)}") from error
-    finally:
-        container.close()
-
-
-def video_codec(path: Path) -> str:
-    """ffmpeg's name of the codec of a file's pictures, whatever decodes them, such as "av1".
-
-    Raises SourceError when it cannot be opened.
-    """
-    container = open_file(path)
-    try:
-        contexts = [stream.codec_context for stream in container.streams.video]
-        return next((context.codec.canonical_name for context in contexts if context is not None), "")
     finally:
         container.close()
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from blurscene_stream.source.mp4 import Boxes, boxes_in, movie_of, number_of, top_names
+from blurscene_stream.source.mp4 import Boxes, boxes_in, movie_of, number_of, top_boxes
 
 Found = TypeVar("Found")
 
@@ -43,7 +43,7 @@ def _read(path: Path, form: str, find: Callable[[], Iterator[Found]]) -> list[Fo
 def _notes(path: Path) -> Iterator[str]:
     movie = movie_of(path)
     in_tracks = {name for track in map(boxes_in, movie[b"trak"]) for name in track}
-    for where, names in (("", set(top_names(path))), ("moov/", set(movie)), ("moov/trak/", in_tracks)):
+    for where, names in (("", {name for name, _ in top_boxes(path)}), ("moov/", set(movie)), ("moov/trak/", in_tracks)):
         yield from (where + name.decode() for name in FOR_NOTES if name in names)
 
 

@@ -13,6 +13,8 @@ Boxes = defaultdict[bytes, list[bytes]]
 
 MOST_MOVIE_BYTES = 1 << 28  # hours of video need a few MB; more is damage, and would fill the memory
 
+MOST_LOOKED_AT_BYTES = 1 << 20
+
 
 def movie_of(path: Path) -> Boxes:
     """What is in the box that tells of everything; nothing where there is none.
@@ -29,13 +31,15 @@ def movie_of(path: Path) -> Boxes:
     return defaultdict(list)
 
 
-def top_names(path: Path) -> list[bytes]:
-    """The names of the boxes that make up the file.
+def top_boxes(path: Path) -> Iterator[tuple[bytes, bytes]]:
+    """Name of each box that makes up the file, and how its body begins.
 
     Raises OSError when it cannot be read.
     """
     with path.open("rb") as file:
-        return [name for name, _, _ in _top(file)]
+        for name, start, length in _top(file):
+            file.seek(start)
+            yield name, file.read(min(length, MOST_LOOKED_AT_BYTES))
 
 
 def _top(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:

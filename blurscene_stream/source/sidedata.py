@@ -20,21 +20,25 @@ class SideDataReader:
         self._graph: Graph | None = None  # most streams need none
 
     def __call__(self, decoded: VideoFrame) -> dict[str, bytes]:
-        """The side data that PyAV knows, by its names."""
+        """The side data that PyAV knows, by its names; the last of each name."""
+        return dict(self.pairs(decoded))
+
+    def pairs(self, decoded: VideoFrame) -> list[tuple[str, bytes]]:
+        """All of it that PyAV knows, each with its name."""
         try:
-            return _by_name(decoded)
+            return _named(decoded)
         except ValueError:  # such as "31 is not a valid Type": a picture of a camera, with EXIF
             if self._graph is None:
                 self._graph = _known_alone(decoded)
             self._graph.push(decoded)
-            return _by_name(cast(VideoFrame, self._graph.pull()))
+            return _named(cast(VideoFrame, self._graph.pull()))
 
 
-def _by_name(decoded: VideoFrame) -> dict[str, bytes]:
+def _named(decoded: VideoFrame) -> list[tuple[str, bytes]]:
     # `decoded.side_data` is kept by the picture and keeps the picture: a circle, which holds its megabytes until Python
     # looks for circles
     held = SideDataContainer(decoded)  # type: ignore[call-arg]  # PyAV's stub does not know of it
-    return {data.type.name: bytes(data) for data in cast("Iterable[SideData]", held)}
+    return [(data.type.name, bytes(data)) for data in cast("Iterable[SideData]", held)]
 
 
 def _known_alone(like: VideoFrame) -> Graph:

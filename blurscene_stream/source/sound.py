@@ -11,6 +11,7 @@ from av.stream import Stream
 from blurscene_stream.source import aac
 
 SKIPPED_SAMPLES = "skip_samples"
+OF_THE_FORMAT = (SKIPPED_SAMPLES, "mpegts_stream_id")
 TAGGED = ("mp1", "mp2", "mp3", "aac")
 ID3V2, LAST_TAGS = b"ID3", (b"TAG", b"APETAGEX")
 ID3_BYTES, ID3_FOOTER = 10, 0x10
@@ -52,6 +53,12 @@ def without_extras(packet: Packet[Stream], codec: str) -> Packet[Stream]:
         if extra.data_type == SKIPPED_SAMPLES:
             plain.set_sidedata(extra)
     return plain
+
+
+def held_more(packet: Packet[Stream], plain: Packet[Stream]) -> bool:
+    """Whether there was anything in or beside a packet, now `plain`, that no container writes by itself."""
+    beside = any(extra.data_type not in OF_THE_FORMAT for extra in packet.iter_sidedata())
+    return plain is not packet and (beside or bytes(plain) != bytes(packet))
 
 
 def _without_tags(sound: bytes) -> bytes:

@@ -22,7 +22,7 @@ from blurscene_stream.frames import CopiedPacket, Frame, StreamInfo
 from blurscene_stream.source.clock import Clock
 from blurscene_stream.source.damage import Decoded
 from blurscene_stream.source.pictures import PictureMaker
-from blurscene_stream.source.sound import without_extras
+from blurscene_stream.source.sound import held_more, without_extras
 from blurscene_stream.source.streams import Selection
 
 
@@ -33,6 +33,7 @@ class Source:
     passed:  pictures that were passed on, so far
     stop:    ends a live stream, or what comes through a pipe, at its next packet
     damaged: how many pictures of a live stream could not be decoded, so far
+    cleaned: packets of sound beside or in which was something else, so far
 
     Raises SourceError when there is no picture.
     """
@@ -50,7 +51,7 @@ class Source:
         self._clock = clock
         self._tracks = {track.native.index: (place, track) for place, track in enumerate(streams.tracks)}
         self._early: list[Decoded | Packet[Stream]] = []
-        self.passed = self._untimed = 0
+        self.passed = self.cleaned = self._untimed = 0
         self.stop: Callable[[], None] = lambda: None
         self.damaged: Callable[[], int] = lambda: 0
         self._maker = PictureMaker(streams.video, self._first_picture(streams.name), streams.name)
@@ -83,7 +84,9 @@ class Source:
         """The packet as it may be copied; nothing of one that holds no sound."""
         place, track = self._tracks[packet.stream.index]
         if track.kind is TrackKind.sound:
-            packet = without_extras(packet, track.codec)
+            plain = without_extras(packet, track.codec)
+            self.cleaned += held_more(packet, plain)
+            packet = plain
         if packet.size:
             yield CopiedPacket(place, packet)
 
@@ -119,6 +122,7 @@ class Source:
             fields=self._maker.fields,
             field_order=self._maker.field_order,
             two_views=self._maker.two_views,
+            codec=video.codec_context.codec.canonical_name,
         )
 
     def close(self) -> None:

@@ -78,7 +78,8 @@ def select(
     left = [stream for stream in container.streams if stream.index not in passed]
     dropped = [in_words(one, kinds[one.index], formats) for one in left if not _told(kinds[one.index], keep)]
     if container.chapters() and not kept.chapters:
-        dropped.append(f"{len(container.chapters())} chapters")
+        count = len(container.chapters())
+        dropped.append(f"{count} chapter{'' if count == 1 else 's'}")
     keys = dropped_keys(container, video, tracks, kept)
     return Selection(name, video, tracks, kept, (*dropped, *filter(None, [tags_in_words(keys)])))
 
@@ -130,13 +131,13 @@ def _track(stream: Stream, kind: TrackKind, keep: KeepConfig, names: tuple[str, 
 
 def tags_of(stream: Stream) -> Mapping[str, str]:
     """The tags of a stream, under the names that they pass by."""
-    return titled(stream.metadata) if isinstance(stream, AudioStream) else stream.metadata
+    return titled(stream.metadata) if isinstance(stream, AudioStream | VideoStream) else stream.metadata
 
 
 def _kept(container: InputContainer, video: VideoStream, keep: KeepConfig) -> KeptTags:
-    tags = passing(video.metadata, keep.tags, ("language",))
+    tags = passing(tags_of(video), keep.tags, ("language",))
     places = (video.metadata, container.metadata, *(stream.metadata for stream in container.streams.data))
-    code = next((place["timecode"] for place in places if "timecode" in place), None)
+    code = next((value for place in places for key, value in place.items() if key.casefold() == "timecode"), None)
     if "timecode" in keep.streams and code is not None:
         tags["timecode"] = code  # a muxer makes the track of it
     chapters = container.chapters() if "chapters" in keep.streams else []
@@ -153,7 +154,12 @@ def dropped_keys(container: InputContainer, video: VideoStream, tracks: Sequence
     """The keys of the tags of the file and of what passes of it that do not pass themselves."""
     pairs: list[tuple[Mapping[str, str], Mapping[str, str]]] = [
         (container.metadata, kept.whole),
-        (video.metadata, kept.video),
+        (tags_of(video), kept.video),
     ]
     pairs += [(tags_of(track.native), track.tags) for track in tracks]
-    return [key for tags, passed in pairs for key in tags if key not in passed and not said_twice(key, tags)]
+    return [key for tags, passed in pairs for key in tags if not _passes(key, passed) and not said_twice(key, tags)]
+
+
+def _passes(key: str, passed: Mapping[str, str]) -> bool:
+    """Whether a tag passes; Matroska has timecodes in capitals."""
+    return key in passed or (key.casefold() == "timecode" and "timecode" in passed)

@@ -31,7 +31,7 @@ def _is_what_it_says(key: str, value: str) -> bool:
 
 
 def titled(tags: Mapping[str, str]) -> dict[str, str]:
-    """The tags of a sound track with its title under that name: in MP4 libav reads it as "name" and writes "title"."""
+    """The tags of a track with its title under that name: in MP4 libav reads it as "name" and writes "title"."""
     return {"title" if key == "name" and "title" not in tags else key: value for key, value in tags.items()}
 
 

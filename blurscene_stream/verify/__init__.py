@@ -1,7 +1,7 @@
 """An independent proof that one video is another one, redacted."""
 
 from blurscene_stream.verify.report import EXIT_CODES, VERDICTS, Check, Grade, worst
-from blurscene_stream.verify.sheet import sheet_png
+from blurscene_stream.verify.sheet import is_sheet, sheet_png
 from blurscene_stream.verify.verification import Findings, Proof, verify_video
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Findings",
     "Grade",
     "Proof",
+    "is_sheet",
     "sheet_png",
     "verify_video",
     "worst",

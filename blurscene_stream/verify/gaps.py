@@ -52,7 +52,7 @@ class Gaps:
                 row, column = np.argwhere(seen[part])[0]
                 x, y = region.x0 + BLOCK_PX * int(column + 1), region.y0 + BLOCK_PX * int(row + 1)
                 text = f"the picture near x {x}, y {y} is not covered"
-                self._check.add(self._wrong if self._loss.tells else Grade.review, text, moment.number, moment.time_s)
+                self._check.add(self._loss.grade(self._wrong), text, moment.number, moment.time_s)
 
     def _add_up(self, moment: Moment, seen: int, counts: int) -> None:
         """Too few windows in each frame are no chance either, when they are there in one frame after the other."""
@@ -60,7 +60,7 @@ class Gaps:
         uncovered, told = (sum(each) for each in zip(*self._last, strict=True))
         if len(self._last) == TOGETHER and uncovered > max(LEAST_TOGETHER, SHARE_TOGETHER * told):
             text = f"a part of what must be covered is not, in the {TOGETHER} frames up to this one"
-            self._check.add(self._wrong if self._loss.tells else Grade.review, text, moment.number, moment.time_s)
+            self._check.add(self._loss.grade(self._wrong), text, moment.number, moment.time_s)
             self._last.clear()
 
     def _uncovered(self, moment: Moment, frame: Slices) -> tuple[Mask, Mask]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurscene_stream.verify.levels import Levels, Mask
+from blurscene_stream.verify.report import Grade
 
 POWER = 0.7
 SHARE = 90  # percent of the windows, whose errors are usual
@@ -51,6 +52,10 @@ class Loss:
     def tells(self) -> bool:
         """True when so little is lost that what was changed stands out."""
         return self.value <= self._told
+
+    def grade(self, wrong: Grade) -> Grade:
+        """`wrong`, or review where an encoder that loses so much may have done it."""
+        return wrong if self.tells else Grade.review
 
     def unusual(self, errors: Levels, activity: Levels, plain: Mask) -> NDArray[np.float32]:
         """How many times what is usual each error is.

@@ -45,7 +45,7 @@ class Order:
         neighbour, there = self._last[other]
         if shown_as(here, there, moment.shown.coarse) > ANOTHER:
             text = f"shows what frame {neighbour.number} of INPUT shows"
-            self._check.add(Grade.fail if self._loss.tells else Grade.review, text, moment.number, moment.time_s)
+            self._check.add(self._loss.grade(Grade.fail), text, moment.number, moment.time_s)
 
 
 def shown_as(own: Levels, other: Levels, shown: Levels) -> float:

@@ -84,7 +84,7 @@ class Sameness:
         places = np.count_nonzero(score > 1)
         more = f", and in {places - 1:,} places more" if places > 1 else ""
         text = f"the picture near x {x}, y {y} {what}{more}"
-        grade = self._wrong if self.loss.tells or score.max() > NO_LOSS else Grade.review
+        grade = self._wrong if score.max() > NO_LOSS else self.loss.grade(self._wrong)
         check.add(grade, text, moment.number, moment.time_s)
 
     def finish(self) -> None:

@@ -22,6 +22,8 @@ COVERED = 0.5  # share of a finding; a mosaic may look like a face, and its marg
 MOST_TILES = 48
 SAME_IOU = 0.3
 MOST_APART = 5  # looks that a suspect may be missed and is the same one still
+LEAST_FRAMES = 3
+"""What stays below its class's own threshold must be seen in so many looks: hands and signs flicker, faces stay."""
 
 
 @dataclass(slots=True, eq=False)
@@ -70,7 +72,7 @@ class SecondLook:
     """Looks at each n-th frame of OUTPUT, and follows what it finds there.
 
     check:    what was found
-    suspects: all of them, in the order in which they came
+    suspects: all that count, in the order in which they came; some that may still come to count before `finish`
     """
 
     def __init__(self, settings: Settings, every: int, load_detector: LoadDetector) -> None:
@@ -78,8 +80,10 @@ class SecondLook:
         self.suspects: list[Suspect] = []
         self._detector = load_detector(sharper(settings))
         self._cutter = Cutter(settings, self._detector.classes)
+        self._thresholds = {name: one.threshold for name, one in settings.classes.items()}
         self._every = every
-        self._looks = self._tiles = 0
+        self._least = max(1, LEAST_FRAMES // every)
+        self._looks = self._weak = 0
         self._open: list[tuple[Suspect, Boxes, int]] = []  # with its last box, and when it was seen
 
     def look(self, moment: Moment) -> None:
@@ -90,9 +94,20 @@ class SecondLook:
         (found,) = judge([moment.frame], self._detector)
         found = found.sure()
         left = np.array([self._is_left(moment, box) for box in found.boxes], np.bool_)
-        self._open = [one for one in self._open if self._looks - one[2] <= MOST_APART]
+        self._let_go(MOST_APART)
         for index in np.flatnonzero(left).tolist():
             self._follow(moment, found, index)
+
+    def _let_go(self, apart: int) -> None:
+        """Follow no more what was not seen for more than `apart` looks, and forget it if it does not count."""
+        gone = [suspect for suspect, _, seen in self._open if self._looks - seen > apart]
+        self._open = [one for one in self._open if self._looks - one[2] <= apart]
+        weak = [suspect for suspect in gone if not self._counts(suspect)]
+        self.suspects = [suspect for suspect in self.suspects if suspect not in weak]
+        self._weak += len(weak)
+
+    def _counts(self, suspect: Suspect) -> bool:
+        return suspect.score >= self._thresholds.get(suspect.label, 0) or suspect.frames >= self._least
 
     def _is_left(self, moment: Moment, box: Boxes) -> bool:
         """True for what is not covered, or is and can still be seen."""
@@ -123,13 +138,14 @@ class SecondLook:
         """It is surest here, so far."""
         suspect.frame, suspect.time_s = moment.number, moment.time_s
         suspect.score, suspect.box = float(found.scores[index]), found.boxes[index]
-        if suspect.tile is None and self._tiles == MOST_TILES:
+        tiles = sum(one.tile is not None and self._counts(one) for one in self.suspects)
+        if suspect.tile is None and tiles >= MOST_TILES:
             return
-        self._tiles += suspect.tile is None
         suspect.tile = self._cutter.cut(moment.frame, found, index)
 
     def finish(self) -> None:
         """Sum up."""
+        self._let_go(-1)
         for one in self.suspects:
             x, y = (one.box[:2] + one.box[2:]) / 2
             what = one.label.replace("_", " ")
@@ -137,3 +153,5 @@ class SecondLook:
             self.check.add(Grade.review, text, one.frame, one.time_s)
         count = len(self.suspects)
         self.check.summary = f"{self._looks:,} frames of OUTPUT, {count or 'no'} suspect{'' if count == 1 else 's'}"
+        if self._weak:
+            self.check.summary += f"; {self._weak:,} weak and too short to count"

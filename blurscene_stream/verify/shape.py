@@ -1,4 +1,4 @@
-"""What both files say of their pictures, and what OUTPUT holds beside pictures and sound."""
+"""What both files say of their pictures."""
 
 from __future__ import annotations
 
@@ -33,14 +33,6 @@ def compare_shapes(before: StreamInfo, after: StreamInfo) -> Check:
             check.add(Grade.review, f"HDR {field}: another one, or none")
     turned = "" if one.orientation == type(one.orientation)() else ", turned"
     check.summary = f"{other.width}x{other.height}{turned}, {other.pixel_format.name}"
-    return check
-
-
-def check_private(after: StreamInfo) -> Check:
-    """Does OUTPUT hold anything that a run lets through only by name?"""
-    check = Check("private", "nothing beside pictures and sound but what may be kept")
-    for what in after.dropped:
-        check.add(Grade.fail, f"OUTPUT holds {what}")
     return check
 
 

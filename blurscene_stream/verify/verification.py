@@ -12,7 +12,7 @@ from pathlib import Path
 from blurscene_stream.address import Address
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import EncodeConfig, Settings, SourceConfig
-from blurscene_stream.errors import ConfigError, DamagedInputError
+from blurscene_stream.errors import ConfigError, DamagedInputError, SourceError
 from blurscene_stream.frames import CopiedPacket, Frame, StreamInfo
 from blurscene_stream.pipeline import Interruption
 from blurscene_stream.pipeline.anonymize import Item, Judged
@@ -21,15 +21,17 @@ from blurscene_stream.pipeline.judgement import ByDetector, Judgement
 from blurscene_stream.pipeline.sidecar import DetectionsFile
 from blurscene_stream.redact import Redactor
 from blurscene_stream.source import Source, open_source
-from blurscene_stream.source.beyond import hidden_sound_s, video_codec
+from blurscene_stream.source.beyond import hidden_sound_s
+from blurscene_stream.source.foreign import Holdings, holdings
 from blurscene_stream.verify.gaps import Gaps
 from blurscene_stream.verify.hiding import Hiding
 from blurscene_stream.verify.moment import Redaction
 from blurscene_stream.verify.order import Order
+from blurscene_stream.verify.private import Private
 from blurscene_stream.verify.report import Check, Grade
 from blurscene_stream.verify.sameness import Sameness
 from blurscene_stream.verify.second_look import SecondLook, Suspect
-from blurscene_stream.verify.shape import check_private, compare_shapes
+from blurscene_stream.verify.shape import compare_shapes
 from blurscene_stream.verify.sound import INPUT, OUTPUT, Sound
 from blurscene_stream.verify.timing import Timing
 
@@ -68,21 +70,26 @@ class Findings:
 def verify_video(proof: Proof) -> Findings:
     """Check that OUTPUT is INPUT, redacted.
 
-    Raises SourceError when one of them cannot be opened, DamagedInputError when INPUT cannot be decoded; what the
-    judgement and the redaction of INPUT raise; StoppedError.
+    Raises SourceError when one of them cannot be opened at all, DamagedInputError when INPUT cannot be decoded; what
+    the judgement and the redaction of INPUT raise; StoppedError.
     """
     with ExitStack() as stack:
         settings = replace(proof.settings, encode=EncodeConfig())  # both with their sound
         before = stack.enter_context(open_source(proof.source, settings))
         try:
-            after = stack.enter_context(open_source(proof.target, replace(settings, source=SourceConfig())))
+            held = holdings(proof.target.path, settings.keep.tags)
         except DamagedInputError as error:
+            return Findings((_undecodable(Check("frames"), error),))
+        try:
+            first = SourceConfig(video=held.videos[0] if held.videos else None)
+            after = stack.enter_context(open_source(proof.target, replace(settings, source=first)))
+        except SourceError as error:  # it can be opened, but nobody can judge it
             return Findings((_undecodable(Check("frames"), error),))
         judgement = _judgement(proof, stack)
         if isinstance(judgement, DetectionsFile):
             proof = replace(proof, settings=judgement.obeyed(proof.settings))
         with named(before.info.name, ConfigError):
-            return _Run(proof, before, after, judgement).findings()
+            return _Run(proof, before, after, held, judgement).findings()
 
 
 def _judgement(proof: Proof, stack: ExitStack) -> Judgement:
@@ -91,7 +98,7 @@ def _judgement(proof: Proof, stack: ExitStack) -> Judgement:
     return stack.enter_context(DetectionsFile(proof.detections, proof.settings))
 
 
-def _undecodable(check: Check, error: DamagedInputError) -> Check:
+def _undecodable(check: Check, error: SourceError) -> Check:
     check.summary = "OUTPUT cannot be decoded"
     check.add(Grade.fail, str(error).removesuffix("; nothing was written"))
     return check
@@ -100,21 +107,21 @@ def _undecodable(check: Check, error: DamagedInputError) -> Check:
 class _Run:
     """Two opened videos and the checks."""
 
-    def __init__(self, proof: Proof, before: Source, after: Source, judgement: Judgement) -> None:
+    def __init__(self, proof: Proof, before: Source, after: Source, held: Holdings, judgement: Judgement) -> None:
         self._proof, self._before, self._after = proof, before, after
         self._judged: Generator[Judged] = judgement.judged(before.items(), before.info)
         one, other = before.info, after.info
         recorded = proof.detections is not None
         self._timing = Timing(one, other, proof.target.path.suffix.lower() in EXACT)
-        self._told = (compare_shapes(one, other), check_private(other))
+        self._shape, self._private = compare_shapes(one, other), Private(other, held)
         self._sound = Sound(one, other, proof.silent, lambda: self._timing.shift_s)
         self._redaction = Redaction(Redactor(proof.settings, judgement.classes))
-        self._sameness = Sameness(Grade.fail if recorded else Grade.review, video_codec(proof.target.path))
+        self._sameness = Sameness(Grade.fail if recorded else Grade.review, other.codec)
         self._gaps = Gaps(self._sameness.cover, Grade.fail if recorded else Grade.review, self._sameness.loss)
         self._hiding = Hiding(recorded, self._sameness.loss)
         self._order = Order(self._timing.check, self._sameness.loss)
         self._second = SecondLook(proof.settings, proof.every, proof.load_detector) if proof.every else None
-        self._damage: DamagedInputError | None = None
+        self._damage: SourceError | None = None
 
     def findings(self) -> Findings:
         """Read both to their ends."""
@@ -143,7 +150,7 @@ class _Run:
         try:
             with closing(self._after.items()) as items:
                 yield from self._heard(items)
-        except DamagedInputError as error:
+        except SourceError as error:
             self._damage = error
 
     def _heard(self, items: Generator[Item]) -> Generator[Frame]:
@@ -151,6 +158,7 @@ class _Run:
             if isinstance(item, CopiedPacket):
                 self._sound.hear(OUTPUT, item)
             else:
+                self._private.look(item)
                 yield item
 
     def _look(self, frame: Frame, detections: Detections, shown: Frame) -> None:
@@ -167,12 +175,13 @@ class _Run:
         self._sameness.finish()
         self._hiding.finish()
         self._timing.finish()
+        self._private.finish(self._after.cleaned)
         self._sound.finish(self._timing.shift_s or Fraction(0), self._timing.allowed_s)
-        if hidden_s := hidden_sound_s(self._proof.target.path):
-            self._sound.check.add(Grade.fail, f"OUTPUT holds {float(hidden_s):.2f} s of sound that was cut away")
         if self._damage:
             _undecodable(self._timing.check, self._damage)
-        checks = [self._timing.check, *self._told, self._sound.check]
+        elif hidden_s := hidden_sound_s(self._proof.target.path):
+            self._sound.check.add(Grade.fail, f"OUTPUT holds {float(hidden_s):.2f} s of sound that was cut away")
+        checks = [self._timing.check, self._shape, self._private.check, self._sound.check]
         checks += [self._sameness.picture, self._sameness.cover, self._hiding.check]
         if self._second is None:
             return Findings(tuple(checks))

@@ -19,6 +19,8 @@ LAST_S = Fraction(1, 10)  # of the rest at the end
 EDGE_S = Fraction(1, 4)  # more at both ends: an encoder's run-up, and the end of its last packet
 MISSING_S = Fraction(1, 100)  # less at both ends, or in between: no packet is that short, but for rounding
 STRAY_S = 0.004  # a jump in time that is longer is a hole in the sound
+PLAYED_FROM_S = Fraction(0)  # of INPUT; what comes before is a decoder's run-up, which a container may leave out
+ROUNDED_S = 0.001  # Matroska's times are in milliseconds: high sounds that are half of one late look like others
 
 
 class Waves:
@@ -47,7 +49,7 @@ class Waves:
         if before.start_s is None or after.start_s is None:
             return None if before.start_s is after.start_s else "is empty on one side"
         for what, then_s, now_s, way in (
-            ("begins", before.start_s, after.start_s - shift_s, 1),
+            ("begins", max(before.start_s, PLAYED_FROM_S), max(after.start_s - shift_s, PLAYED_FROM_S), 1),
             ("ends", before.end_s, after.end_s - shift_s, -1),
         ):
             if not -EDGE_S <= (now_s - then_s) * way <= MISSING_S:
@@ -63,26 +65,36 @@ class Waves:
         before, after = self._sides
         assert before.start_s is not None and after.start_s is not None
         if self._at_s is None:
-            self._at_s = max(before.start_s, after.start_s - shift_s)
+            self._at_s = max(before.start_s, after.start_s - shift_s, PLAYED_FROM_S)
         while self._at_s + length_s <= min(before.end_s, after.end_s - shift_s):
-            waves = [
+            one, other = (
                 side.taken(at_s, self._rate, int(length_s * self._rate))
                 for side, at_s in ((before, self._at_s), (after, self._at_s + shift_s))
-            ]
-            if self._wrong is None and not _alike(*waves):
+            )
+            if self._wrong is None and not _alike(one, other, round(ROUNDED_S * self._rate)):
                 self._wrong = f"is another sound at {float(self._at_s):.3f} s"
             self._at_s += length_s
             before.forget(self._at_s - EDGE_S)
             after.forget(self._at_s + shift_s - EDGE_S)
 
 
-def _alike(one: Wave, other: Wave) -> bool:
+def _alike(one: Wave, other: Wave, most: int) -> bool:
+    """True for the same sound, as much as a codec leaves of it, at most so many samples later or earlier."""
     loud = [float(np.sqrt((wave * wave).mean())) if len(wave) else 0.0 for wave in (one, other)]
     if max(loud) < QUIET:
         return True
     if min(loud) * LOUDER < max(loud):
         return False
-    return float((one * other).mean()) > LEAST_ALIKE * loud[0] * loud[1]
+    least = LEAST_ALIKE * loud[0] * loud[1]
+    lags = sorted(range(-most, most + 1), key=abs)  # nearly always the first will do
+    return any(_product(one, other, lag) > least for lag in lags)
+
+
+def _product(one: Wave, other: Wave, lag: int) -> float:
+    """The mean product of two waves of one length, the second `lag` samples later."""
+    count = len(one) - abs(lag)
+    early, late = (one, other) if lag > 0 else (other, one)
+    return float(early[:count] @ late[abs(lag) :]) / count if count > 0 else 0.0
 
 
 class _Side:

@@ -196,7 +196,7 @@ def test_what_stays_behind_is_named_and_gone(target: str, tmp_path: Path) -> Non
     source, after = _with_everything(tmp_path / "in.mp4"), tmp_path / f"out.{target}"
     summary = anonymize(source, after)
     assert any("cover picture" in text for text in summary.left_out), summary.left_out
-    assert any("1 chapters" in text for text in summary.left_out), summary.left_out
+    assert any("1 chapter" in text for text in summary.left_out), summary.left_out
     with av.open(str(after)) as container:
         assert [stream.type for stream in container.streams] == ["video", "audio", "audio", "audio"]
         assert not container.chapters()

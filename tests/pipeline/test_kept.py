@@ -123,7 +123,7 @@ def test_an_attachment_is_what_it_holds_not_what_it_is_called(data: bytes, kept:
 @pytest.mark.parametrize("source", ["mp4", "mkv"])
 def test_chapters_pass_with_their_titles(source: str, target: str, tmp_path: Path) -> None:
     path, after = PLANTS[f"chapters of {source}"](tmp_path), tmp_path / f"out.{target}"
-    assert anonymize(path, after).left_out == ("1 chapters",)
+    assert anonymize(path, after).left_out == ("1 chapter",)
     assert anonymize(path, after, keeping("chapters"), overwrite=True).left_out == ()
     with av.open(str(after)) as container:
         (chapter,) = container.chapters()

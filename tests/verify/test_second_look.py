@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from blurscene_stream.boxes import Detections
 from blurscene_stream.frames import Frame
-from blurscene_stream.verify import Findings, Grade, sheet_png
+from blurscene_stream.verify import Findings, Grade, is_sheet, sheet_png
 from blurscene_stream.verify.second_look import MOST_TILES, sharper
 from blurscene_stream.verify.tiles import TILE_PX
 from tests.detectors import CLASSES
@@ -23,15 +24,15 @@ BOX = (230, 150, 262, 182)  # of something in the street
 class SuspiciousDetector(ObjectDetector):
     """Sees the object, covered as it is, and something beside it now and then."""
 
-    def __init__(self, *boxes: tuple[int, int, int, int], every: int = 1) -> None:
+    def __init__(self, *boxes: tuple[int, int, int, int], every: int = 1, score: float = 0.4) -> None:
         super().__init__()
-        self.boxes, self.every = boxes, every
+        self.boxes, self.every, self.score = boxes, every, score
 
     def _find(self, frame: Frame) -> Detections:
         seen = self.boxes if frame.number % self.every == 0 else ()
         boxes = np.array([object_at(frame.number), *seen], np.float32)
         count = len(boxes)
-        return Detections(boxes, np.full(count, 0.4, np.float32), np.zeros(count, np.int64), CLASSES)
+        return Detections(boxes, np.full(count, self.score, np.float32), np.zeros(count, np.int64), CLASSES)
 
 
 def _looked(honest: Honest, detector: SuspiciousDetector, every: int = 1) -> Findings:
@@ -50,6 +51,18 @@ def test_one_thing_over_time_is_one_suspect(honest: Honest) -> None:
     (suspect,) = found.suspects
     assert (suspect.label, suspect.frames, suspect.box.tolist()) == ("face", 6, list(BOX))
     assert "frame 0 (0.000 s): may show a face near x 246, y 166 (score 0.40, in 6 of the frames)" in told(found)
+
+
+def test_what_is_weak_counts_when_it_stays(honest: Honest) -> None:
+    """The threshold of faces is 0.2; three quarters of it are enough to be looked at."""
+    none, one = "no suspects; 2 weak and too short to count", "1 suspect"
+    for every, counting, said in ((6, 0, none), (4, 1, one), (1, 1, one)):  # every 6th frame: a new one each time
+        found = _looked(honest, SuspiciousDetector(BOX, every=every, score=0.16))
+        assert check_of(found, "look").summary == f"12 frames of OUTPUT, {said}"
+        assert [one.tile is not None for one in found.suspects] == [True] * counting
+        assert check_of(found, "look").grade is (Grade.review if counting else Grade.ok)
+    assert len(_looked(honest, SuspiciousDetector(BOX, every=12, score=0.2)).suspects) == 1, "it is not weak"
+    assert len(_looked(honest, SuspiciousDetector(BOX, score=0.16), every=5).suspects) == 1, "it is looked for seldom"
 
 
 def test_each_nth_frame_is_looked_at(honest: Honest) -> None:
@@ -76,6 +89,22 @@ def test_the_sheet_shows_suspects_covered(honest: Honest) -> None:
     around = np.vstack((tile[:30], tile[-30:]))
     assert len(np.unique(middle.reshape(-1, 3), axis=0)) <= 150 < len(np.unique(around.reshape(-1, 3), axis=0))
     assert sheet[6 + TILE_PX + 2 :, :].max() > 200, "there is no caption"
+
+
+def test_the_areas_of_the_videos_are_none_of_the_sheet(honest: Honest) -> None:
+    found = _looked(honest, SuspiciousDetector(BOX))
+    plain, areas = settings_of(), settings_of()
+    areas.areas.always, areas.areas.roi = ["500,300 600,350"], ["0,0 9,9"]
+    assert sheet_png(found.suspects, areas) == sheet_png(found.suspects, plain)
+
+
+def test_a_sheet_is_told_from_other_pictures(honest: Honest, tmp_path: Path) -> None:
+    found = _looked(honest, SuspiciousDetector(BOX))
+    own, sheet = tmp_path / "own.png", tmp_path / "sheet.png"
+    sheet.write_bytes(sheet_png(found.suspects, settings_of()))
+    Image.open(sheet).save(own)
+    assert Image.open(sheet).text == {"Software": "blurscene-stream verify"}  # type: ignore[attr-defined]
+    assert is_sheet(sheet) and not is_sheet(own) and not is_sheet(tmp_path / "none.png")
 
 
 def test_neighbours_in_a_tile_are_covered_too(honest: Honest) -> None:

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from blurscene_stream.config.schema import Sound
 from blurscene_stream.verify.sound import without_adts
-from tests.verify.runs import anonymized, checked, failed, told
+from blurscene_stream.verify.waves import _alike
+from tests.verify.runs import anonymized, checked, failed, settings_of, told
 from tests.verify.scenes import Scene, make_scene, sound_changed, with_sound_of
 
 Packets = list[Any]
@@ -114,3 +117,24 @@ def test_sound_that_was_cut_away_must_not_come_back(suffix: str, tmp_path: Path)
     assert "sound" in failed(found), told(found)
     if suffix == "mp4":  # hidden once more, but there
         assert re.search(r"OUTPUT holds (0\.9|1\.0)\d s of sound that was cut away", told(found)), told(found)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+def test_sound_that_was_cut_and_encoded_anew_passes_and_a_packet_s_shift_fails(suffix: str, tmp_path: Path) -> None:
+    """What a cut MP4 has from before its start, no player plays; and Matroska has times in whole milliseconds."""
+    source = make_scene(tmp_path / "in.mp4", Scene(frames=40, width=160, hidden_s=0.74))
+    file, settings = tmp_path / "found.jsonl", settings_of()
+    settings.encode.audio = Sound.opus
+    target = anonymized(source, tmp_path / f"out.{suffix}", file, settings)
+    found = checked(source, target, file, settings)
+    assert failed(found) == set(), told(found)
+    for what in ("late by a packet", "one early", "no third"):
+        found = checked(source, sound_changed(target, tmp_path / f"changed.{suffix}", CHANGES[what]), file, settings)
+        assert failed(found) == {"sound"}, f"{what}: {told(found)}"
+
+
+@pytest.mark.parametrize(("lag", "same"), [(0, True), (40, True), (-40, True), (960, False), (-960, False)])
+def test_another_place_in_the_sound_is_another_sound(lag: int, same: bool) -> None:
+    """A millisecond is 48 samples, a packet of Opus 960."""
+    noise = np.random.default_rng(0).normal(size=50_000).astype(np.float32)
+    assert _alike(noise[1000:49_000], noise[1000 + lag : 49_000 + lag], 48) == same

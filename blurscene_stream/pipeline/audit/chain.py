@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Generator, Mapping
+from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -37,7 +38,8 @@ def append(path: Path, content: Mapping[str, object]) -> Entry:
     Raises SinkError: then the file is as it was.
     """
     try:
-        with path.open("ab+") as file:
+        # not buffered: what a full disk does not take must not be written later, when the file is closed
+        with path.open("ab+", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             last = _last(file)
             place = {"entry": 0, "previous_sha256": None}
@@ -45,25 +47,24 @@ def append(path: Path, content: Mapping[str, object]) -> Entry:
                 place = {"entry": last["entry"] + 1, "previous_sha256": last["sha256"]}
             entry: Entry = {"format": FORMAT, "format_version": VERSION, **place, **content}
             entry["sha256"] = checksum(entry)
-            _write(path, file, json.dumps(entry, allow_nan=False, default=str).encode() + b"\n")
+            _write(file, json.dumps(entry, allow_nan=False, default=str).encode() + b"\n")
     except LineError as error:
         raise SinkError(f"{path}: the last line {error}; give the audit another file") from error
     except OSError as error:
-        raise SinkError(f"{path}: cannot be written: {reason(error)}; nothing was left") from error
+        raise SinkError(f"{path}: cannot be written: {reason(error)}; it is as it was") from error
     return entry
 
 
-def _write(path: Path, file: BinaryIO, line: bytes) -> None:
+def _write(file: FileIO, line: bytes) -> None:
     """The whole line, or none of it."""
     size = file.seek(0, os.SEEK_END)
     try:
-        file.write(line)
-        file.flush()
+        left = memoryview(line)
+        while left:
+            left = left[file.write(left) :]
         os.fsync(file.fileno())
-    except OSError:
-        os.truncate(path, size)
-        if size == 0:
-            path.unlink()
+    except BaseException:
+        file.truncate(size)  # not deleted, even if it is empty: another program may have it open
         raise
 
 
@@ -130,7 +131,7 @@ def verify(path: Path, known: str | None = None) -> tuple[list[Entry], list[str]
     return whole, wrong
 
 
-def _last(file: BinaryIO) -> Entry | None:
+def _last(file: BinaryIO | FileIO) -> Entry | None:
     """The last entry of a file, which may be empty. Raises LineError."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - LONGEST_LINE_BYTES))

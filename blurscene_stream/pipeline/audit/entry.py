@@ -1,9 +1,9 @@
-"""What a run tells of itself in the audit log, and whether the files are still those that it tells of."""
+"""What a run tells of itself in the audit log."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,11 +13,12 @@ from blurscene_stream.config.provenance import models, program, settings_of_resu
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import SinkError, SourceError, reason
 from blurscene_stream.pipeline.audit.chain import Entry, append
+from blurscene_stream.pipeline.audit.files import WITHDRAWN, sha256_of
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """A run over one video that has ended well.
+    """A run over one video that has come to its end.
 
     judged_by: the file that said what to cover; None: the detector did
     started:   the time at which it began
@@ -32,18 +33,19 @@ class Ran:
     counts: Mapping[str, object]
 
 
-def record(log: Path, ran: Ran, settings: Settings) -> Entry:
-    """Add an entry for a run whose output is complete.
+def record(log: Path, ran: Ran, settings: Settings, made: Path | None) -> Entry:
+    """Add an entry for a run whose output is complete, but for its name.
 
+    made: where it lies until it has its name; None when it is no file
     Raises SourceError when the input can no longer be read, SinkError when the output or the log cannot.
     """
     try:
-        came_from = _file(ran.source)
-        by = None if ran.judged_by is None else _file(Address(str(ran.judged_by)))
+        came_from = _file(ran.source, _kept(ran.source))
+        by = None if ran.judged_by is None else _file(Address(str(ran.judged_by)), ran.judged_by)
     except OSError as error:
         raise SourceError(f"{ran.source}: cannot be read again for the audit: {reason(error)}") from error
     try:
-        went_to = _file(ran.target)
+        went_to = _file(ran.target, made)
     except OSError as error:
         raise SinkError(f"{ran.target}: cannot be read again for the audit: {reason(error)}") from error
     return append(
@@ -63,38 +65,28 @@ def record(log: Path, ran: Ran, settings: Settings) -> Entry:
     )
 
 
-def changed_files(entries: Sequence[Entry]) -> list[str]:
-    """Files that are there no more or are not what the latest entry about them says, in words.
-
-    Names that are not whole paths are looked up in the working folder.
-    """
-    told = [entry.get(what) for entry in entries for what in ("input", "detections", "output")]
-    latest = {one["name"]: one["sha256"] for one in told if one}
-    return [f"{name}: {why}" for name, sha256 in latest.items() if sha256 and (why := _difference(Path(name), sha256))]
-
-
-def _difference(path: Path, sha256: str) -> str:
+@contextmanager
+def withdrawn_on_error(log: Path, entry: Entry) -> Generator[None]:
+    """What fails in here has not become what an entry says: another entry tells so."""
     try:
-        return "" if _sha256(path) == sha256 else "has changed since"
-    except FileNotFoundError:
-        return "is not there any more"
-    except OSError as error:
-        return f"cannot be read: {reason(error)}"
+        yield
+    except BaseException:
+        with suppress(SinkError):  # the first error is on its way up
+            append(log, {WITHDRAWN: entry["sha256"]})
+        raise
 
 
-def _file(address: Address) -> dict[str, object]:
-    """Name and checksum; a camera, a server or a pipe has none."""
-    kept = not (address.live or address.piped) and address.path.is_file()
+def _kept(address: Address) -> Path | None:
+    """Where the bytes are; a camera, a server or a pipe keeps none."""
+    return None if address.live or address.piped or not address.path.is_file() else address.path
+
+
+def _file(address: Address, held: Path | None) -> dict[str, object]:
     return {
         "name": str(address),
-        "bytes": address.path.stat().st_size if kept else None,
-        "sha256": _sha256(address.path) if kept else None,
+        "bytes": None if held is None else held.stat().st_size,
+        "sha256": None if held is None else sha256_of(held),
     }
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _text(time: datetime) -> str:

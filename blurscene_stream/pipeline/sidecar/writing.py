@@ -51,6 +51,8 @@ class DetectionsWriter:
 
     def close(self) -> None:
         """Everything is written, and takes no more room. Raises SinkError."""
+        if self._file.closed:
+            return
         try:
             self._file.flush()
             os.fsync(self._file.fileno())
@@ -99,9 +101,14 @@ class Pair:
         if isinstance(item, RedactedFrame):
             self._lines.write(item)
 
+    def settle(self) -> Path | None:
+        """Write the end of both, and return where the video lies until it has its name. Raises SinkError."""
+        self._lines.close()  # a full disk shows before the video has its name
+        return self._video.settle()
+
     def finish(self) -> None:
         """Complete both. Raises SinkError; then neither is left."""
-        self._lines.close()  # a full disk shows before the video has its name
+        self.settle()
         try:
             self._video.finish()
             self._lines.complete()

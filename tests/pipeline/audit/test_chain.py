@@ -92,18 +92,33 @@ def test_several_programs_may_write_at_the_same_time(tmp_path: Path) -> None:
     assert sorted((entry["who"], entry["number"]) for entry in entries) == [(w, n) for w in range(4) for n in range(10)]
 
 
-def test_a_disk_that_is_full_leaves_the_log_as_it_was(written: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize("room_bytes", [0, 100, 1500, 2600, 9000])
+def test_a_disk_that_is_full_leaves_the_log_as_it_was(room_bytes: int, tmp_path: Path) -> None:
+    """An entry is about 3 kB, less than what Python holds back, and longer ones are written in several steps."""
     path = tmp_path / "log.jsonl"
-    path.write_bytes(written)
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (len(written) + 100, before[1]))
-    try:
-        with pytest.raises(SinkError, match=r"log\.jsonl: cannot be written: file too large; nothing was left"):
-            append(path, {"long": "x" * 10_000})
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert path.read_bytes() == written
+    append(path, {"long": "x" * 2500})
+    written, limit = path.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    for length in (2500, 10_000):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(written) + min(room_bytes, length), limit[1]))
+        try:
+            with pytest.raises(SinkError, match=r"log\.jsonl: cannot be written: file too large; it is as it was"):
+                append(path, {"long": "y" * length})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        assert path.read_bytes() == written
     append(path, {"long": "x" * 10_000})
+    assert verify(path)[1] == []
+
+
+def test_a_log_that_could_not_be_begun_can_be_begun_later(tmp_path: Path) -> None:
+    path, limit = tmp_path / "log.jsonl", resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
+    try:
+        with pytest.raises(SinkError, match="file too large"):
+            append(path, {"long": "x" * 2500})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    append(path, {"long": "x" * 2500})
     assert verify(path)[1] == []
 
 

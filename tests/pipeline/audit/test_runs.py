@@ -19,9 +19,9 @@ from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import BlurSceneError, SinkError, UsageError
 from blurscene_stream.frames import Frame
 from blurscene_stream.pipeline import Interruption, Job, Summary, Watch, anonymize_video, render_video
-from blurscene_stream.pipeline.audit import Ran, record, verify
+from blurscene_stream.pipeline.audit import Changed, Ran, changed_files, record, verify
 from tests.detectors import SquareDetector
-from tests.pipeline.runs import PLAIN
+from tests.pipeline.runs import PLAIN, solid
 
 
 @pytest.fixture
@@ -94,6 +94,42 @@ def test_what_cannot_be_told_is_not_left(beside: bool, walker: Path, folder: Pat
     assert list(folder.iterdir()) == [log]
 
 
+@pytest.mark.parametrize("beside", [False, True])
+def test_an_entry_that_fails_leaves_the_old_output(beside: bool, walker: Path, folder: Path) -> None:
+    """Of a run that may replace it: it is replaced only when the log tells of the new one."""
+    more = {"detections": Address(str(folder / "found.jsonl"))} if beside else {}
+    old = [folder / name for name in ("out.mp4", "found.jsonl")[: 1 + beside]]
+    for file in old:
+        file.write_bytes(b"good")
+    with pytest.raises(SinkError, match="the last line is not a whole line"):
+        go(job(walker, folder, overwrite=True, **more), detector=_Vandal(folder / "log.jsonl"))
+    assert sorted(folder.iterdir()) == sorted([folder / "log.jsonl", *old])
+    assert {file.read_bytes() for file in old} == {b"good"}
+
+
+class _Occupier(SquareDetector):
+    """Somebody makes a folder of the output's name while the run is going on."""
+
+    def __init__(self, target: Path) -> None:
+        super().__init__(self._occupy)
+        self._target = target
+
+    def _occupy(self, _: Sequence[Frame]) -> None:
+        self._target.mkdir(exist_ok=True)
+
+
+@pytest.mark.usefixtures("own_logs")
+def test_an_output_that_cannot_be_named_is_taken_back_in_the_log(
+    walker: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SinkError, match="cannot be completed"):
+        go(job(walker, folder, overwrite=True), detector=_Occupier(folder / "out.mp4"))
+    (first, second), wrong = verify(folder / "log.jsonl")
+    assert wrong == [] and second["withdrawn"] == first["sha256"]
+    assert run(audit_command, ["verify", str(folder / "log.jsonl"), "--files"], "blurscene-stream audit") == 0
+    assert "2 entries" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("what", ["input", "output", "detections", "live", "link to the input"])
 def test_a_log_that_is_another_file_is_refused_before_any_work(what: str, walker: Path, folder: Path) -> None:
     found = folder / "found.jsonl"
@@ -126,7 +162,7 @@ def test_a_camera_has_a_name_without_a_password_and_no_checksum(folder: Path, mo
     Path("-").write_text("a file that is called like standard output")
     camera, pipe = Address("rtsp://user:secret@h/x?key=secret"), Address("-")
     ran = Ran(camera, pipe, preview=False, judged_by=None, started=datetime(2026, 1, 2, tzinfo=UTC), counts={})
-    entry = record(folder / "log.jsonl", ran, PLAIN)
+    entry = record(folder / "log.jsonl", ran, PLAIN, None)
     assert entry["input"] == {"name": "rtsp://h/x", "bytes": None, "sha256": None}
     assert entry["output"] == {"name": "-", "bytes": None, "sha256": None, "preview": False}
     assert entry["started"] == "2026-01-02T00:00:00Z"
@@ -151,6 +187,30 @@ def test_the_command(walker: Path, folder: Path, capsys: pytest.CaptureFixture[s
     assert check(log)[0] == 0
     code, said = check(log, "--files")
     assert code == 4 and f"{folder / 'out.mp4'}: has changed since\n" in said
+    assert said.endswith(f"FAIL: {log} is as it was written; 1 of its 2 files are not\n"), "the log was not changed"
     (folder / "out.mp4").unlink()
     assert "out.mp4: is not there any more\n" in check(log, "--files")[1]
     assert check(str(folder / "none.jsonl"))[0] == 1
+
+
+def test_one_file_under_several_names_is_what_the_last_run_made(
+    walker: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    log = Address("log.jsonl")
+    go(Job(Address(str(walker)), Address("out.mp4"), audit=log))
+    go(Job(Address(str(walker)), Address("./out.mp4"), True, audit=log), settings=solid())
+    (folder / "link.mp4").symlink_to("out.mp4")
+    assert changed_files(verify(log.path)[0], log.path) == Changed(2, ())
+    go(Job(Address(str(walker)), Address("../out/link.mp4"), True, audit=log))
+    assert changed_files(verify(log.path)[0], log.path) == Changed(2, ())
+
+
+def test_names_are_looked_up_beside_the_log_too(walker: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    go(Job(Address(str(walker)), Address("out.mp4"), audit=Address("log.jsonl")))
+    monkeypatch.chdir(walker.parent)
+    log = folder / "log.jsonl"
+    assert changed_files(verify(log)[0], log) == Changed(2, ())
+    (folder / "out.mp4").unlink()
+    assert changed_files(verify(log)[0], log) == Changed(2, ("out.mp4: is not there any more",))
