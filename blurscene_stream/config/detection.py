@@ -96,7 +96,7 @@ class DetectConfig:
     enlarge: Annotated[float, "a picture smaller than size_px is enlarged at most so many times", within("[1, 16]")] = (
         2.0
     )
-    batch_size: Annotated[int, "frames a call of the network", between(1, 256)] = 4
+    batch_size: Annotated[int, "frames a batch, and the most pictures a call of the network", between(1, 256)] = 4
     every: Annotated[
         int, "every n-th frame gets the full look, those between a small one; 1: all get the full look", between(1, 100)
     ] = 1

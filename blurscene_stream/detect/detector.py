@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,10 +18,18 @@ from blurscene_stream.detect.merge import merge
 from blurscene_stream.detect.merged import Merged
 from blurscene_stream.detect.model import Model
 from blurscene_stream.detect.overlap import Floats
-from blurscene_stream.detect.prepare import Layout, draw_frames
+from blurscene_stream.detect.prepare import Drawer, Layout
 from blurscene_stream.detect.variants import views_of
 from blurscene_stream.errors import DetectionError, first_line
 from blurscene_stream.frames import Frame, Look
+
+
+class Shown(NamedTuple):
+    """A picture that the network is given; `place`: its number among all views of all frames, frame by frame."""
+
+    frame: Frame
+    layout: Layout
+    place: int
 
 
 class Detector:
@@ -85,8 +94,9 @@ class Detector:
             return joined([self._look(model, thresholds, frames, group) for group in _of_one_size(views)])
         except RuntimeError as error:  # torch's own, such as no more memory
             size = max((view.width * view.height, f"{view.width}x{view.height}") for view in views)[1]
+            at_once = min(len(frames) * len(views), self._config.batch_size)
             raise DetectionError(
-                f"the network failed on {len(frames) * len(views)} x {size} px on {self.device_name}: "
+                f"the network failed on {at_once} x {size} px on {self.device_name}: "
                 f"{first_line(error)}; try a smaller detect.batch_size or detect.size_px"
             ) from error
 
@@ -94,22 +104,35 @@ class Detector:
     def _look(
         self, model: Model, thresholds: Sequence[float], frames: Sequence[Frame], views: Sequence[Layout]
     ) -> Peaks:
-        """What is in the views of the frames, all of one size: indices of frames, boxes in stored pixels."""
-        peaks = model(self._upload(frames, views, model.pad_rgb), thresholds)
-        frame, view = np.divmod(peaks.pictures, len(views))
-        boxes = np.empty_like(peaks.boxes)
-        for index, layout in enumerate(views):
-            boxes[view == index] = layout.to_stored(peaks.boxes[view == index])
-        return Peaks(frame, peaks.labels, peaks.scores, boxes)
+        """What is in the views of the frames, all of one size: indices of frames, boxes in stored pixels.
 
-    def _upload(self, frames: Sequence[Frame], views: Sequence[Layout], pad_rgb: Sequence[int]) -> Tensor:
-        """The views of the frames as network input: uint8 (frames * views, 3, H, W), channels last, on the device."""
-        shape = (len(frames), len(views), views[0].height, views[0].width, 3)
+        Views and frames are one stack, and the model is given at most detect.batch_size pictures of it at a time: a
+        frame can have 130 views, and the memory for input and output must not grow with them.
+        """
+        # The drawer makes once what twins share, the mirrored view and the other.
+        twins = sorted(range(len(views)), key=lambda view: (views[view].region, views[view].stored_size))
+        stack = [
+            Shown(frame, views[view], number * len(views) + view)
+            for number, frame in enumerate(frames)
+            for view in twins
+        ]
+        drawer, parts, at_once = Drawer(), list[Peaks](), self._config.batch_size
+        for part in (stack[start : start + at_once] for start in range(0, len(stack), at_once)):
+            parts.append(_in_place(model(self._upload(drawer, part, model.pad_rgb), thresholds), part))
+        found = joined(parts)
+        order = np.argsort(found.pictures, kind="stable")
+        frame = found.pictures[order] // len(views)
+        return Peaks(frame, found.labels[order], found.scores[order], found.boxes[order])
+
+    def _upload(self, drawer: Drawer, part: Sequence[Shown], pad_rgb: Sequence[int]) -> Tensor:
+        """Frames as network input: uint8 (len(part), 3, H, W), channels last, on the device."""
+        shape = (len(part), part[0].layout.height, part[0].layout.width, 3)
         pictures = torch.zeros(shape, dtype=torch.uint8, pin_memory=self._device.type == "cuda")
         if any(pad_rgb):
             pictures[:] = torch.tensor(pad_rgb, dtype=torch.uint8)
-        draw_frames(frames, views, pictures.numpy())
-        return pictures.flatten(0, 1).to(self._device, non_blocking=True).permute(0, 3, 1, 2)
+        for shown, out in zip(part, pictures.numpy(), strict=True):
+            drawer.draw(shown.frame, shown.layout, out)
+        return pictures.to(self._device, non_blocking=True).permute(0, 3, 1, 2)
 
     def merged(self, peaks: Peaks, frame: int, looks: Sequence[int], config: MergeConfig) -> Detections:
         """What `candidates` found in one frame: one box an object, best first within each class, doubtful ones last."""
@@ -143,8 +166,17 @@ def _candidates(threshold: float, config: MergeConfig) -> float:
     return float(np.nextafter(least, np.float32(0))) if least > 0 else threshold
 
 
+def _in_place(peaks: Peaks, part: Sequence[Shown]) -> Peaks:
+    """Peaks of a part of the stack with their pictures' places, boxes in stored pixels."""
+    boxes = np.empty_like(peaks.boxes)
+    for index, shown in enumerate(part):
+        here = peaks.pictures == index
+        boxes[here] = shown.layout.to_stored(peaks.boxes[here])
+    return replace(peaks, pictures=np.array([shown.place for shown in part])[peaks.pictures], boxes=boxes)
+
+
 def _of_one_size(views: Sequence[Layout]) -> list[list[Layout]]:
-    """The views in groups that fit into one batch."""
+    """The views in groups that can be stacked."""
     groups: dict[tuple[int, int], list[Layout]] = {}
     for view in views:
         groups.setdefault((view.width, view.height), []).append(view)

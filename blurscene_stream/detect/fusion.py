@@ -6,16 +6,15 @@ picture and drops those without area.
 
 from __future__ import annotations
 
-import heapq
-
 import numpy as np
 from numpy.typing import NDArray
 
 from blurscene_stream.boxes import Boxes
 from blurscene_stream.config.schema import MergeConfig
 from blurscene_stream.detect.groups import groups_of, leaders_of
+from blurscene_stream.detect.means import Means
 from blurscene_stream.detect.merged import Merged, weighted_mean
-from blurscene_stream.detect.overlap import Floats, Pairs, Sides, Sweep, iou_of, measured
+from blurscene_stream.detect.overlap import Floats, Indices, Pairs, Sides, Sweep, measured, stable_order
 
 
 def fuse(boxes: Boxes, scores: Floats, config: MergeConfig, views: int) -> Merged:
@@ -25,23 +24,12 @@ def fuse(boxes: Boxes, scores: Floats, config: MergeConfig, views: int) -> Merge
     One box after the other: the means move.
     """
     order = np.argsort(-scores, kind="stable")
-    sums = np.zeros((len(order), 6))  # of score times box, score, count
-    sides = np.zeros((5, len(order)), np.float32)  # of the means, as they are measured
-    best, count = np.zeros(len(order), np.float32), 0
-    every = Sides.of(measured(boxes[order], config.area_method)).rows
-    for place, box in enumerate(order):
-        overlap = iou_of(every[:, place, None], sides[:, :count])
-        joined = int(overlap.argmax()) if count else 0
-        if not count or overlap[joined] < config.iou:
-            joined, best[count], count = count, scores[box], count + 1
-        weight = max(float(scores[box]), 1e-30)
-        sums[joined] += (*(weight * boxes[box]).tolist(), weight, 1)
-        mean = (sums[joined, :4] / sums[joined, 4]).astype(np.float32)
-        sides[:, joined] = Sides.of(measured(mean[None], config.area_method)).rows[:, 0]
-    sums = sums[:count]
-    share = np.minimum(sums[:, 5], views) / views
-    mean_boxes, mean_scores = sums[:, :4] / sums[:, 4:5], sums[:, 4] / sums[:, 5] * share
-    return Merged(mean_boxes.astype(np.float32), mean_scores.astype(np.float32), best[:count])
+    means = Means(boxes[order], scores[order], config)
+    groups = groups_of(order, np.array([means.join(place) for place in range(len(order))], np.intp))
+    share = np.minimum(np.diff(groups.starts, append=len(order)), views) / views
+    plain = weighted_mean(scores[:, None], np.ones_like(scores), groups)[:, 0]
+    made = weighted_mean(boxes, scores, groups)
+    return Merged(made, (plain * share).astype(np.float32), scores[groups.leaders])
 
 
 def weigh_by_overlap(boxes: Boxes, scores: Floats, config: MergeConfig, _: int) -> Merged:
@@ -72,26 +60,22 @@ def suppress_softly(boxes: Boxes, scores: Floats, config: MergeConfig, _: int) -
     Which of them to drop is for detect.merge.post_merge_score_threshold to say.
     """
     pairs = Sweep(Sides.of(measured(boxes, config.area_method))).pairs()
-    ends, neighbours, factors = _neighbours(pairs, len(boxes), config.soft_nms_sigma)
-    current, final = scores.astype(np.float64), np.zeros(len(boxes))
-    waiting = [(-score, index) for index, score in enumerate(current.tolist())]
-    heapq.heapify(waiting)
-    while waiting:
-        score, index = heapq.heappop(waiting)
-        if -score != current[index]:  # it has sunk since it was put there
-            heapq.heappush(waiting, (-float(current[index]), index))
-            continue
-        final[index] = -score
-        near = slice(ends[index], ends[index + 1])
-        current[neighbours[near]] *= factors[near]
-    return Merged(boxes, final.astype(np.float32), scores)
+    ends, neighbours, losses = _neighbours(pairs, len(boxes), config.soft_nms_sigma)
+    with np.errstate(divide="ignore"):  # a score of 0 is the last of all
+        left = np.log(scores.astype(np.float64))
+    final = np.full(len(boxes), -np.inf)
+    for _ in range(len(boxes)):
+        best = int(left.argmax())
+        final[best] = max(final[best], left[best])  # of what is done, nothing is left
+        left[neighbours[ends[best] : ends[best + 1]]] -= losses[ends[best] : ends[best + 1]]
+        left[best] = -np.inf
+    return Merged(boxes, np.exp(final).astype(np.float32), scores)
 
 
-def _neighbours(pairs: Pairs, count: int, sigma: float) -> tuple[list[int], NDArray[np.intp], NDArray[np.float64]]:
-    """For each box the boxes that overlap it, ends[i] to ends[i + 1], and how much of their score it leaves them."""
+def _neighbours(pairs: Pairs, count: int, sigma: float) -> tuple[list[int], Indices, NDArray[np.float64]]:
+    """For each box the boxes that overlap it, ends[i] to ends[i + 1], and what the logarithms of their scores lose."""
     one = np.concatenate([pairs.first, pairs.second])
-    other = np.concatenate([pairs.second, pairs.first])
-    factors = np.exp(-(pairs.iou.astype(np.float64) ** 2) / sigma)
-    order = np.argsort(one, kind="stable")
-    ends = np.searchsorted(one[order], np.arange(count + 1)).tolist()
-    return ends, other[order], np.tile(factors, 2)[order]
+    order = stable_order(one)
+    other = np.concatenate([pairs.second, pairs.first])[order]
+    losses = np.tile(pairs.iou.astype(np.float64) ** 2 / sigma, 2)[order]
+    return np.searchsorted(one[order], np.arange(count + 1)).tolist(), other, losses

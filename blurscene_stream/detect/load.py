@@ -17,8 +17,8 @@ from blurscene_stream.errors import ConfigError, DetectionError, first_line
 def load_detector(settings: Settings) -> Detector:
     """The detector that `settings` describe, ready to be called from any thread.
 
-    Raises ConfigError when weights or a model's file are missing, are not the ones that the settings name or do not
-    fit together, DeviceError when the device is not there, DetectionError when a file or the device cannot be used.
+    Raises ConfigError when weights or a model's file are missing, are not the ones that the settings name, cannot be
+    used or do not fit together, DeviceError when the device is not there, DetectionError when it cannot be used.
     """
     device = choose_device(settings.device)
     if settings.detect.threads:

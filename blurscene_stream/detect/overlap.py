@@ -46,7 +46,7 @@ class Sides:
         return cls(np.concatenate([boxes.T, areas(boxes)[None]]))
 
     def __getitem__(self, chosen: Indices) -> Sides:
-        return Sides(self.rows[:, chosen])
+        return Sides(self.rows.take(chosen, axis=1))  # three times as fast as an index
 
     def overlap(self, other: Sides, least_iou: float) -> NDArray[np.bool_]:
         """Whether each box and each of `other` (M) share at least `least_iou` of their union: (N, M)."""
@@ -90,10 +90,11 @@ class Sweep:
 
     def pairs(self, least_iou: float = 0.0) -> Pairs:
         """Those that really overlap, by at least `least_iou`."""
-        found = [self._overlapping(self._order[one], self._order[other], least_iou) for one, other in self._chunks()]
+        take = self._order.take
+        found = [self._overlapping(take(one), take(other), least_iou) for one, other in self._chunks()]
         first, second, iou = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        order = np.argsort(first, kind="stable")
-        return Pairs(first[order], second[order], iou[order])
+        order = stable_order(first)
+        return Pairs(first.take(order), second.take(order), iou.take(order))
 
     def _chunks(self) -> Iterator[tuple[Indices, Indices]]:
         """Pairs of places in the order that overlap on both axes; about _AT_ONCE are looked at at a time."""
@@ -103,15 +104,21 @@ class Sweep:
             counts = self._counts[part]
             one = np.repeat(part, counts)
             other = np.arange(1, len(one) + 1) + np.repeat(part - (np.cumsum(counts) - counts), counts)
-            near = self._low[other] < np.repeat(self._high[part], counts)
-            near &= self._high[other] > np.repeat(self._low[part], counts)
+            near = self._low.take(other) < np.repeat(self._high[part], counts)
+            near &= self._high.take(other) > np.repeat(self._low[part], counts)
             yield one[near], other[near]
 
     def _overlapping(self, one: Indices, other: Indices, least_iou: float) -> tuple[Indices, Indices, Floats]:
         first, second = np.minimum(one, other), np.maximum(one, other)
-        iou = iou_of(self._sides.rows[:, first], self._sides.rows[:, second])
+        iou = iou_of(self._sides[first].rows, self._sides[second].rows)
         chosen = np.flatnonzero(iou >= max(np.float32(least_iou), _ABOVE_0))
-        return first[chosen], second[chosen], iou[chosen]
+        return first.take(chosen), second.take(chosen), iou.take(chosen)
+
+
+def stable_order(indices: Indices) -> Indices:
+    """The stable order of indices, not negative; numpy sorts those that fit into 16 bits ten times as fast."""
+    short = indices.max(initial=0) < 1 << 16
+    return np.argsort(indices.astype(np.uint16) if short else indices, kind="stable")
 
 
 def _reach(low: Floats, high: Floats) -> tuple[Indices, Indices]:

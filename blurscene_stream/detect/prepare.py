@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -104,43 +103,40 @@ def _whole(picture: PictureInfo) -> Region:
     return (0, 0, picture.width, picture.height)
 
 
-def draw_frames(frames: Sequence[Frame], layouts: Sequence[Layout], out: Rgb) -> None:
-    """Write every frame in every layout into `out`, uint8 (len(frames), len(layouts), height, width, 3), RGB.
+class Drawer:
+    """Draws frames as layouts show them. What two in succession share, mirrored or not, is made once."""
 
-    All layouts have the same padded size. Padding is left as it is.
-    Raises ValueError when a frame has another shape than a layout was made for.
-    """
-    for frame, targets in zip(frames, out, strict=True):
-        cutter = _Cutter(frame)
-        for layout, target in zip(layouts, targets, strict=True):
-            if frame.picture != layout.picture:
-                raise ValueError(f"frame {frame.number} is {frame.picture}, the others are {layout.picture}")
-            upright = layout.picture.orientation.upright(cutter.cut(layout))
-            shown = upright[:, ::-1] if layout.mirrored else upright
-            bottom, right = layout.top + layout.content_height, layout.left + layout.content_width
-            target[layout.top : bottom, layout.left : right] = shown
-
-
-class _Cutter:
-    """Cuts regions out of one frame. What two layouts share, mirrored or not, is made once."""
-
-    def __init__(self, frame: Frame) -> None:
-        self._frame = frame
+    def __init__(self) -> None:
+        self._frame: Frame | None = None
         self._full: Rgb | None = None
-        self._made: dict[tuple[Region, tuple[int, int]], Rgb] = {}
+        self._made: tuple[tuple[Region, tuple[int, int]], Rgb] | None = None
 
-    def cut(self, layout: Layout) -> Rgb:
+    def draw(self, frame: Frame, layout: Layout, out: Rgb) -> None:
+        """Write `frame` into `out`, uint8 (layout.height, layout.width, 3), RGB. Padding is left as it is.
+
+        Raises ValueError when the frame has another shape than the layout was made for.
+        """
+        if frame.picture != layout.picture:
+            raise ValueError(f"frame {frame.number} is {frame.picture}, the others are {layout.picture}")
+        if frame is not self._frame:
+            self._frame, self._full, self._made = frame, None, None
+        upright = layout.picture.orientation.upright(self._cut(frame, layout))
+        shown = upright[:, ::-1] if layout.mirrored else upright
+        bottom, right = layout.top + layout.content_height, layout.left + layout.content_width
+        out[layout.top : bottom, layout.left : right] = shown
+
+    def _cut(self, frame: Frame, layout: Layout) -> Rgb:
         """The region as it is stored, at its size in the network's input: (height, width, 3)."""
         key = (layout.region, layout.stored_size)
-        if key not in self._made:
+        if self._made is None or self._made[0] != key:
             whole = layout.shows_all
-            self._made[key] = self._frame.scale_rgb(*layout.stored_size) if whole else self._enlarged(layout)
-        return self._made[key]
+            self._made = key, frame.scale_rgb(*layout.stored_size) if whole else self._enlarged(frame, layout)
+        return self._made[1]
 
-    def _enlarged(self, layout: Layout) -> Rgb:
+    def _enlarged(self, frame: Frame, layout: Layout) -> Rgb:
         """From the picture at its full size: what was shrunk before has nothing more to show."""
         if self._full is None:
-            self._full = self._frame.scale_rgb(layout.picture.width, layout.picture.height)
+            self._full = frame.scale_rgb(layout.picture.width, layout.picture.height)
         x0, y0, x1, y1 = layout.region
         return resized(self._full[y0:y1, x0:x1], *layout.stored_size)
 

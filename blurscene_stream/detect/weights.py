@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from blurscene_stream.config.schema import ModelConfig
-from blurscene_stream.errors import ConfigError, DetectionError
+from blurscene_stream.errors import ConfigError
 from blurscene_stream.resources import shipped
 
 State = dict[str, Tensor]
 _COUNTER = "num_batches_tracked"
+_WAY_OUT = "give one written by torch.save(network.state_dict(), file)"
 
 
 def find_weights(name: str) -> Path:
@@ -31,8 +32,8 @@ def find_weights(name: str) -> Path:
 def read_weights(model: ModelConfig) -> State:
     """The tensors of `model` by name, on the CPU, floating-point ones as float32.
 
-    Raises ConfigError when the file is missing or is not the one that `model.sha256` names,
-    DetectionError when it cannot be read or holds anything but tensors of finite numbers.
+    Raises ConfigError when the file is missing, is not the one that `model.sha256` names, cannot be read or holds
+    anything but tensors of finite numbers.
     """
     path = find_weights(model.weights)
     try:
@@ -50,19 +51,30 @@ def read_weights(model: ModelConfig) -> State:
 
 def _parse(content: bytes, name: str) -> State:
     try:
-        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
-        raise DetectionError(f"{name}: not a file of tensors written by torch.save") from error
+        with warnings.catch_warnings(action="ignore"):  # torch guesses aloud what a file may be that it does not know
+            state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # its unpickler raises whatever it runs into
+        raise ConfigError(f"{name}: not a file of tensors written by torch.save; {_WAY_OUT}") from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise DetectionError(f"{name}: holds something else than named tensors")
-    for layer, value in state.items():
-        if not bool(value.isfinite().all()):
-            raise DetectionError(f"{name}: layer {layer} holds numbers that are not finite")
-    return {layer: value.float() if value.is_floating_point() else value for layer, value in state.items()}
+        raise ConfigError(f"{name}: holds something else than named tensors; {_WAY_OUT}")
+    if not all(isinstance(layer, str) and layer.isprintable() for layer in state):
+        raise ConfigError(f"{name}: holds tensors whose names are no plain texts; {_WAY_OUT}")
+    return {layer: _plain(value, layer, name) for layer, value in state.items()}
+
+
+def _plain(value: Tensor, layer: str, name: str) -> Tensor:
+    """The tensor in main memory, number by number, floating-point ones as float32."""
+    if value.layout is not torch.strided or value.is_meta or value.is_complex() or value.is_quantized:
+        kind = f"{value.dtype}, {value.layout}, {value.device}"
+        raise ConfigError(f"{name}: layer {layer} holds something else than plain real numbers ({kind}); {_WAY_OUT}")
+    plain = value.float() if value.is_floating_point() else value
+    if not bool(plain.isfinite().all()):
+        raise ConfigError(f"{name}: layer {layer} holds numbers that are not finite; train or fetch the weights again")
+    return plain
 
 
 def fill_network(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
-    """Give `network` the tensors of `state`: every one of them, and each of the right shape.
+    """Give `network` the tensors of `state`: every one, each of the right shape and kind of numbers.
 
     Two differences are none: parts that were compiled when they were saved bear `_orig_mod` in their names, and the
     counters of batch norms serve training alone.
@@ -70,14 +82,21 @@ def fill_network(network: nn.Module, state: Mapping[str, Tensor], name: str) -> 
     """
     needed = network.state_dict()
     given = {layer.replace("_orig_mod.", ""): value for layer, value in state.items()}
-    counters = {layer: value for layer, value in needed.items() if layer.endswith(_COUNTER)}
-    given = counters | {layer: given[layer] for layer in given if layer in needed or not layer.endswith(_COUNTER)}
+    counters = {layer: torch.zeros((), dtype=torch.long) for layer in needed if layer.endswith(_COUNTER)}
+    given = counters | {layer: value for layer, value in given.items() if not layer.endswith(_COUNTER)}
     for layer in sorted(needed.keys() | given.keys()):
-        wanted = tuple(needed[layer].shape) if layer in needed else "no such layer"
-        there = tuple(given[layer].shape) if layer in given else "no such layer"
+        wanted, there = (_described(layer, state) for state in (needed, given))
         if wanted != there:
             raise ConfigError(
                 f"{name}: layer {layer}: the network has {wanted}, the file {there}; "
                 "model.network must describe the network that the weights are of"
             )
     network.load_state_dict(given, strict=True, assign=True)
+
+
+def _described(layer: str, state: Mapping[str, Tensor]) -> str:
+    """The shape of a layer, and that it holds whole numbers where it does."""
+    if layer not in state:
+        return "no such layer"
+    value = state[layer]
+    return f"{tuple(value.shape)}" if value.is_floating_point() else f"{tuple(value.shape)} of whole numbers"

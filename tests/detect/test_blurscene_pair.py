@@ -13,6 +13,8 @@ from torch import Tensor
 from blurscene_stream.boxes import iou
 from blurscene_stream.config.load import load_settings
 from blurscene_stream.detect import Detector, load_detector
+from blurscene_stream.detect.detector import Shown
+from blurscene_stream.detect.prepare import Drawer
 from blurscene_stream.errors import ConfigError, DetectionError
 from tests.detect.networks import answer, need_torchvision, save, save_pair
 from tests.detect.pictures import Picture, frame_of
@@ -43,7 +45,7 @@ def align_as_blurscene(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def shown(detector: Detector, index: int, scene: Picture) -> Tensor:
     model, frame = detector._models[index], frame_of(scene)
-    return detector._upload([frame], [model.plan(frame.picture, 1.0)], model.pad_rgb)
+    return detector._upload(Drawer(), [Shown(frame, model.plan(frame.picture, 1.0), 0)], model.pad_rgb)
 
 
 def test_the_pair_finds_the_boxes_of_plain_torchvision(

@@ -1,4 +1,4 @@
-"""The ways of merging that ensemble-boxes has: against its formulas, and against itself where it is installed."""
+"""The ways of merging that ensemble-boxes has: against its formulas, and against itself."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from blurscene_stream.boxes import Boxes, iou
-from blurscene_stream.config.schema import MergeConfig, MergeMethod
+from blurscene_stream.config.schema import AreaMethod, MergeConfig, MergeMethod
+from blurscene_stream.detect import means as means_module
 from blurscene_stream.detect.merge import merge
+from blurscene_stream.detect.overlap import measured
 from tests.detect.crowds import Scores, random_boxes, seeds, spreads
 
 Rows = list[list[float]]
@@ -28,12 +30,13 @@ def in_order(table: object) -> Boxes:
     return np.asarray(made[np.lexsort(made[:, ::-1].T.round(2))], np.float32)
 
 
-def fused(boxes: Boxes, scores: Scores, least_iou: float, views: int) -> Rows:
-    """weighted_boxes_fusion(conf_type="avg"), each of `views` models as good as the next."""
+def joined(boxes: Boxes, scores: Scores, least_iou: float, area_method: AreaMethod) -> list[list[int]]:
+    """Which boxes become one in weighted_boxes_fusion: each joins the mean so far that it overlaps most."""
     clusters: list[list[int]] = []
     means: list[Boxes] = []
     for box in np.argsort(-scores, kind="stable").tolist():
-        overlap = [float(iou(mean[None], boxes[[box]])[0, 0]) for mean in means]
+        compared = [measured(each[None], area_method) for each in (boxes[box], *means)]
+        overlap = [float(iou(mean, compared[0])[0, 0]) for mean in compared[1:]]
         best = int(np.argmax(overlap)) if overlap else -1
         if best < 0 or overlap[best] <= least_iou:
             clusters.append([box])
@@ -41,9 +44,16 @@ def fused(boxes: Boxes, scores: Scores, least_iou: float, views: int) -> Rows:
         else:
             clusters[best].append(box)
             means[best] = np.average(boxes[clusters[best]], axis=0, weights=scores[clusters[best]]).astype(np.float32)
-    shares = [min(len(cluster), views) / views for cluster in clusters]
-    found = zip(clusters, means, shares, strict=True)
-    return [[*mean, float(scores[cluster].mean()) * share] for cluster, mean, share in found]
+    return clusters
+
+
+def fused(boxes: Boxes, scores: Scores, least_iou: float, views: int) -> Rows:
+    """weighted_boxes_fusion(conf_type="avg"), each of `views` models as good as the next."""
+    made = []
+    for cluster in joined(boxes, scores, least_iou, AreaMethod.float):
+        mean = np.average(boxes[cluster], axis=0, weights=scores[cluster])
+        made.append([*mean, float(scores[cluster].mean()) * min(len(cluster), views) / views])
+    return made
 
 
 def weighed(boxes: Boxes, scores: Scores, least_iou: float) -> Rows:
@@ -88,13 +98,33 @@ def test_the_formulas(seed: int, count: int, spread: int, least_iou: float, view
         np.testing.assert_allclose(found, in_order(expected), rtol=1e-3, atol=1e-3)
 
 
+@given(seeds, st.integers(0, 150), spreads, IOUS, st.sampled_from(AreaMethod), st.sampled_from([0, 3, 10**9]))
+@hypothesis_settings(max_examples=60)
+def test_means_are_found_by_numpy_and_without(
+    seed: int, count: int, spread: int, least_iou: float, area_method: AreaMethod, crowd: int
+) -> None:
+    """The means near a box, and all of them in a crowd: the same one joins."""
+    boxes, scores = random_boxes(seed, count, spread)
+    boxes -= np.float32(spread / 3)  # boxes reach past the border
+    config = MergeConfig(MergeMethod.wbf_ensemble, least_iou, area_method)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(means_module, "_CROWD", crowd)
+        found = merge(boxes, scores, config, 3)
+    clusters = joined(boxes, scores, least_iou, area_method)
+    assert len(found.boxes) == len(clusters)
+    best = in_order(np.column_stack([found.boxes, found.best]))
+    expected = [[*np.average(boxes[each], axis=0, weights=scores[each]), scores[each[0]]] for each in clusters]
+    np.testing.assert_allclose(best, in_order(expected), rtol=1e-3, atol=1e-3)
+
+
 @pytest.mark.filterwarnings("ignore")  # of numba's and pandas' own
 def test_ensemble_boxes_itself_says_the_same() -> None:
-    ensemble = pytest.importorskip("ensemble_boxes", reason="ensemble-boxes is only there to be compared with")
+    import ensemble_boxes as ensemble  # noqa: PLC0415  # warns of the future while it is imported
+
     side, views = 200.0, 3
     for seed in range(20):
-        boxes, scores = random_boxes(seed, 120, 100)
-        parts = np.array_split(np.arange(120), views)
+        boxes, scores = random_boxes(seed, 400, spread=side - 40)
+        parts = np.array_split(np.arange(400), views)
         given_boxes = [(boxes[part] / side).tolist() for part in parts]
         given_scores = [scores[part].tolist() for part in parts]
         labels = [[0] * len(part) for part in parts]
@@ -105,7 +135,7 @@ def test_ensemble_boxes_itself_says_the_same() -> None:
             theirs, their_scores, _ = function(given_boxes, given_scores, labels, iou_thr=0.4)
             expected = in_order(np.column_stack([theirs * side, their_scores]))
             np.testing.assert_allclose(rows(boxes, scores, method, 0.4, views), expected, rtol=1e-3, atol=1e-3)
-        kept, their_scores, _ = ensemble.soft_nms([boxes / side], [scores], [np.zeros(120)], thresh=0.2)
+        kept, their_scores, _ = ensemble.soft_nms([boxes / side], [scores], [np.zeros(400)], thresh=0.2)
         made = merge(boxes, scores, MergeConfig(MergeMethod.soft_nms), 1).above(0, 0.2)
         ours = in_order(np.column_stack([made.boxes, made.best]))
         np.testing.assert_allclose(ours, in_order(np.column_stack([kept * side, their_scores])), rtol=1e-3, atol=1e-3)

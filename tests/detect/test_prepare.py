@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blurscene_stream.boxes import UPRIGHT, Orientation
-from blurscene_stream.detect.prepare import Layout, draw_frames, plan_layout, plan_padded
+from blurscene_stream.detect.prepare import Drawer, Layout, plan_layout, plan_padded
 from blurscene_stream.frames import PIXEL_FORMATS, PictureInfo
 from tests.detect.pictures import Picture, frame_of, stored_as
 
@@ -32,9 +32,11 @@ def drawn(layout: Layout, *stored: Picture) -> Picture:
     picture = layout.picture
     frames = [frame_of(each, picture.orientation, picture.sample_aspect_ratio) for each in stored]
     frames = [type(frame)(0, 0, picture, (), frame.scale_rgb, None) for frame in frames]
-    out = np.full((len(stored), 1, layout.height, layout.width, 3), 7, np.uint8)
-    draw_frames(frames, [layout], out)
-    return np.asarray(out[:, 0], np.uint8)
+    out = np.full((len(stored), layout.height, layout.width, 3), 7, np.uint8)
+    drawer = Drawer()
+    for frame, target in zip(frames, out, strict=True):
+        drawer.draw(frame, layout, target)
+    return out
 
 
 @given(picture=pictures, size_px=st.integers(32, 8192))
@@ -157,7 +159,7 @@ def test_a_padded_picture_is_drawn_in_the_middle(orientation: Orientation) -> No
 
 
 def test_a_frame_of_another_shape_is_refused() -> None:
-    frames = [frame_of(np.zeros((height, 40, 3), np.uint8)) for height in (40, 41)]
-    layout = plan_layout(frames[0].picture, 640, 2)
+    one, other = (frame_of(np.zeros((height, 40, 3), np.uint8)) for height in (40, 41))
+    layout = plan_layout(one.picture, 640, 2)
     with pytest.raises(ValueError, match="frame 0"):
-        draw_frames(frames, [layout], np.zeros((2, 1, 96, 96, 3), np.uint8))
+        Drawer().draw(other, layout, np.zeros((96, 96, 3), np.uint8))

@@ -13,7 +13,9 @@ from torch import nn
 from blurscene_stream.config.load import load_settings
 from blurscene_stream.config.schema import ModelConfig
 from blurscene_stream.detect import Detector, load_detector
+from blurscene_stream.detect.detector import Shown
 from blurscene_stream.detect.labels import Labels
+from blurscene_stream.detect.prepare import Drawer
 from blurscene_stream.errors import ConfigError, DetectionError
 from tests.detect.networks import answer, need_torchvision, save
 from tests.detect.pictures import WIDTH, Picture, frame_of
@@ -82,7 +84,7 @@ def test_a_model_of_torchvision_finds_what_it_finds_there(folder: Path, scene: P
     frame, model = frame_of(scene), detector._models[0]
     view = model.plan(frame.picture, 1.0)
     assert (view.width, view.height, view.left, view.top) == (160, 103, 0, 0)
-    pictures = detector._upload([frame], [view], model.pad_rgb)
+    pictures = detector._upload(Drawer(), [Shown(frame, view, 0)], model.pad_rgb)
     (wanted,) = answer(network, pictures)
     named = wanted["labels"].numpy() > 0
     assert named.sum() > 3

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +15,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
+from torch import Tensor
 
 from blurscene_stream.address import Address
 from blurscene_stream.boxes import Boxes, Detections, Orientation, iou
@@ -25,7 +29,9 @@ from blurscene_stream.config.schema import (
     VariantsConfig,
 )
 from blurscene_stream.detect import Detector, load_detector
-from blurscene_stream.detect.prepare import Layout, draw_frames, plan_layout
+from blurscene_stream.detect.decode import Peaks
+from blurscene_stream.detect.face_plate import FacePlateModel
+from blurscene_stream.detect.prepare import Drawer, Layout, plan_layout
 from blurscene_stream.detect.variants import regions, tile_spans, views_of
 from blurscene_stream.frames import PIXEL_FORMATS, Frame, PictureInfo
 from blurscene_stream.source import open_source
@@ -147,7 +153,9 @@ def test_a_region_shows_its_pixels_upright_and_mirrored(orientation: Orientation
     kinds = VariantsConfig(mirror_image=True, enlarged_regions_n=2, region_overlap=0, scales=[1.0])
     views = plan_views(frame.picture, DetectConfig(size_px=32, variants=kinds))
     drawn = np.zeros((1, len(views), views[0].height, views[0].width, 3), np.uint8)
-    draw_frames([frame], views, drawn)
+    drawer = Drawer()
+    for view, target in zip(views, drawn[0], strict=True):
+        drawer.draw(frame, view, target)
     for view, shown in zip(views, drawn[0], strict=True):
         if view.shows_all:
             continue
@@ -201,6 +209,43 @@ def test_the_network_sees_each_variant_of_each_frame(
     assert sorted(seen) == sorted(shapes * 2)
     assert [len(each) > 0 for each in found] == [True, True]
     np.testing.assert_array_equal(found[0].boxes, found[1].boxes)
+
+
+def test_no_call_is_given_more_pictures_than_the_batch_size(scene: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """20 views of each of 3 frames: the boxes are those of one call, and the memory is that of 7 pictures."""
+    given: list[int] = []
+    ask = FacePlateModel.__call__
+
+    def counted(model: FacePlateModel, shown: Tensor, thresholds: Sequence[float]) -> Peaks:
+        given.append(len(shown))
+        return ask(model, shown, thresholds)
+
+    monkeypatch.setattr(FacePlateModel, "__call__", counted)
+    frames = [frame_of(each) for each in (scene, np.zeros_like(scene), np.ascontiguousarray(scene[:, ::-1]))]
+    made = []
+    for batch_size in (256, 7):
+        kinds = VariantsConfig(mirror_image=True, enlarged_regions_n=3, scales=[1.0])
+        detect = DetectConfig(size_px=WIDTH, batch_size=batch_size, precision=Precision.fp32, variants=kinds)
+        made.append(load_detector(Settings(device="cpu", detect=detect)).candidates(frames)[0])
+    assert given == [60, *[7] * 8, 4]
+    for one, other in zip(*(arrays_of(each) for each in made), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def arrays_of(peaks: Peaks) -> tuple[NDArray[Any], ...]:
+    return peaks.pictures, peaks.labels, peaks.scores, peaks.boxes
+
+
+def test_what_mirrored_and_plain_views_share_is_made_once(scene: Picture) -> None:
+    asked: list[tuple[int, int]] = []
+    frame = frame_of(scene)
+
+    def scale_rgb(width: int, height: int) -> Picture:
+        asked.append((width, height))
+        return frame.scale_rgb(width, height)
+
+    looking(mirror_image=True, enlarged_regions_n=2)([replace(frame, scale_rgb=scale_rgb)])
+    assert asked == [(WIDTH, 144), (WIDTH, 144)]  # the whole picture, and the one that regions are cut from
 
 
 def test_regions_find_what_is_too_small_for_the_whole(detector: Detector, scene: Picture) -> None:
@@ -268,7 +313,9 @@ def test_regions_of_a_decoded_video_lie_where_they_are(tmp_path: Path) -> None:
     kinds = VariantsConfig(enlarged_regions_n=2, mirror_image=True, scales=[1.0])
     views = plan_views(frame.picture, DetectConfig(size_px=252, variants=kinds))
     drawn = np.zeros((1, len(views), views[0].height, views[0].width, 3), np.uint8)
-    draw_frames([frame], views, drawn)
+    drawer = Drawer()
+    for view, target in zip(views, drawn[0], strict=True):
+        drawer.draw(frame, view, target)
     full = frame.scale_rgb(frame.picture.width, frame.picture.height).astype(int)
     for view, shown in zip(views, drawn[0].astype(int), strict=True):
         for x, y in ((10, 10), (60, 50), (100, 80)):

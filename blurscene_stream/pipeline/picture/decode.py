@@ -19,6 +19,7 @@ from blurscene_stream.errors import BlurSceneError, DamagedInputError, SourceErr
 from blurscene_stream.frames import Plane
 from blurscene_stream.pipeline.picture.deep import is_deep, read_deep
 from blurscene_stream.pipeline.picture.samples import JpegLook, Picture
+from blurscene_stream.pipeline.picture.tiff import is_negative, refuse_odd_samples
 from blurscene_stream.pipeline.picture.whole import CUT_SHORT, checked, format_of, webp_is_lossless
 
 # Whatever Pillow finds odd in metadata is of no account here: they are dropped.
@@ -104,6 +105,8 @@ def _refuse(image: ImageFile.ImageFile, form: str) -> None:
         raise SourceError(f"holds {count} pictures (animated, or of several pages); give a file for each of them")
     if image.mode not in CHANNELS.keys() | DEEP_GREY:
         raise SourceError(f"{image.mode} colours are not taken in {form} pictures; convert it to RGB first")
+    if isinstance(image, TiffImageFile):
+        refuse_odd_samples(image)
 
 
 def _samples(image: Image.Image) -> Plane:
@@ -111,7 +114,8 @@ def _samples(image: Image.Image) -> Plane:
     if image.mode in DEEP_GREY:
         if "transparency" in image.info:
             raise SourceError("16 bits with a transparent colour are not taken; convert it to an alpha channel first")
-        return cast(Plane, np.asarray(image).astype(np.uint16)[:, :, None])
+        grey = np.asarray(image).astype(np.uint16)[:, :, None]
+        return cast(Plane, ~grey if isinstance(image, TiffImageFile) and is_negative(image) else grey)
     mode = CHANNELS[image.mode]
     if image.has_transparency_data:
         mode = WITH_ALPHA.get(mode, mode)

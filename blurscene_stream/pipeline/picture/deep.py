@@ -26,7 +26,7 @@ PNG_COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}  # channels -> colour type
 WIDTH, HEIGHT, DEPTH, COMPRESSION, PHOTOMETRIC, OFFSETS = 256, 257, 258, 259, 262, 273
 ORIENTATION, CHANNELS, ROWS, COUNTS, LAYOUT, PREDICTOR = 274, 277, 278, 279, 284, 317
 TILE_OFFSETS, TILE_COUNTS, EXTRA, SAMPLE_KIND, PROFILE = 324, 325, 338, 339, 34675
-RGB, GREY, UNSIGNED, TOGETHER, OPACITY, PREMULTIPLIED = 2, 1, 1, 1, 2, 1
+RGB, GREY, UNSIGNED, TOGETHER, OPACITY = 2, 1, 1, 1, 2
 DEFLATE, DIFFERENCES = 8, 2
 BYTES, SHORT, LONG = 7, 3, 4  # kinds of values
 
@@ -35,8 +35,10 @@ def is_deep(image: ImageFile, data: bytes, form: str) -> bool:
     """True for 16 bits a sample in more than one channel."""
     if form == "png":
         return data[PNG_DEPTH] == 16 and data[PNG_COLOUR] != PNG_GREY
-    depths = image.tag_v2.get(DEPTH, (1,)) if isinstance(image, TiffImageFile) else (8,)
-    return len(depths) > 1 and max(depths) > 8
+    if not isinstance(image, TiffImageFile):
+        return False
+    depths, channels = image.tag_v2.get(DEPTH, (1,)), image.tag_v2.get(CHANNELS, 1)  # one depth may stand for all
+    return bool(max(depths) > 8 and max(channels, len(depths)) > 1)
 
 
 def read_deep(image: ImageFile, data: bytes, form: str) -> Plane:
@@ -63,8 +65,8 @@ def _plain_tiff(image: TiffImageFile, data: bytes) -> bytes:
     """`data` without its orientation, which OpenCV heeds or not, by version and kind; ours is asked of Pillow."""
     tags = image.tag_v2
     kind = (tags.get(PHOTOMETRIC), tags.get(LAYOUT, TOGETHER), {*tags.get(SAMPLE_KIND, (UNSIGNED,))}, {*tags[DEPTH]})
-    premultiplied = PREMULTIPLIED in tags.get(EXTRA, ())
-    if kind != (RGB, TOGETHER, {UNSIGNED}, {16}) or premultiplied or data[2:4] not in (b"*\0", b"\0*"):
+    extra = {*tags.get(EXTRA, (OPACITY,))}
+    if kind != (RGB, TOGETHER, {UNSIGNED}, {16}) or extra != {OPACITY} or data[2:4] not in (b"*\0", b"\0*"):
         raise SourceError("this kind of 16-bit TIFF is not taken: save it as RGB, unsigned, pixel by pixel")
     places = zip(
         tags.get(OFFSETS) or tags[TILE_OFFSETS], tags.get(COUNTS) or tags[TILE_COUNTS], strict=True

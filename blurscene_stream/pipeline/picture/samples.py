@@ -77,37 +77,59 @@ class Picture:
         """True when something of what lies behind the picture shows."""
         return self.has_alpha and int(self.samples[:, :, -1].min()) < (1 << self.bits) - 1
 
+    @property
+    def colours(self) -> Plane:
+        """The samples without opacity."""
+        return self.samples[:, :, :-1] if self.has_alpha else self.samples
+
     def frames(self) -> list[Frame]:
         """What a detector must look at; all are over the same samples, and stand upright.
 
         The first shows the colours, also those that transparency hides. Where there is transparency, it may draw a
-        picture of its own: the others show it over each of GROUNDS.
+        picture of its own: the others show it over each of GROUNDS. Where 16 bits hold less than half of what they
+        could, such as the 12 of a camera, the last one shows what they hold in full contrast.
         """
         planes = tuple(self.samples[:, :, channel] for channel in PLANE_CHANNELS[self.samples.shape[2]])
         grounds = GROUNDS if self.translucent else ()
-        looks = [_Scaled(self, ground) for ground in (None, *grounds)]
+        looks = [_Scaled(self, ground, 0, self.bits - 8) for ground in (None, *grounds)]
+        if self.bits == 16:
+            low, high = int(self.colours.min()), int(self.colours.max())
+            used = (high - low).bit_length()
+            looks += [_Scaled(self, None, low, max(used - 8, 0))] if used < 16 else []
         return [Frame(number, 0, self.info, planes, look, self) for number, look in enumerate(looks)]
 
 
 @dataclass(frozen=True, slots=True)
 class _Scaled:
-    """Frame.scale_rgb of one picture: the colours alone, or over a ground (0..255)."""
+    """Frame.scale_rgb of one picture: the colours alone, or over a ground (0..255).
+
+    black: the sample that becomes 0
+    drop:  how many bits fewer the colours get, for 8 of them
+    """
 
     picture: Picture
     ground: int | None
+    black: int
+    drop: int
 
     def __call__(self, width: int, height: int) -> NDArray[np.uint8]:
-        channels = self.picture.samples.shape[2]
-        colours = self._scaled(slice(0, 1 if channels < 3 else 3), width, height)
+        picture = self.picture
+        colours = _resized(_of_8_bits(picture.colours, self.black, self.drop), width, height)
         if self.ground is not None:
-            alpha = self._scaled(slice(channels - 1, channels), width, height) / np.float32(255)
+            opacity = _of_8_bits(picture.samples[:, :, -1:], 0, picture.bits - 8)
+            alpha = _resized(opacity, width, height) / np.float32(255)
             colours = (colours * alpha + self.ground * (1 - alpha)).round().astype(np.uint8)
         return np.ascontiguousarray(np.broadcast_to(colours, (height, width, 3)))
 
-    def _scaled(self, channels: slice, width: int, height: int) -> NDArray[np.uint8]:
-        samples = self.picture.samples[:, :, channels]
-        small = (samples >> 8 if self.picture.bits == 16 else samples).astype(np.uint8, order="C")
-        image = Image.fromarray(small if small.shape[2] == 3 else small[:, :, 0])
-        # Each pixel is a mean of all that it stands for, as in the scaler that video goes through.
-        scaled = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR), np.uint8)
-        return scaled.reshape(height, width, samples.shape[2])
+
+def _of_8_bits(samples: Plane, black: int, drop: int) -> NDArray[np.uint8]:
+    """(h, w, channels): `black` becomes 0, and `drop` bits go."""
+    shifted = samples if samples.itemsize == 1 else (samples - np.uint16(black)) >> np.uint16(drop)
+    return shifted.astype(np.uint8, order="C")
+
+
+def _resized(samples: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    image = Image.fromarray(samples if samples.shape[2] == 3 else samples[:, :, 0])
+    # Each pixel is a mean of all that it stands for, as in the scaler that video goes through.
+    scaled = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR), np.uint8)
+    return scaled.reshape(height, width, samples.shape[2])
