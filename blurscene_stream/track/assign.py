@@ -13,6 +13,7 @@ Pairs = list[tuple[int, int]]
 
 NEAR = 0.7  # sizes from where it was expected that an object may be found, however sure that place was
 GATE = 3.0  # and so many standard deviations more
+FARTHEST = 6.5  # sizes more, at most: a walker's face goes so far in a second; beyond, it could be anything
 MOST_RATIO = 2.5  # of sizes: what is so much larger or smaller is another object
 NEVER = 1e6
 
@@ -34,10 +35,19 @@ def assign(expected: Rows, deviation: Rows, found: Rows, handicap: Rows) -> Pair
     return [(int(t), int(d)) for t, d in zip(tracks, detections, strict=True) if costs[t, d] < NEVER]
 
 
+def is_far(expected: Rows, found: Rows) -> bool:
+    """Whether what was found (4,) is so far from where a track should be (4,) that only doubt about that joins them."""
+    return bool(_distances(expected[None], found[None])[0, 0] > NEAR)
+
+
+def _distances(expected: Rows, found: Rows) -> NDArray[np.float64]:
+    """(T, D), in sizes of the larger one of both."""
+    larger = np.maximum(sizes(expected)[:, None], sizes(found)[None, :])
+    return np.asarray(np.linalg.norm(expected[:, None, :2] - found[None, :, :2], axis=2) / larger, np.float64)
+
+
 def _costs(expected: Rows, deviation: Rows, found: Rows) -> NDArray[np.float64]:
-    size, other = sizes(expected)[:, None], sizes(found)[None, :]
-    distance = np.linalg.norm(expected[:, None, :2] - found[None, :, :2], axis=2) / np.maximum(size, other)
-    distance = distance / (NEAR + GATE * deviation[:, None])
-    ratio = np.abs(np.log(size / other)) / np.log(MOST_RATIO)
+    distance = _distances(expected, found) / (NEAR + np.minimum(GATE * deviation, FARTHEST)[:, None])
+    ratio = np.abs(np.log(sizes(expected)[:, None] / sizes(found)[None, :])) / np.log(MOST_RATIO)
     costs = distance + ratio + (1 - iou(to_boxes(expected), to_boxes(found)))
     return np.asarray(np.where((distance < 1) & (ratio < 1), costs, 2 * NEVER), np.float64)
