@@ -37,8 +37,8 @@ def to_boxes(rows: Rows) -> Boxes:
 
 
 def sizes(rows: Rows) -> Rows:
-    """The size (N,) of each box, by which its movement is measured: the root of its area."""
-    return np.asarray(np.exp(rows[:, 2:].mean(axis=1)), np.float64)
+    """The size (...) of each box (..., 4), by which its movement is measured: the root of its area."""
+    return np.asarray(np.exp(rows[..., 2:].mean(axis=-1)), np.float64)
 
 
 def grown(rows: Rows, deviation: Rows) -> Boxes:

@@ -14,7 +14,7 @@ from blurscene_stream.boxes import NO_TRACK, Detections, Origin
 from blurscene_stream.config.schema import TrackConfig
 from blurscene_stream.errors import DetectionError
 from blurscene_stream.frames import Look
-from blurscene_stream.track.assign import assign, is_far
+from blurscene_stream.track.assign import are_far, assign
 from blurscene_stream.track.camera import Step
 from blurscene_stream.track.guesses import Places, added, placed
 from blurscene_stream.track.motion import Rows, to_boxes, to_rows
@@ -171,7 +171,9 @@ def _assigned(tracks: list[Track], rows: Rows, time_s: float) -> dict[int, tuple
     lines = onward(tracks)
     expected, handicap = lines.at(time_s), np.array([0.0 if track.sure else UNSURE_HANDICAP for track in tracks])
     pairs = assign(expected, lines.deviation(time_s), rows, handicap)
-    return {detection: (tracks[track], is_far(expected[track], rows[detection])) for track, detection in pairs}
+    chosen, detections = [track for track, _ in pairs], [detection for _, detection in pairs]
+    far = are_far(expected[chosen], rows[detections]).tolist()
+    return {place: (tracks[track], far[n]) for n, (track, place) in enumerate(pairs)}
 
 
 def _order(found: Detections) -> NDArray[np.intp]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 import numpy as np
-from numpy.typing import NDArray
 
 from blurscene_stream.boxes import Origin
 from blurscene_stream.config.schema import TrackConfig
@@ -45,6 +45,7 @@ class Track:
 
     scene:   which scene it belongs to; it does not outlive it
     sure:    the detector was sure of it at least once; else it may be nothing
+    plain:   its sightings tell one story, see `_stories`
     numbers: frames in which it was seen, rising
     times_s: their times
     rows:    (N, 4), where it was, as in motion.py; in pixels of the newest frame, wherever the camera looked then
@@ -55,6 +56,7 @@ class Track:
     label: int
     scene: int
     sure: bool = False
+    plain: bool = True
     numbers: list[int] = field(default_factory=list)
     times_s: list[float] = field(default_factory=list)
     rows: Rows = field(default_factory=lambda: np.zeros((0, 4)))
@@ -67,6 +69,7 @@ class Track:
         self.rows = np.concatenate((self.rows, row[None]))
         self.seen.append(seen)
         self.sure |= seen.sure
+        self.plain &= seen.full and not seen.far
 
     def move(self, step: Step) -> None:
         """There is a newer frame, and the camera has moved."""
@@ -85,10 +88,7 @@ class Track:
             self.rows = self.rows[spare:]
 
     def guesses(self, number: int, time_s: float, config: TrackConfig) -> list[Guess]:
-        """Where it is in a frame, by each of its stories that does not tell that it was seen there.
-
-        None where it must not be expected any more or yet.
-        """
+        """Where it is in a frame, by each of its stories in which it was not seen then, but shortly before or after."""
         found = (guess for story in self._stories() for guess in self._expected(story, number, time_s, config))
         return list(dict.fromkeys(found))
 
@@ -100,8 +100,9 @@ class Track:
         """
         every = range(len(self.seen))
         yield every
-        if full := [place for place in every if self.seen[place].full]:
-            yield full if len(full) < len(every) else every
+        if self.plain:
+            return
+        yield [place for place in every if self.seen[place].full]
         begins = [place for place in every if place and self.seen[place].far]
         for start, end in zip([0, *begins], [*begins, len(every)], strict=True) if begins else ():
             if any(seen.sure for seen in self.seen[start:end]):  # else it is nothing when it is alone
@@ -174,10 +175,11 @@ def _around(numbers: list[int], number: int) -> list[int]:
 
 def fitted(tracks: Sequence[Track], chosen: Sequence[Sequence[int]]) -> Lines:
     """The lines through the chosen sightings of each track, the one that is followed first."""
-    times_s, rows = np.zeros((len(tracks), USED)), np.zeros((len(tracks), USED, 4))
-    known: NDArray[np.bool_] = np.zeros((len(tracks), USED), np.bool_)
-    for place, (track, picked) in enumerate(zip(tracks, chosen, strict=True)):
-        times_s[place, : len(picked)] = [track.times_s[index] for index in picked]
-        rows[place, : len(picked)] = track.rows[list(picked)]
-        known[place, : len(picked)] = True
+    known = np.arange(USED) < np.array([len(picked) for picked in chosen])[:, None]
+    times_s, rows = np.zeros(known.shape), np.zeros((*known.shape, 4))
+    starts = list(accumulate((len(track.rows) for track in tracks), initial=0))[:-1]
+    pairs = list(zip(tracks, starts, chosen, strict=True))
+    times_s[known] = [track.times_s[place] for track, _, picked in pairs for place in picked]
+    together = np.concatenate([track.rows for track in tracks])  # one call for all of a crowd
+    rows[known] = together[[start + place for _, start, picked in pairs for place in picked]]
     return fit(times_s, rows, known)
