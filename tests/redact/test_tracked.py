@@ -98,8 +98,8 @@ def test_the_first_look_at_a_new_object_averages_nothing_of_a_known_one_that_it_
             plane[on_plane(frame, index, old)] = noise[on_plane(frame, index, old)]
         redactor(frame, found(*both, tracks=[8, 3]))
         pictures.append(frame.planes)
-    for plane, other in zip(*pictures, strict=True):
-        np.testing.assert_array_equal(plane, other)
+    for plane, same in zip(*pictures, strict=True):
+        np.testing.assert_array_equal(plane, same)
 
 
 @WHOLE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from blurscene_stream.boxes import Origin
+from blurscene_stream.boxes import Detections, Origin
 from blurscene_stream.config.schema import TrackConfig
 from blurscene_stream.track.motion import ACCELERATION
 from tests.track.worlds import Found, box, covered, tracked
@@ -25,19 +25,31 @@ def sides(found: list[list[Found]], config: TrackConfig | None = None) -> dict[i
     return seen
 
 
+def by_score(done: Detections) -> dict[float, int]:
+    """The track of each box that was found, by its score."""
+    seen = done[done.origins == Origin.found]
+    return dict(zip(seen.scores.astype(float).round(3).tolist(), seen.tracks.tolist(), strict=True))
+
+
 def test_a_near_and_a_far_face_at_one_place_keep_their_sizes() -> None:
     """The middle of each is nearer to where the other one was."""
     up, down = [box(100, 97, 60, 0.9), box(100, 103, 30, 0.8)], [box(100, 103, 60, 0.9), box(100, 97, 30, 0.8)]
     assert sorted(map(sorted, sides([up, down] * 6).values())) == [[30], [60]]
 
 
-def test_of_two_at_the_same_distance_the_one_that_overlaps_goes_on() -> None:
-    """Two plates, wide and low, one above the other: the lower one is missed, and the upper one has moved along."""
-    wide = [(60.0, 90.0, 140.0, 100.0, 0.9, 1, Origin.found), (60.0, 112.0, 140.0, 122.0, 0.8, 1, Origin.found)]
-    moved = (71.5, 90.0, 151.5, 100.0, 0.7, 1, Origin.found)
-    done = tracked(times_s(2), [wide, [moved]])
-    seen = done[1].origins == Origin.found
-    assert done[1].tracks[seen].tolist() == done[0].tracks[done[0].scores > 0.85].tolist()
+def test_two_faces_that_go_far_in_a_frame_keep_their_sizes() -> None:
+    """Nothing overlaps, and the middle of each is nearer to where the other one was."""
+    before, after = [box(100, 100, 40, 0.9), box(100, 160, 20, 0.8)], [box(150, 131, 40, 0.7), box(150, 129, 20, 0.6)]
+    one, other = map(by_score, tracked([0.0, 1.0], [before, after]))
+    assert (other[0.7], other[0.6]) == (one[0.9], one[0.8])
+
+
+def test_the_one_that_overlaps_goes_on_though_another_one_is_nearer() -> None:
+    """Of two wide and low plates, one above the other, one is missed, and the other one has moved along."""
+    moved, nearer = (60.0, 90.0, 140.0, 100.0, 0.9, 1, Origin.found), (73.0, 102.0, 153.0, 112.0, 0.8, 1, Origin.found)
+    seen = (73.0, 90.0, 153.0, 100.0, 0.7, 1, Origin.found)
+    before, after = map(by_score, tracked(times_s(2), [[moved, nearer], [seen]]))
+    assert after[0.7] == before[0.9] != before[0.8]
 
 
 @pytest.mark.parametrize("side", [8, 52])

@@ -54,6 +54,11 @@ def test_a_walker_at_one_frame_a_second_is_one_object() -> None:
     assert ids(done) == {0}
 
 
+def test_what_is_too_far_off_for_a_walker_is_another_object_however_long_it_took() -> None:
+    found = [[box(100, 100)], [box(100, 100)], [], [box(340, 100)], [box(340, 100)]]
+    assert ids(tracked([float(number) for number in range(5)], found)) == {0, 1}
+
+
 def test_no_more_than_one_frame_is_added_at_an_end_that_lasts_long() -> None:
     done = tracked(
         [float(number) for number in range(12)], [[box(100, 100)] if number in (5, 6) else [] for number in range(12)]
@@ -74,17 +79,23 @@ def test_a_frame_waits_for_the_next_one_however_late_that_is_and_for_no_other() 
     assert given == [0, 1, 1, 1, 1]
 
 
-@pytest.mark.parametrize(("frame_s", "gap", "away"), [(0.04, 12, 40), (0.04, 12, -40), (1.0, 1, 90), (1.0, 2, 100)])
-def test_who_comes_far_off_takes_no_cover_from_who_was_there(frame_s: float, gap: int, away: float) -> None:
+@pytest.mark.parametrize("hold_s", [0.3, 0.7])
+@pytest.mark.parametrize(
+    ("frame_s", "gap", "away"), [(0.04, 12, 40), (0.04, 12, -40), (0.04, 5, 20), (1.0, 1, 90), (1.0, 2, 100)]
+)
+def test_who_comes_far_off_takes_no_cover_from_who_was_there(
+    frame_s: float, gap: int, away: float, hold_s: float
+) -> None:
     """One is missed from frame 8 on, another one is first seen `gap` frames later: they may be one, and may be two."""
     here, there = box(200, 100), box(200 + away, 100)
     alone = [[here] if number < 8 else [] for number in range(40)]
     comes = [[there] if number >= 7 + gap else [] for number in range(40)]
     times_s = [frame_s * number for number in range(40)]
-    both = tracked(times_s, [one + other for one, other in zip(alone, comes, strict=True)])
+    config = TrackConfig(hold_s=hold_s)
+    both = tracked(times_s, [one + other for one, other in zip(alone, comes, strict=True)], config)
     assert ids(both) == {0}, "taken for one"
     for found, who in ((alone, here), (comes, there)):
-        for number, each in enumerate(tracked(times_s, found)):
+        for number, each in enumerate(tracked(times_s, found, config)):
             assert covered(both[number], who) >= covered(each, who), number
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from blurscene_stream.boxes import Boxes, Detections, Origin, iou
 from blurscene_stream.config.schema import TrackConfig
 from blurscene_stream.errors import ConfigError, DetectionError
+from blurscene_stream.frames import Look
 from blurscene_stream.track import Step, Tracker
 from blurscene_stream.track.motion import to_boxes, to_rows
 from blurscene_stream.track.tracks import GAP_FRAMES
@@ -218,6 +219,17 @@ def test_a_camera_that_moves_is_taken_into_account() -> None:
     for each, truth in zip(done, frames, strict=True):
         middle = (each.boxes[:, :2] + each.boxes[:, 2:]) / 2
         assert np.abs(middle - (np.array(truth[:2]) + truth[2:4]) / 2).max() < 0.6
+
+
+def test_a_camera_that_zooms_is_taken_into_account() -> None:
+    """A face grows by half while it is missed."""
+    faces = [box(100 * 1.04**number, 80 * 1.04**number, 20 * 1.04**number) for number in range(30)]
+    found = [[] if number in range(9, 19) or number > 26 else [face] for number, face in enumerate(faces)]
+    clip = Clip([0.04 * number for number in range(30)], found, [Step(False, 1.04)] * 30, [Look.full] * 30)
+    for each, face in zip(watched(clip), faces, strict=True):
+        truth = np.array([face[:4]], np.float32)
+        assert within(truth, each.boxes + NEARLY).all()
+        assert iou(truth, each.boxes)[0, 0] > 0.5
 
 
 def test_a_detector_that_changes_its_classes_is_refused() -> None:
