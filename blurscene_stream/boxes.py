@@ -163,15 +163,20 @@ def scale(boxes: Boxes, factor_x: float, factor_y: float) -> Boxes:
 
 def iou(one: Boxes, other: Boxes) -> NDArray[np.float32]:
     """Intersection over union of every box of `one` (N, 4) with every box of `other` (M, 4): (N, M)."""
-    corner_low = np.maximum(one[:, None, :2], other[None, :, :2])
-    corner_high = np.minimum(one[:, None, 2:], other[None, :, 2:])
-    shared = np.prod(np.clip(corner_high - corner_low, 0, None), axis=2)
-    whole = area(one)[:, None] + area(other)[None, :] - shared
+    return paired_iou(one[:, None], other[None])
+
+
+def paired_iou(one: Boxes, other: Boxes) -> NDArray[np.float32]:
+    """Intersection over union of boxes (..., 4) with those of the same place; the shapes go together as NumPy's do."""
+    corner_low = np.maximum(one[..., :2], other[..., :2])
+    corner_high = np.minimum(one[..., 2:], other[..., 2:])
+    shared = np.prod(np.clip(corner_high - corner_low, 0, None), axis=-1)
+    whole = area(one) + area(other) - shared
     result: NDArray[np.float32] = np.where(whole > 0, shared / np.where(whole > 0, whole, 1), 0).astype(np.float32)
     return result
 
 
 def area(boxes: Boxes) -> NDArray[np.float32]:
-    """Areas (N,) of boxes (N, 4) in square pixels; 0 for a box that is turned inside out."""
-    sides = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None)
-    return np.asarray(sides[:, 0] * sides[:, 1], np.float32)
+    """Areas (...) of boxes (..., 4) in square pixels; 0 for a box that is turned inside out."""
+    sides = np.clip(boxes[..., 2:] - boxes[..., :2], 0, None)
+    return np.asarray(sides[..., 0] * sides[..., 1], np.float32)

@@ -58,6 +58,7 @@ DOORS = {  # outside library -> the rooms that may import it
         "track",
         "redact",
         "pipeline/picture",
+        "pipeline/sidecar/by_hand",
         "pipeline/sidecar/rows",
         "evaluate",
         "verify",

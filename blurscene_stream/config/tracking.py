@@ -20,11 +20,17 @@ class TrackConfig:
     lookahead_frames: Annotated[int, "frames that wait at most, whatever lookahead_s says", between(1, 4096)] = 128
     max_gap_s: Annotated[
         float,
-        "seconds for which an object may be missed and is covered throughout when it is back",
+        "seconds, 1 frame at least, for which an object may be missed and is covered when it is back; 0: none",
         within("[0, 20]"),
     ] = 0.8
-    hold_s: Annotated[float, "seconds for which an object is covered after it was last seen", within("[0, 10]")] = 0.3
-    lead_s: Annotated[float, "seconds for which it is covered before it was first seen", within("[0, 10]")] = 0.3
+    hold_s: Annotated[
+        float,
+        "seconds, 1 frame at least, for which an object is covered after it was last seen; 0: none",
+        within("[0, 10]"),
+    ] = 0.3
+    lead_s: Annotated[
+        float, "seconds, 1 frame at least, for which it is covered before it was first seen; 0: none", within("[0, 10]")
+    ] = 0.3
     continue_at: Annotated[
         float, "share of the class's threshold that a box needs to continue an object", within("(0, 1]")
     ] = 0.35

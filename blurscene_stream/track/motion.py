@@ -37,8 +37,8 @@ def to_boxes(rows: Rows) -> Boxes:
 
 
 def sizes(rows: Rows) -> Rows:
-    """The size (N,) of each box, by which its movement is measured: the root of its area."""
-    return np.asarray(np.exp(rows[:, 2:].mean(axis=1)), np.float64)
+    """The size (...) of each box (..., 4), by which its movement is measured: the root of its area."""
+    return np.asarray(np.exp(rows[..., 2:].mean(axis=-1)), np.float64)
 
 
 def grown(rows: Rows, deviation: Rows) -> Boxes:
@@ -102,11 +102,11 @@ def fit(times_s: Rows, rows: Rows, known: NDArray[np.bool_]) -> Lines:
     return Lines(middle_s, end_s, middle, slopes, weight, spread)
 
 
-def between(first: Rows, last: Rows, share: float, seconds: float) -> tuple[Rows, float]:
-    """The row (4,) at `share` of the way from `first` to `last`, `seconds` apart, and how far off it may be, in sizes.
+def between(first: Rows, last: Rows, share: Rows, seconds: Rows) -> tuple[Rows, Rows]:
+    """The rows (N, 4) at `share` (N,) of the ways from `first` to `last` (N, 4), `seconds` (N,) apart.
 
-    A path with an acceleration of at most A is off its chord by at most A / 2 (t - t0) (t1 - t): the error of linear
-    interpolation.
+    And how far off each may be (N,), in sizes: a path with an acceleration of at most A is off its chord by at most
+    A / 2 (t - t0) (t1 - t), the error of linear interpolation.
     """
     bent = ACCELERATION / 2 * share * (1 - share) * seconds**2
-    return first + (last - first) * share, float(np.hypot(JITTER, bent))
+    return first + (last - first) * share[:, None], np.asarray(np.hypot(JITTER, bent), np.float64)

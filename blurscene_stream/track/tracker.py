@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from blurscene_stream.boxes import NO_TRACK, Detections, Origin
 from blurscene_stream.config.schema import TrackConfig
 from blurscene_stream.errors import DetectionError
-from blurscene_stream.track.assign import assign
+from blurscene_stream.frames import Look
+from blurscene_stream.track.assign import are_far, assign
 from blurscene_stream.track.camera import Step
-from blurscene_stream.track.motion import Rows, grown, to_boxes, to_rows
-from blurscene_stream.track.tracks import Guess, Track, onward, steadied
+from blurscene_stream.track.guesses import Places, added, placed
+from blurscene_stream.track.motion import Rows, to_boxes, to_rows
+from blurscene_stream.track.tracks import END_FRAMES, GAP_FRAMES, Seen, Track, onward, steadied
 
 STILL = Step(cut=False)
 UNSURE_HANDICAP = 0.5  # of a track that may be nothing, beside one that is something
@@ -64,12 +66,13 @@ class Tracker:
         self._ids, self._numbers = count(), count()
         self._scene = 0
 
-    def push(self, time_s: float, found: Detections, step: Step = STILL) -> list[Detections]:
+    def push(self, time_s: float, found: Detections, step: Step = STILL, look: Look = Look.full) -> list[Detections]:
         """Take what was found in the next frame; give what must be covered in those that have waited long enough.
 
         time_s: rising from frame to frame
         found:  all found or doubtful; their order does not matter
         step:   how the camera came here
+        look:   how the detector looked
 
         Raises DetectionError when `found` has other classes.
         """
@@ -77,12 +80,12 @@ class Tracker:
         if found.classes != self._classes:
             raise DetectionError(f"frame {number}: found are classes {found.classes}, expected {self._classes}")
         self._move(step)
-        tracks = self._follow(number, time_s, ordered)
+        tracks = self._follow(number, time_s, ordered, look)
         self._waiting.append(_Waiting(number, time_s, self._scene, replace(ordered, tracks=tracks), 1.0, np.zeros(2)))
         done = []
         while self._waiting and self._is_due(time_s):
             done.append(self._complete(self._waiting.popleft()))
-        self._forget(time_s)
+        self._forget(number, time_s)
         return done
 
     def finish(self) -> list[Detections]:
@@ -105,25 +108,26 @@ class Tracker:
         for waiting in self._waiting:
             waiting.move(step)
 
-    def _follow(self, number: int, time_s: float, found: Detections) -> NDArray[np.int64]:
+    def _follow(self, number: int, time_s: float, found: Detections, look: Look) -> NDArray[np.int64]:
         """Let each detection continue a track, or begin one; the id of each detection's track."""
         ids = np.full(len(found), NO_TRACK)
         rows = to_rows(found.boxes)
         for label in np.unique(found.labels):
-            alive = [track for track in self._tracks if track.label == label and self._is_alive(track, time_s)]
+            alive = [track for track in self._tracks if track.label == label and self._is_alive(track, number, time_s)]
             for origin in (Origin.found, Origin.doubtful):  # sure ones choose first
                 here = np.flatnonzero((found.labels == label) & (found.origins == origin))
-                pairs = dict(_assigned(alive, rows[here], time_s))
+                pairs = _assigned(alive, rows[here], time_s)
                 for place, detection in enumerate(here.tolist()):
-                    track = pairs.get(place) or self._begin(int(label))
+                    track, far = pairs.get(place) or (self._begin(int(label)), False)
                     score = float(found.scores[detection])
-                    track.see(number, time_s, rows[detection], score, origin is Origin.found)
+                    seen = Seen(time_s, score, origin is Origin.found, far, look is Look.full)
+                    track.see(number, rows[detection], seen)
                     ids[detection] = track.id
                 alive = [track for track in alive if track.numbers[-1] != number]
         return ids
 
-    def _is_alive(self, track: Track, time_s: float) -> bool:
-        return track.scene == self._scene and time_s - track.times_s[-1] <= self._config.max_gap_s
+    def _is_alive(self, track: Track, number: int, time_s: float) -> bool:
+        return track.scene == self._scene and track.may_be_back(number, time_s, self._config)
 
     def _begin(self, label: int) -> Track:
         self._tracks.append(Track(next(self._ids), label, self._scene))
@@ -135,30 +139,41 @@ class Tracker:
         kept = [origin == Origin.found or id_ in sure for origin, id_ in _pairs(waiting.found)]
         found = _steadied(waiting.found[np.array(kept, np.bool_)], sure, waiting)
         guesses = [
-            (track, guess)
+            guess
             for track in sure.values()
             if track.scene == waiting.scene
-            if (guess := track.guess(waiting.number, waiting.time_s, self._config)) is not None
+            for guess in track.guesses(waiting.number, waiting.time_s, self._config)
         ]
-        return Detections.joined([found, _added(guesses, waiting, self._classes)]) if guesses else found
+        if not guesses:
+            return found
+        places = placed(guesses, waiting.time_s)
+        here = Places(waiting.here(places.rows), places.deviation)
+        return Detections.joined([found, added(guesses, here, self._classes)])
 
-    def _forget(self, time_s: float) -> None:
-        """Drop what no frame that waits or comes can depend on."""
-        oldest = self._waiting[0] if self._waiting else None
-        since_s = (oldest.time_s if oldest else time_s) - max(self._config.max_gap_s, self._config.hold_s)
-        self._tracks = [track for track in self._tracks if track.times_s[-1] >= since_s]
+    def _forget(self, number: int, time_s: float) -> None:
+        """Drop what no frame that waits or comes can depend on; `number` and `time_s` are of the newest."""
+        oldest, oldest_s = (self._waiting[0].number, self._waiting[0].time_s) if self._waiting else (number, time_s)
+        hold_s = self._config.hold_s
+        since_s = oldest_s - max(self._config.max_gap_s, hold_s)
+        self._tracks = [
+            track
+            for track in self._tracks
+            if track.times_s[-1] >= since_s or track.numbers[-1] > oldest - max(GAP_FRAMES, END_FRAMES)
+        ]
         for track in self._tracks:
-            track.forget(oldest.number if oldest else track.numbers[-1] + 1)
+            track.forget(oldest, oldest_s - hold_s)
 
 
-def _assigned(tracks: list[Track], rows: Rows, time_s: float) -> list[tuple[int, Track]]:
-    """Detections, each with the track that it continues."""
+def _assigned(tracks: list[Track], rows: Rows, time_s: float) -> dict[int, tuple[Track, bool]]:
+    """Detections, each with the track that it continues, and whether it lies far from where that should be."""
     if not tracks:
-        return []
-    expected = onward(tracks)
-    handicap = np.array([0.0 if track.sure else UNSURE_HANDICAP for track in tracks])
-    pairs = assign(expected.at(time_s), expected.deviation(time_s), rows, handicap)
-    return [(detection, tracks[track]) for track, detection in pairs]
+        return {}
+    lines = onward(tracks)
+    expected, handicap = lines.at(time_s), np.array([0.0 if track.sure else UNSURE_HANDICAP for track in tracks])
+    pairs = assign(expected, lines.deviation(time_s), rows, handicap)
+    chosen, detections = [track for track, _ in pairs], [detection for _, detection in pairs]
+    far = are_far(expected[chosen], rows[detections]).tolist()
+    return {place: (tracks[track], far[n]) for n, (track, place) in enumerate(pairs)}
 
 
 def _order(found: Detections) -> NDArray[np.intp]:
@@ -179,15 +194,3 @@ def _steadied(found: Detections, tracks: Mapping[int, Track], waiting: _Waiting)
     steady = to_boxes(waiting.here(steadied(seen, waiting.number, waiting.time_s)))
     low, high = np.minimum(found.boxes[:, :2], steady[:, :2]), np.maximum(found.boxes[:, 2:], steady[:, 2:])
     return replace(found, boxes=np.concatenate((low, high), axis=1))
-
-
-def _added(guesses: list[tuple[Track, Guess]], waiting: _Waiting, classes: tuple[str, ...]) -> Detections:
-    rows = waiting.here(np.stack([guess.row for _, guess in guesses]))
-    return Detections(
-        boxes=grown(rows, np.array([guess.deviation for _, guess in guesses])),
-        scores=np.array([guess.score for _, guess in guesses], np.float32),
-        labels=np.array([track.label for track, _ in guesses], np.int64),
-        classes=classes,
-        origins=np.array([guess.origin for _, guess in guesses], np.int8),
-        tracks=np.array([track.id for track, _ in guesses], np.int64),
-    )

@@ -108,8 +108,17 @@ def test_what_only_the_full_look_sees_is_covered_in_all_frames_while_it_is_there
         assert not any(seen) or _is_covered(found), f"frame {frame.number} of {comes}..{goes}"
 
 
-def _thing() -> Detections:
-    return Detections(THING, np.ones(1, np.float32), np.zeros(1, np.int64), CLASSES)
+def test_what_the_small_look_finds_beside_it_uncovers_nothing_that_the_full_look_sees() -> None:
+    def detect(some: Sequence[Frame]) -> list[Detections]:
+        return [_thing(0 if frame.look is Look.full else 5) for frame in some]
+
+    known = judged(with_looks(stream(frames_at(range(0, 40 * 20, 40))), settings(3), TICK), detect, 1)
+    for item in followed(known, settings(3).track, CLASSES, TICK):
+        assert not isinstance(item, CopiedPacket) and _is_covered(item[1]), item
+
+
+def _thing(off_px: float = 0) -> Detections:
+    return Detections(THING + np.float32(off_px), np.ones(1, np.float32), np.zeros(1, np.int64), CLASSES)
 
 
 def _is_covered(found: Detections) -> bool:

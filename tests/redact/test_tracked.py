@@ -83,6 +83,25 @@ def test_nothing_of_an_object_comes_through_after_its_first_frame(
         known |= inside - {NO_TRACK}
 
 
+@pytest.mark.parametrize("method", [RedactMethod.mosaic, RedactMethod.blur])
+def test_the_first_look_at_a_new_object_averages_nothing_of_a_known_one_that_it_overlaps(method: RedactMethod) -> None:
+    """Though the new one comes earlier in the list: what is under the known one may as well be something else."""
+    known, both = [(10.0, 10.0, 50.0, 50.0)], [(30.0, 30.0, 80.0, 70.0), (14.0, 14.0, 54.0, 54.0)]
+    pictures = []
+    for seed in (5, 6):
+        frame, redactor = frame_of_noise(90, 80, seed=4), Redactor(settings_of(method), CLASSES)
+        redactor(frame_of_noise(90, 80), found(*known, tracks=[3]))
+        old = area_of(frame, found(both[1]), settings_of(method))
+        for index, (plane, noise) in enumerate(
+            zip(frame.planes, frame_of_noise(90, 80, seed=seed).planes, strict=True)
+        ):
+            plane[on_plane(frame, index, old)] = noise[on_plane(frame, index, old)]
+        redactor(frame, found(*both, tracks=[8, 3]))
+        pictures.append(frame.planes)
+    for plane, same in zip(*pictures, strict=True):
+        np.testing.assert_array_equal(plane, same)
+
+
 @WHOLE
 @given(formats, paths, shapes, st.integers(1, 6))
 def test_a_mosaic_never_shows_more_cells_than_in_the_first_frame(

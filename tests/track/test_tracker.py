@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,21 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from blurscene_stream.boxes import Boxes, Detections, Origin, iou
 from blurscene_stream.config.schema import TrackConfig
 from blurscene_stream.errors import ConfigError, DetectionError
+from blurscene_stream.frames import Look
 from blurscene_stream.track import Step, Tracker
-from tests.track.worlds import CLASSES, Found, box, clips, detections, settings, tracked
+from blurscene_stream.track.motion import to_boxes, to_rows
+from blurscene_stream.track.tracks import GAP_FRAMES
+from tests.track.worlds import CLASSES, Clip, box, clips, detections, settings, tracked, watched, within
 
 MANY = examples(max_examples=500)
-Clip = tuple[list[float], list[list[Found]]]
-
-
-def within(inner: Boxes, outer: Boxes) -> NDArray[np.bool_]:
-    """Which boxes lie in the boxes of the same place."""
-    return np.asarray((outer[:, :2] <= inner[:, :2]).all(axis=1) & (outer[:, 2:] >= inner[:, 2:]).all(axis=1))
 
 
 def covers(after: Detections, before: Detections) -> bool:
@@ -41,10 +38,9 @@ def covers(after: Detections, before: Detections) -> bool:
 def test_frames_come_out_in_order_one_for_one_and_all_that_was_found_in_them_is_covered(
     clip: Clip, config: TrackConfig
 ) -> None:
-    times_s, found = clip
-    done = tracked(times_s, found, config)
-    assert len(done) == len(found)
-    for after, before in zip(done, map(detections, found), strict=True):
+    done = watched(clip, config)
+    assert len(done) == len(clip.found)
+    for after, before in zip(done, map(detections, clip.found), strict=True):
         assert covers(after, before.sure())
         given = after[after.origins <= Origin.doubtful]
         assert len(before.sure()) <= len(given) <= len(before)
@@ -52,26 +48,57 @@ def test_frames_come_out_in_order_one_for_one_and_all_that_was_found_in_them_is_
 
 @MANY
 @given(clips(), settings())
-def test_between_two_sightings_of_an_object_no_frame_is_uncovered(clip: Clip, config: TrackConfig) -> None:
-    times_s, found = clip
-    done = tracked(times_s, found, config)
-    frames: dict[int, list[int]] = {}
-    for number, each in enumerate(done):
-        for track in each.tracks[each.origins == Origin.found].tolist():
-            frames.setdefault(track, []).append(number)
-    for track, seen in frames.items():
+def test_between_two_sightings_of_an_object_every_frame_is_covered_where_it_went(
+    clip: Clip, config: TrackConfig
+) -> None:
+    """As far as what was found of it tells: on the straight way, in a picture that the camera may have moved."""
+    done = watched(clip, config)
+    for track, seen in sightings(clip, done).items():
         for first, last in pairwise(seen):
-            if times_s[last] - times_s[first] <= config.max_gap_s and len(found) <= config.lookahead_frames:
-                assert all(track in done[number].tracks for number in range(first, last))
+            apart_s = clip.times_s[last] - clip.times_s[first]
+            assert apart_s <= config.max_gap_s or last - first <= GAP_FRAMES
+            for number in range(first + 1, last) if last - first <= config.lookahead_frames else ():
+                there = done[number].boxes[done[number].tracks == track]
+                assert len(there), number
+                if (
+                    config.lookahead_s >= clip.times_s[last] - clip.times_s[number]
+                ):  # else the end was not known in time
+                    way = on_the_way(clip, seen[first], seen[last], (first, number, last))
+                    assert within(np.broadcast_to(way, there.shape), there + NEARLY).any(), number
+
+
+NEARLY = np.array([-0.01, -0.01, 0.01, 0.01], np.float32)
+
+
+def sightings(clip: Clip, done: list[Detections]) -> dict[int, dict[int, Boxes]]:
+    """For each track, in which frames it was found, and what was found there; tracks are told by their scores."""
+    found: dict[int, dict[int, Boxes]] = {}
+    for number, (each, before) in enumerate(zip(done, map(detections, clip.found), strict=True)):
+        for place in np.flatnonzero(each.origins <= Origin.doubtful).tolist():
+            same = (before.scores == each.scores[place]) & (before.labels == each.labels[place])
+            [raw] = before.boxes[same & within(before.boxes, np.broadcast_to(each.boxes[place], before.boxes.shape))]
+            found.setdefault(int(each.tracks[place]), {})[number] = raw[None]
+    return found
+
+
+def on_the_way(clip: Clip, first: Boxes, last: Boxes, numbers: tuple[int, int, int]) -> Boxes:
+    """The box between two, (1, 4), in the picture of the frame in the middle, which the camera sees from elsewhere."""
+    start, middle, end = numbers
+    for step in clip.steps[start + 1 : middle + 1]:
+        first = first * step.scale + (step.right, step.down, step.right, step.down)
+    for step in clip.steps[end:middle:-1]:
+        last = (last - (step.right, step.down, step.right, step.down)) / step.scale
+    share = (clip.times_s[middle] - clip.times_s[start]) / (clip.times_s[end] - clip.times_s[start])
+    return to_boxes(to_rows(first) * (1 - share) + to_rows(last) * share)
 
 
 @MANY
 @given(clips(), settings())
 def test_no_frame_waits_for_longer_than_the_lookahead(clip: Clip, config: TrackConfig) -> None:
     tracker, waiting = Tracker(config, CLASSES), list[float]()
-    for time_s, found in zip(*clip, strict=True):
+    for time_s, found, step in zip(clip.times_s, clip.found, clip.steps, strict=True):
         waiting.append(time_s)
-        del waiting[: len(tracker.push(time_s, detections(found)))]
+        del waiting[: len(tracker.push(time_s, detections(found), step))]
         assert all(time_s - since_s < config.lookahead_s for since_s in waiting)
         assert len(waiting) <= config.lookahead_frames
     assert len(tracker.finish()) == len(waiting)
@@ -81,16 +108,15 @@ def test_no_frame_waits_for_longer_than_the_lookahead(clip: Clip, config: TrackC
 @MANY
 @given(clips(), st.randoms(use_true_random=False))
 def test_the_order_of_detections_within_a_frame_changes_nothing(clip: Clip, random: st.DataObject) -> None:
-    times_s, found = clip
-    shuffled = [random.sample(each, len(each)) for each in found]  # type: ignore[attr-defined]
-    for one, other in zip(tracked(times_s, found), tracked(times_s, shuffled), strict=True):
+    shuffled = [random.sample(each, len(each)) for each in clip.found]  # type: ignore[attr-defined]
+    for one, other in zip(watched(clip), watched(replace(clip, found=shuffled)), strict=True):
         for name in ("boxes", "scores", "labels", "origins", "tracks"):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
 @given(clips(), settings())
 def test_a_doubtful_box_counts_only_with_a_sure_one_of_its_object(clip: Clip, config: TrackConfig) -> None:
-    done = tracked(*clip, config)
+    done = watched(clip, config)
     sure = {track for each in done for track in each.tracks[each.origins == Origin.found].tolist()}
     assert {track for each in done for track in each.tracks.tolist()} == sure
 
@@ -193,6 +219,17 @@ def test_a_camera_that_moves_is_taken_into_account() -> None:
     for each, truth in zip(done, frames, strict=True):
         middle = (each.boxes[:, :2] + each.boxes[:, 2:]) / 2
         assert np.abs(middle - (np.array(truth[:2]) + truth[2:4]) / 2).max() < 0.6
+
+
+def test_a_camera_that_zooms_is_taken_into_account() -> None:
+    """A face grows by half while it is missed."""
+    faces = [box(100 * 1.04**number, 80 * 1.04**number, 20 * 1.04**number) for number in range(30)]
+    found = [[] if number in range(9, 19) or number > 26 else [face] for number, face in enumerate(faces)]
+    clip = Clip([0.04 * number for number in range(30)], found, [Step(False, 1.04)] * 30, [Look.full] * 30)
+    for each, face in zip(watched(clip), faces, strict=True):
+        truth = np.array([face[:4]], np.float32)
+        assert within(truth, each.boxes + NEARLY).all()
+        assert iou(truth, each.boxes)[0, 0] > 0.5
 
 
 def test_a_detector_that_changes_its_classes_is_refused() -> None:

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from blurscene_stream.boxes import Detections, Origin
+from blurscene_stream.boxes import Boxes, Detections, Origin
 from blurscene_stream.config.schema import TrackConfig
-from blurscene_stream.track import Tracker
+from blurscene_stream.frames import Look
+from blurscene_stream.track import STILL, Step, Tracker
 
 CLASSES = ("face", "license_plate")
 Found = tuple[float, float, float, float, float, int, Origin]  # corners, score, label, origin
+
+
+@dataclass(frozen=True)
+class Clip:
+    """When each frame comes, what is found in it, how the camera came to it, and how it was looked at."""
+
+    times_s: list[float]
+    found: list[list[Found]]
+    steps: list[Step]
+    looks: list[Look]
 
 
 def detections(found: Sequence[Found]) -> Detections:
@@ -20,6 +33,17 @@ def detections(found: Sequence[Found]) -> Detections:
     rows = np.array([[*each[:5]] for each in found], np.float32).reshape(-1, 5)
     labels = np.array([each[5] for each in found], np.int64)
     return Detections(rows[:, :4], rows[:, 4], labels, CLASSES, np.array([each[6] for each in found], np.int8))
+
+
+def within(inner: Boxes, outer: Boxes) -> NDArray[np.bool_]:
+    """Which boxes lie in the boxes of the same place."""
+    return np.asarray((outer[:, :2] <= inner[:, :2]).all(axis=1) & (outer[:, 2:] >= inner[:, 2:]).all(axis=1))
+
+
+def covered(done: Detections, *found: Found) -> list[bool]:
+    """Whether each of the boxes lies whole in one of those that are covered."""
+    each = [np.broadcast_to(np.array(one[:4], np.float32), (len(done), 4)) for one in found]
+    return [bool(within(one, done.boxes).any()) for one in each]
 
 
 def box(x: float, y: float, side: float = 20.0, score: float = 0.9, origin: Origin = Origin.found) -> Found:
@@ -30,11 +54,17 @@ def box(x: float, y: float, side: float = 20.0, score: float = 0.9, origin: Orig
 def tracked(
     times_s: Sequence[float], found: Sequence[Sequence[Found]], config: TrackConfig | None = None
 ) -> list[Detections]:
-    """What must be covered in each frame."""
+    """What must be covered in each frame, before a camera that stands still."""
+    count = len(times_s)
+    return watched(Clip(list(times_s), list(map(list, found)), [STILL] * count, [Look.full] * count), config)
+
+
+def watched(clip: Clip, config: TrackConfig | None = None) -> list[Detections]:
+    """What must be covered in each frame of a clip."""
     tracker = Tracker(config or TrackConfig(), CLASSES)
     done: list[Detections] = []
-    for time_s, each in zip(times_s, found, strict=True):
-        done += tracker.push(time_s, detections(each))
+    for time_s, each, step, look in zip(clip.times_s, clip.found, clip.steps, clip.looks, strict=True):
+        done += tracker.push(time_s, detections(each), step, look)
     return done + tracker.finish()
 
 
@@ -52,16 +82,37 @@ def settings(draw: st.DrawFn) -> TrackConfig:
 
 
 @st.composite
-def clips(draw: st.DrawFn) -> tuple[list[float], list[list[Found]]]:
-    """Times that rise unevenly, and boxes in each frame: some of objects that move, some of nothing."""
+def clips(draw: st.DrawFn) -> Clip:
+    """Times that rise unevenly, a camera that moves or not, and boxes: some of objects that move, some of nothing."""
     count = draw(st.integers(1, 25))
     chance = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    steps = chance.choice([0.001, 0.02, 0.04, 0.04, 0.1, 0.7], count)
-    times = np.cumsum(steps) + draw(st.sampled_from([0.0, 1e5]))
+    waits = chance.choice(draw(st.sampled_from([[0.001, 0.02, 0.04, 0.04, 0.1, 0.7], [1.0], [0.9, 2.5]])), count)
+    times = np.cumsum(waits) + draw(st.sampled_from([0.0, 1e5]))
+    steps = [_step(chance) for _ in range(count)] if draw(st.booleans()) else [STILL] * count
     objects = [_object(chance) for _ in range(draw(st.integers(0, 4)))]
     seen = draw(st.sampled_from([0.1, 0.5, 0.9]))
-    frames = [[one(time) for one in objects if chance.random() < seen] + _nothing(chance) for time in times.tolist()]
-    return times.tolist(), frames
+    small = draw(st.sampled_from([0.0, 0.7]))
+    frames, scale, shift = list[list[Found]](), 1.0, np.zeros(2)
+    for time, step in zip(times.tolist(), steps, strict=True):
+        scale, shift = scale * step.scale, shift * step.scale + (step.right, step.down)
+        here = [_through(one(time), scale, shift) for one in objects if chance.random() < seen]
+        frames.append(here + _nothing(chance))
+    looks = [Look.small if chance.random() < small else Look.full for _ in range(count)]
+    return Clip(times.tolist(), frames, steps, looks)
+
+
+def _step(chance: np.random.Generator) -> Step:
+    """Now and then the camera stands still or cuts, else it turns and zooms."""
+    kind = chance.random()
+    if kind < 0.3:
+        return Step(cut=kind < 0.05)
+    return Step(False, *chance.uniform((0.97, -25, -25), (1.03, 25, 25)).tolist())
+
+
+def _through(found: Found, scale: float, shift: np.ndarray) -> Found:
+    """What is seen of it by a camera that has moved since the first frame."""
+    corners = np.array(found[:4]) * scale + (*shift, *shift)
+    return (*corners.tolist(), *found[4:])
 
 
 def _object(chance: np.random.Generator):  # type: ignore[no-untyped-def]

@@ -14,6 +14,7 @@ from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import DetectionError, SourceError, reason
 from blurscene_stream.frames import CopiedPacket, Frame, StreamInfo
 from blurscene_stream.pipeline.anonymize import Item, Judged
+from blurscene_stream.pipeline.sidecar.by_hand import ByHand
 from blurscene_stream.pipeline.sidecar.header import parse_header
 from blurscene_stream.pipeline.sidecar.rows import parse_frame
 from blurscene_stream.pipeline.sidecar.strict import LineError
@@ -36,6 +37,7 @@ class DetectionsFile:
     def __init__(self, path: Path, settings: Settings) -> None:
         self._path = path
         self._number = 0
+        self._by_hand = ByHand()
         try:
             if path.is_dir():
                 raise SourceError(f"{path}: is a folder, a file of detections is expected")
@@ -100,7 +102,7 @@ class DetectionsFile:
             if not line:
                 raise DetectionError(f"{self._path}: ends before frame {frame.number}; every frame needs its line")
             detections, damaged = parse_frame(line, frame, self.classes)
-            return replace(frame, damaged=frame.damaged or damaged), detections
+            return replace(frame, damaged=frame.damaged or damaged), self._by_hand.tracked(detections)
         except LineError as error:
             raise DetectionError(f"{self._path}: line {self._number} {error}") from error
 

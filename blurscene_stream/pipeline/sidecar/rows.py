@@ -13,6 +13,7 @@ import numpy as np
 from blurscene_stream.boxes import NO_TRACK, Detections, Origin
 from blurscene_stream.config.rules import shown
 from blurscene_stream.frames import Frame, RedactedFrame
+from blurscene_stream.pipeline.sidecar.by_hand import UNTOLD
 from blurscene_stream.pipeline.sidecar.strict import LineError, array, keys, loaded, number, whole, word
 
 ORIGINS = [origin.name for origin in Origin]
@@ -96,7 +97,7 @@ class _Box:
 
 
 def _parse_box(place: int, box: object, classes: tuple[str, ...]) -> _Box:
-    """A box that was added by hand needs but a label and its corners."""
+    """A box that was added by hand needs but a label and its corners; without the key its track is UNTOLD."""
     try:
         content = keys(box, ("label", "xyxy"), ("score", "origin", "track"))
         corners = array("xyxy", content["xyxy"])
@@ -108,7 +109,7 @@ def _parse_box(place: int, box: object, classes: tuple[str, ...]) -> _Box:
             number("score", content.get("score", 1.0)),
             [number("xyxy", corner) for corner in corners],
             Origin[word("origin", content.get("origin", Origin.found.name), ORIGINS)],
-            NO_TRACK if track is None else whole("track", track, 0),
+            UNTOLD if "track" not in content else NO_TRACK if track is None else whole("track", track, 0),
         )
     except LineError as error:
         raise LineError(f"box {place + 1}: {error}") from error

@@ -16,6 +16,7 @@ from hypothesis.extra import numpy as arrays
 
 from blurscene_stream.boxes import NO_TRACK, Detections, Origin
 from blurscene_stream.frames import PIXEL_FORMATS, Frame, PictureInfo, RedactedFrame
+from blurscene_stream.pipeline.sidecar.by_hand import UNTOLD
 from blurscene_stream.pipeline.sidecar.rows import frame_line, parse_frame
 from blurscene_stream.pipeline.sidecar.strict import LineError
 from tests.detectors import CLASSES
@@ -106,7 +107,7 @@ def test_a_box_by_hand_needs_a_label_and_its_corners() -> None:
     found, _ = parse_frame(line, FIRST, CLASSES)
     assert found.boxes.tolist() == [[1, 2.5, 3, 4]]
     assert (found.labels.tolist(), found.scores.tolist()) == ([1], [1.0])
-    assert (found.origins.tolist(), found.tracks.tolist()) == ([Origin.found], [NO_TRACK])
+    assert (found.origins.tolist(), found.tracks.tolist()) == ([Origin.found], [UNTOLD])
 
 
 GOOD: dict[str, Any] = {"label": "face", "score": 0.5, "xyxy": [1, 2, 3, 4], "origin": "found", "track": 4}
