@@ -1,10 +1,11 @@
 """Prints what leaks from videos with known truth, with one setting of the tracker after the other.
 
-    python -m scripts.measure_tracking CLIPS [--least-px 0] [--try "track.hold_s=0.5 track.lead_s=0.5" ...]
+    python -m scripts.measure_tracking CLIPS [--least-px 0 20] [--try "track.hold_s=0.5 track.lead_s=0.5" ...]
 
 CLIPS is what `blurscene-stream evaluate --video` takes; scripts/make_truth_video.py makes such clips. The network looks
-at every frame once, for all settings; everything behind it is the program's own. Each --try is one line of the table:
-settings as --set takes them, as long as they change nothing that the network sees.
+at every frame once, for all tables; everything behind it is the program's own. Each --try is one line of a table:
+settings as --set takes them, as long as they change nothing that the network sees. Each --least-px is a table of its
+own: from what longer side in pixels on an object counts.
 """
 
 from __future__ import annotations
@@ -59,11 +60,16 @@ class Remembering:
         return found[(found.origins == Origin.found) | (found.scores > least[found.labels])]
 
 
-def measured(pairs: Sequence[tuple[Path, Path]], tries: Sequence[str], least_px: float) -> list[tuple[str, LeakReport]]:
-    """What leaks with each of the settings."""
+def remembering_detector() -> Remembering:
+    """The detector of the defaults, with all doubtful boxes that any setting may let through."""
     base = load_settings().settings
-    low = replace(base, track=replace(base.track, continue_at=LEAST_SHARE))
-    remembering = Remembering(load_torch_detector(low))
+    return Remembering(load_torch_detector(replace(base, track=replace(base.track, continue_at=LEAST_SHARE))))
+
+
+def measured(
+    pairs: Sequence[tuple[Path, Path]], tries: Sequence[str], least_px: float, remembering: Remembering
+) -> list[tuple[str, LeakReport]]:
+    """What leaks with each of the settings."""
 
     def report(settings: Settings) -> LeakReport:
         loader: Callable[[Settings], Detector] = remembering.again
@@ -88,14 +94,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path)
-    parser.add_argument("--least-px", type=float, default=0.0)
+    parser.add_argument("--least-px", type=float, nargs="+", default=[0.0])
     parser.add_argument("--try", dest="tries", action="append", default=[], metavar="SETTINGS")
     given = parser.parse_args(arguments)
-    reports = measured(find_pairs(given.clips, None), ["track.use=false", "", *given.tries], given.least_px)
-    first = reports[0][1]
-    tracks = first.classes[ALL].tracks_exposed.count
-    print(f"{first.clips} clips, {first.frames} frames, {tracks} tracks, on {first.device}\n")
-    print(markdown([HEAD, *(row(*each) for each in reports)]))
+    pairs, detector = find_pairs(given.clips, None), remembering_detector()
+    for least_px in given.least_px:
+        reports = measured(pairs, ["track.use=false", "", *given.tries], least_px, detector)
+        first = reports[0][1]
+        tracks = first.classes[ALL].tracks_exposed.count
+        seen = f"{tracks} tracks that reach {least_px:g} pixels"
+        print(f"{first.clips} clips, {first.frames} frames, {seen}, on {first.device}\n")
+        print(markdown([HEAD, *(row(*each) for each in reports)]))
 
 
 if __name__ == "__main__":
