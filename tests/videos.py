@@ -14,6 +14,8 @@ from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from blurscene_stream.source.rationals import fraction
+
 SQUARE_PX = 24
 WHITE, GREY = 235, 90
 YELLOW = (255, 250, 180)
@@ -132,7 +134,7 @@ def read_video(path: Path) -> Decoded:
             samples = np.frombuffer(memoryview(plane), np.uint16 if "10" in frame.format.name else np.uint8)
             rows = samples.reshape(-1, plane.line_size // samples.itemsize)
             luma.append(cast("NDArray[np.uint8]", rows[: frame.height, : frame.width].copy()))
-            times.append(frame.pts * Fraction(frame.time_base))
+            times.append(frame.pts * fraction(frame.time_base))
             formats.add(frame.format.name)
             rotation = frame.rotation
     return Decoded(luma, times, formats, rotation)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 from tqdm import tqdm
 
@@ -25,7 +25,7 @@ class _JsonFormatter(logging.Formatter):
     """Time, level and message, and what a record brings as `extra={"fields": {...}}`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        stamp = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        stamp = datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds")
         line = {"time": stamp, "level": record.levelname.lower(), "message": record.getMessage()}
         return json.dumps(line | getattr(record, "fields", {}), ensure_ascii=False)
 
@@ -54,7 +54,7 @@ def set_up_logs(settings: LoggingConfig, quiet: bool) -> None:
     """Send the program's log to stderr as `settings` say; quiet: warnings and errors only."""
     handler = _Handler()
     handler.setFormatter(_JsonFormatter() if settings.json else _PlainFormatter(settings.format))
-    level = logging.getLevelNamesMapping()[settings.level.upper()]
+    level = logging.getLevelName(settings.level.upper())
     log.setLevel(max(level, logging.WARNING) if quiet else level)
     log.handlers[:] = [handler]
     log.propagate = False

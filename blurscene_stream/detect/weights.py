@@ -51,7 +51,8 @@ def read_weights(model: ModelConfig) -> State:
 
 def _parse(content: bytes, name: str) -> State:
     try:
-        with warnings.catch_warnings(action="ignore"):  # torch guesses aloud what a file may be that it does not know
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch guesses aloud what a file may be that it does not know
             state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # its unpickler raises whatever it runs into
         raise ConfigError(f"{name}: not a file of tensors written by torch.save; {_WAY_OUT}") from error

@@ -7,7 +7,7 @@ import time
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
@@ -64,7 +64,7 @@ def write_video(
         check_beside(job.detections, job.source, job.target, job.overwrite)
     if job.audit:
         check_audit(job.audit, job.source, job.target, job.detections)
-    began = datetime.now(UTC)
+    began = datetime.now(timezone.utc)
     ready = load_judgement(settings) if job.source.live else None  # a camera does not wait for a network to load
     with interruption.remembered(), open_source(job.source, settings) as source:
         judgement = ready or load_judgement(settings)

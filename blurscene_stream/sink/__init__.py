@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
@@ -52,7 +52,7 @@ class Sink(Protocol):
     def withdraw(self) -> None:
         """Take a file back, even one that is complete: what belongs to it could not be completed."""
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Sink: ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

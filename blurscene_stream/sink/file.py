@@ -6,7 +6,6 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 import av
 from av.container import OutputContainer
@@ -109,7 +108,7 @@ class FileSink:
         self._abort()
         self._partial.withdraw()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> FileSink:
         return self
 
     def __exit__(

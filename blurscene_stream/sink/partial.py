@@ -8,7 +8,6 @@ import os
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 from blurscene_stream.errors import SinkError, StoppedError, UsageError, reason
 
@@ -92,7 +91,7 @@ class PartialFile:
         os.close(self._lock)
         self._lock = -1
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> PartialFile:
         return self
 
     def __exit__(

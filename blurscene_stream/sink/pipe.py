@@ -7,7 +7,6 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 import av
 from av.container import OutputContainer
@@ -80,7 +79,7 @@ class PipeSink:
     def withdraw(self) -> None:
         """What has been read cannot be taken back: the exit code tells."""
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> PipeSink:
         return self
 
     def __exit__(

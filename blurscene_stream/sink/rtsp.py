@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
 
 import av
 from av.packet import Packet
@@ -106,7 +105,7 @@ class RtspSink:
     def _slow_since(self, start_s: float) -> bool:
         return time.monotonic() - start_s > SLOW * self._timeout_s
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> RtspSink:
         return self
 
     def __exit__(

@@ -20,7 +20,8 @@ from blurscene_stream.source.damage import Decoded
 from blurscene_stream.source.file import open_file, read_file
 from blurscene_stream.source.live import LiveReader, open_live
 from blurscene_stream.source.pipe import STANDARD_INPUT, PipeReader, is_pipe, open_pipe, read_pipe
-from blurscene_stream.source.stream import Source, exact
+from blurscene_stream.source.rationals import known_fraction
+from blurscene_stream.source.stream import Source
 from blurscene_stream.source.streams import Selection, select
 
 __all__ = ["Source", "open_source"]
@@ -68,8 +69,8 @@ def _pipe(path: Path, settings: Settings) -> Source:
 def _recorded(container: InputContainer, streams: Selection, events: Generator[Decoded | Packet[Stream]]) -> Source:
     video = streams.video
     video.thread_type = "AUTO"
-    rate = exact(video.average_rate or video.guessed_rate)
-    clock = FileClock(streams.name, exact(video.time_base) or Fraction(1), rate)
+    rate = known_fraction(video.average_rate or video.guessed_rate)
+    clock = FileClock(streams.name, known_fraction(video.time_base) or Fraction(1), rate)
     return Source(container, streams, events, clock, live=False)
 
 

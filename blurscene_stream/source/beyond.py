@@ -12,6 +12,7 @@ from av.stream import Stream
 
 from blurscene_stream.errors import DamagedInputError, reason
 from blurscene_stream.source.file import open_file
+from blurscene_stream.source.rationals import known_fraction
 
 RUN_UP_S, RUN_UP_PACKETS = Fraction(1, 10), 3
 """An encoder's run-up before the first sample is no sound: 2112 samples of AAC are 0.05 s at 44.1 kHz, 0.26 s at 8."""
@@ -36,5 +37,5 @@ def hidden_sound_s(path: Path) -> Fraction:
 
 
 def _length_s(packets: Sequence[Packet[Stream]]) -> Fraction:
-    hidden = sum((packet.duration or 0) * Fraction(packet.time_base or 0) for packet in packets)
+    hidden = sum((packet.duration or 0) * (known_fraction(packet.time_base) or 0) for packet in packets)
     return Fraction(hidden) if hidden > RUN_UP_S and len(packets) > RUN_UP_PACKETS else Fraction(0)

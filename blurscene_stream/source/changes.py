@@ -11,6 +11,7 @@ from av.video.stream import VideoStream
 
 from blurscene_stream.errors import DamagedInputError
 from blurscene_stream.frames import ColourTags, Fields
+from blurscene_stream.source.rationals import known_fraction
 from blurscene_stream.source.signals import SignalReader, Signals
 
 UPRIGHT = (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)  # 16.16 and 2.30 fixed point, ISO/IEC 14496-12
@@ -84,7 +85,7 @@ def _stored(decoded: VideoFrame) -> tuple[int, int, str]:
 def _ratio(stream: VideoStream) -> Fraction:
     """What the coded pictures say, not the container, whose word holds throughout."""
     ratio = stream.codec_context.sample_aspect_ratio
-    return Fraction(ratio.numerator, ratio.denominator) if ratio else Fraction(1)
+    return known_fraction(ratio) or Fraction(1)
 
 
 def _tags(colour: ColourTags) -> ColourTags:

@@ -12,6 +12,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from blurscene_stream.source.mp4 import boxes_in, movie_of, track_of
+from blurscene_stream.source.rationals import fraction
 
 PRIMING_S = Fraction(1, 10)  # an encoder's run-up before the first sample: 2112 samples of AAC are 0.05 s
 MOST_PRIMING = 64  # packets: Opus may have 40 of 2.5 ms in a tenth of a second
@@ -50,7 +51,7 @@ class Heard:
 
 
 def _start_s(packet: Packet[Stream]) -> Fraction:
-    return (packet.pts or 0) * Fraction(packet.time_base) if packet.time_base else Fraction(0)
+    return (packet.pts or 0) * fraction(packet.time_base) if packet.time_base else Fraction(0)
 
 
 def promised_packets(video: VideoStream, path: Path) -> int:

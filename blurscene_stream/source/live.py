@@ -16,6 +16,7 @@ from blurscene_stream.address import Address
 from blurscene_stream.config.schema import RtspConfig
 from blurscene_stream.errors import SourceLostError, reason
 from blurscene_stream.source.damage import Decoded
+from blurscene_stream.source.rationals import fraction
 from blurscene_stream.source.slices import whole_pictures
 from blurscene_stream.source.streams import Selection
 
@@ -111,7 +112,7 @@ class LiveReader:
     def _set_time(self, picture: VideoFrame) -> None:
         if picture.pts is None or not picture.time_base:
             return
-        tick_s = Fraction(picture.time_base)
+        tick_s = fraction(picture.time_base)
         if self._origin_s is None:
             self._origin_s = picture.pts * tick_s
         picture.pts -= round(self._origin_s / tick_s)
@@ -125,7 +126,7 @@ class LiveReader:
         """Set a sound packet's time; False when it has none that can be used."""
         if self._origin_s is None or packet.pts is None or not packet.time_base:
             return False
-        packet.pts -= round(self._origin_s / Fraction(packet.time_base))
+        packet.pts -= round(self._origin_s / fraction(packet.time_base))
         packet.dts = packet.pts
         usable = packet.pts > self._sounded.get(packet.stream.index, -1)
         if usable:

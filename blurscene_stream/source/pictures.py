@@ -16,6 +16,7 @@ from blurscene_stream.boxes import UPRIGHT, Orientation
 from blurscene_stream.errors import SourceError, reason
 from blurscene_stream.frames import PIXEL_FORMATS, Frame, PictureInfo, PixelFormat, Plane
 from blurscene_stream.source.changes import Constancy
+from blurscene_stream.source.rationals import known_fraction
 from blurscene_stream.source.signals import FULL_RANGE, converted, matrix_of, order_of
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ class PictureMaker:
             height=first.height,
             pixel_format=target,
             orientation=orientation_of(self.display_matrix),
-            sample_aspect_ratio=Fraction(ratio.numerator, ratio.denominator) if ratio else Fraction(1),
+            sample_aspect_ratio=known_fraction(ratio) or Fraction(1),
             full_range=target.full_range or self.colour.color_range == FULL_RANGE,
         )
         self._scaler = _Scaler(matrix_of(self.colour.matrix, first.height))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import count
 from typing import cast
 
 from av.filter import Graph
@@ -38,7 +40,14 @@ def _named(decoded: VideoFrame) -> list[tuple[str, bytes]]:
     # `decoded.side_data` is kept by the picture and keeps the picture: a circle, which holds its megabytes until Python
     # looks for circles
     held = SideDataContainer(decoded)  # type: ignore[call-arg]  # PyAV's stub does not know of it
-    return [(data.type.name, bytes(data)) for data in cast("Iterable[SideData]", held)]
+    return [(data.type.name, bytes(data)) for data in _every(held)]
+
+
+def _every(held: SideDataContainer) -> Iterator[SideData]:
+    """By position: iterating gives the data in PyAV 18, but the types in PyAV 19, each once."""
+    with suppress(IndexError):
+        for position in count():
+            yield held[position]
 
 
 def _known_alone(like: VideoFrame) -> Graph:

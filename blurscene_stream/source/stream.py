@@ -8,7 +8,6 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from types import TracebackType
-from typing import Self
 
 import av
 from av.container import InputContainer
@@ -22,6 +21,7 @@ from blurscene_stream.frames import CopiedPacket, Frame, StreamInfo
 from blurscene_stream.source.clock import Clock
 from blurscene_stream.source.damage import Decoded
 from blurscene_stream.source.pictures import PictureMaker
+from blurscene_stream.source.rationals import known_fraction
 from blurscene_stream.source.sound import held_more, without_extras
 from blurscene_stream.source.streams import Selection
 
@@ -109,8 +109,8 @@ class Source:
         return StreamInfo(
             name=streams.name,
             picture=self._maker.picture,
-            time_base=exact(video.time_base) or Fraction(1, 90_000),
-            frame_rate=exact(rate),
+            time_base=known_fraction(video.time_base) or Fraction(1, 90_000),
+            frame_rate=known_fraction(rate),
             frame_count=0 if live else video.frames,
             duration_s=0.0 if live or not duration else duration / av.time_base,
             live=live,
@@ -130,15 +130,10 @@ class Source:
         self._events.close()
         self._container.close()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Source:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def exact(ratio: Fraction | None) -> Fraction | None:
-    """libav's rational as a fraction, None for its 0/0 and 0/1."""
-    return Fraction(ratio.numerator, ratio.denominator) if ratio else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from blurscene_stream.verify.levels import Levels
 
@@ -25,7 +24,7 @@ def too_many_cells(shown: Levels, loss: float) -> bool:
 
 def lines(shown: Levels, axis: int, least: float) -> int:
     """The number of lines across `axis` at which there is a step of `least` levels on average, and more than beside."""
-    steps: NDArray[np.float32] = np.abs(np.diff(shown, axis=axis)).mean(axis=1 - axis)
+    steps = np.asarray(np.abs(np.diff(shown, axis=axis)).mean(axis=1 - axis), np.float32)
     if len(steps) <= CELLS:
         return 0
     over = steps - np.median(steps)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from blurscene_stream.carried import Track, TrackKind
 from blurscene_stream.frames import CopiedPacket, StreamInfo
+from blurscene_stream.source.rationals import fraction
 from blurscene_stream.verify.report import Check, Grade
 from blurscene_stream.verify.waves import Waves
 
@@ -188,7 +189,7 @@ class Offsets:
 
 def time_of(packet: Any) -> Fraction | None:
     """When a packet is heard, in seconds."""
-    return None if packet.pts is None or not packet.time_base else packet.pts * Fraction(packet.time_base)
+    return None if packet.pts is None or not packet.time_base else packet.pts * fraction(packet.time_base)
 
 
 def without_adts(payload: bytes) -> bytes:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from blurscene_stream.source.rationals import fraction
+
 Wave = NDArray[np.float32]
 
 BLOCK_S = 1
@@ -121,7 +123,7 @@ class _Side:
     def hear(self, packet: Any) -> None:
         """One packet more; None: there are no more."""
         for frame in self._context.decode(packet):
-            at_s = Fraction(0) if frame.pts is None else frame.pts * Fraction(frame.time_base)
+            at_s = Fraction(0) if frame.pts is None else frame.pts * fraction(frame.time_base)
             if self.start_s is None:
                 self.start_s = at_s
             hole = 0 if frame.pts is None else int((at_s - self.end_s) * self.rate)

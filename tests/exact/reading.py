@@ -15,6 +15,8 @@ from av.sidedata.sidedata import SideData
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 
+from blurscene_stream.source.rationals import fraction
+
 ADTS_MARK, ADTS_BYTES = b"\xff\xf1", 7  # the header that AAC gets in a transport stream, ISO/IEC 13818-7
 
 LIMITED_RANGE = 1  # AVCOL_RANGE_MPEG, and what no tag means
@@ -40,7 +42,7 @@ def facts(path: Path) -> Facts:
     """Read a file from end to end."""
     with av.open(str(path)) as container:
         frames = list(container.decode(video=0))
-        times = [frame.pts * Fraction(frame.time_base) for frame in frames if frame.pts is not None and frame.time_base]
+        times = [frame.pts * fraction(frame.time_base) for frame in frames if frame.pts is not None and frame.time_base]
         tags = _video_tags(container, frames)
         tracks = container.streams.audio
         tags["languages"] = [track.metadata.get("language", "und") for track in tracks]
@@ -54,7 +56,7 @@ def facts(path: Path) -> Facts:
             sound.append([(_payload(bytes(packet)), packet.is_discard) for packet in packets])
             last = packets[-1]
             assert last.pts is not None and last.time_base is not None
-            heard.append(last.pts * Fraction(last.time_base))
+            heard.append(last.pts * fraction(last.time_base))
     return Facts(times, sound, heard, tags)
 
 

@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -16,6 +17,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from blurscene_stream.config.schema import Settings, SourceConfig
+from blurscene_stream.source.rationals import fraction
 from tests.pipeline.runs import anonymize
 from tests.videos import AUDIO_RATE_HZ, VideoSpec, make_video, picture, read_video, sound_packets
 
@@ -41,7 +43,7 @@ def payloads(path: Path, track: int = 0) -> list[bytes]:
 def first_sound_s(path: Path) -> Fraction:
     with av.open(str(path)) as container:
         packets = container.demux(container.streams.audio[0])
-        return next(p.pts * Fraction(p.time_base) for p in packets if p.pts is not None and p.time_base)
+        return next(p.pts * fraction(p.time_base) for p in packets if p.pts is not None and p.time_base)
 
 
 @pytest.mark.parametrize("target", ["mp4", "m4v", "mov", "mkv", "webm", "ts", "m2ts", "mts"])
@@ -179,8 +181,8 @@ def _with_everything(path: Path) -> Path:
         if cover is not None:
             cover.width, cover.height, cover.pix_fmt = 32, 32, "yuvj420p"
             cover.disposition = Disposition.attached_pic
-        container.set_chapters([{"id": 1, "start": 0, "end": 1000, "time_base": Fraction(1, 1000),
-                                 "metadata": {"title": "home"}}])  # fmt: skip
+        chapter: Any = {"id": 1, "start": 0, "end": 1000, "time_base": Fraction(1, 1000), "metadata": {"title": "home"}}
+        container.set_chapters([chapter])
         container.start_encoding()
         if cover is not None:
             container.mux(cover.encode(av.VideoFrame(32, 32, "yuvj420p")))

@@ -33,7 +33,7 @@ def test_the_turn_is_told_and_boxes_are_where_they_belong(rotation: int, output:
 def _matrix(path: Path) -> bytes | None:
     with av.open(str(path)) as container:
         data = next(container.decode(video=0)).side_data.get("DISPLAYMATRIX")
-        return None if data is None else bytes(data)  # type: ignore[call-overload]
+        return None if data is None else bytes(data)  # type: ignore[call-overload,unused-ignore]
 
 
 @pytest.mark.parametrize("output", ["out.mp4", "out.mov", "out.mkv", "out.ts", "out.webm"])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 from av.video.frame import VideoFrame
 
+from blurscene_stream.source.rationals import fraction
 from tests.rtsp.runs import HIDDEN_LUMA
 
 B_PICTURE = 3  # AV_PICTURE_TYPE_B
@@ -39,7 +39,7 @@ class Played:
 
     def look(self, picture: VideoFrame) -> None:
         if picture.pts is not None and picture.time_base:
-            self.times.append(float(picture.pts * Fraction(picture.time_base)))
+            self.times.append(float(picture.pts * fraction(picture.time_base)))
         samples = picture.to_ndarray(format="yuv420p").astype(np.int16)
         luma, chroma = samples[: picture.height], samples[picture.height :]
         self.brightest = max(self.brightest, int(luma.max()))
@@ -64,7 +64,7 @@ def play(source: str | Path, seconds: float = float("inf")) -> Played:
         for packet in container.demux():
             if packet.stream.type == "audio":
                 if packet.pts is not None and packet.time_base:
-                    played.sound.append(float(packet.pts * Fraction(packet.time_base)))
+                    played.sound.append(float(packet.pts * fraction(packet.time_base)))
                 continue
             for picture in packet.decode():
                 assert isinstance(picture, VideoFrame)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 
 from blurscene_stream.address import Address
@@ -52,7 +52,7 @@ def record(log: Path, ran: Ran, settings: Settings, made: Path | None) -> Entry:
         log,
         {
             "started": _text(ran.started),
-            "ended": _text(datetime.now(UTC)),
+            "ended": _text(datetime.now(timezone.utc)),
             "program": program(),
             "models": models(settings) if by is None else [],
             "settings_sha256": settings_sha256(settings),

@@ -47,8 +47,11 @@ def changed_files(entries: Sequence[Entry], log: Path) -> Changed:
 
 def sha256_of(path: Path) -> str:
     """The checksum of a file. Raises OSError."""
+    checksum = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while block := file.read(1 << 20):
+            checksum.update(block)
+    return checksum.hexdigest()
 
 
 def _found(name: str, log: Path) -> str:

@@ -7,7 +7,6 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 from blurscene_stream.config.rules import shown
 from blurscene_stream.config.schema import Settings
@@ -122,7 +121,7 @@ class DetectionsFile:
             raise SourceError(f"{self._path}: cannot be read any more: {reason(error)}") from error
         return b""
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> DetectionsFile:
         return self
 
     def __exit__(

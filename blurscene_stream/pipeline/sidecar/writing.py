@@ -7,7 +7,6 @@ from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import SinkError, reason
@@ -73,7 +72,7 @@ class DetectionsWriter:
         """Take the file back, even when it is complete."""
         self._partial.withdraw()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> DetectionsWriter:
         return self
 
     def __exit__(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -161,7 +161,7 @@ def test_a_camera_has_a_name_without_a_password_and_no_checksum(folder: Path, mo
     monkeypatch.chdir(folder)
     Path("-").write_text("a file that is called like standard output")
     camera, pipe = Address("rtsp://user:secret@h/x?key=secret"), Address("-")
-    ran = Ran(camera, pipe, preview=False, judged_by=None, started=datetime(2026, 1, 2, tzinfo=UTC), counts={})
+    ran = Ran(camera, pipe, preview=False, judged_by=None, started=datetime(2026, 1, 2, tzinfo=timezone.utc), counts={})
     entry = record(folder / "log.jsonl", ran, PLAIN, None)
     assert entry["input"] == {"name": "rtsp://h/x", "bytes": None, "sha256": None}
     assert entry["output"] == {"name": "-", "bytes": None, "sha256": None, "preview": False}
