@@ -7,13 +7,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import hypothesis
 import pytest
 
+from tests.profiles import load_profile
 from tests.videos import VideoSpec, make_video
 
-hypothesis.settings.register_profile("steady", deadline=None)  # a busy machine is no failure
-hypothesis.settings.load_profile("steady")
+load_profile()
 
 ROOT = Path(__file__).parent.parent
 

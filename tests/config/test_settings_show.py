@@ -4,13 +4,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from blurscene_stream.config.load import Loaded, load_settings
 from blurscene_stream.config.options import Assignment, overrides_from_options
 from blurscene_stream.config.schema import MergeMethod
 from blurscene_stream.config.show import show
+from tests.profiles import examples
 
 TEXT = st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=20)
 WRITTEN_OUT = TEXT.filter(lambda text: "${" not in text and bool(text.strip()) and text != "???")
@@ -57,7 +58,7 @@ def reloaded(loaded: Loaded) -> Loaded:
         return load_settings(file)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(values=st.fixed_dictionaries({}, optional=VALUES), source=TEXT, running=st.booleans())
 def test_what_is_shown_loads_again(values: dict[str, object], source: str, running: bool) -> None:
     assignments = [Assignment(key, value, source) for key, value in values.items()]

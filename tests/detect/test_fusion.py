@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from blurscene_stream.boxes import Boxes, iou
@@ -14,6 +13,7 @@ from blurscene_stream.detect import means as means_module
 from blurscene_stream.detect.merge import merge
 from blurscene_stream.detect.overlap import measured
 from tests.detect.crowds import Scores, random_boxes, seeds, spreads
+from tests.profiles import examples
 
 Rows = list[list[float]]
 FEW = st.integers(0, 40)
@@ -86,7 +86,7 @@ def softly(boxes: Boxes, scores: Scores, sigma: float) -> Rows:
 
 
 @given(seeds, FEW, spreads, IOUS, st.integers(1, 6))
-@hypothesis_settings(max_examples=40)
+@examples(40)
 def test_the_formulas(seed: int, count: int, spread: int, least_iou: float, views: int) -> None:
     boxes, scores = random_boxes(seed, count, spread)
     for method, expected in (
@@ -99,7 +99,7 @@ def test_the_formulas(seed: int, count: int, spread: int, least_iou: float, view
 
 
 @given(seeds, st.integers(0, 150), spreads, IOUS, st.sampled_from(AreaMethod), st.sampled_from([0, 3, 10**9]))
-@hypothesis_settings(max_examples=60)
+@examples(60)
 def test_means_are_found_by_numpy_and_without(
     seed: int, count: int, spread: int, least_iou: float, area_method: AreaMethod, crowd: int
 ) -> None:

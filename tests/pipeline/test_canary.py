@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis.strategies import lists, sampled_from, text
@@ -18,6 +17,7 @@ from tests.canaries import A53_PAIRS, CANARY, FRAMES, PLANTS, WORD, film
 from tests.detectors import SquareDetector
 from tests.listener import listener
 from tests.pipeline.runs import anonymize
+from tests.profiles import examples
 from tests.videos import read_video
 
 TARGETS = ("mp4", "mov", "mkv", "webm", "ts")
@@ -100,7 +100,7 @@ KEYS = lists(sampled_from(KNOWN) | text("abcXYZ_-:. 0", min_size=1, max_size=12)
 
 
 @given(whole=KEYS, video=KEYS, sound=KEYS, target=sampled_from(TARGETS))
-@hypothesis.settings(max_examples=25)
+@examples(25)
 def test_no_tag_whatever_its_name_comes_through(
     whole: list[str], video: list[str], sound: list[str], target: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from blurscene_stream.boxes import Detections
@@ -22,6 +21,7 @@ from blurscene_stream.pipeline.anonymize import MOST_SILENT, Item, followed, jud
 from blurscene_stream.pipeline.looks import check_looks, with_looks
 from tests.detectors import CLASSES, SquareDetector
 from tests.pipeline.runs import anonymize, fails, solid
+from tests.profiles import examples
 from tests.track.scenes import frame_of, scene, view
 from tests.track.worlds import settings as track_settings
 from tests.videos import VideoSpec, make_video, read_video
@@ -86,7 +86,7 @@ def test_a_small_look_lies_between_two_full_ones_that_tracking_spans(
 
 
 @given(steps_ms, st.integers(2, 8), track_settings(), st.data())
-@hypothesis_settings(max_examples=200)
+@examples(200)
 def test_what_only_the_full_look_sees_is_covered_in_all_frames_while_it_is_there(
     steps: list[int], every: int, track: TrackConfig, data: st.DataObject
 ) -> None:

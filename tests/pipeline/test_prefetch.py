@@ -9,10 +9,11 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from blurscene_stream.pipeline.prefetch import Stage
+from tests.profiles import examples
 
 
 class BrokenError(Exception):
@@ -126,7 +127,7 @@ def test_it_runs_ahead_as_far_as_it_may_and_no_further() -> None:
 points = st.one_of(st.none(), st.integers(0, 30))
 
 
-@settings(deadline=None, max_examples=300)
+@examples(300)
 @given(
     length=st.integers(0, 30),
     depths=st.tuples(st.integers(1, 5), st.integers(1, 5)),
@@ -163,7 +164,7 @@ def test_two_stages_in_a_row(
     assert threading.active_count() == before
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(depth=st.integers(1, 4), pattern=st.lists(st.booleans(), max_size=60))
 def test_what_may_be_dropped_goes_whole_and_nothing_else(depth: int, pattern: list[bool]) -> None:
     """True: may be dropped. The reader is slow: it takes nothing until the stage waits or has ended."""

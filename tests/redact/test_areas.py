@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import assume, given
-from hypothesis import settings as profile
 from hypothesis import strategies as st
 
 from blurscene_stream.boxes import Orientation
@@ -20,6 +19,7 @@ from blurscene_stream.redact.areas import Areas
 from blurscene_stream.redact.polygons import Mask, inside, stored, touched
 from blurscene_stream.redact.regions import Region
 from blurscene_stream.redact.windows import windows
+from tests.profiles import examples
 
 from .pictures import (
     CLASSES,
@@ -166,7 +166,7 @@ def test_only_what_was_covered_is_told_and_the_rest_stays(method: RedactMethod) 
         assert (plane != old).any()
 
 
-@profile(max_examples=100)
+@examples(100)
 @given(formats, st.lists(texts, min_size=1, max_size=3), methods, st.integers(0, 99), st.booleans())
 def test_always_covers_every_sample_of_its_blocks_and_nothing_else(
     name: str, areas: list[str], method: RedactMethod, seed: int, still: bool
@@ -234,7 +234,7 @@ def test_a_picture_is_not_covered_with_what_the_one_before_it_showed() -> None:
         assert (frame.planes[0] == level).all()
 
 
-@profile(max_examples=60)
+@examples(60)
 @given(texts, boxes, st.sampled_from([RedactMethod.mosaic, RedactMethod.blur]), st.integers(0, 9), st.booleans())
 def test_no_object_shows_anything_of_an_area_that_was_covered_before(
     area: str, placed: list[Box], method: RedactMethod, seed: int, tracked: bool

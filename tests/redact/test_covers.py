@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -12,6 +12,7 @@ from blurscene_stream.frames import Frame, Plane
 from blurscene_stream.redact import Redactor, Region, covered
 from blurscene_stream.redact.cells import LEAST_CELL_PX, MEAN_STEP, cut
 from blurscene_stream.redact.windows import windows
+from tests.profiles import examples
 
 from .pictures import (
     CLASSES,
@@ -27,7 +28,7 @@ from .pictures import (
     shapes,
 )
 
-WHOLE = settings(max_examples=200, deadline=None)
+WHOLE = examples(200)
 from_means = st.sampled_from([RedactMethod.mosaic, RedactMethod.blur])
 starts = st.floats(-20, 60)
 lengths = st.floats(0.25, 80)

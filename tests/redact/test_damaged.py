@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from blurscene_stream.config.schema import RedactMethod
 from blurscene_stream.redact import Preview, Redactor
+from tests.profiles import examples
 
 from .pictures import CLASSES, Box, corners, formats, found, frame_of_noise, methods, samples_of, settings_of, sizes
 
 boxes = st.lists(corners, max_size=3)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(formats, sizes, boxes, methods, st.integers(0, 9))
 def test_what_is_shown_follows_from_36_numbers_a_plane(
     name: str, size: tuple[int, int], places: list[Box], method: RedactMethod, padding: int
@@ -41,7 +42,7 @@ def test_what_is_shown_follows_from_36_numbers_a_plane(
 
 
 @given(formats, sizes, methods)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_an_object_is_not_remembered_from_it(name: str, size: tuple[int, int], method: RedactMethod) -> None:
     """What a tracked object looks like is learnt from the first picture that is whole."""
     fresh, used = (Redactor(settings_of(method), CLASSES) for _ in range(2))
@@ -56,7 +57,7 @@ def test_an_object_is_not_remembered_from_it(name: str, size: tuple[int, int], m
 
 
 @given(formats, st.tuples(st.integers(120, 200), st.integers(100, 160)))
-@settings(max_examples=20, deadline=None)
+@examples(20)
 def test_a_preview_marks_it(name: str, size: tuple[int, int]) -> None:
     plain, marked = frame_of_noise(*size, name), replace(frame_of_noise(*size, name), damaged=True)
     preview = Preview(settings_of(), CLASSES)

@@ -7,13 +7,14 @@ from itertools import pairwise, product
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from blurscene_stream.boxes import UPRIGHT, Orientation
 from blurscene_stream.config.areas import Polygon, polygon
 from blurscene_stream.frames import PictureInfo
 from blurscene_stream.redact.polygons import Mask, inside, region_of, stored, touched
+from tests.profiles import examples
 
 from .pictures import FORMATS, covered_luma, formats, sizes
 
@@ -55,7 +56,7 @@ def pixels(fine: Mask) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
     return fine.reshape(HEIGHT, FINE, WIDTH, FINE).swapaxes(1, 2).reshape(HEIGHT, WIDTH, FINE * FINE)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(points)
 def test_every_pixel_that_is_partly_inside_is_touched_and_none_that_is_partly_outside_is_inside(
     corners: list[tuple[float, float]],
@@ -125,7 +126,7 @@ def test_shares_that_are_whole_pixels_are_these_pixels(width: int) -> None:
 
 @pytest.mark.parametrize("turn", TURNS)
 @pytest.mark.parametrize("shares", [False, True])
-@settings(max_examples=25)
+@examples(25)
 @given(corners=points)
 def test_the_polygon_lies_where_it_is_seen(turn: Orientation, shares: bool, corners: list[tuple[float, float]]) -> None:
     """What is drawn on the upright picture and what is drawn on the stored one, turned upright, are the same."""

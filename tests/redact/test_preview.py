@@ -5,19 +5,20 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from blurscene_stream.boxes import UPRIGHT, Detections, Orientation
 from blurscene_stream.frames import Model, RedactedFrame
 from blurscene_stream.redact import Preview
+from tests.profiles import examples
 
 from .pictures import CLASSES, FORMATS, Box, corners, formats, found, frame_of_noise, samples_of, settings_of
 
 PREVIEW = Preview(settings_of(), CLASSES)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(
     formats,
     st.tuples(st.integers(1, 300), st.integers(1, 200)),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import blurscene_stream
@@ -14,6 +14,7 @@ from blurscene_stream.config.schema import RedactMethod, Shape
 from blurscene_stream.errors import ConfigError, RedactionError
 from blurscene_stream.frames import Frame, Model, PixelFormat, RedactedFrame
 from blurscene_stream.redact import Preview, Redactor, covered
+from tests.profiles import examples
 
 from .pictures import (
     CLASSES,
@@ -32,7 +33,7 @@ from .pictures import (
     sizes,
 )
 
-WHOLE = settings(max_examples=200, deadline=None)
+WHOLE = examples(200)
 boxes = st.lists(corners, max_size=5)
 margins = st.tuples(st.sampled_from([0.0, 0.1, 1.0]), st.integers(0, 3))
 

@@ -4,16 +4,17 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from blurscene_stream.config.schema import ClassConfig, Shape
 from blurscene_stream.frames import PIXEL_FORMATS, PictureInfo
 from blurscene_stream.redact import Region, covered
+from tests.profiles import examples
 
 from .pictures import FORMATS, Box, corners, covered_luma, formats, found, shapes, sizes
 
-WHOLE = settings(max_examples=300, deadline=None)
+WHOLE = examples(300)
 
 
 def regions_of(picture: PictureInfo, *boxes: Box, shape: Shape, margin: float, least: int) -> list[Region]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from blurscene_stream.boxes import NO_TRACK, Detections
@@ -14,6 +14,7 @@ from blurscene_stream.redact.cells import LEAST_CELL_PX, cut, means
 from blurscene_stream.redact.first_look import look
 from blurscene_stream.redact.memory import MOST_LOOKS, REMEMBERED_FRAMES, Memory
 from blurscene_stream.redact.windows import windows
+from tests.profiles import examples
 
 from .pictures import (
     CLASSES,
@@ -32,7 +33,7 @@ from .pictures import (
     shapes,
 )
 
-WHOLE = settings(max_examples=150, deadline=None)
+WHOLE = examples(150)
 WIDTH, HEIGHT = 67, 51
 from_means = st.sampled_from([RedactMethod.mosaic, RedactMethod.blur])
 tracks = st.integers(NO_TRACK, 2)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from blurscene_stream.address import Address
@@ -19,6 +19,7 @@ from blurscene_stream.errors import DamagedInputError, SourceError
 from blurscene_stream.frames import CopiedPacket, Frame
 from blurscene_stream.source import open_source
 from blurscene_stream.source.completeness import missing_bytes
+from tests.profiles import examples
 from tests.videos import VideoSpec, make_video
 
 SPEC = VideoSpec(12, 64, 48)
@@ -52,7 +53,7 @@ def read(path: Path) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("name", FILES)
-@settings(max_examples=40)
+@examples(40)
 @given(share=st.floats(0, 1, exclude_max=True))
 @example(share=0.0)
 @example(share=0.999999)
@@ -112,7 +113,7 @@ def test_what_the_structure_tells(what: str, tmp_path: Path) -> None:
         assert missing_bytes(file, form) == expected
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(form=st.sampled_from(["mov,mp4", "matroska,webm", "avi", "mpegts"]), data=st.binary(max_size=300))
 def test_noise_is_no_trouble(form: str, data: bytes) -> None:
     with tempfile.TemporaryFile() as file:

@@ -8,7 +8,7 @@ from typing import cast
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from blurscene_stream.address import Address
@@ -16,6 +16,7 @@ from blurscene_stream.config.schema import Settings
 from blurscene_stream.frames import Frame
 from blurscene_stream.source import open_source
 from blurscene_stream.track.camera import Camera, Step
+from tests.profiles import examples
 from tests.track.scenes import HEIGHT, WIDTH, Picture, cuts_in, frame_of, scene, view, watched
 
 STREET, MARKET = scene(1), scene(2)
@@ -34,14 +35,14 @@ def assert_corners(step: Step, zoom: float, right: float, down: float, near_px: 
         assert moved(step, x, y) == pytest.approx((zoom * x + right, zoom * y + down), abs=near_px)
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(right=st.floats(-50, 50), down=st.floats(-50, 50))
 def test_a_shift_is_found_again(right: float, down: float) -> None:
     _, step = watched([view(STREET), view(STREET, 400 - right, 200 - down)])
     assert_corners(step, 1, right, down)
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(zoom=st.floats(0.92, 1.08), right=st.floats(-20, 20), down=st.floats(-20, 20))
 def test_a_zoom_is_found_again(zoom: float, right: float, down: float) -> None:
     """A point of the scene at 400 + a is seen at a before, and at zoom * a + right after."""

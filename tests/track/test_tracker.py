@@ -8,7 +8,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from blurscene_stream.boxes import Boxes, Detections, Origin, iou
@@ -18,9 +17,10 @@ from blurscene_stream.frames import Look
 from blurscene_stream.track import Step, Tracker
 from blurscene_stream.track.motion import to_boxes, to_rows
 from blurscene_stream.track.tracks import GAP_FRAMES
+from tests.profiles import examples
 from tests.track.worlds import CLASSES, Clip, box, clips, detections, settings, tracked, watched, within
 
-MANY = examples(max_examples=500)
+MANY = examples(500)
 
 
 def covers(after: Detections, before: Detections) -> bool:

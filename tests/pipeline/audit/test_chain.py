@@ -8,12 +8,13 @@ import resource
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from blurscene_stream.errors import SinkError, SourceError, UsageError
 from blurscene_stream.pipeline.audit import chain
 from blurscene_stream.pipeline.audit.chain import append, check_log, verify
+from tests.profiles import examples
 
 FOUR = [{"found": {"face": number}, "name": "straße.mp4", "seconds": 1 / 3} for number in range(4)]
 
@@ -40,7 +41,7 @@ def test_what_was_written_is_whole_and_says_what_it_was_given(written: bytes, tm
     assert [entry["previous_sha256"] for entry in entries] == [None, *[entry["sha256"] for entry in entries[:-1]]]
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(300, suppress=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_byte_that_changes_shows(written: bytes, tmp_path: Path, data: st.DataObject) -> None:
     """But for white space and ways of writing the same, which change nothing that is said."""
