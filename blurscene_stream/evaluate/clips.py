@@ -15,7 +15,7 @@ from blurscene_stream.address import Address
 from blurscene_stream.boxes import Boxes
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import SourceError
-from blurscene_stream.evaluate.cover import COVERED, cover_mask, covered_shares
+from blurscene_stream.evaluate.cover import COVERED, covered_shares
 from blurscene_stream.evaluate.exposure import TrackExposure, frame_ends_s, longest_ms
 from blurscene_stream.evaluate.plan import Plan
 from blurscene_stream.evaluate.truth import FrameTruth, inside, refuse_outside, with_area
@@ -23,7 +23,7 @@ from blurscene_stream.frames import RedactedFrame
 from blurscene_stream.pipeline.anonymize import redacted
 from blurscene_stream.pipeline.judge import Detector
 from blurscene_stream.pipeline.judgement import ByDetector
-from blurscene_stream.redact import Redactor
+from blurscene_stream.redact import Redactor, cover_mask
 from blurscene_stream.source import open_source
 
 SAME_TIME_S = 0.02

@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from blurscene_stream.boxes import Boxes
-from blurscene_stream.frames import PictureInfo
-from blurscene_stream.redact import Region
 
 COVERED = 0.95  # an object of which less is covered is exposed
-
-
-def cover_mask(picture: PictureInfo, regions: Sequence[Region]) -> NDArray[np.bool_]:
-    """The pixels (H, W) of a picture that lie in any of `regions`."""
-    mask = np.zeros((picture.height, picture.width), np.bool_)
-    form = picture.pixel_format
-    for region in regions:
-        window = mask[region.y0 : region.y1, region.x0 : region.x1]
-        if region.mask is None:
-            window[:] = True
-        else:
-            pixels = region.mask.repeat(1 << form.shift_y, axis=0).repeat(1 << form.shift_x, axis=1)
-            window |= pixels[: window.shape[0], : window.shape[1]]
-    return mask
 
 
 def covered_shares(mask: NDArray[np.bool_], boxes: Boxes) -> NDArray[np.float64]:

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from blurscene_stream.boxes import Boxes, Detections
 from blurscene_stream.config.schema import ClassConfig, MergeMethod, Settings, chosen
-from blurscene_stream.evaluate.cover import cover_mask, covered_shares
+from blurscene_stream.evaluate.cover import covered_shares
 from blurscene_stream.evaluate.labels import Dataset, Labelled
 from blurscene_stream.evaluate.matching import Match, match, of_class
 from blurscene_stream.evaluate.pictures import read_labelled
 from blurscene_stream.evaluate.plan import Plan
 from blurscene_stream.pipeline.judge import Detector, LoadDetector, judge, named
 from blurscene_stream.pipeline.picture import Picture, together
-from blurscene_stream.redact import covered
+from blurscene_stream.redact import cover_mask, covered
 
 FLOOR = 0.02  # the detector is asked for everything above; curves end there
 OVERLAPS = (0.5, 0.3)

@@ -2,6 +2,6 @@
 
 from blurscene_stream.redact.preview import Preview
 from blurscene_stream.redact.redactor import Redactor
-from blurscene_stream.redact.regions import Region, covered
+from blurscene_stream.redact.regions import Region, cover_mask, covered
 
-__all__ = ["Preview", "Redactor", "Region", "covered"]
+__all__ = ["Preview", "Redactor", "Region", "cover_mask", "covered"]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import ClassConfig, Shape
-from blurscene_stream.frames import PictureInfo
+from blurscene_stream.frames import PictureInfo, PixelFormat
 from blurscene_stream.redact.windows import Area
 
 Corners = NDArray[np.float64]  # rows of x, y or of x0, y0, x1, y1
@@ -49,6 +49,14 @@ class Region:
         x0, y0, x1, y1 = self.whole
         return max(x1 - x0, y1 - y0)
 
+    def pixel_mask(self, pixel_format: PixelFormat) -> NDArray[np.bool_]:
+        """Return the luma pixels within the corners that are covered, bool (y1 - y0, x1 - x0)."""
+        height, width = self.y1 - self.y0, self.x1 - self.x0
+        if self.mask is None:
+            return np.ones((height, width), np.bool_)
+        pixels = self.mask.repeat(1 << pixel_format.shift_y, axis=0).repeat(1 << pixel_format.shift_x, axis=1)
+        return pixels[:height, :width]
+
 
 def covered(
     picture: PictureInfo, detections: Detections, classes: Sequence[ClassConfig], least_margin_px: int
@@ -79,6 +87,14 @@ def covered(
         mask = _ellipse(corners[index], low[index], high[index], block) if oval[index] else None
         regions.append(Region(*_area(cut[index]), _area(wholes[index]), index, mask))
     return regions
+
+
+def cover_mask(picture: PictureInfo, regions: Sequence[Region]) -> NDArray[np.bool_]:
+    """Return the luma pixels (height, width) that lie in any of `regions`."""
+    mask = np.zeros((picture.height, picture.width), np.bool_)
+    for region in regions:
+        mask[region.y0 : region.y1, region.x0 : region.x1] |= region.pixel_mask(picture.pixel_format)
+    return mask
 
 
 def whole_picture(picture: PictureInfo) -> Region:

@@ -8,7 +8,7 @@ from blurscene_stream.boxes import Origin
 from blurscene_stream.redact import Region
 from blurscene_stream.verify.detail import LEAST_DETAIL, detail
 from blurscene_stream.verify.edges import CELLS, too_many_cells
-from blurscene_stream.verify.levels import Levels, region_mask
+from blurscene_stream.verify.levels import Levels
 from blurscene_stream.verify.loss import Loss
 from blurscene_stream.verify.moment import Moment
 from blurscene_stream.verify.report import Check, Grade
@@ -75,7 +75,7 @@ def _named(moment: Moment, region: Region) -> str:
 def _as_before(moment: Moment, region: Region) -> bool:
     """True when a region looks like INPUT, and not like its redaction."""
     part = np.s_[region.y0 : region.y1, region.x0 : region.x1]
-    mask = region_mask(moment.picture, region)
+    mask = region.pixel_mask(moment.picture.pixel_format)
     before, hidden, shown = (each[part][mask] for each in (moment.before, moment.hidden.luma, moment.shown.luma))
     taken, off = before - hidden, shown - hidden
     there = float((taken * taken).mean())

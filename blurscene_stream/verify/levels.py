@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from blurscene_stream.frames import Frame, PictureInfo
-from blurscene_stream.redact import Region
+from blurscene_stream.frames import Frame
 
 Levels = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -90,22 +88,3 @@ def area_means(windows: Levels, side: int) -> Levels:
         rim = side // 2
         made[rim : rim + whole.shape[0], rim : rim + whole.shape[1]] = whole / side**2
     return made
-
-
-def cover_mask(picture: PictureInfo, regions: Sequence[Region]) -> Mask:
-    """The luma pixels (height, width) that `regions` cover."""
-    mask = np.zeros((picture.height, picture.width), np.bool_)
-    for region in regions:
-        part = mask[region.y0 : region.y1, region.x0 : region.x1]
-        part |= region_mask(picture, region)
-    return mask
-
-
-def region_mask(picture: PictureInfo, region: Region) -> Mask:
-    """The pixels of a region, within its corners, that are covered."""
-    shape = (region.y1 - region.y0, region.x1 - region.x0)
-    if region.mask is None:
-        return np.ones(shape, np.bool_)
-    form = picture.pixel_format
-    whole = region.mask.repeat(1 << form.shift_y, axis=0).repeat(1 << form.shift_x, axis=1)
-    return whole[: shape[0], : shape[1]]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from blurscene_stream.boxes import Detections
 from blurscene_stream.frames import Frame, PictureInfo
-from blurscene_stream.redact import Redactor, Region
-from blurscene_stream.verify.levels import Levels, Look, Mask, cover_mask, look_at
+from blurscene_stream.redact import Redactor, Region, cover_mask
+from blurscene_stream.verify.levels import Levels, Look, Mask, look_at
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from blurscene_stream.boxes import Boxes, Detections
 from blurscene_stream.config.schema import ClassConfig, Shape
-from blurscene_stream.evaluate.cover import cover_mask, covered_shares
+from blurscene_stream.evaluate.cover import covered_shares
 from blurscene_stream.evaluate.curves import Curve
 from blurscene_stream.evaluate.matching import match
 from blurscene_stream.frames import PIXEL_FORMATS, PictureInfo
-from blurscene_stream.redact import covered
+from blurscene_stream.redact import cover_mask, covered
 
 ONE = np.ones((1, 1))
 BY_HAND = [  # right or wrong, best first; objects; area
