@@ -152,6 +152,7 @@ def test_the_yaml_files_hold_every_setting() -> None:
 @pytest.mark.parametrize("file", [path.relative_to(shipped("config")) for path in shipped("config").rglob("*.yaml")])
 def test_each_line_of_the_yaml_files_says_what_the_setting_means(file: Path) -> None:
     sections = [] if file.parent == Path() else [str(file.parent)]
+    checked = 0
     for line in (shipped("config") / file).read_text().partition("- _self_")[2].splitlines() or (
         (shipped("config") / file).read_text().splitlines()
     ):
@@ -161,8 +162,10 @@ def test_each_line_of_the_yaml_files_says_what_the_setting_means(file: Path) -> 
         path = [*sections[: len(indent) // 2 + (file.parent != Path())], name]
         if value:
             assert comment == LEAVES[pattern(".".join(path))].setting.meaning
+            checked += 1
         else:
             sections = path
+    assert checked
 
 
 @pytest.mark.parametrize("method", ["mosaic", "solid", "blur"])

@@ -52,7 +52,12 @@ def test_a_stale_table_is_found_and_written_anew(
 
 
 def test_the_readme_is_up_to_date(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    readme = ROOT / "README.md"
-    if not readme.exists() or script.BEGIN not in readme.read_text(encoding="utf-8"):
-        pytest.skip(f"README.md has no {script.BEGIN} yet")
-    assert run(script, monkeypatch, "--check", str(readme)) == 0
+    assert run(script, monkeypatch, "--check", str(ROOT / "README.md")) == 0
+
+
+def test_a_file_without_the_table_is_refused(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "README.md").write_text("no markers\n")
+    with pytest.raises(ValueError, match="no <!-- settings -->"):
+        run(script, monkeypatch, "--check", str(tmp_path / "README.md"))

@@ -94,7 +94,7 @@ def test_processing_and_thresholds_count(folder: Path, scene: Picture) -> None:
         assert 0 < len(fewer) < len(plain)
         assert fewer.scores.min() > 0.6
     (mirrored,) = load("processing.use=true", "processing.mirror_image=true")([frame_of(scene)])
-    assert not np.array_equal(mirrored.boxes, plain.boxes)
+    assert mirrored.boxes.shape != plain.boxes.shape or not np.allclose(mirrored.boxes, plain.boxes, atol=1e-2)
 
 
 @pytest.mark.parametrize("more", [["detect.variants.mirror_image=true"], ["detect.variants.enlarged_regions_n=2"],

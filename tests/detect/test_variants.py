@@ -317,6 +317,7 @@ def test_regions_of_a_decoded_video_lie_where_they_are(tmp_path: Path) -> None:
     for view, target in zip(views, drawn[0], strict=True):
         drawer.draw(frame, view, target)
     full = frame.scale_rgb(frame.picture.width, frame.picture.height).astype(int)
+    checked = 0
     for view, shown in zip(views, drawn[0].astype(int), strict=True):
         for x, y in ((10, 10), (60, 50), (100, 80)):
             spot = np.array([[x - 1, y - 1, x + 2, y + 2]], np.float32)
@@ -329,6 +330,8 @@ def test_regions_of_a_decoded_video_lie_where_they_are(tmp_path: Path) -> None:
                 u0, u1 = view.content_width - u1, view.content_width - u0
             seen = shown[round(v0) : round(v1), round(u0) : round(u1)].mean(axis=(0, 1))
             assert np.abs(seen - full[y - 1 : y + 2, x - 1 : x + 2].mean(axis=(0, 1))).max() < 12
+            checked += 1
+    assert checked > len(views)
 
 
 def test_thresholds_before_and_after_merging(scene: Picture) -> None:

@@ -101,18 +101,6 @@ def test_the_detector_cannot_be_loaded(error: BlurSceneError, walker: Path, targ
     assert not list(target.parent.iterdir())
 
 
-def _broken(count: int, error: BaseException, original: Callable[..., object]) -> Callable[..., object]:
-    """`original`, which raises at its call number `count`."""
-    calls = iter(range(10**6))
-
-    def call(*args: object, **more: object) -> object:
-        if next(calls) == count:
-            raise error
-        return original(*args, **more)
-
-    return call
-
-
 STAGES: dict[str, tuple[object, str, Exception, type[BlurSceneError], str]] = {
     # stage -> whose method is broken, its error; the error that comes out, a part of the message
     "reading": (pictures, "planes_of", av.error.InvalidDataError(1, "Bad picture"), SourceError, "bad picture"),

@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-import ast
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import blurscene_stream
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import RedactMethod, Shape
 from blurscene_stream.errors import ConfigError, RedactionError
@@ -201,14 +198,3 @@ def test_planes_that_are_not_what_they_should_be_are_refused(maker: type[Redacto
     with pytest.raises(RedactionError, match=r"^frame 7: ") as caught:
         maker(settings_of(), CLASSES)(frame, found((5, 5, 9, 9)))
     assert "\n" not in str(caught.value)
-
-
-def test_redacted_frames_are_made_in_one_place_only() -> None:
-    package = Path(blurscene_stream.__file__).parent
-    makers = {
-        path.relative_to(package).as_posix()
-        for path in package.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("RedactedFrame")
-    }
-    assert makers == {"redact/release.py"}
