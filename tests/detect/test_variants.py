@@ -212,7 +212,7 @@ def test_the_network_sees_each_variant_of_each_frame(
 
 
 def test_no_call_is_given_more_pictures_than_the_batch_size(scene: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
-    """20 views of each of 3 frames: the boxes are those of one call, and the memory is that of 7 pictures."""
+    """10 views of each of 3 frames: the boxes are those of one call, and the memory is that of 7 pictures."""
     given: list[int] = []
     ask = FacePlateModel.__call__
 
@@ -224,10 +224,10 @@ def test_no_call_is_given_more_pictures_than_the_batch_size(scene: Picture, monk
     frames = [frame_of(each) for each in (scene, np.zeros_like(scene), np.ascontiguousarray(scene[:, ::-1]))]
     made = []
     for batch_size in (256, 7):
-        kinds = VariantsConfig(mirror_image=True, enlarged_regions_n=3, scales=[1.0])
+        kinds = VariantsConfig(mirror_image=True, enlarged_regions_n=2, scales=[1.0])
         detect = DetectConfig(size_px=WIDTH, batch_size=batch_size, precision=Precision.fp32, variants=kinds)
         made.append(load_detector(Settings(device="cpu", detect=detect)).candidates(frames)[0])
-    assert given == [60, *[7] * 8, 4]
+    assert given == [30, *[7] * 4, 2]
     for one, other in zip(*(arrays_of(each) for each in made), strict=True):
         np.testing.assert_array_equal(one, other)
 
