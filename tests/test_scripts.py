@@ -55,7 +55,7 @@ def test_an_old_python_is_refused_in_one_line(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert (
         ended.stderr
-        == "run: Python 3.9.2 is too old, 3.11 or newer is needed; name another one with PYTHON=python3.12\n"
+        == "run: Python 3.9.2 is too old, 3.10 or newer is needed; name another one with PYTHON=python3.12\n"
     )
 
 
