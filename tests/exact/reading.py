@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
 
 import av
+from av.buffer import Buffer
 from av.filter import Graph
-from av.sidedata.sidedata import SideData
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 
 from blurscene_stream.source.rationals import fraction
 
 ADTS_MARK, ADTS_BYTES = b"\xff\xf1", 7  # the header that AAC gets in a transport stream, ISO/IEC 13818-7
+
+SIDE_DATA = ("DISPLAYMATRIX", "STEREO3D", "MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL")
 
 LIMITED_RANGE = 1  # AVCOL_RANGE_MPEG, and what no tag means
 
@@ -67,7 +69,8 @@ def _payload(packet: bytes) -> bytes:
 def _video_tags(container: av.container.InputContainer, frames: list[VideoFrame]) -> dict[str, Any]:
     video, first = container.streams.video[0], frames[0]
     ratio = video.sample_aspect_ratio
-    held = {data.type.name: bytes(data) for data in cast("Iterable[SideData]", first.side_data)}
+    side_data = cast("Mapping[str, Buffer]", first.side_data)
+    held = {name: bytes(side_data[name]) for name in SIDE_DATA if name in side_data}
     return {
         "size": {(frame.width, frame.height) for frame in frames},
         "format": {frame.format.name.replace("yuvj", "yuv") for frame in frames},

@@ -18,27 +18,30 @@ Edits = dict[bytes, list[tuple[float, float]]]
 WAIT = -1.0
 CLIP = Clip(tuple(range(50)), sound=(Sound(end_s=2.0),), options={"bf": "2", "b-adapt": "0", "g": "10"})
 DELAY_S = 0.08  # of the B-frames: media time of the first picture
-MOVIE_TICKS = 1000
 
 
 def edited(path: Path, edits: Edits) -> Path:
     """Write the edit lists of the video (vide) and the sound (soun): length and start of each part, in seconds."""
     made = [
-        box(name, *(_track(body, edits) if kind == b"trak" else box(kind, body) for kind, body in boxes(whole)))
-        if name == b"moov"
-        else box(name, whole)
-        for name, whole in boxes(path.read_bytes())
+        box(b"moov", *_edited(content, edits)) if name == b"moov" else box(name, content)
+        for name, content in boxes(path.read_bytes())
     ]
     path.write_bytes(b"".join(made))
     return path
 
 
-def _track(body: bytes, edits: Edits) -> bytes:
+def _edited(movie: bytes, edits: Edits) -> list[bytes]:
+    header = dict(boxes(movie))[b"mvhd"]
+    ticks = struct.unpack_from(">I", header, 12)[0]  # of a second: FFmpeg 8 writes 1000, FFmpeg 9 writes 48000
+    return [_track(body, edits, ticks) if name == b"trak" else box(name, body) for name, body in boxes(movie)]
+
+
+def _track(body: bytes, edits: Edits, movie_ticks: int) -> bytes:
     parts = [(name, inside) for name, inside in boxes(body) if name != b"edts"]
     media = dict(boxes(dict(parts)[b"mdia"]))
     ticks = struct.unpack_from(">I", media[b"mdhd"], 12)[0]
     lines = [
-        struct.pack(">Iihh", round(length * MOVIE_TICKS), -1 if start == WAIT else round(start * ticks), 1, 0)
+        struct.pack(">Iihh", round(length * movie_ticks), -1 if start == WAIT else round(start * ticks), 1, 0)
         for length, start in edits[media[b"hdlr"][8:12]]
     ]
     listed = box(b"edts", box(b"elst", struct.pack(">II", 0, len(lines)), *lines))
