@@ -1,4 +1,4 @@
-"""What was found in a picture, and the geometry of boxes."""
+"""Detections of a picture, and the geometry of boxes: IoU, area, orientation."""
 
 from __future__ import annotations
 
@@ -14,96 +14,96 @@ NO_TRACK = -1
 
 
 class Origin(IntEnum):
-    """Why a box is there."""
+    """Where a box comes from: the detector, or the tracker."""
 
-    found = 0
-    """The detector saw it, and was surer than the class's threshold."""
-    doubtful = 1
-    """The detector saw it, but was less sure: it counts only where it continues a track."""
-    filled = 2
-    """Tracking put it between two detections of one object."""
-    held = 3
-    """Tracking put it before the first or after the last detection of an object."""
+    detected = 0
+    """By the detector, with a score above the class's threshold."""
+    low_confidence = 1
+    """By the detector, with a score below the threshold: it counts only where it continues a track."""
+    interpolated = 2
+    """By the tracker, between two detections of one object."""
+    extrapolated = 3
+    """By the tracker, before the first or after the last detection of an object."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
-    """What was found in one picture, in that picture's pixels.
+    """Detections of one picture, in that picture's pixels.
 
-    boxes:   float32 (N, 4), corners x0 y0 x1 y1, half open; may reach past the border
-    scores:  float32 (N,), in [0, 1]
-    labels:  int64 (N,), index into `classes`
-    classes: the names that the labels stand for, such as ("face", "license_plate")
-    origins: int8 (N,), of Origin; all found when left out
-    tracks:  int64 (N,), which object of the video, NO_TRACK where that is not known: everywhere when left out
+    xyxy:        float32 (N, 4), corners x0 y0 x1 y1, half open; may reach past the border
+    scores:      float32 (N,), in [0, 1]
+    class_ids:   int64 (N,), index into `class_names`
+    class_names: names of the classes, such as ("face", "license_plate")
+    origins:     int8 (N,), of Origin; all detected when left out
+    track_ids:   int64 (N,), object of the video, NO_TRACK where that is not known: everywhere when left out
 
-    Raises ValueError when lengths disagree, a number is not finite or a label has no name.
+    Raises ValueError when lengths disagree, a number is not finite or a class id has no name.
     """
 
-    boxes: Boxes
+    xyxy: Boxes
     scores: NDArray[np.float32]
-    labels: NDArray[np.int64]
-    classes: tuple[str, ...]
+    class_ids: NDArray[np.int64]
+    class_names: tuple[str, ...]
     origins: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
-    tracks: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    track_ids: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __post_init__(self) -> None:
-        count = len(self.boxes)
-        for name, value in (("origins", Origin.found), ("tracks", NO_TRACK)):
+        count = len(self.xyxy)
+        for name, value in (("origins", Origin.detected), ("track_ids", NO_TRACK)):
             given = getattr(self, name)
             if not len(given):
                 object.__setattr__(self, name, np.full(count, value, given.dtype))
-        if self.boxes.shape != (count, 4):
-            raise ValueError(f"boxes must be (N, 4), got {self.boxes.shape}")
-        if self.scores.shape != (count,) or self.labels.shape != (count,):
+        if self.xyxy.shape != (count, 4):
+            raise ValueError(f"xyxy must be (N, 4), got {self.xyxy.shape}")
+        if self.scores.shape != (count,) or self.class_ids.shape != (count,):
             raise ValueError(
-                f"{count} boxes need {count} scores and labels, got {self.scores.shape} and {self.labels.shape}"
+                f"{count} boxes need {count} scores and class ids, got {self.scores.shape} and {self.class_ids.shape}"
             )
-        if self.origins.shape != (count,) or self.tracks.shape != (count,):
+        if self.origins.shape != (count,) or self.track_ids.shape != (count,):
             raise ValueError(
-                f"{count} boxes need {count} origins and tracks, got {self.origins.shape} and {self.tracks.shape}"
+                f"{count} boxes need {count} origins and track ids, got {self.origins.shape} and {self.track_ids.shape}"
             )
-        if not (np.isfinite(self.boxes).all() and np.isfinite(self.scores).all()):
+        if not (np.isfinite(self.xyxy).all() and np.isfinite(self.scores).all()):
             raise ValueError("boxes and scores must be finite numbers")
-        if count and not (self.labels.min() >= 0 and self.labels.max() < len(self.classes)):
-            raise ValueError(f"labels must be in 0..{len(self.classes) - 1}")
+        if count and not (self.class_ids.min() >= 0 and self.class_ids.max() < len(self.class_names)):
+            raise ValueError(f"class ids must be in 0..{len(self.class_names) - 1}")
 
     def __len__(self) -> int:
-        return len(self.boxes)
+        return len(self.xyxy)
 
     def __getitem__(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> Detections:
         return Detections(
-            boxes=self.boxes[chosen],
+            xyxy=self.xyxy[chosen],
             scores=self.scores[chosen],
-            labels=self.labels[chosen],
-            classes=self.classes,
+            class_ids=self.class_ids[chosen],
+            class_names=self.class_names,
             origins=self.origins[chosen],
-            tracks=self.tracks[chosen],
+            track_ids=self.track_ids[chosen],
         )
 
-    def sure(self) -> Detections:
-        """Without the doubtful boxes: what a picture holds that nothing is known of before and after."""
-        return self[self.origins != Origin.doubtful]
+    def confident(self) -> Detections:
+        """Return them without the low-confidence ones: all that counts in a picture without a past and a future."""
+        return self[self.origins != Origin.low_confidence]
 
-    def seen(self) -> Detections:
-        """Without the boxes that tracking added."""
-        return self[self.origins <= Origin.doubtful]
-
-    @classmethod
-    def none(cls, classes: Sequence[str]) -> Detections:
-        """No boxes at all."""
-        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64), tuple(classes))
+    def observed(self) -> Detections:
+        """Return them without the boxes that the tracker added."""
+        return self[self.origins <= Origin.low_confidence]
 
     @classmethod
-    def joined(cls, parts: Sequence[Detections]) -> Detections:
-        """All boxes of `parts`, of which there is at least one, in order; all have the same classes."""
-        each = [(part.boxes, part.scores, part.labels, part.origins, part.tracks) for part in parts]
-        boxes, scores, labels, origins, tracks = (np.concatenate(arrays) for arrays in zip(*each, strict=True))
-        return cls(boxes, scores, labels, parts[0].classes, origins, tracks)
+    def empty(cls, class_names: Sequence[str]) -> Detections:
+        """Return no boxes at all."""
+        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64), tuple(class_names))
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Detections]) -> Detections:
+        """Concatenate `parts`, of which there is at least one, in order; all have the same class names."""
+        each = [(part.xyxy, part.scores, part.class_ids, part.origins, part.track_ids) for part in parts]
+        xyxy, scores, class_ids, origins, track_ids = (np.concatenate(arrays) for arrays in zip(*each, strict=True))
+        return cls(xyxy, scores, class_ids, parts[0].class_names, origins, track_ids)
 
     def count(self, name: str) -> int:
-        """How many boxes bear the class `name`."""
-        return sum(self.classes[label] == name for label in self.labels)
+        """Count the boxes of the class `name`."""
+        return sum(self.class_names[class_id] == name for class_id in self.class_ids)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ BlurSceneError             1  could not run
 ├── UsageError             2  the command line asks for something that makes no sense
 │   └── ConfigError        2  a setting is unknown or has a value that is not allowed
 ├── SourceError            1  the input cannot be opened, or holds no video
-│   ├── DamagedInputError  3  the input is cut short or cannot be decoded
+│   ├── CorruptInputError  3  the input is cut short or cannot be decoded
 │   └── SourceLostError    8  a live source went away
 ├── DetectionError         6  the detector failed or gave no usable answer
 ├── RedactionError         7  a picture could not be redacted
@@ -38,7 +38,7 @@ class SourceError(BlurSceneError):
     """The input cannot be opened, or holds no video."""
 
 
-class DamagedInputError(SourceError):
+class CorruptInputError(SourceError):
     """The input is cut short or cannot be decoded."""
 
     exit_code = 3

@@ -1,4 +1,4 @@
-"""What travels between the rooms: frames before and after redaction, copied packets, facts about a stream.
+"""The items of a run: frames before and after redaction, copied packets, and the pixel formats of their planes.
 
 `Frame` and `RedactedFrame` are different types on purpose: a sink takes only the second, and only
 `blurscene_stream.redact` makes it (kept by tests/test_architecture.py).
@@ -15,19 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurscene_stream.boxes import UPRIGHT, Detections, Orientation
-from blurscene_stream.carried import KeptTags, Track
 
 Plane = NDArray[np.uint8] | NDArray[np.uint16]
 ScaleToRgb = Callable[[int, int], NDArray[np.uint8]]
-CHECKED_ROWS = 16  # one of so many: 0.1 ms at 1080p
+CHECKSUM_ROW_STEP = 16  # one of so many: 0.1 ms at 1080p
 
 
-class Model(Enum):
-    """What the colour planes hold, in their order."""
+class ColorModel(Enum):
+    """Components of the colour planes, in their order."""
 
     yuv = "luma, Cb, Cr"
     gbr = "green, blue, red, full range"
-    grey = "luma alone, full range"
+    gray = "luma alone, full range"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class PixelFormat:
     shift_y:      likewise for the height
     interleaved:  chroma is one plane (h, w, 2) as in nv12, not two planes (h, w)
     full_range:   the format's own name says that luma spans 0..2**bits - 1 (yuvj420p and its kin)
-    model:        what the colour planes hold
+    color_model:  components of the colour planes
     alpha:        one plane more, the last: 0 is transparent, 2**bits - 1 opaque
     """
 
@@ -50,14 +49,14 @@ class PixelFormat:
     shift_y: int
     interleaved: bool = False
     full_range: bool = False
-    model: Model = Model.yuv
+    color_model: ColorModel = ColorModel.yuv
     alpha: bool = False
 
     @property
     def plane_count(self) -> int:
-        """How many planes there are."""
-        colours = {Model.yuv: 2 if self.interleaved else 3, Model.gbr: 3, Model.grey: 1}
-        return colours[self.model] + self.alpha
+        """Count the planes."""
+        colours = {ColorModel.yuv: 2 if self.interleaved else 3, ColorModel.gbr: 3, ColorModel.gray: 1}
+        return colours[self.color_model] + self.alpha
 
 
 PIXEL_FORMATS = {
@@ -80,14 +79,14 @@ PIXEL_FORMATS = {
 PICTURE_FORMATS = {
     made.name: made
     for made in (
-        PixelFormat("gbrp", 8, 0, 0, full_range=True, model=Model.gbr),
-        PixelFormat("gbrap", 8, 0, 0, full_range=True, model=Model.gbr, alpha=True),
-        PixelFormat("gray", 8, 0, 0, full_range=True, model=Model.grey),
-        PixelFormat("ya8", 8, 0, 0, full_range=True, model=Model.grey, alpha=True),
-        PixelFormat("gbrp16le", 16, 0, 0, full_range=True, model=Model.gbr),
-        PixelFormat("gbrap16le", 16, 0, 0, full_range=True, model=Model.gbr, alpha=True),
-        PixelFormat("gray16le", 16, 0, 0, full_range=True, model=Model.grey),
-        PixelFormat("ya16le", 16, 0, 0, full_range=True, model=Model.grey, alpha=True),
+        PixelFormat("gbrp", 8, 0, 0, full_range=True, color_model=ColorModel.gbr),
+        PixelFormat("gbrap", 8, 0, 0, full_range=True, color_model=ColorModel.gbr, alpha=True),
+        PixelFormat("gray", 8, 0, 0, full_range=True, color_model=ColorModel.gray),
+        PixelFormat("ya8", 8, 0, 0, full_range=True, color_model=ColorModel.gray, alpha=True),
+        PixelFormat("gbrp16le", 16, 0, 0, full_range=True, color_model=ColorModel.gbr),
+        PixelFormat("gbrap16le", 16, 0, 0, full_range=True, color_model=ColorModel.gbr, alpha=True),
+        PixelFormat("gray16le", 16, 0, 0, full_range=True, color_model=ColorModel.gray),
+        PixelFormat("ya16le", 16, 0, 0, full_range=True, color_model=ColorModel.gray, alpha=True),
     )
 }
 """The formats of single pictures: what a file holds is redacted without a detour through YUV."""
@@ -112,8 +111,8 @@ class PictureInfo:
     full_range: bool = False
 
 
-class Look(Enum):
-    """How thoroughly a detector looks at a frame."""
+class ScanMode(Enum):
+    """How thoroughly a detector scans a frame."""
 
     full = "all that detect.variants asks for"
     small = "the whole picture, detect.between_scale times as large"
@@ -121,18 +120,18 @@ class Look(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One decoded picture that nobody has judged yet.
+    """One decoded picture that no detector has judged yet.
 
     number:    0, 1, 2 ... in the order of presentation
     pts:       presentation time in ticks of the stream's time base
     picture:   the shape of the planes
     planes:    writable views of the samples, (h, w) or, for interleaved chroma, (h, w, 2), in the order of
-               `Model`, alpha last; uint8, or uint16 above 8 bits; they are this frame's own, the decoder has no part
-               in them
+               `ColorModel`, alpha last; uint8, or uint16 above 8 bits; this frame's own memory, not the decoder's
     scale_rgb: (width, height) -> uint8 (height, width, 3), RGB, the whole stored picture at that size
     native:    the picture as its source holds it, over the same memory; for the sink
-    look:      how a detector must look at it
-    damaged:   it may not show what the camera saw: it is covered whole, whatever is found in it
+    scan_mode: how thoroughly a detector must scan it
+    corrupt:   it was decoded from corrupt data and may not show what the camera saw: it is covered whole, whatever is
+               found in it
     """
 
     number: int
@@ -141,13 +140,13 @@ class Frame:
     planes: tuple[Plane, ...]
     scale_rgb: ScaleToRgb
     native: Any = field(repr=False)
-    look: Look = Look.full
-    damaged: bool = False
+    scan_mode: ScanMode = ScanMode.full
+    corrupt: bool = False
 
     @property
     def checksum(self) -> int:
-        """CRC-32 of some rows of the first plane: tells this picture from another one, and nothing of what it shows."""
-        return crc32(self.planes[0][::CHECKED_ROWS].tobytes())
+        """Return the CRC-32 of some rows of the first plane: it tells two pictures apart, but not what they show."""
+        return crc32(self.planes[0][::CHECKSUM_ROW_STEP].tobytes())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,7 +157,7 @@ class RedactedFrame:
 
     number, pts, native: as in Frame
     detections:          what was found and covered, in stored pixels; no areas
-    damaged:             the picture is damaged, and all of it is covered
+    corrupt:             the picture was decoded from corrupt data, and all of it is covered
     checksum:            of the picture before anything was covered, see Frame
     """
 
@@ -166,83 +165,17 @@ class RedactedFrame:
     pts: int
     detections: Detections
     native: Any = field(repr=False)
-    damaged: bool
+    corrupt: bool
     checksum: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CopiedPacket:
-    """A packet that passes as it is: encoded sound, or what was asked for by name.
+    """A packet that is copied as it is: encoded audio, or data that was asked for by name.
 
-    track:  index into StreamInfo.tracks
+    stream: index into StreamInfo.copied_streams
     native: the packet as its source holds it; for the sink
     """
 
-    track: int
+    stream: int
     native: Any = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ColourTags:
-    """ffmpeg's numbers for range, primaries, transfer and matrix; 0 or 2 where the source says nothing.
-
-    mastering: the display on which HDR was graded: x, y of red, green, blue and white, then the least and the
-               most light, in cd/m2 (SMPTE ST 2086); None where the source says nothing
-    light:     the brightest pixel and the brightest picture on average, in cd/m2 (CTA-861.3); None likewise
-    """
-
-    color_range: int = 0
-    primaries: int = 2
-    transfer: int = 2
-    matrix: int = 2
-    mastering: tuple[Fraction, ...] | None = None
-    light: tuple[int, int] | None = None
-
-
-class Fields(Enum):
-    """Of what moments a picture is made."""
-
-    none = "of one"
-    top_first = "of two: odd rows, counted from 1, show the first"
-    bottom_first = "of two: even rows show the first"
-    single = "of one, and half of the rows: the next picture shows the other half"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StreamInfo:
-    """What a sink must know of a source before the first frame.
-
-    name:         the source in words that may be printed: no credentials
-    picture:      the shape of every picture
-    time_base:    seconds a tick of Frame.pts
-    frame_rate:   average pictures a second; None when unknown
-    frame_count:  pictures in all, as the container says; 0 when it does not
-    duration_s:   seconds in all, as the container says; 0 when it does not
-    live:         a camera: it cannot wait, and its end is a loss
-    tracks:       the sound, and other tracks that were asked for
-    kept:         the tags and chapters that were asked for
-    dropped:      what the source holds and the output will not, in words
-    colour:       colour tags
-    display_matrix: nine 32-bit integers of ffmpeg's display matrix; None when there is none
-    fields:       what the first picture says
-    field_order:  ffmpeg's number for what the container says of it; 0 when it says nothing
-    two_views:    each picture holds one for each eye
-    codec:        ffmpeg's name of the codec of the pictures, whatever decodes them, such as "av1"
-    """
-
-    name: str
-    picture: PictureInfo
-    time_base: Fraction
-    frame_rate: Fraction | None = None
-    frame_count: int = 0
-    duration_s: float = 0.0
-    live: bool = False
-    tracks: tuple[Track, ...] = ()
-    kept: KeptTags = field(default_factory=KeptTags)
-    dropped: tuple[str, ...] = ()
-    colour: ColourTags = ColourTags()
-    display_matrix: tuple[int, ...] | None = None
-    fields: Fields = Fields.none
-    field_order: int = 0
-    two_views: bool = False
-    codec: str = ""

@@ -50,7 +50,7 @@ class Probe:
 
     def _note(self, frame: RedactedFrame) -> None:
         self.written.append(frame.number)
-        self.covered_whole += frame.damaged
+        self.covered_whole += frame.corrupt
         if frame.number not in self.detector.judged:
             self.early.append(frame.number)
 

@@ -89,9 +89,9 @@ def zoomed(picture: Picture, truth: Truth, zoom: float) -> tuple[Picture, Truth]
 
 def add(tallies: dict[str, Tally], sample: Sample, found: Detections) -> None:
     """Count one picture."""
-    for label, name in enumerate(found.classes):
-        mine = found[found.labels == label]
-        best_first = mine.boxes[np.argsort(-mine.scores, kind="stable")]
+    for label, name in enumerate(found.class_names):
+        mine = found[found.class_ids == label]
+        best_first = mine.xyxy[np.argsort(-mine.scores, kind="stable")]
         wanted, spared = (of_class(sample.truth, label, counts) for counts in (True, False))
         matched = match(best_first, wanted, spared, LOOSE)
         hits = int((matched.taken >= 0).sum())

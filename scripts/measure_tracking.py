@@ -57,7 +57,7 @@ class Remembering:
         track = self._settings.track
         share = track.continue_at if track.use else 1.0
         least = np.array([one.threshold * share for one in chosen(self._settings, self.classes)], np.float32)
-        return found[(found.origins == Origin.found) | (found.scores > least[found.labels])]
+        return found[(found.origins == Origin.detected) | (found.scores > least[found.class_ids])]
 
 
 def remembering_detector() -> Remembering:

@@ -28,14 +28,14 @@ def check_clip(source: Path, target: Path, found: list[Detections], settings: Se
     Asserts: as many frames, at the same times, every box covered in the decoded output, the sound as it was.
     """
     boxes = frames = 0
-    redactor = Redactor(settings, found[0].classes)
+    redactor = Redactor(settings, found[0].class_names)
     for before, after, detections in zip(_frames(source), _frames(target), found, strict=True):
         assert before[1] == after[1], f"frame {frames}: time {after[1]} instead of {before[1]}"
         boxes += _check_cover(before[0], after[0], detections, settings, redactor)
         frames += 1
     assert frames > 0
     with open_source(Address(str(source)), Settings()) as opened:
-        tracks = len(opened.info.tracks)
+        tracks = len(opened.info.copied_streams)
     for track in range(tracks):
         assert sound_packets(source, track) == sound_packets(target, track), f"sound track {track} has changed"
     return boxes
@@ -54,7 +54,7 @@ def _check_cover(before: Frame, after: Frame, detections: Detections, settings: 
     shown = after.planes[0].astype(np.int16)
     redactor(before, detections)  # writes into the planes of `before`
     hidden = before.planes[0].astype(np.int16)
-    classes = chosen(settings, detections.classes)
+    classes = chosen(settings, detections.class_names)
     regions = covered(before.picture, detections, classes, settings.redact.least_margin_px)
     for region in regions:
         part = np.s_[region.y0 : region.y1, region.x0 : region.x1]

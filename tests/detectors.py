@@ -37,7 +37,7 @@ class SquareDetector:
         bright = frame.planes[0] >> (frame.picture.pixel_format.bits - 8) > BRIGHT
         rows, columns = np.flatnonzero(bright.any(axis=1)), np.flatnonzero(bright.any(axis=0))
         if not len(rows):
-            return Detections.none(CLASSES)
+            return Detections.empty(CLASSES)
         box = [[columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]]
         return Detections(np.array(box, np.float32), np.ones(1, np.float32), np.ones(1, np.int64), CLASSES)
 
@@ -59,6 +59,6 @@ class LookingDetector(SquareDetector):
         bright = rgb[:, :, 1] > BRIGHT
         rows, columns = np.flatnonzero(bright.any(axis=1)), np.flatnonzero(bright.any(axis=0))
         if not len(rows):
-            return Detections.none(CLASSES)
+            return Detections.empty(CLASSES)
         box = [[columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]]
         return Detections(np.array(box, np.float32), np.ones(1, np.float32), np.ones(1, np.int64), CLASSES)

@@ -16,7 +16,7 @@ PACKAGE = "blurscene_stream"
 FLOORS = {  # a module imports its own room, or a lower floor
     "errors": 0,
     "boxes": 0,
-    "carried": 0,
+    "streams": 0,
     "frames": 0,
     "address": 0,
     "resources": 0,

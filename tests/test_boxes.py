@@ -58,13 +58,13 @@ NAN = float("nan")
 @pytest.mark.parametrize(
     ("made", "scores", "labels", "said"),
     [
-        ([[0, 0, 1]], [1], [0], "boxes must be"),  # three corners
+        ([[0, 0, 1]], [1], [0], "xyxy must be"),  # three corners
         ([[0, 0, 1, 1]], [], [0], "need 1 scores"),  # a box without a score
-        ([[0, 0, 1, 1]], [1], [0, 0], "need 1 scores"),  # a label too many
+        ([[0, 0, 1, 1]], [1], [0, 0], "need 1 scores"),  # a class id too many
         ([[0, 0, 1, NAN]], [1], [0], "finite"),  # a box nobody knows the place of
         ([[0, 0, 1, 1]], [NAN], [0], "finite"),  # a score that no threshold can judge
-        ([[0, 0, 1, 1]], [1], [2], "labels"),  # a class without a name
-        ([[0, 0, 1, 1]], [1], [-1], "labels"),
+        ([[0, 0, 1, 1]], [1], [2], "class ids"),  # a class without a name
+        ([[0, 0, 1, 1]], [1], [-1], "class ids"),
     ],
 )
 def test_detections_that_make_no_sense_are_refused(
@@ -82,18 +82,18 @@ def test_detections_are_chosen_and_counted_by_class() -> None:
     )
     assert [found.count("face"), found.count("plate"), found.count("dog")] == [1, 2, 0]
     assert len(found[found.scores > 0.3]) == 2
-    assert len(Detections.none(("face",))) == 0
+    assert len(Detections.empty(("face",))) == 0
 
 
 def test_a_choice_and_a_sum_of_detections_keep_where_boxes_came_from() -> None:
     boxes, scores, labels = np.eye(4, dtype=np.float32), np.full(4, 0.5, np.float32), np.array([0, 1, 0, 1])
     plain = Detections(boxes, scores, labels, ("face", "license_plate"))
-    assert plain.origins.tolist() == [Origin.found] * 4
-    assert plain.tracks.tolist() == [NO_TRACK] * 4
-    origins = np.array([Origin.held, Origin.filled], np.int8)
-    tracked = Detections(boxes[:2], scores[:2], labels[:2], plain.classes, origins, np.array([7, 9]))
-    together = Detections.joined([plain, tracked])[np.array([3, 5])]
-    assert together.origins.tolist() == [Origin.found, Origin.filled]
-    assert together.tracks.tolist() == [NO_TRACK, 9]
-    with pytest.raises(ValueError, match="4 boxes need 4 origins and tracks"):
-        Detections(boxes, scores, labels, plain.classes, origins)
+    assert plain.origins.tolist() == [Origin.detected] * 4
+    assert plain.track_ids.tolist() == [NO_TRACK] * 4
+    origins = np.array([Origin.extrapolated, Origin.interpolated], np.int8)
+    tracked = Detections(boxes[:2], scores[:2], labels[:2], plain.class_names, origins, np.array([7, 9]))
+    together = Detections.concatenate([plain, tracked])[np.array([3, 5])]
+    assert together.origins.tolist() == [Origin.detected, Origin.interpolated]
+    assert together.track_ids.tolist() == [NO_TRACK, 9]
+    with pytest.raises(ValueError, match="4 boxes need 4 origins and track ids"):
+        Detections(boxes, scores, labels, plain.class_names, origins)

@@ -60,9 +60,9 @@ def _print_table(file: Path, found: Found) -> None:
 def _rows(found: Found) -> list[tuple[str, float, list[float]]]:
     """Label, score and corners of each box, cut at the border of the picture."""
     boxes = _cut(found.detections, found.width, found.height).tolist()
-    labels = [found.detections.classes[label] for label in found.detections.labels]
+    labels = [found.detections.class_names[label] for label in found.detections.class_ids]
     return list(zip(labels, found.detections.scores.tolist(), boxes, strict=True))
 
 
 def _cut(detections: Detections, width: int, height: int) -> Boxes:
-    return detections.boxes.clip(0, (width, height, width, height))
+    return detections.xyxy.clip(0, (width, height, width, height))

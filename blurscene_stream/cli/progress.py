@@ -9,9 +9,10 @@ from typing import NoReturn
 from tqdm import tqdm
 
 from blurscene_stream.boxes import Detections
-from blurscene_stream.frames import RedactedFrame, StreamInfo
+from blurscene_stream.frames import RedactedFrame
 from blurscene_stream.pipeline import Summary
 from blurscene_stream.pipeline.picture import PictureSummary
+from blurscene_stream.streams import StreamInfo
 
 SHOWN_CLASSES = {"license_plate": "plate"}
 
@@ -37,13 +38,13 @@ class ProgressBar:
 
     def written(self, frame: RedactedFrame) -> None:
         """One frame more."""
-        self.count(frame.detections.seen())
+        self.count(frame.detections.observed())
 
     def count(self, detections: Detections) -> None:
         """One frame or picture more, with what was found in it."""
         if self._bar is None:
             return
-        self._found.update(detections.classes[label] for label in detections.labels)
+        self._found.update(detections.class_names[label] for label in detections.class_ids)
         self._bar.set_postfix_str(words(self._found), refresh=False)
         self._bar.update()
 

@@ -28,7 +28,7 @@ from blurscene_stream.pipeline import Job, default_target, render_video
 EPILOG = """\b
 FILE has a header, and then one line for each frame, in order:
   {"frame": 0, "pts": 0, "time_s": 0.0, "boxes": [
-   {"label": "face", "score": 0.87, "xyxy": [301.5, 220.25, 340.0, 268.75], "origin": "found", "track": 4}]}
+   {"label": "face", "score": 0.87, "xyxy": [301.5, 220.25, 340.0, 268.75], "origin": "detected", "track": 4}]}
 
 A box that is added by hand needs a label and its corners; every frame keeps its line. Boxes are in pixels of the stored
 picture, before any rotation that the video asks for: x to the right, y down. Boxes with one track are one object. A

@@ -21,7 +21,7 @@ from blurscene_stream.detect.overlap import Floats
 from blurscene_stream.detect.prepare import Drawer, Layout
 from blurscene_stream.detect.variants import views_of
 from blurscene_stream.errors import DetectionError, first_line
-from blurscene_stream.frames import Frame, Look
+from blurscene_stream.frames import Frame, ScanMode
 
 
 class Shown(NamedTuple):
@@ -48,7 +48,7 @@ class Detector:
         self._device = device
         self._config = settings.detect
         small = VariantsConfig(scales=[settings.detect.between_scale])
-        self._variants = {Look.full: settings.detect.variants, Look.small: small}
+        self._variants = {ScanMode.full: settings.detect.variants, ScanMode.small: small}
         self._thresholds = [each.threshold for each in chosen(settings, self.classes)]
         self._candidate_thresholds = [_candidates(threshold, settings.detect.merge) for threshold in self._thresholds]
         share = settings.track.continue_at if settings.track.use else 1.0
@@ -65,8 +65,8 @@ class Detector:
         Raises DetectionError when a network fails or gives numbers that are not finite.
         """
         found: dict[int, Detections] = {}
-        for look in Look:
-            if places := [place for place, frame in enumerate(frames) if frame.look is look]:
+        for look in ScanMode:
+            if places := [place for place, frame in enumerate(frames) if frame.scan_mode is look]:
                 peaks, looks = self.candidates([frames[place] for place in places])
                 for number, place in enumerate(places):
                     found[place] = self.merged(peaks, number, looks, self._config.merge)
@@ -77,7 +77,7 @@ class Detector:
 
         The pictures of the Peaks are the indices of frames, boxes are in stored pixels. Raises DetectionError.
         """
-        (look,) = {frame.look for frame in frames}
+        (look,) = {frame.scan_mode for frame in frames}
         parts, looks = [], [0] * len(self.classes)
         for model, labels in zip(self._models, self._labels, strict=True):
             views = views_of(frames[0].picture, self._variants[look], model.plan)
@@ -140,7 +140,7 @@ class Detector:
         for label in range(len(self.classes)):
             here = np.flatnonzero((peaks.pictures == frame) & (peaks.labels == label))
             parts += self._of_class(label, peaks.boxes[here], peaks.scores[here], looks[label], config)
-        return Detections.joined(parts)
+        return Detections.concatenate(parts)
 
     def _of_class(
         self, label: int, boxes: Boxes, scores: Floats, looks: int, config: MergeConfig
@@ -152,7 +152,7 @@ class Detector:
         weak = (scores > np.float32(self._doubtful_thresholds[label])) & (scores <= np.float32(threshold))
         weak[weak] = ~(iou(boxes[weak], made.boxes) >= config.iou).any(axis=1)
         rest = merge(boxes[weak], scores[weak], replace(config, method=MergeMethod.nms), looks)
-        return self._detections(label, made, Origin.found), self._detections(label, rest, Origin.doubtful)
+        return self._detections(label, made, Origin.detected), self._detections(label, rest, Origin.low_confidence)
 
     def _detections(self, label: int, merged: Merged, origin: Origin) -> Detections:
         count = len(merged.boxes)

@@ -86,7 +86,7 @@ def covered_frames(clip: Path, detector: Detector, settings: Settings) -> Genera
                 if isinstance(item, RedactedFrame):
                     first = item.pts if first is None else first
                     time_s = (item.pts - first) * ticks
-                    regions = redactor.regions(picture, item.detections, item.damaged)
+                    regions = redactor.regions(picture, item.detections, item.corrupt)
                     yield CoveredFrame(float(time_s), float(time_s + usual_s), cover_mask(picture, regions))
 
 

@@ -135,8 +135,8 @@ def _score(scores: Scores, number: int, labelled: Labelled, judges: Judges, sett
     for label, tally in enumerate(scores.classes.values()):
         tally.exhaustive.append(label in labelled.exhaustive)
         wanted, spared = of_class(truth, label, True), of_class(truth, label, False)
-        _add(tally, number, wanted, spared, everything[everything.labels == label])
-        _add_run(tally, number, wanted, spared, shown[shown.labels == label])
+        _add(tally, number, wanted, spared, everything[everything.class_ids == label])
+        _add_run(tally, number, wanted, spared, shown[shown.class_ids == label])
         tally.covered += shares[(truth.labels == label) & truth.counts].tolist()
 
 
@@ -157,14 +157,14 @@ def _judged(picture: Picture, judges: Judges, classes: Sequence[ClassConfig]) ->
 def above_threshold(found: Detections, classes: Sequence[ClassConfig]) -> NDArray[np.bool_]:
     """Which boxes score above the threshold of their class."""
     thresholds = np.array([one.threshold for one in classes], np.float32)
-    return np.asarray(found.scores > thresholds[found.labels], np.bool_)
+    return np.asarray(found.scores > thresholds[found.class_ids], np.bool_)
 
 
 def _add(tally: ClassScores, number: int, wanted: Boxes, spared: Boxes, found: Detections) -> None:
     """Count everything that is found of one class in one picture."""
     best_first = found[np.argsort(-found.scores, kind="stable")]
     for overlap, boxes in tally.found.items():
-        result = match(best_first.boxes, wanted, spared, overlap)
+        result = match(best_first.xyxy, wanted, spared, overlap)
         if overlap == LOOSE:
             best = np.zeros(len(wanted))
             best[result.taken[result.taken >= 0]] = best_first.scores[result.taken >= 0]
@@ -179,7 +179,7 @@ def _add(tally: ClassScores, number: int, wanted: Boxes, spared: Boxes, found: D
 def _add_run(tally: ClassScores, number: int, wanted: Boxes, spared: Boxes, shown: Detections) -> None:
     """Count what a run finds of one class in one picture."""
     best_first = shown[np.argsort(-shown.scores, kind="stable")]
-    result = match(best_first.boxes, wanted, spared, LOOSE)
+    result = match(best_first.xyxy, wanted, spared, LOOSE)
     tally.own += np.isin(np.arange(len(wanted)), result.taken).tolist()
     if tally.exhaustive[-1]:
         tally.run.add(number, best_first.scores, result)

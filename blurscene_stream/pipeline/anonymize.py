@@ -10,7 +10,7 @@ from fractions import Fraction
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import TrackConfig
 from blurscene_stream.errors import BlurSceneError, DetectionError
-from blurscene_stream.frames import CopiedPacket, Frame, Look, RedactedFrame
+from blurscene_stream.frames import CopiedPacket, Frame, RedactedFrame, ScanMode
 from blurscene_stream.pipeline.judge import Detect, Redact, judge
 from blurscene_stream.track import STILL, Camera, Step, Tracker
 
@@ -69,11 +69,11 @@ def followed(
         yield from _released(waiting, done)
 
 
-def _seen(frame: Frame, found: Detections, camera: Camera) -> tuple[Detections, Step, Look]:
+def _seen(frame: Frame, found: Detections, camera: Camera) -> tuple[Detections, Step, ScanMode]:
     """What the tracker may know of a frame: of a damaged one nothing."""
-    if frame.damaged:
-        return Detections.none(found.classes), STILL, frame.look
-    return found, camera.step(frame), frame.look
+    if frame.corrupt:
+        return Detections.empty(found.class_names), STILL, frame.scan_mode
+    return found, camera.step(frame), frame.scan_mode
 
 
 @contextmanager

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from blurscene_stream.address import Address
-from blurscene_stream.frames import RedactedFrame, StreamInfo
+from blurscene_stream.frames import RedactedFrame
+from blurscene_stream.streams import StreamInfo
 
 
 @dataclass(frozen=True, slots=True)

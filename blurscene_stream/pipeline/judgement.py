@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Protocol
 
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.frames import StreamInfo
 from blurscene_stream.pipeline.anonymize import Item, Judged, followed, judged
 from blurscene_stream.pipeline.judge import Detector, LoadDetector
 from blurscene_stream.pipeline.looks import check_looks, warning_line, with_looks
+from blurscene_stream.streams import StreamInfo
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,9 @@ from fractions import Fraction
 
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import ConfigError
-from blurscene_stream.frames import Frame, Look, StreamInfo
+from blurscene_stream.frames import Frame, ScanMode
 from blurscene_stream.pipeline.anonymize import MOST_SILENT, Item
+from blurscene_stream.streams import StreamInfo
 from blurscene_stream.track import Camera
 
 
@@ -79,24 +80,24 @@ class _Plan:
 
     def decided(self, waiting: deque[Item], coming: Frame | None) -> Generator[Item]:
         """What waits: a frame, if any, with its look, and packets; `coming`: the frame after it, if one is known."""
-        damaged = coming is not None and coming.damaged  # tells the tracker nothing: as if the scene ended there
+        damaged = coming is not None and coming.corrupt  # tells the tracker nothing: as if the scene ended there
         begins = coming is not None and not damaged and self._camera.step(coming).cut
         if waiting and isinstance(frame := waiting[0], Frame):
-            waiting[0] = replace(frame, look=self._look(frame, None if begins or damaged else coming))
-            self._begins = begins or coming is None or frame.damaged
+            waiting[0] = replace(frame, scan_mode=self._look(frame, None if begins or damaged else coming))
+            self._begins = begins or coming is None or frame.corrupt
         while waiting:
             yield waiting.popleft()
 
-    def _look(self, frame: Frame, following: Frame | None) -> Look:
+    def _look(self, frame: Frame, following: Frame | None) -> ScanMode:
         """`following`: the next frame of the same scene."""
-        if frame.damaged:
-            return Look.small
+        if frame.corrupt:
+            return ScanMode.small
         bridged = following is not None and self._time_s(following) - self._full_s <= self._bridged_s
         if bridged and not self._begins and self._small + 1 < self._every:
             self._small += 1
-            return Look.small
+            return ScanMode.small
         self._small, self._full_s = 0, self._time_s(frame)
-        return Look.full
+        return ScanMode.full
 
     def _time_s(self, frame: Frame) -> float:
         return float(frame.pts * self._time_base)

@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import ConfigError, DetectionError, StoppedError
-from blurscene_stream.frames import CopiedPacket, Frame, RedactedFrame, StreamInfo
+from blurscene_stream.frames import CopiedPacket, Frame, RedactedFrame
 from blurscene_stream.pipeline.anonymize import redacted
 from blurscene_stream.pipeline.audit import Ran, record, withdrawn_on_error
 from blurscene_stream.pipeline.interruption import Interruption
@@ -26,6 +26,7 @@ from blurscene_stream.pipeline.targets import check_audit, check_beside, preview
 from blurscene_stream.redact import Preview, Redactor
 from blurscene_stream.sink import Sink, check, open_sink
 from blurscene_stream.source import Source, open_source
+from blurscene_stream.streams import StreamInfo
 
 log = logging.getLogger(__name__)
 
@@ -163,9 +164,9 @@ def _write_all(stages: _Stages, sink: Sink | Pair, summary: Summary, watch: Watc
                     raise DetectionError(f"frame {item.number} came after frame {last}")
                 last = item.number
                 summary.frames += 1
-                summary.covered_whole += item.damaged
-                seen = item.detections.seen()
-                summary.found.update(seen.classes[label] for label in seen.labels)
+                summary.covered_whole += item.corrupt
+                seen = item.detections.observed()
+                summary.found.update(seen.class_names[label] for label in seen.class_ids)
                 summary.added += len(item.detections) - len(seen)
                 watch.written(item)
     summary.dropped_frames = stages.dropped

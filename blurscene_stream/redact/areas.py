@@ -51,7 +51,7 @@ class Areas:
         layout = self._layout(picture)
         if not len(detections) or (layout.roi is None and layout.excluded is None):
             return detections
-        parts = _pixels(detections.boxes, picture)
+        parts = _pixels(detections.xyxy, picture)
         keep = np.ones(len(detections), np.bool_)
         if layout.roi is not None:
             keep &= [layout.roi[part].any() for part in parts]

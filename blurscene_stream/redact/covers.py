@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurscene_stream.config.schema import RedactConfig, RedactMethod
-from blurscene_stream.frames import Model, Plane
+from blurscene_stream.frames import ColorModel, Plane
 from blurscene_stream.redact.cells import cut, means
 from blurscene_stream.redact.first_look import Axis, FirstLook, Side, counts, positions, sides
 from blurscene_stream.redact.regions import Region
@@ -56,7 +56,7 @@ def solid(window: Window, config: RedactConfig, longest_px: float) -> Plane:  # 
     form = window.format
     if window.is_alpha:
         value = (1 << form.bits) - 1
-    elif form.model is Model.yuv:
+    elif form.color_model is ColorModel.yuv:
         value = (128 if window.plane else config.solid_luma) << (form.bits - 8)
     else:
         value = full_range(config.solid_luma, form)

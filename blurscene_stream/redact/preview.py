@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from blurscene_stream.boxes import Detections, Origin
 from blurscene_stream.config.schema import ClassConfig, Settings
-from blurscene_stream.frames import Frame, Model, PictureInfo, Plane, RedactedFrame
+from blurscene_stream.frames import ColorModel, Frame, PictureInfo, Plane, RedactedFrame
 from blurscene_stream.redact.areas import Areas
 from blurscene_stream.redact.redactor import in_label_order
 from blurscene_stream.redact.regions import Region, covered, whole_picture
@@ -56,11 +56,11 @@ class Preview:
             for region in regions:
                 _trace(frame, region, AREA_COLOURS[kind])
                 _caption(frame, region, kind, AREA_COLOURS[kind])
-        if frame.damaged:
+        if frame.corrupt:
             _outline(frame, whole := whole_picture(frame.picture), AREA_COLOURS["always"])
             _caption(frame, whole, "damaged, covered whole", AREA_COLOURS["always"])
         for region in covered(frame.picture, kept, self._classes, 0):
-            label = int(kept.labels[region.index])
+            label = int(kept.class_ids[region.index])
             colour = label % len(COLOURS)
             _outline(frame, region, colour)
             _caption(frame, region, f"{self._names[label]} {_why(kept, region.index)}", colour)
@@ -104,7 +104,7 @@ def _outline(frame: Frame, region: Region, colour: int) -> None:
 def _why(detections: Detections, index: int) -> str:
     """How sure the detector was, or what tracking did instead."""
     origin = Origin(detections.origins[index])
-    return f"{detections.scores[index]:.2f}" if origin <= Origin.doubtful else origin.name
+    return f"{detections.scores[index]:.2f}" if origin <= Origin.low_confidence else origin.name
 
 
 def _caption(frame: Frame, region: Region, text: str, colour: int) -> None:
@@ -117,7 +117,7 @@ def _caption(frame: Frame, region: Region, text: str, colour: int) -> None:
     for window in windows(frame, area):
         window.samples[...] = _sample(window, colour)
         luma = BLACK if COLOURS[colour][0] > 100 else WHITE
-        if window.format.model is not Model.yuv and not window.is_alpha:
+        if window.format.color_model is not ColorModel.yuv and not window.is_alpha:
             _ink(window, plate, full_range(luma, window.format))
         elif window.plane == 0:
             _ink(window, plate, luma << (window.format.bits - 8))
@@ -165,9 +165,9 @@ def _sample(window: Window, colour: int) -> Plane:
     form, top = window.format, (1 << window.format.bits) - 1
     if window.is_alpha:
         deep = np.array([top])
-    elif form.model is Model.gbr:
+    elif form.color_model is ColorModel.gbr:
         deep = np.array([PURE[colour][window.plane] * top])
-    elif form.model is Model.grey:
+    elif form.color_model is ColorModel.gray:
         deep = np.array([full_range(COLOURS[colour][0], form)])
     else:
         parts = COLOURS[colour]

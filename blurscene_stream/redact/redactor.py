@@ -62,7 +62,7 @@ class Redactor:
 
     def _hide(self, frame: Frame, detections: Detections) -> Detections:
         kept = self._areas.kept(frame.picture, detections)
-        places = self._whole(frame) if frame.damaged else self._places(frame, kept)
+        places = self._whole(frame) if frame.corrupt else self._places(frame, kept)
         for track, region in places:
             parts = list(windows(frame, region.area))
             for window, samples in zip(parts, self._covers(parts, region, track), strict=True):
@@ -82,7 +82,7 @@ class Redactor:
         # so that nothing that is averaged sees anything of it but its first look: areas, then known objects.
         always = self._areas.regions(frame.picture)["always"]
         areas = [(self._area_track(place), region) for place, region in enumerate(always)]
-        tracks = kept.tracks.tolist()
+        tracks = kept.track_ids.tolist()
         self._memory.begin(frame, [*(track for track, _ in areas), *tracks])
         objects = [(tracks[region.index], region) for region in self._objects(frame.picture, kept)]
         objects.sort(key=lambda one: self._memory.recall(one[0]) is None)

@@ -69,11 +69,11 @@ def covered(
     """
     if not len(detections):
         return []
-    margins = np.array([one.margin for one in classes])[detections.labels, None]
-    oval = np.array([one.shape is Shape.ellipse for one in classes])[detections.labels]
+    margins = np.array([one.margin for one in classes])[detections.class_ids, None]
+    oval = np.array([one.shape is Shape.ellipse for one in classes])[detections.class_ids]
     block = np.array([1 << picture.pixel_format.shift_x, 1 << picture.pixel_format.shift_y], np.float64)
     size = np.array([picture.width, picture.height], np.float64)
-    low, high = _grown(detections.boxes.astype(np.float64), margins, least_margin_px, block)
+    low, high = _grown(detections.xyxy.astype(np.float64), margins, least_margin_px, block)
     # An ellipse through the corners of a rectangle has semi-axes sqrt(2) times half its sides.
     bulge = np.where(oval[:, None], (high - low) * (np.sqrt(2) - 1) / 2, 0)
     outer_low, outer_high = _whole_blocks(low - bulge, high + bulge, block)

@@ -20,8 +20,8 @@ def release(
     ConfigError when `change` does.
     """
     try:
-        if detections.classes != classes:
-            raise RedactionError(f"frame {frame.number}: found are classes {detections.classes}, expected {classes}")
+        if detections.class_names != classes:
+            raise RedactionError(f"frame {frame.number}: found classes {detections.class_names}, expected {classes}")
         check_planes(frame)
         checksum = frame.checksum
         covered = change(frame, detections)
@@ -29,4 +29,4 @@ def release(
         raise
     except Exception as error:  # its text stays out: it may have lines, or hold samples
         raise RedactionError(f"frame {frame.number}: could not be redacted, {type(error).__name__}") from error
-    return RedactedFrame(frame.number, frame.pts, covered, frame.native, frame.damaged, checksum)
+    return RedactedFrame(frame.number, frame.pts, covered, frame.native, frame.corrupt, checksum)

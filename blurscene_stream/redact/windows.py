@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurscene_stream.errors import RedactionError
-from blurscene_stream.frames import Frame, Model, PictureInfo, PixelFormat, Plane
+from blurscene_stream.frames import ColorModel, Frame, PictureInfo, PixelFormat, Plane
 
 Area = tuple[int, int, int, int]  # x0, y0, x1, y1 in luma pixels, half open; x0 and y0 are the first of a block
 BLACK, WHITE = 16, 235  # luma of 8-bit video of limited range
@@ -82,7 +82,7 @@ def check_planes(frame: Frame) -> None:
 def plane_shapes(picture: PictureInfo) -> tuple[tuple[int, ...], ...]:
     """The shape of each plane of `picture`."""
     form = picture.pixel_format
-    if form.model is not Model.yuv:
+    if form.color_model is not ColorModel.yuv:
         return ((picture.height, picture.width),) * form.plane_count
     chroma = (-(-picture.height >> form.shift_y), -(-picture.width >> form.shift_x))
     chromas: tuple[tuple[int, ...], ...] = ((*chroma, 2),) if form.interleaved else (chroma, chroma)

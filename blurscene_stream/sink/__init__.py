@@ -9,7 +9,7 @@ from typing import Protocol
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import UsageError
-from blurscene_stream.frames import CopiedPacket, RedactedFrame, StreamInfo
+from blurscene_stream.frames import CopiedPacket, RedactedFrame
 from blurscene_stream.sink.codecs import choose
 from blurscene_stream.sink.file import FORMATS, FileSink, check_target
 from blurscene_stream.sink.partial import (
@@ -22,6 +22,7 @@ from blurscene_stream.sink.partial import (
 )
 from blurscene_stream.sink.pipe import PipeSink, check_pipe, is_pipe
 from blurscene_stream.sink.rtsp import RtspSink
+from blurscene_stream.streams import StreamInfo
 
 __all__ = [
     "FORMATS",

@@ -17,11 +17,12 @@ from av.video.stream import VideoStream
 
 from blurscene_stream.config.schema import EncodeConfig, RtspConfig
 from blurscene_stream.errors import SinkError, reason
-from blurscene_stream.frames import PIXEL_FORMATS, RedactedFrame, StreamInfo
+from blurscene_stream.frames import PIXEL_FORMATS, RedactedFrame
 from blurscene_stream.sink.codecs import bits_per_second, options
 from blurscene_stream.sink.encoders import AV1, Encoder
 from blurscene_stream.sink.fields import FieldMarker
 from blurscene_stream.sink.signals import FULL_RANGE, describe
+from blurscene_stream.streams import StreamInfo
 
 DEFAULT_RATE = 25  # pictures a second, only as a hint to rate control where the source says nothing
 SAME_SAMPLES = {  # other names for them: full range told by a tag, chroma in one plane or two
@@ -70,7 +71,7 @@ class VideoEncoder:
         self._durations: dict[int, int] = {}
         self._configure(settings)
         self.notices += describe(self._stream, info, container.format.name)
-        self._marked = FieldMarker(self._stream, info.fields)
+        self._marked = FieldMarker(self._stream, info.field_order)
         if live and not settings.threads:
             self._stream.codec_context.thread_count = -(-info.picture.width * info.picture.height // LIVE_THREAD_PIXELS)
         if encoder.codec == "hevc" and container.format.name in ("mp4", "mov"):

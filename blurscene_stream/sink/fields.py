@@ -7,10 +7,10 @@ from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from blurscene_stream.frames import Fields
+from blurscene_stream.streams import FieldOrder
 
 OF_FIELDS = ("libx264", "ffv1")  # encoders whose pictures say that they are made of two fields
-MODES = {Fields.top_first: "tff", Fields.bottom_first: "bff"}
+MODES = {FieldOrder.top_first: "tff", FieldOrder.bottom_first: "bff"}
 
 
 def codes_fields(stream: VideoStream) -> bool:
@@ -29,7 +29,7 @@ class FieldMarker:
     of some pictures what holds for others.
     """
 
-    def __init__(self, stream: VideoStream, fields: Fields) -> None:
+    def __init__(self, stream: VideoStream, fields: FieldOrder) -> None:
         """`stream` is told to code fields, where it can and there are any."""
         self._mode = MODES.get(fields) if codes_fields(stream) else None
         self._graph: Graph | None = None

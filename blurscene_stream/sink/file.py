@@ -12,10 +12,11 @@ from av.container import OutputContainer
 
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import SinkError, UsageError, reason
-from blurscene_stream.frames import CopiedPacket, RedactedFrame, StreamInfo
+from blurscene_stream.frames import CopiedPacket, RedactedFrame
 from blurscene_stream.sink.codecs import choose
 from blurscene_stream.sink.muxer import Muxer
 from blurscene_stream.sink.partial import PartialFile, check_place
+from blurscene_stream.streams import StreamInfo
 
 FORMATS = {
     ".mp4": "mp4",

@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from blurscene_stream.frames import ColourTags
+from blurscene_stream.streams import ColorMetadata
 
 CHROMATICITY_STEPS, LIGHT_STEPS = 50_000, 10_000  # of H.264 and H.265, D.2.29 and D.3.28: 0.00002, and 0.0001 cd/m2
 
 
-def light_options(encoder: str, colour: ColourTags) -> dict[str, str] | None:
+def light_options(encoder: str, colour: ColorMetadata) -> dict[str, str] | None:
     """What an encoder of that name must be told of the light; None when it has no way to be told.
 
     Nothing is lost but digits that the bitstream has no room for.
     """
-    if colour.mastering is None and colour.light is None:
+    if colour.mastering_display is None and colour.content_light_level is None:
         return {}
     if encoder not in _WORDS:
         return None
     option, mastering, light, in_words = _WORDS[encoder]
     told = []
-    if colour.mastering is not None:
-        told.append(f"{mastering}={in_words(colour.mastering)}")
-    if colour.light is not None:
-        told.append(f"{light}={colour.light[0]},{colour.light[1]}")
+    if colour.mastering_display is not None:
+        told.append(f"{mastering}={in_words(colour.mastering_display)}")
+    if colour.content_light_level is not None:
+        told.append(f"{light}={colour.content_light_level[0]},{colour.content_light_level[1]}")
     return {option: ":".join(told)}
 
 

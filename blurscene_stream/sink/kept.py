@@ -14,11 +14,10 @@ from av.packet import Packet
 from av.stream import AttachmentStream, Stream
 from av.subtitles.stream import SubtitleStream
 
-from blurscene_stream.carried import Track, TrackKind
 from blurscene_stream.config.rules import listed
-from blurscene_stream.errors import DamagedInputError, SinkError, UsageError, reason
-from blurscene_stream.frames import StreamInfo
+from blurscene_stream.errors import CorruptInputError, SinkError, UsageError, reason
 from blurscene_stream.sink.tracks import Copy, Mux, TrackWriter, holds, label
+from blurscene_stream.streams import CopiedStream, StreamInfo, StreamType
 
 log = logging.getLogger(__name__)
 
@@ -44,30 +43,30 @@ TRACK_TAGS = {  # Matroska takes any
 }
 
 
-def add_kept(container: OutputContainer, track: Track, name: str) -> TrackWriter:
+def add_kept(container: OutputContainer, track: CopiedStream, name: str) -> TrackWriter:
     """Add a track that is no sound: a copy if the container can hold it, else text as the container has it.
 
     name: of the source, for messages
     Raises UsageError when it can hold neither.
     """
     form = container.format.name
-    if track.kind is TrackKind.attachment:
+    if track.type is StreamType.attachment:
         return _add_attachment(container, track, name)
     if _can_copy(form, track):
         copied = container.add_stream_from_template(track.native)
         label(copied, track)
         return Copy(copied)
-    if track.kind is TrackKind.subtitles and track.codec in TEXT and form in TEXT_OF:
+    if track.type is StreamType.subtitle and track.codec in TEXT and form in TEXT_OF:
         return _add_text(container, track, name)
     forms = [other for other in SUFFIXES if _can_copy(other, track) or (track.codec in TEXT and other in TEXT_OF)]
-    what = f"{track.codec} {track.kind.name}".strip()
-    raise _refusal(f"{name}: {SUFFIXES[form]} cannot hold its {what}", f"--keep {track.kind.name}", forms)
+    what = f"{track.codec} {track.type.name}".strip()
+    raise _refusal(f"{name}: {SUFFIXES[form]} cannot hold its {what}", f"--keep {track.type.name}", forms)
 
 
-def _can_copy(form: str, track: Track) -> bool:
-    if track.kind is TrackKind.data and track.codec not in DATA_OF.get(form, ()):
+def _can_copy(form: str, track: CopiedStream) -> bool:
+    if track.type is StreamType.data and track.codec not in DATA_OF.get(form, ()):
         return False
-    if track.kind is TrackKind.subtitles and form == "mpegts":  # it has pictures alone
+    if track.type is StreamType.subtitle and form == "mpegts":  # it has pictures alone
         return False
     return holds(form, track.native)
 
@@ -77,20 +76,20 @@ def add_tags(container: OutputContainer, info: StreamInfo) -> None:
 
     Raises UsageError when it can hold none.
     """
-    form, kept, name = container.format.name, info.kept, info.name
-    _warn_of_lost(form, [kept.video, *(track.tags for track in info.tracks)], name)
+    form, kept, name = container.format.name, info.metadata, info.name
+    _warn_of_lost(form, [kept.video, *(track.metadata for track in info.copied_streams)], name)
     container.flags |= BITEXACT  # no versions, no random numbers: the same file each time
     for what, there, option in (
         ("chapters", kept.chapters, "--keep chapters"),
         ("timecode", "timecode" in kept.video, "--keep timecode"),
-        ("tags", kept.whole, "--keep-tag"),
+        ("tags", kept.container, "--keep-tag"),
     ):
         if there and form not in WITH_TAGS:
             raise _refusal(f"{name}: {SUFFIXES[form]} cannot hold its {what}", option, WITH_TAGS)
-    container.metadata.update(kept.whole)
+    container.metadata.update(kept.container)
     if kept.chapters:
         container.set_chapters(list(kept.chapters))
-    if form in ("mp4", "mov") and any(key not in MP4_TAGS for key in kept.whole):
+    if form in ("mp4", "mov") and any(key not in MP4_TAGS for key in kept.container):
         options = container.container_options
         options["movflags"] = options.get("movflags", "") + "+use_metadata_tags"
 
@@ -109,18 +108,18 @@ def _refusal(what: str, option: str, forms: Sequence[str]) -> UsageError:
     return UsageError(f"{what}: leave out {option}" + (f", or write {others}" if others else ""))
 
 
-def _add_attachment(container: OutputContainer, track: Track, name: str) -> TrackWriter:
+def _add_attachment(container: OutputContainer, track: CopiedStream, name: str) -> TrackWriter:
     if container.format.name != "matroska":
         form = SUFFIXES[container.format.name]
         raise _refusal(f"{name}: {form} cannot hold its attachments", "--keep attachments", ["matroska"])
     file = cast(AttachmentStream, track.native)
-    kind = track.tags.get("mimetype", "application/octet-stream")
-    added = container.add_attachment(track.tags.get("filename", "attachment"), kind, file.data)
-    added.metadata.update(track.tags)
+    kind = track.metadata.get("mimetype", "application/octet-stream")
+    added = container.add_attachment(track.metadata.get("filename", "attachment"), kind, file.data)
+    added.metadata.update(track.metadata)
     return Copy(added)
 
 
-def _add_text(container: OutputContainer, track: Track, name: str) -> TrackWriter:
+def _add_text(container: OutputContainer, track: CopiedStream, name: str) -> TrackWriter:
     form = container.format.name
     log.warning(
         "%s: %s cannot hold %s subtitles, this track is converted to %s", name, form, track.codec, TEXT_OF[form]
@@ -147,7 +146,7 @@ class _Text:
         try:
             text = self._source.codec_context.decode2(packet)
         except av.error.FFmpegError as error:
-            raise DamagedInputError(
+            raise CorruptInputError(
                 f"{self._name}: the subtitles cannot be decoded: {reason(error)}; nothing was written"
             ) from error
         if text is None or not len(text):  # a pause

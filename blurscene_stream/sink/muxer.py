@@ -10,14 +10,14 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from blurscene_stream.carried import Track, TrackKind
 from blurscene_stream.config.schema import Settings, Sound
 from blurscene_stream.errors import SinkError, reason
-from blurscene_stream.frames import CopiedPacket, RedactedFrame, StreamInfo
+from blurscene_stream.frames import CopiedPacket, RedactedFrame
 from blurscene_stream.sink.encoder import VideoEncoder
 from blurscene_stream.sink.kept import add_kept, add_tags
 from blurscene_stream.sink.tracks import TrackWriter, add_track
 from blurscene_stream.sink.trial import pick
+from blurscene_stream.streams import CopiedStream, StreamInfo, StreamType
 
 log = logging.getLogger(__name__)
 
@@ -44,12 +44,12 @@ class Muxer:
         self._video = VideoEncoder(container, pick(container.format.name, info, settings), info, settings.encode, live)
         for notice in self._video.notices:
             log.warning("%s: %s", info.name, notice)
-        self._video.stream.metadata.update(info.kept.video)
-        self._tracks = [self._add(track, info.name, settings.encode.audio) for track in info.tracks]
+        self._video.stream.metadata.update(info.metadata.video)
+        self._tracks = [self._add(track, info.name, settings.encode.audio) for track in info.copied_streams]
         add_tags(container, info)
 
-    def _add(self, track: Track, name: str, sound: Sound) -> TrackWriter:
-        if track.kind is TrackKind.sound:
+    def _add(self, track: CopiedStream, name: str, sound: Sound) -> TrackWriter:
+        if track.type is StreamType.audio:
             return add_track(self._container, track, name, sound)
         return add_kept(self._container, track, name)
 
@@ -68,7 +68,7 @@ class Muxer:
         if isinstance(item, RedactedFrame):
             self._mux(self._video.encode(item))
         else:
-            self._tracks[item.track].write(item.native, self._mux)
+            self._tracks[item.stream].write(item.native, self._mux)
 
     def finish(self) -> None:
         """Write what the encoders still hold.

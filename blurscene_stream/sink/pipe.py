@@ -14,9 +14,10 @@ from av.container import OutputContainer
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import SinkError, UsageError, reason
-from blurscene_stream.frames import CopiedPacket, RedactedFrame, StreamInfo
+from blurscene_stream.frames import CopiedPacket, RedactedFrame
 from blurscene_stream.sink.codecs import choose
 from blurscene_stream.sink.muxer import Muxer
+from blurscene_stream.streams import StreamInfo
 
 STANDARD_OUTPUT = 1
 FORMATS = {".mkv": "matroska", ".webm": "webm", ".ts": "mpegts", ".m2ts": "mpegts", ".mts": "mpegts"}

@@ -15,9 +15,10 @@ from av.stream import Stream
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import SinkError, SinkLostError, reason
-from blurscene_stream.frames import CopiedPacket, RedactedFrame, StreamInfo
+from blurscene_stream.frames import CopiedPacket, RedactedFrame
 from blurscene_stream.sink.connections import connections, give_up_after
 from blurscene_stream.sink.muxer import Muxer
+from blurscene_stream.streams import StreamInfo
 
 SLOW = 0.9  # of the time-out: libav swallows the error of a write that timed out, only the time tells
 

@@ -13,9 +13,9 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
 
-from blurscene_stream.carried import Track
 from blurscene_stream.config.schema import Sound
-from blurscene_stream.errors import DamagedInputError, SinkError, reason
+from blurscene_stream.errors import CorruptInputError, SinkError, reason
+from blurscene_stream.streams import CopiedStream
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class TrackWriter(Protocol):
         """Pass on what is still held."""
 
 
-def add_track(container: OutputContainer, track: Track, name: str, sound: Sound) -> TrackWriter:
+def add_track(container: OutputContainer, track: CopiedStream, name: str, sound: Sound) -> TrackWriter:
     """Add a sound track to an output: a copy, or an encoder where `sound` says so or the container cannot hold it.
 
     name: of the source, for messages
@@ -52,7 +52,7 @@ def add_track(container: OutputContainer, track: Track, name: str, sound: Sound)
     as_it_is = asked is None or track.codec == asked.removeprefix("lib")
     if as_it_is and _takes(container, source):
         copied = container.add_stream_from_template(source)
-        copied.codec_context.extradata = track.header
+        copied.codec_context.extradata = track.extradata
         if source.layout.name.endswith(" channels"):  # MP4 must know which, else it fails at the end of the run
             copied.codec_context.layout = LAYOUTS.get(source.channels, source.layout.name)
         label(copied, track)
@@ -82,10 +82,10 @@ def _add_encoder(container: OutputContainer, source: AudioStream, codec: str) ->
     return encoded
 
 
-def label(stream: Stream, track: Track) -> None:
+def label(stream: Stream, track: CopiedStream) -> None:
     """Give a stream of the output the tags that pass, and no others."""
     stream.metadata.clear()
-    stream.metadata.update(track.tags)
+    stream.metadata.update(track.metadata)
     stream.disposition = Disposition(track.disposition)
 
 
@@ -175,7 +175,7 @@ class _Transcode:
         try:
             frames = self._source.codec_context.decode(packet)
         except av.error.FFmpegError as error:
-            raise DamagedInputError(
+            raise CorruptInputError(
                 f"{self._name}: the sound cannot be decoded: {reason(error)}; nothing was written"
             ) from error
         for frame in frames:

@@ -9,10 +9,10 @@ import av
 
 from blurscene_stream.config.schema import Hardware, Settings
 from blurscene_stream.errors import SinkError, first_line, reason
-from blurscene_stream.frames import StreamInfo
 from blurscene_stream.sink.codecs import choose, hardware_forms
 from blurscene_stream.sink.encoder import VideoEncoder
 from blurscene_stream.sink.encoders import Encoder
+from blurscene_stream.streams import StreamInfo
 
 log = logging.getLogger(__name__)
 

@@ -31,7 +31,7 @@ def open_source(address: Address, settings: Settings) -> Source:
     """Open a file, a pipe or a camera and decode its first picture.
 
     settings: say which streams of it are wanted, and how long to wait for a camera
-    Raises SourceError when it cannot be opened or holds no video, DamagedInputError when it is cut short,
+    Raises SourceError when it cannot be opened or holds no video, CorruptInputError when it is cut short,
     SourceLostError when a camera does not answer, ConfigError when the video that is wanted is not there, UsageError
     for a camera of which more is to be kept than video and sound.
     """

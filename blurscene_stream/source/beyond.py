@@ -10,7 +10,7 @@ import av
 from av.packet import Packet
 from av.stream import Stream
 
-from blurscene_stream.errors import DamagedInputError, reason
+from blurscene_stream.errors import CorruptInputError, reason
 from blurscene_stream.source.file import open_file
 from blurscene_stream.source.rationals import known_fraction
 
@@ -21,7 +21,7 @@ RUN_UP_S, RUN_UP_PACKETS = Fraction(1, 10), 3
 def hidden_sound_s(path: Path) -> Fraction:
     """How many seconds of sound a file holds that no player plays: the most of all tracks, run-up left out.
 
-    Raises SourceError when it cannot be opened, DamagedInputError when it cannot be read.
+    Raises SourceError when it cannot be opened, CorruptInputError when it cannot be read.
     """
     container = open_file(path)
     try:
@@ -31,7 +31,7 @@ def hidden_sound_s(path: Path) -> Fraction:
                 tracks[packet.stream.index].append(packet)
         return max(map(_length_s, tracks.values()), default=Fraction(0))
     except (av.error.FFmpegError, OSError) as error:
-        raise DamagedInputError(f"{path}: the sound cannot be read: {reason(error)}") from error
+        raise CorruptInputError(f"{path}: the sound cannot be read: {reason(error)}") from error
     finally:
         container.close()
 

@@ -9,10 +9,10 @@ from fractions import Fraction
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from blurscene_stream.errors import DamagedInputError
-from blurscene_stream.frames import ColourTags, Fields
+from blurscene_stream.errors import CorruptInputError
 from blurscene_stream.source.rationals import known_fraction
 from blurscene_stream.source.signals import SignalReader, Signals
+from blurscene_stream.streams import ColorMetadata, FieldOrder
 
 UPRIGHT = (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)  # 16.16 and 2.30 fixed point, ISO/IEC 14496-12
 
@@ -39,7 +39,7 @@ class Constancy:
         """Compare the picture of that number.
 
         What the encoder cannot follow ends the run; what it need not know to encode is logged at its first change.
-        Raises DamagedInputError when size, format or turn are not those of the first one.
+        Raises CorruptInputError when size, format or turn are not those of the first one.
         """
         if _stored(decoded) != self._stored:
             raise self._refusal(decoded, number)
@@ -57,8 +57,8 @@ class Constancy:
                     what,
                 )
 
-    def _refusal(self, decoded: VideoFrame, number: int, how: str = "") -> DamagedInputError:
-        return DamagedInputError(
+    def _refusal(self, decoded: VideoFrame, number: int, how: str = "") -> CorruptInputError:
+        return CorruptInputError(
             f"{self._name}: frame {number} is {_look(decoded)}{how}, the first one is {self._words}; "
             "cut the file where it changes"
         )
@@ -69,11 +69,14 @@ class Constancy:
             changes.append("the shape of the pixels is another")
         if _tags(now.colour) != _tags(first.colour):
             changes.append("the colour tags are others")
-        told = [(now.colour.mastering, first.colour.mastering), (now.colour.light, first.colour.light)]
+        told = [
+            (now.colour.mastering_display, first.colour.mastering_display),
+            (now.colour.content_light_level, first.colour.content_light_level),
+        ]
         if any(new not in (None, old) for new, old in told):  # it comes with key frames only
             changes.append("the HDR metadata is another")
         if now.fields is not first.fields:
-            mixed = {now.fields, first.fields} & {Fields.none, Fields.single}
+            mixed = {now.fields, first.fields} & {FieldOrder.progressive, FieldOrder.single_field}
             changes.append("interlaced and progressive pictures mix" if mixed else "the field order is another")
         return changes + [f"{words} comes up" for words in now.lost if words not in first.lost]
 
@@ -88,8 +91,8 @@ def _ratio(stream: VideoStream) -> Fraction:
     return known_fraction(ratio) or Fraction(1)
 
 
-def _tags(colour: ColourTags) -> ColourTags:
-    return replace(colour, mastering=None, light=None)
+def _tags(colour: ColorMetadata) -> ColorMetadata:
+    return replace(colour, mastering_display=None, content_light_level=None)
 
 
 def _look(decoded: VideoFrame) -> str:

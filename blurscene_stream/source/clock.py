@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from av.video.frame import VideoFrame
 
-from blurscene_stream.errors import DamagedInputError
+from blurscene_stream.errors import CorruptInputError
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class FileClock:
         self._warned = False
 
     def __call__(self, decoded: VideoFrame) -> int:
-        """The time of the next picture. Raises DamagedInputError at a jump back."""
+        """The time of the next picture. Raises CorruptInputError at a jump back."""
         pts = decoded.pts
         if pts is None:
             self._warn("pictures without a time are placed at the average rate")
@@ -39,7 +39,7 @@ class FileClock:
         elif self._last is not None and pts <= self._last:
             back_s = float((self._last - pts) * self._time_base)
             if back_s > LARGEST_STEP_BACK_S:
-                raise DamagedInputError(f"{self._name}: the time jumps back by {back_s:.1f} s; cut the file there")
+                raise CorruptInputError(f"{self._name}: the time jumps back by {back_s:.1f} s; cut the file there")
             self._warn("times that do not increase are moved by one tick")
             pts = self._last + 1
         self._last = pts

@@ -15,7 +15,7 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from blurscene_stream.errors import DamagedInputError, SourceError, reason
+from blurscene_stream.errors import CorruptInputError, SourceError, reason
 from blurscene_stream.source.completeness import missing_bytes
 from blurscene_stream.source.damage import Damage, Decoded
 from blurscene_stream.source.edits import Heard, promised_packets
@@ -34,7 +34,7 @@ LISTS = ("concat", "hls", "dash", "imf")  # libav goes on without a part that is
 def open_file(path: Path) -> InputContainer:
     """Open a video file.
 
-    Raises SourceError when it is not there or not a video, DamagedInputError when it is cut short.
+    Raises SourceError when it is not there or not a video, CorruptInputError when it is cut short.
     """
     try:
         if not path.exists():
@@ -52,7 +52,7 @@ def open_file(path: Path) -> InputContainer:
         if path.is_file() and path.stat().st_size == 0:
             raise SourceError(f"{path}: the file is empty") from error
         if _looks_cut(path):
-            raise DamagedInputError(f"{path}: the file is cut short; nothing was written") from error
+            raise CorruptInputError(f"{path}: the file is cut short; nothing was written") from error
         raise SourceError(f"{path}: cannot be read as a video: {reason(error)}") from error
     try:
         refuse_others(path, container.format.name)
@@ -88,19 +88,19 @@ def _looks_cut(path: Path) -> bool:
 def read_file(container: InputContainer, streams: Selection, path: Path) -> Generator[Decoded | Packet[Stream]]:
     """Decoded pictures and copied packets, in the order of the file.
 
-    Raises DamagedInputError when the file is cut short or a packet cannot be decoded.
+    Raises CorruptInputError when the file is cut short or a packet cannot be decoded.
     """
     with _held(path) as file:
         size = _whole_size(path, file, container)
         yield from decoded(container, streams, path)
         if _whole_size(path, file, container) < size:
-            raise DamagedInputError(f"{path}: has become shorter while it was read; nothing was written")
+            raise CorruptInputError(f"{path}: has become shorter while it was read; nothing was written")
 
 
 def decoded(container: InputContainer, streams: Selection, path: Path) -> Generator[Decoded | Packet[Stream]]:
     """Decoded pictures and copied packets, in order.
 
-    Raises DamagedInputError when one cannot be decoded, or there are fewer pictures than the container promised.
+    Raises CorruptInputError when one cannot be decoded, or there are fewer pictures than the container promised.
     """
     tally = _Tally(streams.video, str(path))
     packets = map(Origin(container, str(path)), container.demux([streams.video, *streams.copied]))
@@ -117,7 +117,7 @@ def decoded(container: InputContainer, streams: Selection, path: Path) -> Genera
                 yield packet
         yield from tally.rest()
     except (av.error.FFmpegError, OSError) as error:
-        raise DamagedInputError(
+        raise CorruptInputError(
             f"{path}: damaged after {tally.decoded} frames: {reason(error)}; nothing was written"
         ) from error
     tally.check(container)
@@ -128,7 +128,7 @@ def _held(path: Path) -> AbstractContextManager[BinaryIO | None]:
     try:
         return path.open("rb") if path.is_file() else nullcontext()
     except OSError as error:
-        raise DamagedInputError(f"{path}: cannot be read any more: {reason(error)}; nothing was written") from error
+        raise CorruptInputError(f"{path}: cannot be read any more: {reason(error)}; nothing was written") from error
 
 
 def _whole_size(path: Path, file: BinaryIO | None, container: InputContainer) -> int:
@@ -138,9 +138,9 @@ def _whole_size(path: Path, file: BinaryIO | None, container: InputContainer) ->
         missing = missing_bytes(file, container.format.name)
         size = os.fstat(file.fileno()).st_size
     except OSError as error:
-        raise DamagedInputError(f"{path}: cannot be read any more: {reason(error)}; nothing was written") from error
+        raise CorruptInputError(f"{path}: cannot be read any more: {reason(error)}; nothing was written") from error
     if missing:
-        raise DamagedInputError(f"{path}: the file is cut short, {missing} bytes are missing; nothing was written")
+        raise CorruptInputError(f"{path}: the file is cut short, {missing} bytes are missing; nothing was written")
     return size
 
 
@@ -162,11 +162,11 @@ class _Tally:
     def count(self, packet: Packet[Stream]) -> Generator[Decoded]:
         """Decode one packet.
 
-        Raises DamagedInputError when nobody can tell which pictures a damaged packet is for; libav's own error.
+        Raises CorruptInputError when nobody can tell which pictures a damaged packet is for; libav's own error.
         """
         if packet.is_corrupt:
             if packet.pts is None:
-                raise DamagedInputError(f"{self._name}: damaged after {self.decoded} frames; nothing was written")
+                raise CorruptInputError(f"{self._name}: damaged after {self.decoded} frames; nothing was written")
             self._damage.begin(packet)
         if packet.size:
             self._packets += 1
@@ -184,14 +184,14 @@ class _Tally:
     def check_sound(self, packet: Packet[Stream]) -> None:
         """Sound is passed on as it is, and no container takes one whose time goes back.
 
-        Raises DamagedInputError.
+        Raises CorruptInputError.
         """
         if packet.dts is None or packet.time_base is None:
             return
         last = self._sounded.get(packet.stream.index, packet.dts)
         if packet.dts < last:
             back_s = float((last - packet.dts) * packet.time_base)
-            raise DamagedInputError(
+            raise CorruptInputError(
                 f"{self._name}: after {self.decoded} frames the time of the sound jumps back by {back_s:.3f} s; "
                 "cut the file there; nothing was written"
             )
@@ -204,7 +204,7 @@ class _Tally:
     def check(self, container: InputContainer) -> None:
         """At the end: was everything there that the container promised?
 
-        Raises DamagedInputError when it was not, SourceError when there was no picture at all.
+        Raises CorruptInputError when it was not, SourceError when there was no picture at all.
         """
         if self.decoded == 0:
             raise SourceError(f"{self._name}: no picture of the video can be decoded; convert it first")
@@ -219,7 +219,7 @@ class _Tally:
             missing = 0
         if self._packets < promised or missing > 0:
             total = max(promised, self._shown)
-            raise DamagedInputError(
+            raise CorruptInputError(
                 f"{self._name}: only {self.decoded} of {total} frames could be decoded, "
                 "the file is cut short or damaged; nothing was written"
             )

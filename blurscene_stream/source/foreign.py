@@ -80,7 +80,7 @@ def holdings(path: Path, named: Sequence[str]) -> Holdings:
     """Look at a finished file.
 
     named: the tags that were to be kept
-    Raises what opening it does: SourceError, DamagedInputError.
+    Raises what opening it does: SourceError, CorruptInputError.
     """
     with open_file(path) as container:
         form = container.format.name

@@ -77,7 +77,7 @@ def inspect_file(path: Path, settings: Settings) -> Inventory:
     """List what a video file holds.
 
     settings: what passes because it is named. Of several videos none passes unless it is chosen; a run would ask.
-    Raises what opening it for a run raises: SourceError, DamagedInputError, ConfigError.
+    Raises what opening it for a run raises: SourceError, CorruptInputError, ConfigError.
     """
     with open_file(path) as container:
         formats = track_formats(path, container.format.name)
@@ -95,14 +95,14 @@ def inspect_file(path: Path, settings: Settings) -> Inventory:
             parts=tuple(replace(part, passes=False) if part.index in asked else part for part in parts),
             chapters=chapters,
             chapters_pass=bool(chosen.kept.chapters),
-            tags=_tags(container.metadata, chosen.kept.whole),
+            tags=_tags(container.metadata, chosen.kept.container),
             boxes=tuple(boxes_for_notes(path, container.format.name)),
         )
 
 
 def _part(stream: Stream, container: InputContainer, chosen: Selection, formats: Mapping[int, str]) -> Part:
     kind = kind_of(stream, container, formats)
-    passing = {track.native.index: track.tags for track in chosen.tracks} | {chosen.video.index: chosen.kept.video}
+    passing = {track.native.index: track.metadata for track in chosen.tracks} | {chosen.video.index: chosen.kept.video}
     code = {key: value for key, value in chosen.kept.video.items() if key == "timecode" and kind is Kind.timecode}
     made_anew = bool(code) or (kind is Kind.chapters and bool(chosen.kept.chapters))
     tags = _tags(tags_of(stream), code or passing.get(stream.index, NOTHING))

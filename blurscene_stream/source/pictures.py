@@ -56,7 +56,7 @@ class PictureMaker:
     def frame(self, decoded: VideoFrame, number: int, pts: int) -> Frame:
         """Wrap a decoded picture.
 
-        Raises DamagedInputError when it is not like the first one, SourceError when it cannot be read as planes.
+        Raises CorruptInputError when it is not like the first one, SourceError when it cannot be read as planes.
         """
         self._constancy.check(decoded, number)
         try:

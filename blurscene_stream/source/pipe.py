@@ -13,7 +13,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from blurscene_stream.errors import DamagedInputError, SourceError, reason
+from blurscene_stream.errors import CorruptInputError, SourceError, reason
 from blurscene_stream.source.completeness import TOLD_BY_HEAD, missing_bytes
 from blurscene_stream.source.damage import Decoded
 from blurscene_stream.source.file import LENIENT_TAGS, decoded, refuse_others
@@ -101,13 +101,13 @@ def read_pipe(
 ) -> Generator[Decoded | Packet[Stream]]:
     """Decoded pictures and copied packets, as they come.
 
-    Raises DamagedInputError when a packet cannot be decoded, or less came than was announced: not all formats do so.
+    Raises CorruptInputError when a packet cannot be decoded, or less came than was announced: not all formats do so.
     """
     try:
         yield from decoded(container, streams, path)
-    except DamagedInputError as error:
-        raise DamagedInputError(f"{error}; {ADVICE}") from error
+    except CorruptInputError as error:
+        raise CorruptInputError(f"{error}; {ADVICE}") from error
     finally:
         reader.close()
     if missing := reader.missing(container.format.name):
-        raise DamagedInputError(f"{path}: is cut short, {missing} bytes are missing; nothing was written")
+        raise CorruptInputError(f"{path}: is cut short, {missing} bytes are missing; nothing was written")

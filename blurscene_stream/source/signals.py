@@ -11,8 +11,8 @@ import av
 from av.filter import Graph
 from av.video.frame import VideoFrame
 
-from blurscene_stream.frames import ColourTags, Fields
 from blurscene_stream.source.sidedata import SideDataReader
+from blurscene_stream.streams import ColorMetadata, FieldOrder
 
 BT709, BT601 = 1, 6  # AVCOL_SPC_BT709, AVCOL_SPC_SMPTE170M
 RGB, UNSPECIFIED = 0, 2  # AVCOL_SPC_RGB, AVCOL_SPC_UNSPECIFIED
@@ -44,8 +44,8 @@ class Signals:
     """
 
     display_matrix: tuple[int, ...] | None
-    colour: ColourTags
-    fields: Fields
+    colour: ColorMetadata
+    fields: FieldOrder
     two_views: bool
     lost: tuple[str, ...] = ()
 
@@ -64,7 +64,7 @@ class SignalReader:
         matrix = held.get("DISPLAYMATRIX")
         return Signals(
             None if matrix is None else struct.unpack("=9i", matrix[:36]),
-            ColourTags(
+            ColorMetadata(
                 decoded.color_range,
                 decoded.color_primaries,
                 decoded.color_trc,
@@ -85,19 +85,19 @@ class _FieldReader:
         self._graph: Graph | None = None  # progressive video needs none
         self._single = codec == "hevc"  # H.265 codes fields as pictures; libav marks no others
 
-    def __call__(self, decoded: VideoFrame) -> Fields:
+    def __call__(self, decoded: VideoFrame) -> FieldOrder:
         if not decoded.interlaced_frame:
-            return Fields.none
+            return FieldOrder.progressive
         if self._single:
-            return Fields.single
+            return FieldOrder.single_field
         if self._graph is None:
             self._graph = _top_first_alone(decoded)
         self._graph.push(decoded)
         try:
             self._graph.pull()
         except av.error.BlockingIOError:
-            return Fields.bottom_first
-        return Fields.top_first
+            return FieldOrder.bottom_first
+        return FieldOrder.top_first
 
 
 def _top_first_alone(like: VideoFrame) -> Graph:
@@ -127,18 +127,18 @@ def _light(data: bytes | None) -> tuple[int, int] | None:
     return None if data is None else cast("tuple[int, int]", struct.unpack("=2I", data[:8]))
 
 
-def order_of(fields: Fields, told: int) -> int:
+def order_of(fields: FieldOrder, told: int) -> int:
     """ffmpeg's number of the field order, for containers.
 
     told: the number that libav makes of the container or of the first bytes of the stream; for H.264 with the
           bottom field first it is wrong, so that the pictures decide
     """
-    agreeing = {Fields.top_first: TOP_ORDERS, Fields.bottom_first: BOTTOM_ORDERS, Fields.single: (0,)}
+    agreeing = {FieldOrder.top_first: TOP_ORDERS, FieldOrder.bottom_first: BOTTOM_ORDERS, FieldOrder.single_field: (0,)}
     orders = agreeing.get(fields, (told,))
     return told if told in orders else orders[0]
 
 
-def converted(colour: ColourTags, decoded: VideoFrame) -> ColourTags:
+def converted(colour: ColorMetadata, decoded: VideoFrame) -> ColorMetadata:
     """The tags of a picture whose samples must be converted: RGB and grey have others in YUV."""
     if decoded.format.is_rgb or decoded.format.has_palette:
         return replace(colour, color_range=LIMITED_RANGE, matrix=matrix_of(UNSPECIFIED, decoded.height))

@@ -15,15 +15,15 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.frame import VideoFrame
 
-from blurscene_stream.carried import TrackKind
 from blurscene_stream.errors import SourceError
-from blurscene_stream.frames import CopiedPacket, Frame, StreamInfo
+from blurscene_stream.frames import CopiedPacket, Frame
 from blurscene_stream.source.clock import Clock
 from blurscene_stream.source.damage import Decoded
 from blurscene_stream.source.pictures import PictureMaker
 from blurscene_stream.source.rationals import known_fraction
 from blurscene_stream.source.sound import held_more, without_extras
 from blurscene_stream.source.streams import Selection
+from blurscene_stream.streams import StreamInfo, StreamType
 
 
 class Source:
@@ -78,12 +78,12 @@ class Source:
                     continue
                 frame = self._maker.frame(event.picture, self.passed, pts)
                 self.passed += 1
-                yield replace(frame, damaged=True) if event.damaged else frame
+                yield replace(frame, corrupt=True) if event.damaged else frame
 
     def _copied(self, packet: Packet[Stream]) -> Generator[CopiedPacket]:
         """The packet as it may be copied; nothing of one that holds no sound."""
         place, track = self._tracks[packet.stream.index]
-        if track.kind is TrackKind.sound:
+        if track.type is StreamType.audio:
             plain = without_extras(packet, track.codec)
             self.cleaned += held_more(packet, plain)
             packet = plain
@@ -114,14 +114,14 @@ class Source:
             frame_count=0 if live else video.frames,
             duration_s=0.0 if live or not duration else duration / av.time_base,
             live=live,
-            tracks=streams.tracks,
-            kept=streams.kept,
+            copied_streams=streams.tracks,
+            metadata=streams.kept,
             dropped=(*streams.dropped, *self._maker.lost),
-            colour=self._maker.colour,
+            color=self._maker.colour,
             display_matrix=self._maker.display_matrix,
-            fields=self._maker.fields,
-            field_order=self._maker.field_order,
-            two_views=self._maker.two_views,
+            field_order=self._maker.fields,
+            container_field_order=self._maker.field_order,
+            stereo3d=self._maker.two_views,
             codec=video.codec_context.codec.canonical_name,
         )
 

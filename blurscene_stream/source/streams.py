@@ -10,7 +10,6 @@ from av.container import InputContainer
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from blurscene_stream.carried import KeptTags, Track, TrackKind
 from blurscene_stream.config.keep import KeepConfig
 from blurscene_stream.config.rules import listed
 from blurscene_stream.config.schema import Settings, Sound
@@ -19,14 +18,15 @@ from blurscene_stream.source.kinds import Kind, codec_of, in_words, kind_of
 from blurscene_stream.source.sound import without_comments
 from blurscene_stream.source.tags import in_words as tags_in_words
 from blurscene_stream.source.tags import passing, said_twice, titled
+from blurscene_stream.streams import CopiedMetadata, CopiedStream, StreamType
 
 TRACKS = {  # what may be copied, the sound first
-    Kind.sound: TrackKind.sound,
-    Kind.subtitles: TrackKind.subtitles,
-    Kind.data: TrackKind.data,
-    Kind.attachment: TrackKind.attachment,
+    Kind.sound: StreamType.audio,
+    Kind.subtitles: StreamType.subtitle,
+    Kind.data: StreamType.data,
+    Kind.attachment: StreamType.attachment,
 }
-ALWAYS = {TrackKind.sound: ("language", "title"), TrackKind.attachment: ("filename", "mimetype")}  # tags
+ALWAYS = {StreamType.audio: ("language", "title"), StreamType.attachment: ("filename", "mimetype")}  # tags
 NO_FORMATS: Mapping[int, str] = MappingProxyType({})
 
 
@@ -43,14 +43,14 @@ class Selection:
 
     name: str
     video: VideoStream
-    tracks: tuple[Track, ...]
-    kept: KeptTags
+    tracks: tuple[CopiedStream, ...]
+    kept: CopiedMetadata
     dropped: tuple[str, ...]
 
     @property
     def copied(self) -> list[Any]:
         """The streams whose packets are copied."""
-        return [track.native for track in self.tracks if track.kind is not TrackKind.attachment]
+        return [track.native for track in self.tracks if track.type is not StreamType.attachment]
 
 
 def select(
@@ -118,15 +118,15 @@ def _look(video: VideoStream) -> str:
     return f"{video.codec_context.name} {video.width}x{video.height}" if video.codec_context is not None else "unknown"
 
 
-def _track(stream: Stream, kind: TrackKind, keep: KeepConfig, names: tuple[str, str]) -> Track:
+def _track(stream: Stream, kind: StreamType, keep: KeepConfig, names: tuple[str, str]) -> CopiedStream:
     """`names`: of the source, and of the codec."""
     tags = passing(tags_of(stream), keep.tags, ALWAYS.get(kind, ("language",)))
     name, codec = names
     try:
-        header = without_comments(codec, stream.codec_context.extradata) if kind is TrackKind.sound else None
+        header = without_comments(codec, stream.codec_context.extradata) if kind is StreamType.audio else None
     except ValueError as error:
         raise SourceError(f"{name}: the header of {codec} sound is damaged; convert the sound first") from error
-    return Track(kind, codec, tags, int(stream.disposition), stream, header)
+    return CopiedStream(kind, codec, tags, int(stream.disposition), stream, header)
 
 
 def tags_of(stream: Stream) -> Mapping[str, str]:
@@ -134,7 +134,7 @@ def tags_of(stream: Stream) -> Mapping[str, str]:
     return titled(stream.metadata) if isinstance(stream, AudioStream | VideoStream) else stream.metadata
 
 
-def _kept(container: InputContainer, video: VideoStream, keep: KeepConfig) -> KeptTags:
+def _kept(container: InputContainer, video: VideoStream, keep: KeepConfig) -> CopiedMetadata:
     tags = passing(tags_of(video), keep.tags, ("language",))
     places = (video.metadata, container.metadata, *(stream.metadata for stream in container.streams.data))
     code = next((value for place in places for key, value in place.items() if key.casefold() == "timecode"), None)
@@ -142,7 +142,7 @@ def _kept(container: InputContainer, video: VideoStream, keep: KeepConfig) -> Ke
         tags["timecode"] = code  # a muxer makes the track of it
     chapters = container.chapters() if "chapters" in keep.streams else []
     plain = [{**chapter, "metadata": passing(chapter["metadata"], keep.tags, ("title",))} for chapter in chapters]
-    return KeptTags(passing(container.metadata, keep.tags), tags, tuple(plain))
+    return CopiedMetadata(passing(container.metadata, keep.tags), tags, tuple(plain))
 
 
 def _told(kind: Kind, keep: KeepConfig) -> bool:
@@ -150,13 +150,15 @@ def _told(kind: Kind, keep: KeepConfig) -> bool:
     return kind is Kind.chapters or (kind is Kind.timecode and "timecode" in keep.streams)
 
 
-def dropped_keys(container: InputContainer, video: VideoStream, tracks: Sequence[Track], kept: KeptTags) -> list[str]:
+def dropped_keys(
+    container: InputContainer, video: VideoStream, tracks: Sequence[CopiedStream], kept: CopiedMetadata
+) -> list[str]:
     """The keys of the tags of the file and of what passes of it that do not pass themselves."""
     pairs: list[tuple[Mapping[str, str], Mapping[str, str]]] = [
-        (container.metadata, kept.whole),
+        (container.metadata, kept.container),
         (tags_of(video), kept.video),
     ]
-    pairs += [(tags_of(track.native), track.tags) for track in tracks]
+    pairs += [(tags_of(track.native), track.metadata) for track in tracks]
     return [key for tags, passed in pairs for key in tags if not _passes(key, passed) and not said_twice(key, tags)]
 
 

@@ -27,7 +27,7 @@ class Places:
 def placed(guesses: Sequence[Guess], time_s: float) -> Places:
     """Where each guess says that its object was at a time."""
     places = Places(np.zeros((len(guesses), 4)), np.zeros(len(guesses)))
-    for origin, place in ((Origin.filled, _filled), (Origin.held, _held)):
+    for origin, place in ((Origin.interpolated, _filled), (Origin.extrapolated, _held)):
         here = [index for index, guess in enumerate(guesses) if guess.origin is origin]
         if here:
             places.rows[here], places.deviation[here] = place([guesses[index] for index in here], time_s)
@@ -53,10 +53,10 @@ def added(guesses: Sequence[Guess], places: Places, classes: tuple[str, ...]) ->
     places: of each, in pixels of the frame that is covered
     """
     return Detections(
-        boxes=grown(places.rows, places.deviation),
+        xyxy=grown(places.rows, places.deviation),
         scores=np.array([guess.score for guess in guesses], np.float32),
-        labels=np.array([guess.track.label for guess in guesses], np.int64),
-        classes=classes,
+        class_ids=np.array([guess.track.label for guess in guesses], np.int64),
+        class_names=classes,
         origins=np.array([guess.origin for guess in guesses], np.int8),
-        tracks=np.array([guess.track.id for guess in guesses], np.int64),
+        track_ids=np.array([guess.track.id for guess in guesses], np.int64),
     )

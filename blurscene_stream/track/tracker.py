@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from blurscene_stream.boxes import NO_TRACK, Detections, Origin
 from blurscene_stream.config.schema import TrackConfig
 from blurscene_stream.errors import DetectionError
-from blurscene_stream.frames import Look
+from blurscene_stream.frames import ScanMode
 from blurscene_stream.track.assign import are_far, assign
 from blurscene_stream.track.camera import Step
 from blurscene_stream.track.guesses import Places, added, placed
@@ -66,7 +66,9 @@ class Tracker:
         self._ids, self._numbers = count(), count()
         self._scene = 0
 
-    def push(self, time_s: float, found: Detections, step: Step = STILL, look: Look = Look.full) -> list[Detections]:
+    def push(
+        self, time_s: float, found: Detections, step: Step = STILL, look: ScanMode = ScanMode.full
+    ) -> list[Detections]:
         """Take what was found in the next frame; give what must be covered in those that have waited long enough.
 
         time_s: rising from frame to frame
@@ -77,11 +79,13 @@ class Tracker:
         Raises DetectionError when `found` has other classes.
         """
         number, ordered = next(self._numbers), found[_order(found)]
-        if found.classes != self._classes:
-            raise DetectionError(f"frame {number}: found are classes {found.classes}, expected {self._classes}")
+        if found.class_names != self._classes:
+            raise DetectionError(f"frame {number}: found are classes {found.class_names}, expected {self._classes}")
         self._move(step)
         tracks = self._follow(number, time_s, ordered, look)
-        self._waiting.append(_Waiting(number, time_s, self._scene, replace(ordered, tracks=tracks), 1.0, np.zeros(2)))
+        self._waiting.append(
+            _Waiting(number, time_s, self._scene, replace(ordered, track_ids=tracks), 1.0, np.zeros(2))
+        )
         done = []
         while self._waiting and self._is_due(time_s):
             done.append(self._complete(self._waiting.popleft()))
@@ -108,19 +112,19 @@ class Tracker:
         for waiting in self._waiting:
             waiting.move(step)
 
-    def _follow(self, number: int, time_s: float, found: Detections, look: Look) -> NDArray[np.int64]:
+    def _follow(self, number: int, time_s: float, found: Detections, look: ScanMode) -> NDArray[np.int64]:
         """Let each detection continue a track, or begin one; the id of each detection's track."""
         ids = np.full(len(found), NO_TRACK)
-        rows = to_rows(found.boxes)
-        for label in np.unique(found.labels):
+        rows = to_rows(found.xyxy)
+        for label in np.unique(found.class_ids):
             alive = [track for track in self._tracks if track.label == label and self._is_alive(track, number, time_s)]
-            for origin in (Origin.found, Origin.doubtful):  # sure ones choose first
-                here = np.flatnonzero((found.labels == label) & (found.origins == origin))
+            for origin in (Origin.detected, Origin.low_confidence):  # sure ones choose first
+                here = np.flatnonzero((found.class_ids == label) & (found.origins == origin))
                 pairs = _assigned(alive, rows[here], time_s)
                 for place, detection in enumerate(here.tolist()):
                     track, far = pairs.get(place) or (self._begin(int(label)), False)
                     score = float(found.scores[detection])
-                    seen = Seen(time_s, score, origin is Origin.found, far, look is Look.full)
+                    seen = Seen(time_s, score, origin is Origin.detected, far, look is ScanMode.full)
                     track.see(number, rows[detection], seen)
                     ids[detection] = track.id
                 alive = [track for track in alive if track.numbers[-1] != number]
@@ -136,7 +140,7 @@ class Tracker:
     def _complete(self, waiting: _Waiting) -> Detections:
         """Everything to cover in a frame, as far as it is known now."""
         sure = {track.id: track for track in self._tracks if track.sure}
-        kept = [origin == Origin.found or id_ in sure for origin, id_ in _pairs(waiting.found)]
+        kept = [origin == Origin.detected or id_ in sure for origin, id_ in _pairs(waiting.found)]
         found = _steadied(waiting.found[np.array(kept, np.bool_)], sure, waiting)
         guesses = [
             guess
@@ -148,7 +152,7 @@ class Tracker:
             return found
         places = placed(guesses, waiting.time_s)
         here = Places(waiting.here(places.rows), places.deviation)
-        return Detections.joined([found, added(guesses, here, self._classes)])
+        return Detections.concatenate([found, added(guesses, here, self._classes)])
 
     def _forget(self, number: int, time_s: float) -> None:
         """Drop what no frame that waits or comes can depend on; `number` and `time_s` are of the newest."""
@@ -178,19 +182,19 @@ def _assigned(tracks: list[Track], rows: Rows, time_s: float) -> dict[int, tuple
 
 def _order(found: Detections) -> NDArray[np.intp]:
     """By class, the best first; what is equal in all is the same."""
-    x0, y0, x1, y1 = found.boxes.T
-    return np.lexsort((y1, x1, y0, x0, -found.scores, found.origins, found.labels))
+    x0, y0, x1, y1 = found.xyxy.T
+    return np.lexsort((y1, x1, y0, x0, -found.scores, found.origins, found.class_ids))
 
 
 def _pairs(found: Detections) -> list[tuple[int, int]]:
-    return list(zip(found.origins.tolist(), found.tracks.tolist(), strict=True))
+    return list(zip(found.origins.tolist(), found.track_ids.tolist(), strict=True))
 
 
 def _steadied(found: Detections, tracks: Mapping[int, Track], waiting: _Waiting) -> Detections:
     """Each box as the one around it and around what its track says of it."""
     if not len(found):
         return found
-    seen = [tracks[id_] for id_ in found.tracks.tolist()]
+    seen = [tracks[id_] for id_ in found.track_ids.tolist()]
     steady = to_boxes(waiting.here(steadied(seen, waiting.number, waiting.time_s)))
-    low, high = np.minimum(found.boxes[:, :2], steady[:, :2]), np.maximum(found.boxes[:, 2:], steady[:, 2:])
-    return replace(found, boxes=np.concatenate((low, high), axis=1))
+    low, high = np.minimum(found.xyxy[:, :2], steady[:, :2]), np.maximum(found.xyxy[:, 2:], steady[:, 2:])
+    return replace(found, xyxy=np.concatenate((low, high), axis=1))

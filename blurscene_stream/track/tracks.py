@@ -114,12 +114,12 @@ class Track:
             return
         last, next_ = (story[after - 1] if after else None), (story[after] if after < len(story) else None)
         if last is not None and next_ is not None and self._is_gap(last, next_, config):
-            yield Guess(self, (last, next_), Origin.filled)
+            yield Guess(self, (last, next_), Origin.interpolated)
             return
         if last is not None and self._is_end(last, number, time_s, config.hold_s):
-            yield Guess(self, tuple(story[max(after - USED, 0) : after][::-1]), Origin.held)
+            yield Guess(self, tuple(story[max(after - USED, 0) : after][::-1]), Origin.extrapolated)
         if next_ is not None and self._is_end(next_, number, time_s, config.lead_s):
-            yield Guess(self, tuple(story[after : after + USED]), Origin.held)
+            yield Guess(self, tuple(story[after : after + USED]), Origin.extrapolated)
 
     def _is_gap(self, first: int, last: int, config: TrackConfig) -> bool:
         apart_s, frames = self.times_s[last] - self.times_s[first], self.numbers[last] - self.numbers[first]
@@ -149,7 +149,7 @@ class Guess:
     @property
     def score(self) -> float:
         """The lower one of those between which it lies, or that of the nearest."""
-        told = self.sightings if self.origin is Origin.filled else self.sightings[:1]
+        told = self.sightings if self.origin is Origin.interpolated else self.sightings[:1]
         return min(self.track.seen[place].score for place in told)
 
 

@@ -56,7 +56,7 @@ class Hiding:
 
     def _grade(self, moment: Moment, region: Region) -> Grade:
         """A box that tracking put there may be another one each time objects are looked for."""
-        if self._recorded or region.index < 0 or moment.detections.origins[region.index] == Origin.found:
+        if self._recorded or region.index < 0 or moment.detections.origins[region.index] == Origin.detected:
             return Grade.fail
         return Grade.review
 
@@ -69,7 +69,7 @@ class Hiding:
 
 def _named(moment: Moment, region: Region) -> str:
     found = moment.detections
-    return "an area" if region.index < 0 else f"a {found.classes[found.labels[region.index]].replace('_', ' ')}"
+    return "an area" if region.index < 0 else f"a {found.class_names[found.class_ids[region.index]].replace('_', ' ')}"
 
 
 def _as_before(moment: Moment, region: Region) -> bool:
@@ -106,6 +106,6 @@ def _inner(moment: Moment, region: Region) -> Levels:
 
 def _recognizable(moment: Moment, index: int) -> bool:
     """True when the detail of an object is left; its margin is not looked at."""
-    x0, y0, x1, y1 = moment.detections.boxes[index].round().astype(np.intp).tolist()
+    x0, y0, x1, y1 = moment.detections.xyxy[index].round().astype(np.intp).tolist()
     part = np.s_[max(y0, 0) : max(y1, 0), max(x0, 0) : max(x1, 0)]
     return detail(moment.before[part], moment.shown.luma[part], max(x1 - x0, y1 - y0)).left

@@ -54,9 +54,9 @@ class Redaction:
         """
         before = look_at(frame).luma
         kept = self._redactor(frame, detections).detections
-        if frame.damaged:  # it is covered whole, whatever was found in it
-            kept = Detections.none(kept.classes)
-        regions = self._redactor.regions(frame.picture, detections, frame.damaged)
+        if frame.corrupt:  # it is covered whole, whatever was found in it
+            kept = Detections.empty(kept.class_names)
+        regions = self._redactor.regions(frame.picture, detections, frame.corrupt)
         return Moment(
             number=frame.number,
             time_s=time_s,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from blurscene_stream.carried import TrackKind
-from blurscene_stream.frames import Frame, StreamInfo
+from blurscene_stream.frames import Frame
 from blurscene_stream.source.foreign import Holdings, PictureNotes
+from blurscene_stream.streams import StreamInfo, StreamType
 from blurscene_stream.verify.report import Check, Grade
 
 NOTHING = "nothing beside pictures and sound but what may be kept"
@@ -24,9 +24,9 @@ class Private:
             self._add(f"{len(holdings.videos)} videos")
         for what in (*after.dropped, *holdings.foreign):
             self._add(what)
-        for track in after.tracks:
-            held = track.native.codec_context.extradata if track.kind is TrackKind.sound else None
-            if held and bytes(held) != track.header:
+        for track in after.copied_streams:
+            held = track.native.codec_context.extradata if track.type is StreamType.audio else None
+            if held and bytes(held) != track.extradata:
                 self._add(f"something in the header of its {track.codec} sound that decoding does not need")
 
     def look(self, shown: Frame) -> None:

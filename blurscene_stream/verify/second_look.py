@@ -92,8 +92,8 @@ class SecondLook:
             return
         self._looks += 1
         (found,) = judge([moment.frame], self._detector)
-        found = found.sure()
-        left = np.array([self._is_left(moment, box) for box in found.boxes], np.bool_)
+        found = found.confident()
+        left = np.array([self._is_left(moment, box) for box in found.xyxy], np.bool_)
         self._let_go(MOST_APART)
         for index in np.flatnonzero(left).tolist():
             self._follow(moment, found, index)
@@ -121,7 +121,7 @@ class SecondLook:
         return detail(moment.before[part], moment.shown.luma[part], max(x1 - x0, y1 - y0)).left
 
     def _follow(self, moment: Moment, found: Detections, index: int) -> None:
-        label, box = found.classes[found.labels[index]], found.boxes[index]
+        label, box = found.class_names[found.class_ids[index]], found.xyxy[index]
         for place, (suspect, last, _) in enumerate(self._open):
             if suspect.label == label and float(iou(box[None], last[None])[0, 0]) > SAME_IOU:
                 self._open[place] = suspect, box, self._looks
@@ -137,7 +137,7 @@ class SecondLook:
     def _update(self, suspect: Suspect, moment: Moment, found: Detections, index: int) -> None:
         """It is surest here, so far."""
         suspect.frame, suspect.time_s = moment.number, moment.time_s
-        suspect.score, suspect.box = float(found.scores[index]), found.boxes[index]
+        suspect.score, suspect.box = float(found.scores[index]), found.xyxy[index]
         tiles = sum(one.tile is not None and self._counts(one) for one in self.suspects)
         if suspect.tile is None and tiles >= MOST_TILES:
             return

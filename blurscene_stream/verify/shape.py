@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from blurscene_stream.frames import StreamInfo
+from blurscene_stream.streams import StreamInfo
 from blurscene_stream.verify.report import Check, Grade
 
 LIGHT_TOLERANCE = Fraction(1, 200)  # of a value: AV1 holds fewer digits than H.264
@@ -24,12 +24,12 @@ def compare_shapes(before: StreamInfo, after: StreamInfo) -> Check:
     _same(check, "pixel aspect ratio", one.sample_aspect_ratio, other.sample_aspect_ratio)
     _same(check, "range", _range(before), _range(after))
     for field in ("primaries", "transfer", "matrix"):
-        told, there = getattr(before.colour, field), getattr(after.colour, field)
+        told, there = getattr(before.color, field), getattr(after.color, field)
         _same(check, f"colour {field}", _known(told), _known(there))
-    if before.fields is not after.fields:
-        check.add(Grade.review, f"fields: {after.fields.name} instead of {before.fields.name}")
+    if before.field_order is not after.field_order:
+        check.add(Grade.review, f"fields: {after.field_order.name} instead of {before.field_order.name}")
     for field in ("mastering", "light"):
-        if not _alike(getattr(before.colour, field), getattr(after.colour, field)):
+        if not _alike(getattr(before.color, field), getattr(after.color, field)):
             check.add(Grade.review, f"HDR {field}: another one, or none")
     turned = "" if one.orientation == type(one.orientation)() else ", turned"
     check.summary = f"{other.width}x{other.height}{turned}, {other.pixel_format.name}"

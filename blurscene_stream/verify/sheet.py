@@ -49,7 +49,7 @@ def sheet_png(suspects: Sequence[Suspect], settings: Settings) -> bytes:
     # Everything in it is covered: there is nothing more to cover in the sheet as a whole, and no area is meant for it.
     plain, classes = replace(settings, areas=AreasConfig()), tuple(settings.classes)
     frame = Picture(sheet, "png", lossless=True).frames()[0]
-    made = encode(Redactor(plain, classes, still=True)(frame, Detections.none(classes)), "png")
+    made = encode(Redactor(plain, classes, still=True)(frame, Detections.empty(classes)), "png")
     return made[:HEAD_BYTES] + MARK + made[HEAD_BYTES:]
 
 

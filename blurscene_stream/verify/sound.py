@@ -8,9 +8,9 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, Protocol
 
-from blurscene_stream.carried import Track, TrackKind
-from blurscene_stream.frames import CopiedPacket, StreamInfo
+from blurscene_stream.frames import CopiedPacket
 from blurscene_stream.source.rationals import fraction
+from blurscene_stream.streams import CopiedStream, StreamInfo, StreamType
 from blurscene_stream.verify.report import Check, Grade
 from blurscene_stream.verify.waves import Waves
 
@@ -51,7 +51,9 @@ class Sound:
         elif wanted:
             self._tracks = [self._comparison(*pair, shift) for pair in zip(given, heard, strict=True)]
 
-    def _comparison(self, before: Track, after: Track, shift: Callable[[], Fraction | None]) -> Comparison:
+    def _comparison(
+        self, before: CopiedStream, after: CopiedStream, shift: Callable[[], Fraction | None]
+    ) -> Comparison:
         same = _family(before.codec) == _family(after.codec)
         self.check.summary += f", {after.codec} {'as it was' if same else f'from {before.codec}'}"
         if not same:
@@ -60,8 +62,8 @@ class Sound:
 
     def hear(self, side: int, item: CopiedPacket) -> None:
         """One packet more of INPUT or OUTPUT."""
-        if item.track < len(self._tracks):
-            self._tracks[item.track].hear(side, item.native)
+        if item.stream < len(self._tracks):
+            self._tracks[item.stream].hear(side, item.native)
 
     def finish(self, shift_s: Fraction, allowed_s: Fraction) -> None:
         """Sum up; `shift_s`: how much later OUTPUT's pictures are, `allowed_s`: how far a time may be off."""
@@ -70,9 +72,9 @@ class Sound:
                 self.check.add(Grade.fail, f"track {number + 1}: {wrong}")
 
 
-def _sound_of(info: StreamInfo) -> list[Track]:
+def _sound_of(info: StreamInfo) -> list[CopiedStream]:
     """The sound, which comes before all other tracks."""
-    return [track for track in info.tracks if track.kind is TrackKind.sound]
+    return [track for track in info.copied_streams if track.type is StreamType.audio]
 
 
 def _family(codec: str) -> str:

@@ -38,11 +38,11 @@ class Cutter:
         turn = picture.orientation
         width, height = turn.upright_size(picture.width, picture.height)
         upright = turn.upright(frame.scale_rgb(picture.width, picture.height))
-        boxes = turn.to_upright(found.boxes, width, height)
+        boxes = turn.to_upright(found.xyxy, width, height)
         x0, y0, x1, y1 = _surroundings(boxes[index].tolist(), width, height)
         part = Picture(np.ascontiguousarray(upright[y0:y1, x0:x1]), "png", lossless=True)
         moved = boxes - np.array([x0, y0, x0, y0], np.float32)
-        hidden = self._redact(part.frames()[0], replace(found, boxes=moved))
+        hidden = self._redact(part.frames()[0], replace(found, xyxy=moved))
         tile = cast(Picture, hidden.native).frames()[0]
         scale = TILE_PX / max(x1 - x0, y1 - y0)
         wide, high = max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from blurscene_stream.frames import StreamInfo
+from blurscene_stream.streams import StreamInfo
 from blurscene_stream.verify.report import Check, Grade
 
 ROUNDED_S = Fraction(1, 1000)  # Matroska counts in milliseconds, and so do the edit lists of MP4

@@ -12,8 +12,8 @@ from pathlib import Path
 from blurscene_stream.address import Address
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import EncodeConfig, Settings, SourceConfig
-from blurscene_stream.errors import ConfigError, DamagedInputError, SourceError
-from blurscene_stream.frames import CopiedPacket, Frame, StreamInfo
+from blurscene_stream.errors import ConfigError, CorruptInputError, SourceError
+from blurscene_stream.frames import CopiedPacket, Frame
 from blurscene_stream.pipeline import Interruption
 from blurscene_stream.pipeline.anonymize import Item, Judged
 from blurscene_stream.pipeline.judge import LoadDetector, load_torch_detector, named
@@ -23,6 +23,7 @@ from blurscene_stream.redact import Redactor
 from blurscene_stream.source import Source, open_source
 from blurscene_stream.source.beyond import hidden_sound_s
 from blurscene_stream.source.foreign import Holdings, holdings
+from blurscene_stream.streams import StreamInfo
 from blurscene_stream.verify.gaps import Gaps
 from blurscene_stream.verify.hiding import Hiding
 from blurscene_stream.verify.moment import Redaction
@@ -70,7 +71,7 @@ class Findings:
 def verify_video(proof: Proof) -> Findings:
     """Check that OUTPUT is INPUT, redacted.
 
-    Raises SourceError when one of them cannot be opened at all, DamagedInputError when INPUT cannot be decoded; what
+    Raises SourceError when one of them cannot be opened at all, CorruptInputError when INPUT cannot be decoded; what
     the judgement and the redaction of INPUT raise; StoppedError.
     """
     with ExitStack() as stack:
@@ -78,7 +79,7 @@ def verify_video(proof: Proof) -> Findings:
         before = stack.enter_context(open_source(proof.source, settings))
         try:
             held = holdings(proof.target.path, settings.keep.tags)
-        except DamagedInputError as error:
+        except CorruptInputError as error:
             return Findings((_undecodable(Check("frames"), error),))
         try:
             first = SourceConfig(video=held.videos[0] if held.videos else None)

@@ -68,11 +68,11 @@ def test_the_pair_finds_the_boxes_of_plain_torchvision(
         assert np.allclose(peaks.scores, wanted["scores"], atol=1e-5)
         # 224 x 144 in 160 x 96: 149 x 96 are shown, in the middle
         back = (peaks.boxes - [5, 0, 5, 0]) * np.array([width / 149, height / 96] * 2)
-        mine = found[found.labels == index]
+        mine = found[found.class_ids == index]
         assert detector.classes[index] == name
-        overlap = iou(mine.boxes, back.astype(np.float32))
+        overlap = iou(mine.xyxy, back.astype(np.float32))
         assert (overlap.max(1) > 0.999).all()
-        assert (iou(back.astype(np.float32), mine.boxes).max(1) >= 0.5).all()  # merged, none lost
+        assert (iou(back.astype(np.float32), mine.xyxy).max(1) >= 0.5).all()  # merged, none lost
     assert float(found.scores.min()) < 0.2  # down to the model's own box_score_thresh, as there
 
 
@@ -94,7 +94,7 @@ def test_processing_and_thresholds_count(folder: Path, scene: Picture) -> None:
         assert 0 < len(fewer) < len(plain)
         assert fewer.scores.min() > 0.6
     (mirrored,) = load("processing.use=true", "processing.mirror_image=true")([frame_of(scene)])
-    assert mirrored.boxes.shape != plain.boxes.shape or not np.allclose(mirrored.boxes, plain.boxes, atol=1e-2)
+    assert mirrored.xyxy.shape != plain.xyxy.shape or not np.allclose(mirrored.xyxy, plain.xyxy, atol=1e-2)
 
 
 @pytest.mark.parametrize("more", [["detect.variants.mirror_image=true"], ["detect.variants.enlarged_regions_n=2"],
@@ -117,7 +117,7 @@ def test_a_batch_gives_what_its_frames_give_alone(folder: Path, scene: Picture) 
     frames = [frame_of(scene), frame_of(np.ascontiguousarray(scene[:, ::-1]))]
     together = detector(frames)
     for frame, found in zip(frames, together, strict=True):
-        assert np.allclose(detector([frame])[0].boxes, found.boxes, atol=1e-3)
+        assert np.allclose(detector([frame])[0].xyxy, found.xyxy, atol=1e-3)
 
 
 def test_with_amp_calculates_in_16_bits_where_that_is_asked_for(folder: Path, scene: Picture) -> None:

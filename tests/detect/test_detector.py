@@ -40,17 +40,17 @@ def settings(threshold: float = 0.2, **changed: object) -> Settings:
 
 
 def assert_same(found: Detections, boxes: Boxes, least_iou: float) -> None:
-    assert found.labels.tolist() == [0, 1]
-    assert np.diag(iou(found.boxes, boxes)).min() > least_iou
+    assert found.class_ids.tolist() == [0, 1]
+    assert np.diag(iou(found.xyxy, boxes)).min() > least_iou
 
 
 def test_a_face_and_a_plate_are_found(detector: Detector, scene: Picture) -> None:
     assert detector.classes == ("face", "license_plate")
     assert detector.device_name == "cpu, fp32"
     (found,) = detector([frame_of(scene)])
-    assert found.classes == detector.classes
+    assert found.class_names == detector.classes
     assert_same(found, FACE_AND_PLATE, 0.65)
-    assert found.boxes.dtype == np.float32
+    assert found.xyxy.dtype == np.float32
     assert found.scores.min() > 0.5
 
 
@@ -71,8 +71,8 @@ def test_a_real_picture_is_the_same_in_every_orientation(shared: Path) -> None:
     assert len(plain) > 0
     for orientation in ORIENTATIONS[1:]:
         (turned,) = detector([frame_of(stored_as(picture, orientation), orientation)])
-        assert turned.labels.tolist() == plain.labels.tolist()
-        assert np.allclose(turned.boxes, orientation.to_stored(plain.boxes, width, height), atol=0.1)
+        assert turned.class_ids.tolist() == plain.class_ids.tolist()
+        assert np.allclose(turned.xyxy, orientation.to_stored(plain.xyxy, width, height), atol=0.1)
 
 
 def test_pixels_that_are_not_square_are_shown_as_they_are_meant(detector: Detector, scene: Picture) -> None:
@@ -89,7 +89,7 @@ def test_a_batch_gives_what_its_frames_give_alone(scene: Picture, precision: str
     assert [len(found) for found in together] == [2, 2, 0, 2]
     for frame, found in zip(frames, together, strict=True):
         (alone,) = detect([frame])
-        assert np.array_equal(alone.boxes, found.boxes)
+        assert np.array_equal(alone.xyxy, found.xyxy)
         assert np.array_equal(alone.scores, found.scores)
     assert detect([]) == []
 
@@ -99,21 +99,23 @@ def test_bfloat16_and_the_plain_convolutions_find_the_same(
 ) -> None:
     (wanted,) = detector([frame_of(scene)])
     (short,) = load_detector(settings(precision=Precision.bf16))([frame_of(scene)])
-    assert_same(short, wanted.boxes, 0.95)
+    assert_same(short, wanted.xyxy, 0.95)
     monkeypatch.setattr(face_plate, "can_do_one_step", lambda *_: False)
     (plain,) = load_detector(settings(precision=Precision.fp32))([frame_of(scene)])
-    assert np.allclose(plain.boxes, wanted.boxes, atol=1e-2)
+    assert np.allclose(plain.xyxy, wanted.xyxy, atol=1e-2)
 
 
 def test_thresholds_and_size_have_an_effect(scene: Picture) -> None:
     frame = frame_of(scene)
     assert len(load_detector(settings(threshold=0.99))([frame])[0]) == 0
     assert len(load_detector(settings(threshold=0.0))([frame])[0]) > 50
-    assert load_detector(settings())([frame])[0].labels.tolist() == [0, 1]
-    assert load_detector(settings(size_px=96))([frame])[0].labels.tolist() == [0], "the plate is too small to be found"
+    assert load_detector(settings())([frame])[0].class_ids.tolist() == [0, 1]
+    assert load_detector(settings(size_px=96))([frame])[0].class_ids.tolist() == [0], (
+        "the plate is too small to be found"
+    )
     own = settings()
     own.classes["face"].threshold = 0.99
-    assert load_detector(own)([frame])[0].labels.tolist() == [1]
+    assert load_detector(own)([frame])[0].class_ids.tolist() == [1]
 
 
 @pytest.mark.parametrize("method", MergeMethod)
@@ -122,13 +124,13 @@ def test_doubtful_boxes_come_beside_the_others_and_change_none_of_them(method: M
     followed = settings(threshold=0.05, merge=MergeConfig(method))
     followed.track = TrackConfig(continue_at=0.1)
     (without,), (both,) = (load_detector(each)([frame_of(scene)]) for each in (alone, followed))
-    sure, doubtful = both.sure(), both[both.origins == Origin.doubtful]
-    np.testing.assert_array_equal(sure.boxes, without.boxes)
+    sure, doubtful = both.confident(), both[both.origins == Origin.low_confidence]
+    np.testing.assert_array_equal(sure.xyxy, without.xyxy)
     np.testing.assert_array_equal(sure.scores, without.scores)
     assert len(doubtful) > 5
     assert doubtful.scores.max() <= np.float32(0.05) and doubtful.scores.min() > 0.005
     for label in (0, 1):
-        overlap = iou(doubtful.boxes[doubtful.labels == label], sure.boxes[sure.labels == label])
+        overlap = iou(doubtful.xyxy[doubtful.class_ids == label], sure.xyxy[sure.class_ids == label])
         assert overlap.max(initial=0) < 0.5
 
 
@@ -144,7 +146,7 @@ def test_enlarging_has_an_effect_and_a_bound(scene: Picture) -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (1, 20_000), (20_000, 1), (33, 31)])
 def test_odd_pictures_are_looked_at(detector: Detector, shape: tuple[int, int]) -> None:
     (found,) = detector([frame_of(np.full((*shape, 3), 90, np.uint8))])
-    assert np.isfinite(found.boxes).all()
+    assert np.isfinite(found.xyxy).all()
 
 
 def test_another_thread_finds_the_same_without_gradients(detector: Detector, scene: Picture) -> None:
@@ -152,7 +154,7 @@ def test_another_thread_finds_the_same_without_gradients(detector: Detector, sce
     worker = Thread(target=lambda: results.extend(detector([frame_of(scene)])))
     worker.start()
     worker.join()
-    assert np.array_equal(results[0].boxes, detector([frame_of(scene)])[0].boxes)
+    assert np.array_equal(results[0].xyxy, detector([frame_of(scene)])[0].xyxy)
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ from blurscene_stream.config.schema import DetectConfig, Precision, Settings, Tr
 from blurscene_stream.detect import Detector, load_detector
 from blurscene_stream.errors import ConfigError
 from blurscene_stream.evaluate.scores import load_judges
-from blurscene_stream.frames import Frame, Look
+from blurscene_stream.frames import Frame, ScanMode
 from tests.detect.pictures import HEIGHT, WIDTH, Picture, frame_of, network_of
 
-MIXED = [Look.full, Look.small, Look.small, Look.full, Look.small]
+MIXED = [ScanMode.full, ScanMode.small, ScanMode.small, ScanMode.full, ScanMode.small]
 FULL = VariantsConfig(scales=[1.0, 0.25], mirror_image=True)
 
 
@@ -34,7 +34,7 @@ def alone(scale: float) -> Settings:
 def frames(scene: Picture) -> list[Frame]:
     """A batch in which each frame differs from the others."""
     return [
-        replace(frame_of(np.roll(scene, 8 * number, axis=1), number=number), look=look)
+        replace(frame_of(np.roll(scene, 8 * number, axis=1), number=number), scan_mode=look)
         for number, look in enumerate(MIXED)
     ]
 
@@ -61,7 +61,7 @@ def test_no_frame_is_answered_for_without_the_network(scene: Picture) -> None:
     for frame in frames(np.zeros_like(scene)):
         before = len(sizes)
         detector([frame])
-        assert len(sizes) - before == (4 if frame.look is Look.full else 1)
+        assert len(sizes) - before == (4 if frame.scan_mode is ScanMode.full else 1)
     sizes.clear()
     detector(frames(scene))
     assert len(sizes) == 2 * 4 + 3 * 1
@@ -78,9 +78,9 @@ def test_a_frame_gets_the_same_answer_whatever_batch_it_is_in(scene: Picture) ->
 
 
 def test_the_small_look_finds_what_its_size_shows(scene: Picture) -> None:
-    small = replace(frame_of(scene), look=Look.small)
+    small = replace(frame_of(scene), scan_mode=ScanMode.small)
     (found,) = load_detector(settings())([small])
-    assert 0 in found.labels, "a face of 20 pixels"
+    assert 0 in found.class_ids, "a face of 20 pixels"
     assert_equal(found, load_detector(alone(0.5))([frame_of(scene)])[0])
     at_full_size = settings()
     at_full_size.detect.between_scale = 1.0
@@ -89,7 +89,7 @@ def test_the_small_look_finds_what_its_size_shows(scene: Picture) -> None:
 
 def test_the_full_look_is_what_it_is_without_a_small_one(scene: Picture) -> None:
     frame = frame_of(scene)
-    assert frame.look is Look.full and frame.picture.height == HEIGHT
+    assert frame.scan_mode is ScanMode.full and frame.picture.height == HEIGHT
     assert_equal(load_detector(settings())([frame])[0], load_detector(settings(every=1))([frame])[0])
 
 

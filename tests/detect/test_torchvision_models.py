@@ -95,7 +95,7 @@ def test_a_model_of_torchvision_finds_what_it_finds_there(folder: Path, scene: P
     (found,) = detector([frame])
     best = int(np.argmax(peaks.scores))
     back = peaks.boxes[best] * np.array([WIDTH / 160, 144 / 103] * 2, np.float32)
-    assert np.abs(found.boxes - back).max(1).min() < 1e-2
+    assert np.abs(found.xyxy - back).max(1).min() < 1e-2
 
 
 def test_it_looks_beside_the_built_in_model(folder: Path, scene: Picture) -> None:
@@ -105,8 +105,8 @@ def test_it_looks_beside_the_built_in_model(folder: Path, scene: Picture) -> Non
     only = load_detector(load_settings(None, [*CPU, more[1]]).settings)
     assert both.classes == ("face", "license_plate", "dog", "cat")
     (found,), (wanted,) = both([frame_of(scene)]), only([frame_of(scene)])
-    ours = found[found.labels < 2]
-    assert np.array_equal(ours.boxes, wanted.boxes) and np.array_equal(ours.scores, wanted.scores)
+    ours = found[found.class_ids < 2]
+    assert np.array_equal(ours.xyxy, wanted.xyxy) and np.array_equal(ours.scores, wanted.scores)
     assert found.count("dog") + found.count("cat") > 0
     assert len(both([frame_of(scene), frame_of(scene * 0)])[0]) == len(found)
 
@@ -119,7 +119,7 @@ def test_boxes_of_one_class_by_two_models_are_merged(folder: Path, scene: Pictur
     frame = frame_of(scene)
     peaks, looks = again.candidates([frame])
     assert looks == [2, 2] and len(peaks.scores) == 2 * len(once.candidates([frame])[0].scores)
-    assert np.array_equal(again([frame])[0].boxes, once([frame])[0].boxes)
+    assert np.array_equal(again([frame])[0].xyxy, once([frame])[0].xyxy)
 
 
 def test_labels_choose_among_the_networks_classes(folder: Path, scene: Picture) -> None:

@@ -181,7 +181,7 @@ def close_up(scene: Picture, times: int = 4) -> Picture:
 
 def finds(found: Detections, boxes: Boxes) -> list[bool]:
     """Whether there is a box of the right class over each of `boxes`: a face, a plate."""
-    overlap = np.where(found.labels[None] == np.arange(len(boxes))[:, None], iou(boxes, found.boxes), 0)
+    overlap = np.where(found.class_ids[None] == np.arange(len(boxes))[:, None], iou(boxes, found.xyxy), 0)
     return [bool(each) for each in overlap.max(axis=1, initial=0) > 0.5]
 
 
@@ -208,7 +208,7 @@ def test_the_network_sees_each_variant_of_each_frame(
     found = detect([frame_of(scene), frame_of(scene)])
     assert sorted(seen) == sorted(shapes * 2)
     assert [len(each) > 0 for each in found] == [True, True]
-    np.testing.assert_array_equal(found[0].boxes, found[1].boxes)
+    np.testing.assert_array_equal(found[0].xyxy, found[1].xyxy)
 
 
 def test_no_call_is_given_more_pictures_than_the_batch_size(scene: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,7 +274,7 @@ def test_the_mirrored_picture_adds_what_is_found_only_there(scene: Picture, dete
         config.detect.variants = VariantsConfig(mirror_image=mirror, scales=[1.0])
         config.classes[config.model.classes[label]].threshold = threshold
         (found,) = load_detector(config)([frame_of(worse)])
-        assert (found.labels == label).sum() == expected
+        assert (found.class_ids == label).sum() == expected
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
@@ -302,7 +302,7 @@ def test_regions_of_pixels_that_are_not_square(tiling: Detector, scene: Picture)
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 1), (33, 31), (143, 223)])
 def test_odd_pictures_are_looked_at_in_regions(tiling: Detector, shape: tuple[int, int]) -> None:
     (found,) = tiling([frame_of(np.full((*shape, 3), 90, np.uint8))])
-    assert np.isfinite(found.boxes).all()
+    assert np.isfinite(found.xyxy).all()
 
 
 def test_regions_of_a_decoded_video_lie_where_they_are(tmp_path: Path) -> None:

@@ -146,5 +146,5 @@ def test_an_ellipse_covers_its_box_and_not_its_own_corners() -> None:
     found = Detections(np.array([[10, 10, 20, 20]], np.float32), np.ones(1, np.float32), np.zeros(1, np.int64), ("a",))
     (region,) = covered(PICTURE, found, [ClassConfig(margin=0, shape=Shape.ellipse)], 0)
     mask = cover_mask(PICTURE, [region])
-    assert covered_shares(mask, found.boxes)[0] == 1
+    assert covered_shares(mask, found.xyxy)[0] == 1
     assert not mask[region.y0, region.x0]

@@ -49,7 +49,7 @@ def _labelled_as_found(folder: Path, settings: Settings) -> Detections:
     found = told[0].detections
     boxes = [
         {"label": CLASSES[label], "xyxy": np.clip(box, 0, (WIDTH, HEIGHT, WIDTH, HEIGHT)).tolist()}
-        for label, box in zip(found.labels, found.boxes, strict=True)
+        for label, box in zip(found.class_ids, found.xyxy, strict=True)
     ]
     (folder / "labels.jsonl").write_text(json.dumps({"file": "a.png", "boxes": boxes, "exhaustive": CLASSES}))
     return found
@@ -70,7 +70,7 @@ def test_all_that_a_run_finds_counts_as_found_and_covered(method: MergeMethod, t
     found = _labelled_as_found(tmp_path, settings)
     if method is not MergeMethod.nmw:  # whose score is that of the best box
         thresholds = np.array([settings.classes[name].threshold for name in CLASSES])
-        assert (found.scores < thresholds[found.labels]).any(), "nothing is tried"
+        assert (found.scores < thresholds[found.class_ids]).any(), "nothing is tried"
     report = measure_pictures(tmp_path, Plan(settings, Names(CLASSES), Resampling(20)))
     assert report.classes
     for name, one in report.classes.items():

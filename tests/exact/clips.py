@@ -20,10 +20,14 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from blurscene_stream.frames import Fields
+from blurscene_stream.streams import FieldOrder
 from tests.videos import AUDIO_FRAME, AUDIO_RATE_HZ, VideoSpec, picture
 
-FIELD_ORDERS = {Fields.none: (1, "prog"), Fields.top_first: (2, "tff"), Fields.bottom_first: (3, "bff")}
+FIELD_ORDERS = {
+    FieldOrder.progressive: (1, "prog"),
+    FieldOrder.top_first: (2, "tff"),
+    FieldOrder.bottom_first: (3, "bff"),
+}
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Clip:
     turn: tuple[int, bool, bool] = (0, False, False)
     ratio: Fraction | None = None
     colours: tuple[int, int, int, int] | None = None
-    fields: Fields = Fields.none
+    fields: FieldOrder = FieldOrder.progressive
     options: dict[str, str] = field(default_factory=dict)
     draw: Callable[[int, VideoSpec], NDArray[np.uint8]] = picture
 
@@ -97,7 +101,7 @@ def _video(container: OutputContainer, clip: Clip) -> VideoStream:
         context.color_range, context.color_primaries, context.color_trc, context.colorspace = clip.colours
     if clip.turn != (0, False, False):
         video.set_display_rotation(*clip.turn)
-    if clip.fields is not Fields.none:
+    if clip.fields is not FieldOrder.progressive:
         context.flags |= Flags.interlaced_dct | Flags.interlaced_me
         context.field_order = FIELD_ORDERS[clip.fields][0]
     return video
@@ -105,7 +109,7 @@ def _video(container: OutputContainer, clip: Clip) -> VideoStream:
 
 def _field_marker(clip: Clip) -> Callable[[VideoFrame], VideoFrame]:
     """Marks a picture as made of two fields: PyAV cannot, one of libav's filters can."""
-    if clip.fields is Fields.none:
+    if clip.fields is FieldOrder.progressive:
         return lambda frame: frame
     graph = Graph()
     form = VideoFormat(clip.form, *clip.size)

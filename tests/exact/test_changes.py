@@ -15,8 +15,8 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from blurscene_stream.errors import DamagedInputError
-from blurscene_stream.frames import Fields
+from blurscene_stream.errors import CorruptInputError
+from blurscene_stream.streams import FieldOrder
 from tests.exact.clips import Clip, make_clip
 from tests.exact.reading import facts
 from tests.pipeline.runs import anonymize, fails
@@ -58,12 +58,12 @@ TOLD = {  # what changes -> the parts, a bitstream filter over the second, part 
     ),
     "light comes up": ((HDR, replace(HDR, options={"x264-params": "cll=600,120"})), "null", "the HDR metadata"),
     "fields": (
-        (PART, replace(PART, fields=Fields.top_first)),
+        (PART, replace(PART, fields=FieldOrder.top_first)),
         "null",
         "interlaced and progressive pictures mix",
     ),
     "field order": (
-        (replace(PART, fields=Fields.top_first), replace(PART, fields=Fields.bottom_first)),
+        (replace(PART, fields=FieldOrder.top_first), replace(PART, fields=FieldOrder.bottom_first)),
         "null",
         "the field order is another",
     ),
@@ -83,10 +83,10 @@ def test_what_the_encoder_need_not_know_is_told(what: str, tmp_path: Path, caplo
 
 
 MIXED = {  # the first part, the second, what the output says of all
-    "top, then bottom": (Fields.top_first, Fields.bottom_first, "T"),
-    "bottom, then progressive": (Fields.bottom_first, Fields.none, "B"),
-    "top, then progressive": (Fields.top_first, Fields.none, "T"),
-    "progressive, then bottom": (Fields.none, Fields.bottom_first, "P"),
+    "top, then bottom": (FieldOrder.top_first, FieldOrder.bottom_first, "T"),
+    "bottom, then progressive": (FieldOrder.bottom_first, FieldOrder.progressive, "B"),
+    "top, then progressive": (FieldOrder.top_first, FieldOrder.progressive, "T"),
+    "progressive, then bottom": (FieldOrder.progressive, FieldOrder.bottom_first, "P"),
 }
 
 
@@ -112,7 +112,7 @@ def test_what_the_encoder_cannot_follow_ends_the_run(what: str, tmp_path: Path) 
     second, over, words = REFUSED[what]
     source = joined(tmp_path / "in.ts", (PART, second), ("null", over))
     (tmp_path / "out").mkdir()
-    message = fails(DamagedInputError, source, tmp_path / "out" / "out.mp4")
+    message = fails(CorruptInputError, source, tmp_path / "out" / "out.mp4")
     assert words in message
     assert "turned otherwise" in message or what in ("size", "format")
     assert message.endswith("; cut the file where it changes")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from blurscene_stream.errors import DamagedInputError
+from blurscene_stream.errors import CorruptInputError
 from tests.exact.boxes import box, boxes
 from tests.exact.clips import Clip, Sound, make_clip
 from tests.exact.reading import facts
@@ -88,4 +88,4 @@ def test_pictures_that_no_edit_list_has_cut_away_are_missed(tmp_path: Path) -> N
     assert (lines, first) == (1, 1)
     source.write_bytes(whole[: chunks + 16] + struct.pack(">I", samples // 2) + whole[chunks + 20 :])
     (tmp_path / "out").mkdir()
-    assert "frames could be decoded" in fails(DamagedInputError, source, tmp_path / "out" / "out.mp4")
+    assert "frames could be decoded" in fails(CorruptInputError, source, tmp_path / "out" / "out.mp4")

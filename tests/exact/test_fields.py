@@ -12,7 +12,7 @@ from av.video.plane import VideoPlane
 from numpy.typing import NDArray
 
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.frames import Fields
+from blurscene_stream.streams import FieldOrder
 from tests.exact.clips import Clip, make_clip
 from tests.exact.reading import facts
 from tests.pipeline.runs import anonymize, solid
@@ -60,7 +60,7 @@ SCENES: dict[str, tuple[Callable[[int, VideoSpec], Picture], tuple[int, ...]]] =
 def scene(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, tuple[int, ...]]:
     """A video, and which fields show the object."""
     draw, fields = SCENES[request.param]
-    clip = Clip(tuple(range(6)), codec="ffv1", size=(96, 48), sound=(), fields=Fields.top_first, draw=draw)
+    clip = Clip(tuple(range(6)), codec="ffv1", size=(96, 48), sound=(), fields=FieldOrder.top_first, draw=draw)
     return make_clip(tmp_path / "in.mkv", clip), fields
 
 
@@ -102,8 +102,8 @@ CONTAINERS = {"mp4": (2, 3), "mov": (2, 3), "mkv": (2, 3)}  # AV_FIELD_TT, AV_FI
 
 
 @pytest.mark.parametrize("target", CONTAINERS)
-@pytest.mark.parametrize("fields", [Fields.top_first, Fields.bottom_first])
-def test_the_container_says_what_the_encoder_cannot(target: str, fields: Fields, tmp_path: Path) -> None:
+@pytest.mark.parametrize("fields", [FieldOrder.top_first, FieldOrder.bottom_first])
+def test_the_container_says_what_the_encoder_cannot(target: str, fields: FieldOrder, tmp_path: Path) -> None:
     """H.265 has no pictures of two fields; a player may still look at the container."""
     source = make_clip(tmp_path / "in.mkv", Clip(tuple(range(4)), sound=(), fields=fields))
     settings = Settings()
@@ -111,4 +111,4 @@ def test_the_container_says_what_the_encoder_cannot(target: str, fields: Fields,
     anonymize(source, tmp_path / f"out.{target}", settings)
     with av.open(str(tmp_path / f"out.{target}")) as container:
         order = container.streams.video[0].codec_context.field_order
-    assert order == CONTAINERS[target][fields is Fields.bottom_first]
+    assert order == CONTAINERS[target][fields is FieldOrder.bottom_first]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from blurscene_stream.config.schema import EncodeConfig, Settings
-from blurscene_stream.frames import Fields
+from blurscene_stream.streams import FieldOrder
 from tests.exact.clips import Clip, Sound, make_clip
 from tests.exact.reading import Facts, facts
 from tests.pipeline.runs import anonymize
@@ -48,7 +48,7 @@ def display(least: int = 50) -> str:
 QUIET = "log-level=error"
 MUTE = Clip(sound=())
 UNEVEN = (0, 1, 2, 50, 51, 700, 701, 702)
-TOP, BOTTOM = (Clip(fields=order, sound=()) for order in (Fields.top_first, Fields.bottom_first))
+TOP, BOTTOM = (Clip(fields=order, sound=()) for order in (FieldOrder.top_first, FieldOrder.bottom_first))
 TURNED = {"turn": "mpegts cannot tell how pictures are turned; write mp4 or mkv"}
 HDR = replace(MUTE, form="yuv420p10le", colours=(1, 9, 16, 9))
 HDR_264 = replace(HDR, options={"x264-params": f"mastering-display={display()}:cll=1000,400"})

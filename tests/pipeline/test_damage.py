@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 import pytest
 
-from blurscene_stream.errors import BlurSceneError, DamagedInputError, SourceError
+from blurscene_stream.errors import BlurSceneError, CorruptInputError, SourceError
 from tests.detectors import SquareDetector
 from tests.pipeline.runs import anonymize, fails
 from tests.videos import VideoSpec, make_video
@@ -55,7 +55,7 @@ def changed(source: Path, folder: Path, change: Callable[[bytes], bytes]) -> Pat
 @pytest.mark.parametrize("name", KINDS)
 def test_a_file_that_is_cut_short(name: str, share: float, films: Path, tmp_path: Path, target: Path) -> None:
     source = changed(films / name, tmp_path, lambda data: data[: round(len(data) * share) | 1])
-    message = fails(DamagedInputError, source, target)
+    message = fails(CorruptInputError, source, target)
     assert "cut short" in message
 
 
@@ -70,7 +70,7 @@ def test_a_picture_in_the_middle_is_overwritten(name: str, films: Path, tmp_path
     source = changed(films / name, tmp_path, lambda data: _overwrite(films / name, data, 12))
     try:
         summary = anonymize(source, target)
-    except DamagedInputError as error:
+    except CorruptInputError as error:
         assert "nothing was written" in str(error)
         assert not target.exists()
     else:
@@ -82,7 +82,7 @@ def test_sound_whose_time_goes_back(tmp_path: Path, target: Path) -> None:
     """Two recordings in one: the error is the input's, not the output's."""
     film = make_video(tmp_path / "film.ts", VideoSpec(20))
     film.write_bytes(film.read_bytes() * 2)
-    message = fails(DamagedInputError, film, target)
+    message = fails(CorruptInputError, film, target)
     assert "the time of the sound jumps back by" in message
 
 
@@ -106,7 +106,7 @@ def test_the_file_shrinks_while_it_is_read(name: str, share: float, films: Path,
             os.truncate(source, length)
             source.unlink()  # the name tells nothing any more
 
-    with pytest.raises(DamagedInputError, match=re.escape(str(source))):
+    with pytest.raises(CorruptInputError, match=re.escape(str(source))):
         anonymize(source, target, detector=SquareDetector(shrink))
     assert not list(target.parent.iterdir())
 
@@ -117,7 +117,7 @@ def test_the_file_is_deleted_while_it_is_read(films: Path, tmp_path: Path, targe
     detector = SquareDetector(lambda _: source.unlink(missing_ok=True))
     try:
         assert anonymize(source, target, detector=detector).frames == KINDS["film.mkv"].frames
-    except DamagedInputError as error:
+    except CorruptInputError as error:
         assert str(source) in str(error)
         assert not list(target.parent.iterdir())
 

@@ -15,8 +15,8 @@ from av.video.frame import PictureType
 from blurscene_stream.boxes import Detections
 from blurscene_stream.cli.progress import closing_line
 from blurscene_stream.config.schema import RedactConfig, RedactMethod, Settings
-from blurscene_stream.errors import DamagedInputError
-from blurscene_stream.frames import Frame, Look
+from blurscene_stream.errors import CorruptInputError
+from blurscene_stream.frames import Frame, ScanMode
 from tests.detectors import BRIGHT, CLASSES, SquareDetector
 from tests.pipeline.runs import anonymize, fails, solid
 from tests.pipeline.sidecar.doubles import edit, lines, render, write
@@ -63,7 +63,7 @@ def test_a_damaged_picture_is_covered_whole_up_to_the_next_key_picture(torn: Pat
     settings = Settings()
     settings.encode.crf = 0
     covered: list[bool] = []
-    detector = SquareDetector(lambda frames: covered.extend(frame.damaged for frame in frames))
+    detector = SquareDetector(lambda frames: covered.extend(frame.corrupt for frame in frames))
     summary = anonymize(torn, tmp_path / "out.mkv", settings, detector)
     assert [number for number, damaged in enumerate(covered) if damaged] == [7, 8, 9]
     assert (summary.frames, summary.covered_whole) == (FRAMES, 3)
@@ -77,7 +77,7 @@ def test_nothing_of_it_comes_through_whatever_the_detector_says(
     method: RedactMethod, torn: Path, tmp_path: Path
 ) -> None:
     settings = replace(solid(), redact=RedactConfig(method=method))
-    blind = SquareDetector(lambda frames: [Detections.none(CLASSES)] * len(frames))
+    blind = SquareDetector(lambda frames: [Detections.empty(CLASSES)] * len(frames))
     anonymize(torn, tmp_path / "out.mkv", settings, blind)
     before, after = read_video(torn).luma, read_video(tmp_path / "out.mkv").luma
     assert before[8].max() > BRIGHT and after[6].max() > BRIGHT  # the square is there, and the detector is blind
@@ -95,7 +95,7 @@ def test_pictures_that_lean_on_a_damaged_one_shown_after_them(tmp_path: Path) ->
     covered: list[int] = []
 
     def note(frames: Sequence[Frame]) -> None:
-        covered.extend(frame.number for frame in frames if frame.damaged)
+        covered.extend(frame.number for frame in frames if frame.corrupt)
 
     assert anonymize(source, tmp_path / "out.mp4", detector=SquareDetector(note)).frames == FRAMES
     assert covered == list(range(5, FRAMES))
@@ -108,7 +108,7 @@ def test_a_packet_without_a_picture_ends_the_run(codec: str, tmp_path: Path) -> 
     pixels = "yuvj420p" if codec == "mjpeg" else "yuv420p"
     spec = VideoSpec(audio=(), codec=codec, pixel_format=pixels)
     source = spoilt(tmp_path / "torn.mkv", spec, 7, all_of_it=True)
-    assert "nothing was written" in fails(DamagedInputError, source, tmp_path / "out" / "out.mp4")
+    assert "nothing was written" in fails(CorruptInputError, source, tmp_path / "out" / "out.mp4")
 
 
 def test_data_that_a_transport_stream_has_lost(tmp_path: Path) -> None:
@@ -130,12 +130,13 @@ def test_the_tracker_goes_on_as_if_the_damaged_pictures_were_not_there(torn: Pat
         found = [SquareDetector()._find(frame) for frame in frames]
         ghost = np.array([[2, 2, 12, 12]], np.float32)
         one = np.ones(1, np.float32), np.zeros(1, np.int64), CLASSES
-        return [Detections(ghost, *one) if frame.damaged else each for frame, each in zip(frames, found, strict=True)]
+        return [Detections(ghost, *one) if frame.corrupt else each for frame, each in zip(frames, found, strict=True)]
 
     write(torn, tmp_path / "out.mkv", tmp_path / "out.jsonl", SquareDetector(invent))
     rows = lines(tmp_path / "out.jsonl")[1:]
     assert {box["label"] for row in rows for box in row["boxes"]} == {"license_plate"}
-    added = [(box["track"], box["origin"] in ("filled", "held")) for row in rows[7:10] for box in row["boxes"]]
+    by_tracker = ("interpolated", "extrapolated")
+    added = [(box["track"], box["origin"] in by_tracker) for row in rows[7:10] for box in row["boxes"]]
     assert added == [(0, True)] * 3
 
 
@@ -165,11 +166,11 @@ def test_a_preview_says_so(torn: Path, tmp_path: Path) -> None:
 def test_the_looks_at_its_neighbours_are_full(looks: int, torn: Path, tmp_path: Path) -> None:
     settings = Settings()
     settings.detect.every = looks
-    seen: list[tuple[Look, bool]] = []
-    detector = SquareDetector(lambda frames: seen.extend((frame.look, frame.damaged) for frame in frames))
+    seen: list[tuple[ScanMode, bool]] = []
+    detector = SquareDetector(lambda frames: seen.extend((frame.scan_mode, frame.corrupt) for frame in frames))
     anonymize(torn, tmp_path / "out.mkv", settings, detector)
     assert [damaged for _, damaged in seen[7:10]] == [True] * 3
-    assert seen[6][0] is seen[10][0] is Look.full
+    assert seen[6][0] is seen[10][0] is ScanMode.full
 
 
 def test_the_closing_line_counts_them(torn: Path, tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def _odd_boxes(boxes: list[list[float]], label: int = 0, classes: tuple[str, ...
     return Detections(np.array(boxes, np.float32), scores, labels, classes)
 
 
-NONE = Detections.none(CLASSES)
+NONE = Detections.empty(CLASSES)
 DETECTOR: dict[str, tuple[Callable[[Sequence[Frame]], Answer], type[BlurSceneError], str]] = {
     # what it does -> how, the error, a part of the message
     "fails": (raising(RuntimeError("no more\nmemory")), DetectionError, "the detector failed: RuntimeError: no more"),
@@ -76,9 +76,13 @@ DETECTOR: dict[str, tuple[Callable[[Sequence[Frame]], Answer], type[BlurSceneErr
     "judges one too many": (lambda frames: [NONE] * (len(frames) + 1), DetectionError, "judged 5 of 4 pictures"),
     "judges none": (lambda _: [], DetectionError, "judged 0 of 4 pictures"),
     "finds what is no number": (lambda _: [_odd_boxes([[0, 0, np.nan, 9]])], DetectionError, "must be finite"),
-    "finds no rectangles": (lambda _: [_odd_boxes([[0, 0, 9]])], DetectionError, "boxes must be (N, 4)"),
-    "finds an unknown class": (lambda _: [_odd_boxes([[0, 0, 9, 9]], 2)], DetectionError, "labels must be in 0..1"),
-    "has other classes": (lambda frames: [Detections.none(("cat",))] * len(frames), DetectionError, "classes ('cat',)"),
+    "finds no rectangles": (lambda _: [_odd_boxes([[0, 0, 9]])], DetectionError, "xyxy must be (N, 4)"),
+    "finds an unknown class": (lambda _: [_odd_boxes([[0, 0, 9, 9]], 2)], DetectionError, "class ids must be in 0..1"),
+    "has other classes": (
+        lambda frames: [Detections.empty(("cat",))] * len(frames),
+        DetectionError,
+        "classes ('cat',)",
+    ),
 }
 
 

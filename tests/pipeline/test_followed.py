@@ -25,7 +25,7 @@ from tests.videos import VideoSpec, make_video, read_video
 
 FRAMES = 50
 SPEC = VideoSpec(frames=FRAMES)
-NONE = Detections.none(CLASSES)
+NONE = Detections.empty(CLASSES)
 TICK = Fraction(1, 25)
 
 

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import DetectConfig, Settings, TrackConfig
 from blurscene_stream.errors import ConfigError
-from blurscene_stream.frames import CopiedPacket, Frame, Look, StreamInfo
+from blurscene_stream.frames import CopiedPacket, Frame, ScanMode
 from blurscene_stream.pipeline.anonymize import MOST_SILENT, Item, followed, judged
 from blurscene_stream.pipeline.looks import check_looks, with_looks
+from blurscene_stream.streams import StreamInfo
 from tests.detectors import CLASSES, SquareDetector
 from tests.pipeline.runs import anonymize, fails, solid
 from tests.profiles import examples
@@ -47,18 +48,18 @@ def stream(items: Sequence[Item]) -> Generator[Item]:
     yield from items
 
 
-def looks(items: Sequence[Item], chosen: Settings) -> list[Look]:
+def looks(items: Sequence[Item], chosen: Settings) -> list[ScanMode]:
     done = list(with_looks(stream(items), chosen, TICK))
     assert [_name(item) for item in done] == [_name(item) for item in items]
-    return [item.look for item in done if isinstance(item, Frame)]
+    return [item.scan_mode for item in done if isinstance(item, Frame)]
 
 
 def _name(item: Item) -> tuple[str, int, int]:
-    return ("frame", item.number, item.pts) if isinstance(item, Frame) else ("packet", item.track, id(item.native))
+    return ("frame", item.number, item.pts) if isinstance(item, Frame) else ("packet", item.stream, id(item.native))
 
 
-def full_ones(found: Sequence[Look]) -> list[int]:
-    return [number for number, look in enumerate(found) if look is Look.full]
+def full_ones(found: Sequence[ScanMode]) -> list[int]:
+    return [number for number, look in enumerate(found) if look is ScanMode.full]
 
 
 @pytest.mark.parametrize("every", [1, 2, 3, 7])
@@ -96,9 +97,9 @@ def test_what_only_the_full_look_sees_is_covered_in_all_frames_while_it_is_there
     seen = []
 
     def detect(some: Sequence[Frame]) -> list[Detections]:
-        here = [frame.look is Look.full and comes <= frame.number <= goes for frame in some]
+        here = [frame.scan_mode is ScanMode.full and comes <= frame.number <= goes for frame in some]
         seen.extend(here)
-        return [_thing() if each else Detections.none(CLASSES) for each in here]
+        return [_thing() if each else Detections.empty(CLASSES) for each in here]
 
     chosen = settings(min(every, track.lookahead_frames), track)
     known = judged(with_looks(stream(frames), chosen, TICK), detect, data.draw(st.integers(1, 5)))
@@ -110,7 +111,7 @@ def test_what_only_the_full_look_sees_is_covered_in_all_frames_while_it_is_there
 
 def test_what_the_small_look_finds_beside_it_uncovers_nothing_that_the_full_look_sees() -> None:
     def detect(some: Sequence[Frame]) -> list[Detections]:
-        return [_thing(0 if frame.look is Look.full else 5) for frame in some]
+        return [_thing(0 if frame.scan_mode is ScanMode.full else 5) for frame in some]
 
     known = judged(with_looks(stream(frames_at(range(0, 40 * 20, 40))), settings(3), TICK), detect, 1)
     for item in followed(known, settings(3).track, CLASSES, TICK):
@@ -122,7 +123,7 @@ def _thing(off_px: float = 0) -> Detections:
 
 
 def _is_covered(found: Detections) -> bool:
-    inside = (found.boxes[:, :2] <= THING[:, :2] + 0.01) & (found.boxes[:, 2:] >= THING[:, 2:] - 0.01)
+    inside = (found.xyxy[:, :2] <= THING[:, :2] + 0.01) & (found.xyxy[:, 2:] >= THING[:, 2:] - 0.01)
     return bool(inside.all(axis=1).any())
 
 
@@ -144,7 +145,7 @@ def test_a_frame_does_not_wait_for_ever_when_only_sound_comes() -> None:
 
     done = with_looks(items(), settings(3), TICK)
     first = next(done)
-    assert isinstance(first, Frame) and first.look is Look.full
+    assert isinstance(first, Frame) and first.scan_mode is ScanMode.full
     assert taken < 1.1 * MOST_SILENT
     assert sum(1 for _ in done) == 2 * MOST_SILENT
 
@@ -153,8 +154,8 @@ def test_the_answers_to_a_stream_do_not_depend_on_the_batch() -> None:
     frames = frames_at([0, 40, 80, 120, 500, 520, 540, 560, 580])
     by_batch = []
     for batch in (1, 2, 3, 4, 9):
-        looked: list[Look] = []
-        detector = SquareDetector(lambda some, looked=looked: looked.extend(frame.look for frame in some))  # type: ignore[misc]
+        looked: list[ScanMode] = []
+        detector = SquareDetector(lambda some, looked=looked: looked.extend(frame.scan_mode for frame in some))  # type: ignore[misc]
         assert len(list(judged(with_looks(stream(frames), settings(3), TICK), detector, batch))) == len(frames)
         by_batch.append(looked)
     assert by_batch == [by_batch[0]] * len(by_batch)
@@ -165,12 +166,14 @@ def test_the_answers_to_a_stream_do_not_depend_on_the_batch() -> None:
 def test_a_run_judges_every_frame_and_hides_what_only_the_full_look_finds(
     every: int, walker: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    looked: dict[int, Look] = {}
+    looked: dict[int, ScanMode] = {}
     finder = SquareDetector()
 
     def find_in_full_looks(frames: Sequence[Frame]) -> list[Detections]:
-        looked.update({frame.number: frame.look for frame in frames})
-        return [finder([frame])[0] if frame.look is Look.full else Detections.none(CLASSES) for frame in frames]
+        looked.update({frame.number: frame.scan_mode for frame in frames})
+        return [
+            finder([frame])[0] if frame.scan_mode is ScanMode.full else Detections.empty(CLASSES) for frame in frames
+        ]
 
     chosen, detector, target = solid(), SquareDetector(find_in_full_looks), tmp_path / "out.mp4"
     chosen.detect.every = every
@@ -187,9 +190,11 @@ def test_a_run_judges_every_frame_and_hides_what_only_the_full_look_finds(
 def test_by_default_every_frame_gets_the_full_look_and_nothing_is_said(
     walker: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    looked: list[Look] = []
-    anonymize(walker, tmp_path / "out.mp4", detector=SquareDetector(lambda some: looked.extend(x.look for x in some)))
-    assert looked == [Look.full] * 25
+    looked: list[ScanMode] = []
+    anonymize(
+        walker, tmp_path / "out.mp4", detector=SquareDetector(lambda some: looked.extend(x.scan_mode for x in some))
+    )
+    assert looked == [ScanMode.full] * 25
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
 
 

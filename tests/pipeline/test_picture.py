@@ -74,7 +74,7 @@ def test_nothing_outside_the_boxes_changes(form: str, channels: int, bits: int, 
     assert (after.dtype, after.shape) == (before.dtype, before.shape)
     free = outside(before.shape)
     np.testing.assert_array_equal(after[free], before[free])
-    assert done.detections.boxes.tolist() == [list(SQUARE)]
+    assert done.detections.xyxy.tolist() == [list(SQUARE)]
     x0, y0 = SQUARE[:2]
     assert (after[y0, x0] != before[y0, x0]).any()
     if method is RedactMethod.solid:
@@ -155,7 +155,7 @@ def test_the_detector_and_the_output_see_it_upright(form: str, bits: int, orient
     else:
         np.testing.assert_array_equal(after[free], upright[free])
         check_solid(after, 3)
-    np.testing.assert_allclose(done.detections.boxes, [SQUARE], atol=2 if form == "jpeg" else 0)
+    np.testing.assert_allclose(done.detections.xyxy, [SQUARE], atol=2 if form == "jpeg" else 0)
 
 
 def test_palettes_and_single_bits_become_their_colours() -> None:
@@ -194,10 +194,10 @@ def test_what_only_transparency_shows_is_found_and_covered() -> None:
 
     class OnBlack(LookingDetector):
         def _find(self, frame: Any) -> Detections:
-            return super()._find(frame) if frame.number == 2 else Detections.none(CLASSES)
+            return super()._find(frame) if frame.number == 2 else Detections.empty(CLASSES)
 
     done = anonymizer(detector=OnBlack()).anonymize(file_of(samples, "png"), "png")
-    assert done.detections.boxes.tolist() == [list(SQUARE)]
+    assert done.detections.xyxy.tolist() == [list(SQUARE)]
     check_solid(read_back(done.data), 4)
     detector = LookingDetector()
     anonymizer(detector=detector).find(file_of(samples, "png"))

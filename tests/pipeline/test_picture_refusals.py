@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from blurscene_stream.errors import BlurSceneError, DamagedInputError, SourceError
+from blurscene_stream.errors import BlurSceneError, CorruptInputError, SourceError
 from blurscene_stream.pipeline.picture import decode
 from tests.pictures import KINDS, file_of, png_chunk, samples_of, with_chunks
 
@@ -30,7 +30,7 @@ def test_a_picture_that_is_cut_short_is_refused(form: str, channels: int, bits: 
     decode(whole)
     for size in [*(len(whole) * tenth // 10 for tenth in range(10)), len(whole) - 2, len(whole) - 1]:
         error = refused(whole[:size])
-        assert type(error) is DamagedInputError, f"{size} of {len(whole)} bytes: {error}"
+        assert type(error) is CorruptInputError, f"{size} of {len(whole)} bytes: {error}"
         assert error.exit_code == 3
 
 
@@ -38,7 +38,7 @@ def test_a_picture_that_is_cut_short_is_refused(form: str, channels: int, bits: 
 def test_kinds_of_jpeg(options: dict[str, int | bool]) -> None:
     whole = file_of(samples_of(3), "jpeg", **options)
     np.testing.assert_array_equal(decode(whole).samples, np.array(Image.open(BytesIO(whole))))
-    assert type(refused(whole[: len(whole) // 2])) is DamagedInputError
+    assert type(refused(whole[: len(whole) // 2])) is CorruptInputError
 
 
 @pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "packbits"])
@@ -46,14 +46,14 @@ def test_kinds_of_tiff(compression: str) -> None:
     whole = file_of(samples_of(3), "tiff", compression=compression)
     np.testing.assert_array_equal(decode(whole).samples, samples_of(3))
     for tenth in range(10):
-        assert type(refused(whole[: len(whole) * tenth // 10])) is DamagedInputError
+        assert type(refused(whole[: len(whole) * tenth // 10])) is CorruptInputError
 
 
 def test_a_jpeg_whose_middle_is_missing_is_refused() -> None:
     """libjpeg takes the end mark for the end, and fills up with grey."""
     whole = file_of(samples_of(3), "jpeg")
     for tenth in range(3, 10):
-        assert type(refused(whole[: len(whole) * tenth // 10] + b"\xff\xd9")) is DamagedInputError
+        assert type(refused(whole[: len(whole) * tenth // 10] + b"\xff\xd9")) is CorruptInputError
 
 
 def test_a_changed_byte_of_a_png_is_noticed() -> None:
@@ -61,7 +61,7 @@ def test_a_changed_byte_of_a_png_is_noticed() -> None:
     for place in range(40, len(whole) - 12, 211):
         changed = bytearray(whole)
         changed[place] ^= 4
-        assert type(refused(bytes(changed))) is DamagedInputError
+        assert type(refused(bytes(changed))) is CorruptInputError
 
 
 @pytest.mark.parametrize("data", [b"hello, I am a letter", b"GIF89a" + bytes(99), b"\0" * 100, b"%PDF-1.7", b"x"])

@@ -136,4 +136,4 @@ def anonymize(data: bytes, form: str) -> Anonymized:
 
 def assert_covers_the_square(found: Detections) -> None:
     x0, y0, x1, y1 = SQUARE
-    assert any(a <= x0 + 1 and b <= y0 + 1 and c >= x1 - 1 and d >= y1 - 1 for a, b, c, d in found.boxes)
+    assert any(a <= x0 + 1 and b <= y0 + 1 and c >= x1 - 1 and d >= y1 - 1 for a, b, c, d in found.xyxy)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import ClassConfig, RedactConfig, RedactMethod, Settings, Shape
-from blurscene_stream.frames import PICTURE_FORMATS, PIXEL_FORMATS, Frame, Model, PictureInfo, Plane
+from blurscene_stream.frames import PICTURE_FORMATS, PIXEL_FORMATS, ColorModel, Frame, PictureInfo, Plane
 from blurscene_stream.redact import Region
 
 CLASSES = ("face", "license_plate")
@@ -34,7 +34,7 @@ def frame_of_noise(
     rng = np.random.default_rng(seed)
     chroma = (-(-height >> form.shift_y), -(-width >> form.shift_x))
     shapes = [(height, width), (*chroma, 2)] if form.interleaved else [(height, width), chroma, chroma]
-    if form.model is not Model.yuv:
+    if form.color_model is not ColorModel.yuv:
         shapes = [(height, width)] * form.plane_count
     planes: list[Plane] = []
     for rows, columns, *rest in shapes:
@@ -57,7 +57,7 @@ def found(*boxes: Box, label: int = 0, tracks: Sequence[int] = ()) -> Detections
         np.full(count, 0.5, np.float32),
         np.full(count, label, np.int64),
         CLASSES,
-        tracks=np.array(tracks, np.int64),
+        track_ids=np.array(tracks, np.int64),
     )
 
 

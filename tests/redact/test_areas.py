@@ -86,7 +86,7 @@ def test_roi_keeps_what_has_a_pixel_in_it_and_drops_the_rest(areas: list[str], p
     whole = np.logical_or.reduce(masks(areas))
     kept = Areas(AreasConfig(roi=areas)).kept(PICTURE, found(*placed))
     expected = [box for box in placed if (pixels_of(box) & whole).any()]
-    np.testing.assert_array_equal(kept.boxes, found(*expected).boxes)
+    np.testing.assert_array_equal(kept.xyxy, found(*expected).xyxy)
 
 
 @given(st.lists(texts, min_size=1, max_size=3), boxes)
@@ -96,7 +96,7 @@ def test_exclude_drops_what_lies_wholly_inside_and_keeps_what_sticks_out_by_a_pi
     whole = np.logical_or.reduce([inside(stored(polygon(text), PICTURE), WIDTH, HEIGHT) for text in areas])
     kept = Areas(AreasConfig(exclude=areas)).kept(PICTURE, found(*placed))
     expected = [box for box in placed if (pixels_of(box) & ~whole).any()]
-    np.testing.assert_array_equal(kept.boxes, found(*expected).boxes)
+    np.testing.assert_array_equal(kept.xyxy, found(*expected).xyxy)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_pixels_on_the_edge_of_exclude_are_not_inside(area: str, box: Box, is_ke
 def test_of_a_box_over_the_border_counts_what_is_in_the_picture() -> None:
     leaving = found((-15, 12, 9, 20), (60, 40, 80, 70), (-1e30, -1e30, 1e30, 1e30))
     excluded = Areas(AreasConfig(exclude=["0,10 10,25", "58,39 67,53"])).kept(PICTURE, leaving)
-    np.testing.assert_array_equal(excluded.boxes, leaving.boxes[2:])
+    np.testing.assert_array_equal(excluded.xyxy, leaving.xyxy[2:])
     gone = found((-30, 12, -20, 20))
     assert len(Areas(AreasConfig(roi=["0,10 10,25"])).kept(PICTURE, gone)) == 1  # its margin may reach in
 
@@ -144,13 +144,13 @@ def test_of_a_box_over_the_border_counts_what_is_in_the_picture() -> None:
 def test_an_area_that_is_excluded_and_of_interest_is_excluded() -> None:
     areas = Areas(AreasConfig(roi=["0,0 30,53"], exclude=["0,0 15,53"]))
     kept = areas.kept(PICTURE, found((2, 2, 9, 9), (10, 2, 20, 9), (29, 2, 40, 9), (31, 2, 40, 9)))
-    np.testing.assert_array_equal(kept.boxes[:, 0], [10, 29])
+    np.testing.assert_array_equal(kept.xyxy[:, 0], [10, 29])
 
 
 def test_boxes_keep_what_is_known_of_them() -> None:
     both = found((2, 2, 9, 9), (40, 2, 50, 9), tracks=[5, 8])
     kept = Areas(AreasConfig(exclude=["0,0 20,53"])).kept(PICTURE, both)
-    assert kept.tracks.tolist() == [8]
+    assert kept.track_ids.tolist() == [8]
 
 
 @pytest.mark.parametrize("method", list(RedactMethod))
@@ -159,7 +159,7 @@ def test_only_what_was_covered_is_told_and_the_rest_stays(method: RedactMethod) 
     before = samples_of(frame)
     chosen = with_areas(settings_of(method), exclude=["0,0 30,53"])
     done = Redactor(chosen, CLASSES)(frame, found((4, 4, 20, 20), (40, 10, 60, 30)))
-    np.testing.assert_array_equal(done.detections.boxes, [[40, 10, 60, 30]])
+    np.testing.assert_array_equal(done.detections.xyxy, [[40, 10, 60, 30]])
     for plane, old in zip(frame.planes, before, strict=True):
         half = plane.shape[1] // 2
         np.testing.assert_array_equal(plane[:, :half], old[:, :half])
@@ -302,4 +302,4 @@ def test_any_areas_can_be_drawn_and_heeded(
     chosen = with_areas(settings_of(), roi=roi, exclude=exclude, always=always)
     drawn = Preview(chosen, CLASSES)(frame_of_noise(WIDTH, HEIGHT, name), found(*placed))
     covered = Redactor(chosen, CLASSES)(frame_of_noise(WIDTH, HEIGHT, name), found(*placed))
-    np.testing.assert_array_equal(drawn.detections.boxes, covered.detections.boxes)
+    np.testing.assert_array_equal(drawn.detections.xyxy, covered.detections.xyxy)

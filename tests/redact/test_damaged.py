@@ -24,9 +24,9 @@ def test_what_is_shown_follows_from_36_numbers_a_plane(
 ) -> None:
     """Another picture with the same cells looks the same: that of the means."""
     redactor = Redactor(settings_of(method), CLASSES)
-    frame = replace(frame_of_noise(*size, name, padding=padding), damaged=True)
+    frame = replace(frame_of_noise(*size, name, padding=padding), corrupt=True)
     done = redactor(frame, found(*places, tracks=range(len(places))))
-    assert done.damaged
+    assert done.corrupt
     assert len(done.detections) == len(places)
     if method is not RedactMethod.blur:
         for plane in frame.planes:
@@ -35,7 +35,7 @@ def test_what_is_shown_follows_from_36_numbers_a_plane(
             steps = [(np.diff(flat.astype(int), axis=axis) != 0).any(axis=(1 - axis, 2)) for axis in (0, 1)]
             assert all(step.sum() <= 5 for step in steps)
     shown = samples_of(frame)
-    other = replace(frame_of_noise(*size, name, seed=1), damaged=True)
+    other = replace(frame_of_noise(*size, name, seed=1), corrupt=True)
     redactor(other, found())
     for one, later in zip(shown, samples_of(other), strict=True):  # it tells no more than the first damaged one
         assert np.array_equal(one, later)
@@ -46,11 +46,11 @@ def test_what_is_shown_follows_from_36_numbers_a_plane(
 def test_an_object_is_not_remembered_from_it(name: str, size: tuple[int, int], method: RedactMethod) -> None:
     """What a tracked object looks like is learnt from the first picture that is whole."""
     fresh, used = (Redactor(settings_of(method), CLASSES) for _ in range(2))
-    used(replace(frame_of_noise(*size, name, seed=1), damaged=True), found((1, 1, 9, 9), tracks=[4]))
+    used(replace(frame_of_noise(*size, name, seed=1), corrupt=True), found((1, 1, 9, 9), tracks=[4]))
     results = []
     for redactor in (fresh, used):
         frame = frame_of_noise(*size, name, seed=2)
-        assert not redactor(frame, found((1, 1, 9, 9), tracks=[4])).damaged
+        assert not redactor(frame, found((1, 1, 9, 9), tracks=[4])).corrupt
         results.append(samples_of(frame))
     for one, other in zip(*results, strict=True):
         assert np.array_equal(one, other)
@@ -59,9 +59,9 @@ def test_an_object_is_not_remembered_from_it(name: str, size: tuple[int, int], m
 @given(formats, st.tuples(st.integers(120, 200), st.integers(100, 160)))
 @examples(20)
 def test_a_preview_marks_it(name: str, size: tuple[int, int]) -> None:
-    plain, marked = frame_of_noise(*size, name), replace(frame_of_noise(*size, name), damaged=True)
+    plain, marked = frame_of_noise(*size, name), replace(frame_of_noise(*size, name), corrupt=True)
     preview = Preview(settings_of(), CLASSES)
-    assert not preview(plain, found()).damaged
-    assert preview(marked, found()).damaged
+    assert not preview(plain, found()).corrupt
+    assert preview(marked, found()).corrupt
     assert len(np.unique(marked.planes[0][0])) == 1  # the frame around all of it
     assert np.array_equal(plain.planes[0][60:-4, 4:-4], marked.planes[0][60:-4, 4:-4])  # and nothing is hidden

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blurscene_stream.boxes import UPRIGHT, Detections, Orientation
-from blurscene_stream.frames import Model, RedactedFrame
+from blurscene_stream.frames import ColorModel, RedactedFrame
 from blurscene_stream.redact import Preview
 from tests.profiles import examples
 
@@ -44,7 +44,7 @@ def test_the_outline_is_seen_in_every_plane_and_hides_nothing_within(name: str) 
     for plane in frame.planes:
         plane[...] = 128 << deeper
     before = samples_of(frame)
-    green = {Model.yuv: 145, Model.gbr: 255, Model.grey: 150}[form.model]
+    green = {ColorModel.yuv: 145, ColorModel.gbr: 255, ColorModel.gray: 150}[form.color_model]
     PREVIEW(frame, found((200, 150, 400, 350)))
     luma = frame.planes[0] >> deeper
     for edge in (luma[150, 200:400], luma[349, 200:400], luma[150:350, 200], luma[150:350, 399]):
@@ -61,7 +61,7 @@ def test_the_caption_has_letters_and_follows_the_score() -> None:
     for score in (0.31, 0.97):
         frame = frame_of_noise(640, 480)
         one = found((200, 150, 400, 350))
-        PREVIEW(frame, Detections(one.boxes, np.full(1, score, np.float32), one.labels, CLASSES))
+        PREVIEW(frame, Detections(one.xyxy, np.full(1, score, np.float32), one.class_ids, CLASSES))
         pictures.append(frame.planes[0])
     above = np.s_[100:150, 200:300]
     assert (pictures[0][above] == 16).any()  # black letters
@@ -108,6 +108,6 @@ def test_what_is_drawn_is_upright_where_the_picture_is(turn: Orientation) -> Non
         frame = replace(frame, picture=replace(frame.picture, orientation=orientation))
         frame.planes[0][...] = 0
         one = found((200, 150, 400, 350))
-        PREVIEW(frame, replace(one, boxes=orientation.to_stored(one.boxes, 480, 480)))
+        PREVIEW(frame, replace(one, xyxy=orientation.to_stored(one.xyxy, 480, 480)))
         seen.append(orientation.upright(frame.planes[0].astype(np.uint8)))
     np.testing.assert_array_equal(seen[0], seen[1])

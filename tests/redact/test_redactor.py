@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import RedactMethod, Shape
 from blurscene_stream.errors import ConfigError, RedactionError
-from blurscene_stream.frames import Frame, Model, PixelFormat, RedactedFrame
+from blurscene_stream.frames import ColorModel, Frame, PixelFormat, RedactedFrame
 from blurscene_stream.redact import Preview, Redactor, covered
 from tests.profiles import examples
 
@@ -78,7 +78,7 @@ def test_solid_is_one_colour_everywhere_in_the_regions(
 
 def solid_sample(form: PixelFormat, plane: int, grey: int) -> int:
     """A grey without colour, opaque; in full range black stays black and white stays white."""
-    if form.model is Model.yuv:
+    if form.color_model is ColorModel.yuv:
         return (128 if plane else grey) << (form.bits - 8)
     top = (1 << form.bits) - 1
     return top if form.alpha and plane == form.plane_count - 1 else {0: 0, 16: 0, 235: top, 255: top}[grey]
@@ -174,7 +174,7 @@ def test_labels_follow_the_order_that_the_detector_gives() -> None:
 @pytest.mark.parametrize("maker", [Redactor, Preview])
 def test_detections_of_other_classes_are_refused(maker: type[Redactor | Preview]) -> None:
     frame = frame_of_noise(40, 40)
-    other = Detections.none(("license_plate", "face"))
+    other = Detections.empty(("license_plate", "face"))
     with pytest.raises(RedactionError, match=r"frame 7: .*expected \('face', 'license_plate'\)"):
         maker(settings_of(), CLASSES)(frame, other)
 

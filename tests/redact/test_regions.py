@@ -129,6 +129,6 @@ def test_the_longer_side_counts_what_the_border_cuts_off() -> None:
 def test_a_number_that_is_none_is_never_taken_for_an_object_outside() -> None:
     picture = PictureInfo(64, 64, PIXEL_FORMATS["yuv420p"])
     detections = found((10, 10, 20, 20))
-    detections.boxes[0, 0] = np.nan
+    detections.xyxy[0, 0] = np.nan
     with pytest.raises(ValueError, match="NaN"):
         covered(picture, detections, [ClassConfig()] * 2, 2)

@@ -249,7 +249,7 @@ def test_a_track_is_remembered_over_a_long_gap_and_not_for_ever() -> None:
 
     def covered_again(seed: int, gap: int) -> Plane:
         for _ in range(gap):
-            redactor(frame_of_noise(90, 80), Detections.none(CLASSES))
+            redactor(frame_of_noise(90, 80), Detections.empty(CLASSES))
         frame = frame_of_noise(90, 80, seed=seed)
         redactor(frame, found(box, tracks=[3]))
         return frame.planes[0][12:58, 12:58].copy()

@@ -15,8 +15,9 @@ from pathlib import Path
 from blurscene_stream.boxes import Detections
 from blurscene_stream.cli import main
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.frames import Frame, RedactedFrame, StreamInfo
+from blurscene_stream.frames import Frame, RedactedFrame
 from blurscene_stream.pipeline import Interruption, Job, Summary, Watch, anonymize_video
+from blurscene_stream.streams import StreamInfo
 from tests.detectors import SquareDetector
 
 

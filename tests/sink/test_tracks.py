@@ -12,7 +12,7 @@ import pytest
 from av.audio.stream import AudioStream
 
 from blurscene_stream.config.schema import EncodeConfig, Settings, Sound
-from blurscene_stream.errors import DamagedInputError, SinkError
+from blurscene_stream.errors import CorruptInputError, SinkError
 from tests.pipeline.runs import anonymize, fails
 from tests.videos import VideoSpec, make_video, read_video
 
@@ -68,7 +68,7 @@ def test_damaged_sound_that_must_be_decoded_ends_the_run(tmp_path: Path) -> None
     place = data.index(packets[5])
     source.write_bytes(data[:place] + b"\x55" * len(packets[5]) + data[place + len(packets[5]) :])
     (tmp_path / "out").mkdir()
-    message = fails(DamagedInputError, source, tmp_path / "out" / "out.ts")
+    message = fails(CorruptInputError, source, tmp_path / "out" / "out.ts")
     assert "the sound cannot be decoded" in message
     anonymize(source, tmp_path / "out" / "out.mkv")  # copies it
 

@@ -12,7 +12,7 @@ from av.video.frame import VideoFrame
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blurscene_stream.errors import DamagedInputError
+from blurscene_stream.errors import CorruptInputError
 from blurscene_stream.source.clock import FileClock, LiveClock
 
 TICK = Fraction(1, 1000)
@@ -58,7 +58,7 @@ def test_times_of_a_file(what: str, caplog: pytest.LogCaptureFixture) -> None:
 def test_a_file_that_goes_back_in_time_is_damaged() -> None:
     clock = file_clock()
     clock(timed(5000))
-    with pytest.raises(DamagedInputError, match=r"^film.mp4: the time jumps back by 3.0 s; cut the file there$"):
+    with pytest.raises(CorruptInputError, match=r"^film.mp4: the time jumps back by 3.0 s; cut the file there$"):
         clock(timed(2000))
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.errors import DamagedInputError, SourceError
+from blurscene_stream.errors import CorruptInputError, SourceError
 from blurscene_stream.frames import CopiedPacket, Frame
 from blurscene_stream.source import open_source
 from blurscene_stream.source.completeness import missing_bytes
@@ -70,7 +70,7 @@ def test_any_cut(name: str, share: float, films: Callable[[str], bytes]) -> None
         path.write_bytes(data[:cut])
         try:
             found = read(path)
-        except (DamagedInputError, SourceError) as error:
+        except (CorruptInputError, SourceError) as error:
             assert str(path) in str(error)
             return
         assert found == whole or untold

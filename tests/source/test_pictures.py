@@ -13,7 +13,7 @@ import pytest
 from blurscene_stream.address import Address
 from blurscene_stream.boxes import Orientation
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.errors import DamagedInputError
+from blurscene_stream.errors import CorruptInputError
 from blurscene_stream.frames import Frame
 from blurscene_stream.source import open_source
 from blurscene_stream.source.pictures import orientation_of
@@ -122,6 +122,6 @@ def test_a_video_that_changes_half_way(what: str, tmp_path: Path) -> None:
                         packet.time_base = Fraction(1, 90_000)
                         container.mux(packet)
     (tmp_path / "out").mkdir()
-    message = fails(DamagedInputError, source, tmp_path / "out" / "out.mp4")
+    message = fails(CorruptInputError, source, tmp_path / "out" / "out.mp4")
     assert "frame 10 is" in message
     assert "cut the file where it changes" in message

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from blurscene_stream.frames import PICTURE_FORMATS, PIXEL_FORMATS, Frame, Model, PictureInfo, Plane
+from blurscene_stream.frames import PICTURE_FORMATS, PIXEL_FORMATS, ColorModel, Frame, PictureInfo, Plane
 from blurscene_stream.track.camera import Camera, Step
 
 Picture = NDArray[np.float32]
@@ -49,7 +49,7 @@ def frame_of(picture: Picture, pixel_format: str = "yuv420p") -> Frame:
     luma: Plane = samples.astype(np.uint8) if form.bits == 8 else samples.astype(np.uint16)
     no_colour = np.full((-(-height >> form.shift_y), -(-width >> form.shift_x)), 1 << form.bits - 1, luma.dtype)
     others = form.plane_count - 1
-    planes = (luma, *((no_colour if form.model is Model.yuv else luma).copy() for _ in range(others)))
+    planes = (luma, *((no_colour if form.color_model is ColorModel.yuv else luma).copy() for _ in range(others)))
     return Frame(0, 0, PictureInfo(width, height, form), planes, _no_rgb, object())
 
 

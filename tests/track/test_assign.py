@@ -19,16 +19,16 @@ def sides(found: list[list[Found]], config: TrackConfig | None = None) -> dict[i
     seen: dict[int, set[int]] = {}
     for number, each in enumerate(tracked(times_s(len(found)), found, config)):
         widths = {one[4]: round(one[2] - one[0]) for one in found[number]}  # told by their scores
-        for track, score, origin in zip(each.tracks.tolist(), each.scores.tolist(), each.origins, strict=True):
-            if origin <= Origin.doubtful:
+        for track, score, origin in zip(each.track_ids.tolist(), each.scores.tolist(), each.origins, strict=True):
+            if origin <= Origin.low_confidence:
                 seen.setdefault(track, set()).add(widths[round(score, 3)])
     return seen
 
 
 def by_score(done: Detections) -> dict[float, int]:
     """The track of each box that was found, by its score."""
-    seen = done[done.origins == Origin.found]
-    return dict(zip(seen.scores.astype(float).round(3).tolist(), seen.tracks.tolist(), strict=True))
+    seen = done[done.origins == Origin.detected]
+    return dict(zip(seen.scores.astype(float).round(3).tolist(), seen.track_ids.tolist(), strict=True))
 
 
 def test_a_near_and_a_far_face_at_one_place_keep_their_sizes() -> None:
@@ -46,8 +46,11 @@ def test_two_faces_that_go_far_in_a_frame_keep_their_sizes() -> None:
 
 def test_the_one_that_overlaps_goes_on_though_another_one_is_nearer() -> None:
     """Of two wide and low plates, one above the other, one is missed, and the other one has moved along."""
-    moved, nearer = (60.0, 90.0, 140.0, 100.0, 0.9, 1, Origin.found), (73.0, 102.0, 153.0, 112.0, 0.8, 1, Origin.found)
-    seen = (73.0, 90.0, 153.0, 100.0, 0.7, 1, Origin.found)
+    moved, nearer = (
+        (60.0, 90.0, 140.0, 100.0, 0.9, 1, Origin.detected),
+        (73.0, 102.0, 153.0, 112.0, 0.8, 1, Origin.detected),
+    )
+    seen = (73.0, 90.0, 153.0, 100.0, 0.7, 1, Origin.detected)
     before, after = map(by_score, tracked(times_s(2), [[moved, nearer], [seen]]))
     assert after[0.7] == before[0.9] != before[0.8]
 
@@ -59,15 +62,15 @@ def test_what_is_so_much_smaller_or_larger_is_another_object(side: float) -> Non
 
 
 def test_a_detection_continues_what_was_sure_rather_than_what_was_doubtful_beside_it() -> None:
-    both = [box(100, 100), box(112, 100, score=0.1, origin=Origin.doubtful)]
+    both = [box(100, 100), box(112, 100, score=0.1, origin=Origin.low_confidence)]
     done = tracked(times_s(8), [*[both] * 7, [box(107, 100)]], TrackConfig(hold_s=0, lead_s=0, max_gap_s=0.4))
-    assert [each.tracks.tolist() for each in done] == [[0]] * 8
+    assert [each.track_ids.tolist() for each in done] == [[0]] * 8
 
 
 def test_a_box_that_falls_short_is_as_wide_as_those_before_and_after_it() -> None:
-    short = (90.0, 90.0, 103.0, 110.0, 0.9, 0, Origin.found)
+    short = (90.0, 90.0, 103.0, 110.0, 0.9, 0, Origin.detected)
     done = tracked(times_s(15), [[short if number == 7 else box(100, 100)] for number in range(15)])
-    x0, y0, x1, y1 = done[7].boxes[0].tolist()
+    x0, y0, x1, y1 = done[7].xyxy[0].tolist()
     assert x1 > 107 and (x0, y0, y1) == pytest.approx((90, 90, 110), abs=2)
     assert covered(done[7], short) == [True]
 
@@ -85,7 +88,7 @@ def test_an_object_that_turns_in_a_gap_stays_covered() -> None:
     missing = range(16, 35)  # 0.8 s from the last sighting to the next
     done = tracked(times_s(50), [[] if number in missing else [face] for number, face in enumerate(faces)])
     assert all(covered(done[number], faces[number]) == [True] for number in missing)
-    middle = done[25].boxes[done[25].origins == Origin.filled]
+    middle = done[25].xyxy[done[25].origins == Origin.interpolated]
     assert len(middle) == 1 and 1.9 * SIDE_PX < float(middle[0, 2] - middle[0, 0]) < 2 * SIDE_PX
 
 

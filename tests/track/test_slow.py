@@ -9,7 +9,7 @@ import pytest
 
 from blurscene_stream.boxes import Detections, Origin
 from blurscene_stream.config.schema import TrackConfig
-from blurscene_stream.frames import Look
+from blurscene_stream.frames import ScanMode
 from blurscene_stream.track import STILL, Tracker
 from tests.track.worlds import CLASSES, Clip, Found, box, covered, detections, tracked, watched
 
@@ -17,7 +17,7 @@ SLOW = [1.0, 2.0, 60.0]  # seconds a frame: fixed cameras, time lapse
 
 
 def ids(done: Sequence[Detections]) -> set[int]:
-    return {track for each in done for track in each.tracks.tolist()}
+    return {track for each in done for track in each.track_ids.tolist()}
 
 
 @pytest.mark.parametrize("frame_s", SLOW)
@@ -32,7 +32,7 @@ def test_at_few_frames_a_second_an_object_is_one_and_covered_where_it_was_missed
 
 @pytest.mark.parametrize("frame_s", SLOW)
 def test_at_few_frames_a_second_doubtful_boxes_continue_an_object(frame_s: float) -> None:
-    doubtful = box(100, 100, origin=Origin.doubtful, score=0.1)
+    doubtful = box(100, 100, origin=Origin.low_confidence, score=0.1)
     found = [[doubtful], [box(101, 100)], [doubtful], [box(99, 100)], [doubtful], [doubtful], []]
     done = tracked([frame_s * number for number in range(7)], found)
     assert ids(done) == {0}
@@ -100,15 +100,15 @@ def test_who_comes_far_off_takes_no_cover_from_who_was_there(
 
 
 def test_a_doubtful_box_far_off_is_not_held_as_if_it_were_an_object_of_its_own() -> None:
-    doubtful = box(240, 100, origin=Origin.doubtful, score=0.1)
+    doubtful = box(240, 100, origin=Origin.low_confidence, score=0.1)
     found = [[box(200, 100)] if number < 8 else [doubtful] if number == 20 else [] for number in range(40)]
     done = tracked([0.04 * number for number in range(40)], found)
     assert covered(done[20], doubtful) == [True]
-    before = [each.boxes[each.origins == Origin.held] for each in done[13:20]]
+    before = [each.xyxy[each.origins == Origin.extrapolated] for each in done[13:20]]
     assert not any((boxes[:, 2] > 242).any() for boxes in before)
 
 
-LOOKS = [Look.full, Look.small, Look.small]
+LOOKS = [ScanMode.full, ScanMode.small, ScanMode.small]
 
 
 def looked(found: Sequence[Sequence[Found]]) -> Clip:
@@ -138,11 +138,11 @@ def test_what_a_full_look_missed_is_covered_as_wide_as_if_no_small_look_had_seen
     both = watched(looked(found))
     full_only = watched(looked([each if number % 3 == 0 else [] for number, each in enumerate(found)]))
     for number in (6, 9):
-        widths = [float((each.boxes[:, 2] - each.boxes[:, 0]).max()) for each in (both[number], full_only[number])]
+        widths = [float((each.xyxy[:, 2] - each.xyxy[:, 0]).max()) for each in (both[number], full_only[number])]
         assert widths[0] >= widths[1] > 24
 
 
 def test_where_all_looks_are_full_nothing_is_added_for_them() -> None:
     done = tracked([0.04 * number for number in range(20)], [[box(100 + number, 100)] for number in range(20)])
     assert [len(each) for each in done] == [1] * 20
-    assert np.all([each.origins == Origin.found for each in done])
+    assert np.all([each.origins == Origin.detected for each in done])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from blurscene_stream.boxes import Boxes, Detections, Origin, iou
 from blurscene_stream.config.schema import TrackConfig
 from blurscene_stream.errors import ConfigError, DetectionError
-from blurscene_stream.frames import Look
+from blurscene_stream.frames import ScanMode
 from blurscene_stream.track import Step, Tracker
 from blurscene_stream.track.motion import to_boxes, to_rows
 from blurscene_stream.track.tracks import GAP_FRAMES
@@ -26,10 +26,10 @@ MANY = examples(500)
 def covers(after: Detections, before: Detections) -> bool:
     """Whether every box of `before` lies in a box of `after` of its class, score and origin."""
     return all(
-        within(np.broadcast_to(box, (len(after), 4)), after.boxes)[
-            (after.labels == label) & (after.scores == score) & (after.origins == origin)
+        within(np.broadcast_to(box, (len(after), 4)), after.xyxy)[
+            (after.class_ids == label) & (after.scores == score) & (after.origins == origin)
         ].any()
-        for box, label, score, origin in zip(before.boxes, before.labels, before.scores, before.origins, strict=True)
+        for box, label, score, origin in zip(before.xyxy, before.class_ids, before.scores, before.origins, strict=True)
     )
 
 
@@ -41,9 +41,9 @@ def test_frames_come_out_in_order_one_for_one_and_all_that_was_found_in_them_is_
     done = watched(clip, config)
     assert len(done) == len(clip.found)
     for after, before in zip(done, map(detections, clip.found), strict=True):
-        assert covers(after, before.sure())
-        given = after[after.origins <= Origin.doubtful]
-        assert len(before.sure()) <= len(given) <= len(before)
+        assert covers(after, before.confident())
+        given = after[after.origins <= Origin.low_confidence]
+        assert len(before.confident()) <= len(given) <= len(before)
 
 
 @MANY
@@ -58,7 +58,7 @@ def test_between_two_sightings_of_an_object_every_frame_is_covered_where_it_went
             apart_s = clip.times_s[last] - clip.times_s[first]
             assert apart_s <= config.max_gap_s or last - first <= GAP_FRAMES
             for number in range(first + 1, last) if last - first <= config.lookahead_frames else ():
-                there = done[number].boxes[done[number].tracks == track]
+                there = done[number].xyxy[done[number].track_ids == track]
                 assert len(there), number
                 if (
                     config.lookahead_s >= clip.times_s[last] - clip.times_s[number]
@@ -74,10 +74,10 @@ def sightings(clip: Clip, done: list[Detections]) -> dict[int, dict[int, Boxes]]
     """For each track, in which frames it was found, and what was found there; tracks are told by their scores."""
     found: dict[int, dict[int, Boxes]] = {}
     for number, (each, before) in enumerate(zip(done, map(detections, clip.found), strict=True)):
-        for place in np.flatnonzero(each.origins <= Origin.doubtful).tolist():
-            same = (before.scores == each.scores[place]) & (before.labels == each.labels[place])
-            [raw] = before.boxes[same & within(before.boxes, np.broadcast_to(each.boxes[place], before.boxes.shape))]
-            found.setdefault(int(each.tracks[place]), {})[number] = raw[None]
+        for place in np.flatnonzero(each.origins <= Origin.low_confidence).tolist():
+            same = (before.scores == each.scores[place]) & (before.class_ids == each.class_ids[place])
+            [raw] = before.xyxy[same & within(before.xyxy, np.broadcast_to(each.xyxy[place], before.xyxy.shape))]
+            found.setdefault(int(each.track_ids[place]), {})[number] = raw[None]
     return found
 
 
@@ -110,15 +110,15 @@ def test_no_frame_waits_for_longer_than_the_lookahead(clip: Clip, config: TrackC
 def test_the_order_of_detections_within_a_frame_changes_nothing(clip: Clip, random: st.DataObject) -> None:
     shuffled = [random.sample(each, len(each)) for each in clip.found]  # type: ignore[attr-defined]
     for one, other in zip(watched(clip), watched(replace(clip, found=shuffled)), strict=True):
-        for name in ("boxes", "scores", "labels", "origins", "tracks"):
+        for name in ("xyxy", "scores", "class_ids", "origins", "track_ids"):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
 @given(clips(), settings())
 def test_a_doubtful_box_counts_only_with_a_sure_one_of_its_object(clip: Clip, config: TrackConfig) -> None:
     done = watched(clip, config)
-    sure = {track for each in done for track in each.tracks[each.origins == Origin.found].tolist()}
-    assert {track for each in done for track in each.tracks.tolist()} == sure
+    sure = {track for each in done for track in each.track_ids[each.origins == Origin.detected].tolist()}
+    assert {track for each in done for track in each.track_ids.tolist()} == sure
 
 
 def test_memory_is_bounded_however_long_the_stream_is() -> None:
@@ -140,7 +140,7 @@ def test_an_object_that_is_missed_is_covered_where_it_went() -> None:
     seen = [number for number in range(8, 33) if number not in range(15, 28)]
     done = tracked(times_s, [[box(*places[number])] if number in seen else [] for number in range(40)])
     truth = np.array([box(*place)[:4] for place in places], np.float32)
-    covered = {number: each.boxes[0] for number, each in enumerate(done) if len(each)}
+    covered = {number: each.xyxy[0] for number, each in enumerate(done) if len(each)}
     # 0.3 s are 7 frames before and behind
     assert list(covered) == list(range(1, 40))
     for number, made in covered.items():
@@ -148,14 +148,16 @@ def test_an_object_that_is_missed_is_covered_where_it_went() -> None:
         near = np.array([x0 + 3, y0 + 3, x1 - 3, y1 - 3], np.float32)  # the margin of a box of 20 px is 6
         assert within(near[None], made[None]).all(), number
         assert iou(made[None], truth[number : number + 1])[0, 0] > 0.1, number
-    assert {Origin(origin) for each in done for origin in each.origins.tolist()} == set(Origin) - {Origin.doubtful}
-    assert {track for each in done for track in each.tracks.tolist()} == {0}
+    assert {Origin(origin) for each in done for origin in each.origins.tolist()} == set(Origin) - {
+        Origin.low_confidence
+    }
+    assert {track for each in done for track in each.track_ids.tolist()} == {0}
 
 
 def test_what_is_added_grows_with_the_time_since_the_object_was_seen() -> None:
     times_s = [0.04 * number for number in range(20)]
     done = tracked(times_s, [[box(100, 100)] if 8 <= number < 12 else [] for number in range(20)])
-    widths = [float(each.boxes[0, 2] - each.boxes[0, 0]) if len(each) else 0 for each in done]
+    widths = [float(each.xyxy[0, 2] - each.xyxy[0, 0]) if len(each) else 0 for each in done]
     before, behind = widths[1:9], widths[11:19]
     assert before == sorted(before, reverse=True) and len(set(before)) == len(before)
     assert behind == sorted(behind) and len(set(behind)) == len(behind)
@@ -164,13 +166,13 @@ def test_what_is_added_grows_with_the_time_since_the_object_was_seen() -> None:
 def test_a_doubtful_box_continues_an_object_in_both_directions_and_is_nothing_alone() -> None:
     times_s = [0.04 * number for number in range(30)]
     config = TrackConfig(hold_s=0, lead_s=0, max_gap_s=0.2)
-    moving = [box(100 + number, 100, origin=Origin.doubtful, score=0.15) for number in range(30)]
+    moving = [box(100 + number, 100, origin=Origin.low_confidence, score=0.15) for number in range(30)]
     moving[15] = box(115, 100)
-    alone = [box(300, 300, origin=Origin.doubtful, score=0.15)] * 30
+    alone = [box(300, 300, origin=Origin.low_confidence, score=0.15)] * 30
     done = tracked(times_s, [list(each) for each in zip(moving, alone, strict=True)], config)
     # A frame waits for 0.5 s: the doubt of the first two is over too late.
     assert [len(each) for each in done] == [0] * 2 + [1] * 28
-    assert done[2].boxes[0, 0] == moving[2][0]
+    assert done[2].xyxy[0, 0] == moving[2][0]
 
 
 def test_two_objects_that_pass_each_other_keep_their_ways() -> None:
@@ -180,17 +182,17 @@ def test_two_objects_that_pass_each_other_keep_their_ways() -> None:
     done = tracked(times_s, found)
     ways: dict[int, list[float]] = {}
     for each in done:
-        for track, made in zip(each.tracks.tolist(), each.boxes, strict=True):
+        for track, made in zip(each.track_ids.tolist(), each.xyxy, strict=True):
             ways.setdefault(track, []).append(float(made[0] + made[2]) / 2)
     assert len(ways) == 2
     assert all(len(way) == 30 and abs(abs(way[-1] - way[0]) - 8 * 29) < 3 for way in ways.values())
 
 
 def test_a_face_does_not_continue_a_plate() -> None:
-    face, plate = box(100, 100), (*box(100, 100)[:5], 1, Origin.found)
+    face, plate = box(100, 100), (*box(100, 100)[:5], 1, Origin.detected)
     done = tracked([0.0, 0.04], [[face], [plate]])
-    assert [sorted(each.labels.tolist()) for each in done] == [[0, 1], [0, 1]]
-    assert len({track for each in done for track in each.tracks.tolist()}) == 2
+    assert [sorted(each.class_ids.tolist()) for each in done] == [[0, 1], [0, 1]]
+    assert len({track for each in done for track in each.track_ids.tolist()}) == 2
 
 
 def test_a_cut_ends_every_object() -> None:
@@ -199,7 +201,7 @@ def test_a_cut_ends_every_object() -> None:
         found = [box(100, 100)] if number < 10 else [box(300, 200)] if number > 12 else []
         done += tracker.push(0.04 * number, detections(found), Step(cut=number == 10))
     done += tracker.finish()
-    sides = [{"left" if x0 < 200 else "right" for x0 in each.boxes[:, 0].tolist()} for each in done]
+    sides = [{"left" if x0 < 200 else "right" for x0 in each.xyxy[:, 0].tolist()} for each in done]
     assert sides == [{"left"}] * 10 + [{"right"}] * 10
 
 
@@ -217,7 +219,7 @@ def test_a_camera_that_moves_is_taken_into_account() -> None:
         done += tracker.push(0.04 * number, detections([] if hidden else [found]), step)
     done += tracker.finish()
     for each, truth in zip(done, frames, strict=True):
-        middle = (each.boxes[:, :2] + each.boxes[:, 2:]) / 2
+        middle = (each.xyxy[:, :2] + each.xyxy[:, 2:]) / 2
         assert np.abs(middle - (np.array(truth[:2]) + truth[2:4]) / 2).max() < 0.6
 
 
@@ -225,16 +227,16 @@ def test_a_camera_that_zooms_is_taken_into_account() -> None:
     """A face grows by half while it is missed."""
     faces = [box(100 * 1.04**number, 80 * 1.04**number, 20 * 1.04**number) for number in range(30)]
     found = [[] if number in range(9, 19) or number > 26 else [face] for number, face in enumerate(faces)]
-    clip = Clip([0.04 * number for number in range(30)], found, [Step(False, 1.04)] * 30, [Look.full] * 30)
+    clip = Clip([0.04 * number for number in range(30)], found, [Step(False, 1.04)] * 30, [ScanMode.full] * 30)
     for each, face in zip(watched(clip), faces, strict=True):
         truth = np.array([face[:4]], np.float32)
-        assert within(truth, each.boxes + NEARLY).all()
-        assert iou(truth, each.boxes)[0, 0] > 0.5
+        assert within(truth, each.xyxy + NEARLY).all()
+        assert iou(truth, each.xyxy)[0, 0] > 0.5
 
 
 def test_a_detector_that_changes_its_classes_is_refused() -> None:
     with pytest.raises(DetectionError, match=r"frame 0: found are classes \('cat',\), expected"):
-        Tracker(TrackConfig(), CLASSES).push(0.0, Detections.none(("cat",)))
+        Tracker(TrackConfig(), CLASSES).push(0.0, Detections.empty(("cat",)))
 
 
 def test_settings_that_promise_what_cannot_be_kept_are_refused() -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from blurscene_stream.boxes import Boxes, Detections, Origin
 from blurscene_stream.config.schema import TrackConfig
-from blurscene_stream.frames import Look
+from blurscene_stream.frames import ScanMode
 from blurscene_stream.track import STILL, Step, Tracker
 
 CLASSES = ("face", "license_plate")
@@ -25,7 +25,7 @@ class Clip:
     times_s: list[float]
     found: list[list[Found]]
     steps: list[Step]
-    looks: list[Look]
+    looks: list[ScanMode]
 
 
 def detections(found: Sequence[Found]) -> Detections:
@@ -43,10 +43,10 @@ def within(inner: Boxes, outer: Boxes) -> NDArray[np.bool_]:
 def covered(done: Detections, *found: Found) -> list[bool]:
     """Whether each of the boxes lies whole in one of those that are covered."""
     each = [np.broadcast_to(np.array(one[:4], np.float32), (len(done), 4)) for one in found]
-    return [bool(within(one, done.boxes).any()) for one in each]
+    return [bool(within(one, done.xyxy).any()) for one in each]
 
 
-def box(x: float, y: float, side: float = 20.0, score: float = 0.9, origin: Origin = Origin.found) -> Found:
+def box(x: float, y: float, side: float = 20.0, score: float = 0.9, origin: Origin = Origin.detected) -> Found:
     """A square face around a point."""
     return (x - side / 2, y - side / 2, x + side / 2, y + side / 2, score, 0, origin)
 
@@ -56,7 +56,7 @@ def tracked(
 ) -> list[Detections]:
     """What must be covered in each frame, before a camera that stands still."""
     count = len(times_s)
-    return watched(Clip(list(times_s), list(map(list, found)), [STILL] * count, [Look.full] * count), config)
+    return watched(Clip(list(times_s), list(map(list, found)), [STILL] * count, [ScanMode.full] * count), config)
 
 
 def watched(clip: Clip, config: TrackConfig | None = None) -> list[Detections]:
@@ -97,7 +97,7 @@ def clips(draw: st.DrawFn) -> Clip:
         scale, shift = scale * step.scale, shift * step.scale + (step.right, step.down)
         here = [_through(one(time), scale, shift) for one in objects if chance.random() < seen]
         frames.append(here + _nothing(chance))
-    looks = [Look.small if chance.random() < small else Look.full for _ in range(count)]
+    looks = [ScanMode.small if chance.random() < small else ScanMode.full for _ in range(count)]
     return Clip(times.tolist(), frames, steps, looks)
 
 
@@ -124,7 +124,7 @@ def _object(chance: np.random.Generator):  # type: ignore[no-untyped-def]
         half = side / 2 * np.exp(growth * (time_s % 1e5)) * np.array([1, chance.uniform(0.9, 1.1)])
         score = float(chance.uniform(0.1, 1))
         corners = (*(middle - half).tolist(), *(middle + half).tolist())
-        return (*corners, score, label, Origin.found if score > 0.4 else Origin.doubtful)
+        return (*corners, score, label, Origin.detected if score > 0.4 else Origin.low_confidence)
 
     return at
 
@@ -133,5 +133,5 @@ def _nothing(chance: np.random.Generator) -> list[Found]:
     if chance.random() < 0.7:
         return []
     x, y, side = chance.uniform(-20, 400, 3)
-    origin = Origin.found if chance.random() < 0.3 else Origin.doubtful
+    origin = Origin.detected if chance.random() < 0.3 else Origin.low_confidence
     return [(x, y, x + side / 4, y + side / 3, float(chance.uniform(0.1, 1)), int(chance.integers(2)), origin)]

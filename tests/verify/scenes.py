@@ -91,7 +91,7 @@ class ObjectDetector(SquareDetector):
 
     def _find(self, frame: Frame) -> Detections:
         if not self._seen(frame.number):
-            return Detections.none(CLASSES)
+            return Detections.empty(CLASSES)
         box = np.array([object_at(frame.number)], np.float32)
         return Detections(box, np.ones(1, np.float32), np.zeros(1, np.int64), CLASSES)
 

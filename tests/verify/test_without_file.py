@@ -21,7 +21,7 @@ class AndMore(ObjectDetector):
         more = Detections(
             np.array([[250, 20, 280, 50]], np.float32), np.ones(1, np.float32), np.zeros(1, np.int64), CLASSES
         )
-        return Detections.joined([super()._find(frame), more])
+        return Detections.concatenate([super()._find(frame), more])
 
 
 def test_an_honest_run_passes(scene: Path, tmp_path: Path) -> None:

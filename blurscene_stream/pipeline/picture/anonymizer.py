@@ -50,11 +50,11 @@ def judge_picture(picture: Picture, detect: Detect) -> Detections:
 
 def together(answers: Sequence[Detections]) -> Detections:
     """One list of the answers for all frames of a picture: an object that shows in several is in it once."""
-    first, *others = (found.sure() for found in answers)
+    first, *others = (found.confident() for found in answers)
     for other in others:
-        shared = iou(other.boxes, first.boxes) * (other.labels[:, None] == first.labels[None, :])
+        shared = iou(other.xyxy, first.xyxy) * (other.class_ids[:, None] == first.class_ids[None, :])
         new = other[~(shared > SAME_IOU).any(axis=1)]
-        first = Detections.joined([first, new])
+        first = Detections.concatenate([first, new])
     return first
 
 
@@ -73,7 +73,7 @@ class PictureAnonymizer:
     def find(self, data: bytes) -> Found:
         """What is in the picture `data`.
 
-        Raises SourceError, DamagedInputError, DetectionError; none of them names the file.
+        Raises SourceError, CorruptInputError, DetectionError; none of them names the file.
         """
         picture = decode(data)
         height, width = picture.samples.shape[:2]
@@ -82,7 +82,7 @@ class PictureAnonymizer:
     def anonymize(self, data: bytes, form: str) -> Anonymized:
         """The picture `data` as a file of the format `form`, upright, with all covered that must be of what was found.
 
-        Raises SourceError, DamagedInputError, UsageError when `form` cannot hold it, DetectionError, RedactionError,
+        Raises SourceError, CorruptInputError, UsageError when `form` cannot hold it, DetectionError, RedactionError,
         ConfigError for an area that lies outside it, SinkError; none of them names the file.
         """
         picture = decode(data)

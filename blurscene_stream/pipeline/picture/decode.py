@@ -15,7 +15,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from blurscene_stream.boxes import UPRIGHT, Orientation
-from blurscene_stream.errors import BlurSceneError, DamagedInputError, SourceError
+from blurscene_stream.errors import BlurSceneError, CorruptInputError, SourceError
 from blurscene_stream.frames import Plane
 from blurscene_stream.pipeline.picture.deep import is_deep, read_deep
 from blurscene_stream.pipeline.picture.samples import JpegLook, Picture
@@ -53,12 +53,12 @@ ORIENTATIONS = {  # EXIF 2.32, 4.6.4 A
 def decode(data: bytes) -> Picture:
     """Decode a JPEG, PNG, WebP, BMP or TIFF picture.
 
-    Raises SourceError when it is none, or one of a kind that is not taken; DamagedInputError when it is cut short or
+    Raises SourceError when it is none, or one of a kind that is not taken; CorruptInputError when it is cut short or
     damaged. The messages do not name the file.
     """
     form = format_of(data)
     if not data:
-        raise DamagedInputError("the file is empty; nothing was written")
+        raise CorruptInputError("the file is empty; nothing was written")
     if form is None:
         raise SourceError("not a picture in one of the formats that are read: jpeg, png, webp, bmp, tiff")
     whole = checked(data, form)
@@ -71,8 +71,8 @@ def decode(data: bytes) -> Picture:
         raise SourceError("there is not enough memory for the picture; make it smaller") from None
     except Exception as error:  # Pillow's readers raise whatever they run into
         if "truncated" in str(error):
-            raise DamagedInputError(CUT_SHORT) from error
-        raise DamagedInputError(
+            raise CorruptInputError(CUT_SHORT) from error
+        raise CorruptInputError(
             f"the {form} picture cannot be decoded, the file is damaged or of an unknown kind; nothing was written"
         ) from error
 

@@ -15,7 +15,7 @@ import numpy as np
 from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from blurscene_stream.errors import DamagedInputError, SourceError
+from blurscene_stream.errors import CorruptInputError, SourceError
 from blurscene_stream.frames import Plane
 from blurscene_stream.pipeline.picture.whole import CUT_SHORT, PNG_SIGNATURE
 
@@ -44,7 +44,7 @@ def is_deep(image: ImageFile, data: bytes, form: str) -> bool:
 def read_deep(image: ImageFile, data: bytes, form: str) -> Plane:
     """The samples as stored, not yet upright: uint16 (height, width, channels), grey and alpha, RGB, or RGB and alpha.
 
-    Raises SourceError for a kind that is not taken, DamagedInputError.
+    Raises SourceError for a kind that is not taken, CorruptInputError.
     """
     if "transparency" in image.info:
         raise SourceError("16 bits with a transparent colour are not taken; convert it to an alpha channel first")
@@ -54,7 +54,7 @@ def read_deep(image: ImageFile, data: bytes, form: str) -> Plane:
     tags = image.tag_v2 if isinstance(image, TiffImageFile) else {HEIGHT: image.height, WIDTH: image.width}
     size = (tags[HEIGHT], tags[WIDTH])  # as stored; Pillow tells that of the upright TIFF
     if read is None or read.ndim != 3 or read.shape[:2] != size or read.dtype != np.uint16:
-        raise DamagedInputError(f"the {form} picture of 16 bits cannot be decoded, the file is damaged")
+        raise CorruptInputError(f"the {form} picture of 16 bits cannot be decoded, the file is damaged")
     if form == "png" and data[PNG_COLOUR] == PNG_GREY_ALPHA:
         return cast(Plane, np.ascontiguousarray(read[:, :, [0, 3]]))
     order = [2, 1, 0] if read.shape[2] == 3 else [2, 1, 0, 3]  # OpenCV has blue first
@@ -72,7 +72,7 @@ def _plain_tiff(image: TiffImageFile, data: bytes) -> bytes:
         tags.get(OFFSETS) or tags[TILE_OFFSETS], tags.get(COUNTS) or tags[TILE_COUNTS], strict=True
     )  # where the samples are
     if any(start + count > len(data) for start, count in places):
-        raise DamagedInputError(CUT_SHORT)
+        raise CorruptInputError(CUT_SHORT)
     changed, order = bytearray(data), "<" if data[:2] == b"II" else ">"
     (directory,) = struct.unpack_from(order + "I", data, 4)
     (entries,) = struct.unpack_from(order + "H", data, directory)

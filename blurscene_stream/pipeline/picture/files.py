@@ -13,7 +13,7 @@ from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import (
     BlurSceneError,
-    DamagedInputError,
+    CorruptInputError,
     SinkError,
     SourceError,
     StoppedError,
@@ -32,7 +32,7 @@ from blurscene_stream.sink import make_folder, write_file
 log = logging.getLogger(__name__)
 
 LARGEST_FILE_BYTES = 2 << 30
-NAMELESS = (SourceError, DamagedInputError, UsageError, SinkError)  # errors that do not name the file
+NAMELESS = (SourceError, CorruptInputError, UsageError, SinkError)  # errors that do not name the file
 
 
 @dataclass(slots=True)
@@ -107,7 +107,7 @@ def _run(
                 raise
             raise type(error)(f"{error}; the {summary.pictures:,} pictures before it are complete") from error
         summary.pictures += 1
-        summary.found.update(found.classes[label] for label in found.labels)
+        summary.found.update(found.class_names[label] for label in found.class_ids)
         watch.written(found)
     summary.seconds = time.monotonic() - start_s
 
@@ -150,7 +150,7 @@ def find_in_pictures(
 def read_picture(source: Path) -> Picture:
     """The upright picture in a file.
 
-    Raises SourceError, DamagedInputError.
+    Raises SourceError, CorruptInputError.
     """
     data = _read(source)
     with named(str(source), *NAMELESS):

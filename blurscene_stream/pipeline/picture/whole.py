@@ -7,7 +7,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from blurscene_stream.errors import DamagedInputError
+from blurscene_stream.errors import CorruptInputError
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAGIC = {  # how a file begins; RIFF and its length come before WEBP
@@ -34,7 +34,7 @@ def format_of(data: bytes) -> str | None:
 def checked(data: bytes, form: str) -> bytes:
     """What a decoder is to be given: it notices then by itself when something is missing.
 
-    Raises DamagedInputError when that is seen before.
+    Raises CorruptInputError when that is seen before.
     """
     if form == "jpeg":
         return _whole_jpeg(data)
@@ -47,19 +47,19 @@ def checked(data: bytes, form: str) -> bytes:
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Type and content of every chunk up to IEND.
 
-    Raises DamagedInputError when one is incomplete, or its checksum is wrong.
+    Raises CorruptInputError when one is incomplete, or its checksum is wrong.
     """
     place, kind = len(PNG_SIGNATURE), b""
     while kind != b"IEND":
         if place + 12 > len(data):
-            raise DamagedInputError(CUT_SHORT)
+            raise CorruptInputError(CUT_SHORT)
         length, kind = struct.unpack_from(">I4s", data, place)
         end = place + 8 + length
         if end + 4 > len(data):
-            raise DamagedInputError(CUT_SHORT)
+            raise CorruptInputError(CUT_SHORT)
         content = data[place + 8 : end]
         if zlib.crc32(content, zlib.crc32(kind)) != struct.unpack_from(">I", data, end)[0]:
-            raise DamagedInputError("a part of the PNG has a wrong checksum, the file is damaged; nothing was written")
+            raise CorruptInputError("a part of the PNG has a wrong checksum, the file is damaged; nothing was written")
         yield kind, content
         place = end + 4
 
@@ -100,4 +100,4 @@ def _whole_jpeg(data: bytes) -> bytes:
             scans += 1
             end = MARKER_IN_SCAN.search(data, place)
             place = end.start() if end else len(data)
-    raise DamagedInputError(CUT_SHORT)
+    raise CorruptInputError(CUT_SHORT)

@@ -47,30 +47,30 @@ class ByHand:
 
     def tracked(self, found: Detections) -> Detections:
         """The boxes of the next frame, those that are UNTOLD with numbers of their own; all others as they are."""
-        frame, untold = next(self._frames), np.flatnonzero(found.tracks == UNTOLD)
+        frame, untold = next(self._frames), np.flatnonzero(found.track_ids == UNTOLD)
         if not len(untold):
             return found
         self._objects = [one for one in self._objects if frame - one.frame <= REMEMBERED_FRAMES]
-        tracks = np.where(found.tracks == UNTOLD, NO_TRACK, found.tracks)
+        tracks = np.where(found.track_ids == UNTOLD, NO_TRACK, found.track_ids)
         gone_on = self._pairs(found, untold[:MOST])
         for place in untold[:MOST].tolist():
-            label, box = int(found.labels[place]), found.boxes[place]
+            label, box = int(found.class_ids[place]), found.xyxy[place]
             if place not in gone_on:
                 gone_on[place] = _Object(next(self._numbers), label, box, frame)
                 self._objects.append(gone_on[place])
             gone_on[place].box, gone_on[place].frame = box, frame
             tracks[place] = gone_on[place].track
         self._objects = sorted(self._objects, key=lambda one: one.frame)[-MOST_OBJECTS:]
-        return replace(found, tracks=tracks)
+        return replace(found, track_ids=tracks)
 
     def _pairs(self, found: Detections, untold: NDArray[np.intp]) -> dict[int, _Object]:
         """Which boxes go on with which object, each in one pair at most: the largest overlap first."""
         if not self._objects:
             return {}
-        boxes, known = found.boxes[untold], np.stack([one.box for one in self._objects])
+        boxes, known = found.xyxy[untold], np.stack([one.box for one in self._objects])
         overlaps = iou(np.clip(boxes, -FAR_PX, FAR_PX), np.clip(known, -FAR_PX, FAR_PX))
         labels = np.array([one.label for one in self._objects])
-        overlaps[found.labels[untold][:, None] != labels] = 0
+        overlaps[found.class_ids[untold][:, None] != labels] = 0
         pairs: dict[int, _Object] = {}
         while overlaps.max() > 0:
             box, place = np.unravel_index(overlaps.argmax(), overlaps.shape)

@@ -13,8 +13,8 @@ from blurscene_stream.config.provenance import models, program, settings_sha256
 from blurscene_stream.config.rules import shown
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import ConfigError, UsageError
-from blurscene_stream.frames import StreamInfo
 from blurscene_stream.pipeline.sidecar.strict import LineError, array, keys, loaded, whole
+from blurscene_stream.streams import StreamInfo
 
 FORMAT, VERSION = "blurscene-stream detections", 1
 RATIO = re.compile("[1-9][0-9]{0,18}(/[1-9][0-9]{0,18})?")

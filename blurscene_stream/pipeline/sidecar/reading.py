@@ -11,12 +11,13 @@ from types import TracebackType
 from blurscene_stream.config.rules import shown
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import DetectionError, SourceError, reason
-from blurscene_stream.frames import CopiedPacket, Frame, StreamInfo
+from blurscene_stream.frames import CopiedPacket, Frame
 from blurscene_stream.pipeline.anonymize import Item, Judged
 from blurscene_stream.pipeline.sidecar.by_hand import ByHand
 from blurscene_stream.pipeline.sidecar.header import parse_header
 from blurscene_stream.pipeline.sidecar.rows import parse_frame
 from blurscene_stream.pipeline.sidecar.strict import LineError
+from blurscene_stream.streams import StreamInfo
 
 LONGEST_LINE_BYTES = 1 << 24  # 150,000 boxes
 
@@ -101,7 +102,7 @@ class DetectionsFile:
             if not line:
                 raise DetectionError(f"{self._path}: ends before frame {frame.number}; every frame needs its line")
             detections, damaged = parse_frame(line, frame, self.classes)
-            return replace(frame, damaged=frame.damaged or damaged), self._by_hand.tracked(detections)
+            return replace(frame, corrupt=frame.corrupt or damaged), self._by_hand.tracked(detections)
         except LineError as error:
             raise DetectionError(f"{self._path}: line {self._number} {error}") from error
 

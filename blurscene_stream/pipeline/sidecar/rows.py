@@ -26,10 +26,10 @@ def frame_line(frame: RedactedFrame, time_base: Fraction) -> str:
     A damaged frame may be decoded otherwise the next time: it has no checksum.
     """
     detections = frame.detections
-    columns = (detections.labels, detections.scores, detections.boxes, detections.origins, detections.tracks)
+    columns = (detections.class_ids, detections.scores, detections.xyxy, detections.origins, detections.track_ids)
     boxes = [
         {
-            "label": detections.classes[label],
+            "label": detections.class_names[label],
             "score": _short(score),
             "xyxy": list(map(_short, box)),
             "origin": Origin(origin).name,
@@ -41,7 +41,7 @@ def frame_line(frame: RedactedFrame, time_base: Fraction) -> str:
         "frame": frame.number,
         "pts": frame.pts,
         "time_s": round(float(frame.pts * time_base), 6),
-        **({"damaged": True} if frame.damaged else {"checksum": f"{frame.checksum:08x}"}),
+        **({"damaged": True} if frame.corrupt else {"checksum": f"{frame.checksum:08x}"}),
         "boxes": boxes,
     }
     return json.dumps(content, allow_nan=False) + "\n"
@@ -74,7 +74,7 @@ def parse_frame(line: bytes, frame: Frame, classes: tuple[str, ...]) -> tuple[De
 def _check_picture(content: Mapping[str, object], frame: Frame) -> None:
     """Boxes for one picture leave open what another one shows, be it as large and at the same time."""
     told = content.get("checksum")
-    if told is None or frame.damaged:
+    if told is None or frame.corrupt:
         return
     if not isinstance(told, str) or not CHECKSUM.fullmatch(told):
         raise LineError(f"checksum must be 8 hex digits, got {shown(told)}")
@@ -108,7 +108,7 @@ def _parse_box(place: int, box: object, classes: tuple[str, ...]) -> _Box:
             classes.index(word("label", content["label"], classes)),
             number("score", content.get("score", 1.0)),
             [number("xyxy", corner) for corner in corners],
-            Origin[word("origin", content.get("origin", Origin.found.name), ORIGINS)],
+            Origin[word("origin", content.get("origin", Origin.detected.name), ORIGINS)],
             UNTOLD if "track" not in content else NO_TRACK if track is None else whole("track", track, 0),
         )
     except LineError as error:
@@ -117,10 +117,10 @@ def _parse_box(place: int, box: object, classes: tuple[str, ...]) -> _Box:
 
 def _detections(boxes: Sequence[_Box], classes: tuple[str, ...]) -> Detections:
     return Detections(
-        boxes=np.array([box.xyxy for box in boxes], np.float32).reshape(-1, 4),
+        xyxy=np.array([box.xyxy for box in boxes], np.float32).reshape(-1, 4),
         scores=np.array([box.score for box in boxes], np.float32),
-        labels=np.array([box.label for box in boxes], np.int64),
-        classes=classes,
+        class_ids=np.array([box.label for box in boxes], np.int64),
+        class_names=classes,
         origins=np.array([box.origin for box in boxes], np.int8),
-        tracks=np.array([box.track for box in boxes], np.int64),
+        track_ids=np.array([box.track for box in boxes], np.int64),
     )

@@ -29,12 +29,12 @@ class BlinkingDetector(SquareDetector):
     def _find(self, frame: Frame) -> Detections:
         square = super()._find(frame)
         if frame.number in MISSED or not len(square):
-            return Detections.none(CLASSES)
+            return Detections.empty(CLASSES)
         shift = np.array([[0, 0, 0, 0], [6.3, 3.7, 4.1, 9.9], [-7.6, -5.2, 0.1, 1 / 3]], np.float32)
         scores = np.array([0.9, 1 / 3, 0.70000005], np.float32)
-        origin = Origin.doubtful if frame.number in DOUBTED else Origin.found
+        origin = Origin.low_confidence if frame.number in DOUBTED else Origin.detected
         origins = np.full(3, origin, np.int8)
-        return Detections(square.boxes + shift, scores, np.array([1, 0, 1]), CLASSES, origins)
+        return Detections(square.xyxy + shift, scores, np.array([1, 0, 1]), CLASSES, origins)
 
 
 def repeatable(settings: Settings | None = None) -> Settings:

@@ -25,7 +25,7 @@ def told(*boxes: tuple[float, ...], tracks: list[int] | None = None, labels: lis
         np.ones(count, np.float32),
         np.array(labels or [0] * count, np.int64),
         CLASSES,
-        tracks=np.array(tracks or [UNTOLD] * count, np.int64),
+        track_ids=np.array(tracks or [UNTOLD] * count, np.int64),
     )
 
 
@@ -61,26 +61,26 @@ def test_boxes_of_a_run_without_tracking_stay_without_tracks(walker: Path, tmp_p
 
 def test_each_goes_on_with_the_box_that_it_overlaps_most() -> None:
     by_hand = ByHand()
-    first = by_hand.tracked(told(square(0), square(100))).tracks.tolist()
-    assert by_hand.tracked(told(square(108), square(4))).tracks.tolist() == first[::-1]
-    assert by_hand.tracked(told(square(116), square(98), square(8))).tracks.tolist()[::2] == first[::-1]
+    first = by_hand.tracked(told(square(0), square(100))).track_ids.tolist()
+    assert by_hand.tracked(told(square(108), square(4))).track_ids.tolist() == first[::-1]
+    assert by_hand.tracked(told(square(116), square(98), square(8))).track_ids.tolist()[::2] == first[::-1]
     assert len(set(first)) == 2 and max(first) < -(1 << 31), "numbers that neither a file nor an area has"
 
 
 def test_a_box_elsewhere_or_of_another_class_is_another_object() -> None:
     by_hand = ByHand()
-    [first] = by_hand.tracked(told(square(0))).tracks.tolist()
-    others = by_hand.tracked(told(square(2), square(300), labels=[1, 0])).tracks.tolist()
+    [first] = by_hand.tracked(told(square(0))).track_ids.tolist()
+    others = by_hand.tracked(told(square(2), square(300), labels=[1, 0])).track_ids.tolist()
     assert len({first, *others}) == 3
 
 
 def test_an_object_is_remembered_over_lines_without_it_and_not_for_ever() -> None:
     for missing, same in ((REMEMBERED_FRAMES - 1, True), (REMEMBERED_FRAMES, False)):
         by_hand = ByHand()
-        [first] = by_hand.tracked(told(square(0))).tracks.tolist()
+        [first] = by_hand.tracked(told(square(0))).track_ids.tolist()
         for _ in range(missing):
-            by_hand.tracked(Detections.none(CLASSES))
-        assert (by_hand.tracked(told(square(3))).tracks.tolist() == [first]) is same
+            by_hand.tracked(Detections.empty(CLASSES))
+        assert (by_hand.tracked(told(square(3))).track_ids.tolist() == [first]) is same
 
 
 edges = st.floats(-50, 50, width=32) | st.sampled_from([HUGE, -HUGE, 0.0])
@@ -94,16 +94,16 @@ def test_nothing_but_the_tracks_of_untold_boxes_changes(film: list[list[tuple[tu
     for each in film:
         before = told(*(box for box, _ in each), tracks=[track for _, track in each])
         after = by_hand.tracked(before)
-        for name in ("boxes", "scores", "labels", "origins"):
+        for name in ("xyxy", "scores", "class_ids", "origins"):
             np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
-        untold = before.tracks == UNTOLD
-        np.testing.assert_array_equal(after.tracks[~untold], before.tracks[~untold])
-        given_ = after.tracks[untold].tolist()
+        untold = before.track_ids == UNTOLD
+        np.testing.assert_array_equal(after.track_ids[~untold], before.track_ids[~untold])
+        given_ = after.track_ids[untold].tolist()
         assert len(set(given_)) == len(given_) and all(track < -(1 << 31) for track in given_)
 
 
 def test_a_line_of_very_many_boxes_takes_no_memory_for_all_pairs() -> None:
     by_hand, crowd = ByHand(), told(*(square(30.0 * place) for place in range(20_000)))
     for _ in range(2):
-        tracks = by_hand.tracked(crowd).tracks
+        tracks = by_hand.tracked(crowd).track_ids
         assert (tracks[:MOST] < NO_TRACK).all() and (tracks[MOST:] == NO_TRACK).all()

@@ -23,12 +23,12 @@ from blurscene_stream.errors import (
     StoppedError,
     UsageError,
 )
-from blurscene_stream.frames import StreamInfo
 from blurscene_stream.pipeline import Interruption, Job, Watch, anonymize_video
 from blurscene_stream.pipeline.sidecar.writing import DetectionsWriter
 from blurscene_stream.redact import Redactor
 from blurscene_stream.sink import PartialFile
 from blurscene_stream.sink.encoder import VideoEncoder
+from blurscene_stream.streams import StreamInfo
 from tests.detectors import CLASSES, SquareDetector
 from tests.pipeline.sidecar.doubles import lines, write
 from tests.pipeline.test_faults import at, breaking, files_up_to, raising

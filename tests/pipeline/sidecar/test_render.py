@@ -80,7 +80,7 @@ def test_the_file_holds_what_the_tracker_added(walker: Path, tmp_path: Path, fil
     assert header["classes"] == ["face", "license_plate"]
     assert (header["width"], header["height"], header["time_base"]) == (160, 120, "1/12800")
     origins = Counter(box["origin"] for one in frames for box in one["boxes"])
-    assert set(origins) == {origin.name for origin in Origin} - {"held"}
+    assert set(origins) == {origin.name for origin in Origin} - {"extrapolated"}
     assert all(len({box["track"] for box in one["boxes"]}) == 3 for one in frames), "three objects all the time"
 
 
@@ -93,7 +93,7 @@ def test_what_was_found_at_the_end_is_held(walker: Path, tmp_path: Path, file: P
             return found if frame.number <= 20 else found[np.zeros(len(found), np.bool_)]
 
     write(walker, tmp_path / "out.mp4", file, Blind())
-    assert [box["origin"] for one in lines(file)[22:] for box in one["boxes"]] == ["held"] * 4
+    assert [box["origin"] for one in lines(file)[22:] for box in one["boxes"]] == ["extrapolated"] * 4
     render(walker, tmp_path / "again.mp4", file)
     assert (tmp_path / "again.mp4").read_bytes() == (tmp_path / "out.mp4").read_bytes()
 

@@ -31,12 +31,12 @@ def detections(draw: st.DrawFn) -> Detections:
     """Any that are valid: outside the picture, turned inside out, without area, of any track."""
     count = draw(st.integers(0, 5))
     return Detections(
-        boxes=draw(arrays.arrays(np.float32, (count, 4), elements=FLOATS)),
+        xyxy=draw(arrays.arrays(np.float32, (count, 4), elements=FLOATS)),
         scores=draw(arrays.arrays(np.float32, count, elements=FLOATS)),
-        labels=draw(arrays.arrays(np.int64, count, elements=st.integers(0, len(CLASSES) - 1))),
-        classes=CLASSES,
+        class_ids=draw(arrays.arrays(np.int64, count, elements=st.integers(0, len(CLASSES) - 1))),
+        class_names=CLASSES,
         origins=draw(arrays.arrays(np.int8, count, elements=st.sampled_from([int(origin) for origin in Origin]))),
-        tracks=draw(arrays.arrays(np.int64, count, elements=st.integers(NO_TRACK, 2**63 - 1))),
+        track_ids=draw(arrays.arrays(np.int64, count, elements=st.integers(NO_TRACK, 2**63 - 1))),
     )
 
 
@@ -51,12 +51,12 @@ FIRST = frame_of(0, 5)
 
 def line_of(frame: Frame, made: Detections) -> str:
     """What is written when `made` was covered in the frame."""
-    return frame_line(RedactedFrame(frame.number, frame.pts, made, None, frame.damaged, frame.checksum), TICK)
+    return frame_line(RedactedFrame(frame.number, frame.pts, made, None, frame.corrupt, frame.checksum), TICK)
 
 
 def check_same(one: Detections, other: Detections) -> None:
-    assert one.classes == other.classes
-    for name in ("boxes", "scores", "labels", "origins", "tracks"):
+    assert one.class_names == other.class_names
+    for name in ("xyxy", "scores", "class_ids", "origins", "track_ids"):
         before, after = getattr(one, name), getattr(other, name)
         assert before.dtype == after.dtype and before.tobytes() == after.tobytes(), name
 
@@ -72,18 +72,18 @@ def test_what_is_written_is_read(made: Detections, number: int, pts: int) -> Non
 
 
 def test_a_line_is_for_one_picture_alone() -> None:
-    line = line_of(FIRST, Detections.none(CLASSES)).encode()
+    line = line_of(FIRST, Detections.empty(CLASSES)).encode()
     other = frame_of(0, 5, luma=17)
     with pytest.raises(LineError, match="is for another picture than frame 0 of the video shows; give the video"):
         parse_frame(line, other, CLASSES)
     without = re.sub(b'"checksum": "[0-9a-f]{8}", ', b"", line)
     assert without != line
     parse_frame(without, other, CLASSES)
-    parse_frame(line, replace(other, damaged=True), CLASSES)  # decoded otherwise each time, and covered whole
+    parse_frame(line, replace(other, corrupt=True), CLASSES)  # decoded otherwise each time, and covered whole
 
 
 def test_a_damaged_picture_has_no_checksum() -> None:
-    line = line_of(replace(FIRST, damaged=True), Detections.none(CLASSES))
+    line = line_of(replace(FIRST, corrupt=True), Detections.empty(CLASSES))
     assert "checksum" not in line
     assert parse_frame(line.encode(), FIRST, CLASSES)[1]
 
@@ -105,12 +105,12 @@ def test_a_line_that_is_cut_short_is_refused(made: Detections, cut: int) -> None
 def test_a_box_by_hand_needs_a_label_and_its_corners() -> None:
     line = b'{"frame": 0, "pts": 5, "boxes": [{"label": "license_plate", "xyxy": [1, 2.5, 3, 4]}]}'
     found, _ = parse_frame(line, FIRST, CLASSES)
-    assert found.boxes.tolist() == [[1, 2.5, 3, 4]]
-    assert (found.labels.tolist(), found.scores.tolist()) == ([1], [1.0])
-    assert (found.origins.tolist(), found.tracks.tolist()) == ([Origin.found], [UNTOLD])
+    assert found.xyxy.tolist() == [[1, 2.5, 3, 4]]
+    assert (found.class_ids.tolist(), found.scores.tolist()) == ([1], [1.0])
+    assert (found.origins.tolist(), found.track_ids.tolist()) == ([Origin.detected], [UNTOLD])
 
 
-GOOD: dict[str, Any] = {"label": "face", "score": 0.5, "xyxy": [1, 2, 3, 4], "origin": "found", "track": 4}
+GOOD: dict[str, Any] = {"label": "face", "score": 0.5, "xyxy": [1, 2, 3, 4], "origin": "detected", "track": 4}
 BAD_BOXES: dict[str, tuple[Any, str]] = {  # what is wrong -> the box, a part of what is said
     "no object": ([1, 2, 3, 4], "box 1: must be an object with label, xyxy, got [1, 2, 3, 4]"),
     "no label": ({"xyxy": [1, 2, 3, 4]}, "box 1: lacks 'label'"),
@@ -128,7 +128,10 @@ BAD_BOXES: dict[str, tuple[Any, str]] = {  # what is wrong -> the box, a part of
     "corner far too large": ({**GOOD, "xyxy": [1, 2, 3, 10**400]}, "xyxy must be a number"),
     "score as text": ({**GOOD, "score": "high"}, "score must be a number"),
     "score is null": ({**GOOD, "score": None}, "score must be a number, got null"),
-    "unknown origin": ({**GOOD, "origin": "mine"}, "origin must be found, doubtful, filled or held, got 'mine'"),
+    "unknown origin": (
+        {**GOOD, "origin": "mine"},
+        "origin must be detected, low_confidence, interpolated or extrapolated, got 'mine'",
+    ),
     "track as text": ({**GOOD, "track": "4"}, "track must be a whole number from 0, got '4'"),
     "track with a fraction": ({**GOOD, "track": 4.0}, "track must be a whole number"),
     "negative track": ({**GOOD, "track": -1}, "track must be a whole number from 0, got -1"),
