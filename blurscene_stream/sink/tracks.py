@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol, cast
 
 import av
@@ -26,6 +27,8 @@ REPLACEMENTS = {"webm": "libopus"}  # else AAC
 ENCODERS = {Sound.aac: "aac", Sound.opus: "libopus"}
 ANY_ENCODERS_RATE_HZ = 48_000
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+WITHOUT_EDITS = {"movflags": "empty_moov", "use_editlist": "0"}
+MAX_PADDING_S = 0.1  # of an encoder; a longer one is a cut, as source.edits has it
 
 Mux = Callable[["list[Packet[Stream]]"], None]
 
@@ -50,8 +53,7 @@ def add_track(container: OutputContainer, track: CopiedStream, name: str, sound:
     form = container.format.name
     asked = ENCODERS.get(sound)
     as_it_is = asked is None or track.codec == asked.removeprefix("lib")
-    if as_it_is and _takes(container, source):
-        copied = container.add_stream_from_template(source)
+    if as_it_is and _takes(container, source) and (copied := _add_copy(container, source)):
         copied.codec_context.extradata = track.extradata
         if source.layout.name.endswith(" channels"):  # MP4 must know which, else it fails at the end of the run
             copied.codec_context.layout = LAYOUTS.get(source.channels, source.layout.name)
@@ -64,6 +66,29 @@ def add_track(container: OutputContainer, track: CopiedStream, name: str, sound:
     encoded = _add_encoder(container, source, codec)
     label(encoded, track)
     return _Transcode(encoded, source, name)
+
+
+def _add_copy(container: OutputContainer, source: AudioStream) -> AudioStream | None:
+    """A stream like the source's, without the padding that an edit list is taken for; None when there is none.
+
+    FFmpeg 9 takes all that an edit list hides at the start for the encoder's padding (`initial_padding`), and Matroska
+    passes it on as CodecDelay: players would leave out as much of a copy that does not hold what is hidden.
+    """
+    padding = getattr(source.codec_context, "initial_padding", 0)  # read by PyAV 19 alone
+    if container.format.name not in ("matroska", "webm") or padding <= MAX_PADDING_S * source.sample_rate:
+        return container.add_stream_from_template(source)
+    for form in ("mov", "mp4"):  # each takes codecs that the other refuses
+        header = io.BytesIO()
+        with suppress(av.error.FFmpegError, ValueError):
+            with av.open(header, "w", format=form, options=WITHOUT_EDITS) as bare:
+                bare.add_stream_from_template(source)
+                bare.start_encoding()
+            header.seek(0)
+            with av.open(header) as bare:
+                copied = container.add_stream_from_template(bare.streams.audio[0])
+                copied.codec_context.layout = source.layout
+            return copied
+    return None
 
 
 def _add_encoder(container: OutputContainer, source: AudioStream, codec: str) -> AudioStream:

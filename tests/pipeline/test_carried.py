@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -222,13 +222,19 @@ def test_tracks_keep_their_title_and_which_is_the_default(source: str, target: s
     assert titles == ["track 0", "track 1", "track 2"]
 
 
-@pytest.mark.parametrize("target", ["mp4", "mkv", "ts"])
-def test_sound_that_the_source_has_cut_away_stays_away(target: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("codec", "target"),
+    [
+        *(("aac", target) for target in ("mp4", "mkv", "ts")),
+        *((codec, "mkv") for codec in ("libopus", "libmp3lame", "ac3", "flac", "pcm_s16le")),
+    ],
+)
+def test_sound_that_the_source_has_cut_away_stays_away(codec: str, target: str, tmp_path: Path) -> None:
     """An edit list hides the first second: no player plays it, and no copy may make it heard."""
-    source, after = tmp_path / "in.mp4", tmp_path / f"out.{target}"
+    source, after = tmp_path / f"in.{'mov' if codec == 'pcm_s16le' else 'mp4'}", tmp_path / f"out.{target}"
     with av.open(str(source), "w") as container:
         video = _video(container)
-        track = container.add_stream("aac", rate=AUDIO_RATE_HZ, layout="mono")
+        track = cast(AudioStream, container.add_stream(codec, rate=AUDIO_RATE_HZ, layout="mono"))
         _frames(container, video, 50)
         _tone(container, track, -1.0, 1.0)
     hidden_bytes = payloads(source)[5]
