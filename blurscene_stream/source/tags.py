@@ -22,7 +22,13 @@ def passing(tags: Mapping[str, str], named: Iterable[str], always: Sequence[str]
     always: keys that need no asking
     """
     keys = {key.casefold() for key in (*named, *always)}
-    return {key: value for key, value in tags.items() if key.casefold() in keys and _is_what_it_says(key, value)}
+    passed = {key: value for key, value in tags.items() if key.casefold() in keys and _is_what_it_says(key, value)}
+    return {key: _last(value) if key.casefold() == "creation_time" else value for key, value in passed.items()}
+
+
+def _last(value: str) -> str:
+    """The last of several times: FFmpeg 9 joins them by ";", which no muxer can read; FFmpeg 8 gives the last."""
+    return value.rpartition(";")[2]
 
 
 def _is_what_it_says(key: str, value: str) -> bool:

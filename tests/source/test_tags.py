@@ -50,3 +50,8 @@ def test_dropped_tags_are_counted_and_a_place_is_told(dropped: list[str], words:
 def test_a_tag_that_is_there_with_its_language_too_is_one() -> None:
     tags = {"location": "here", "location-eng": "here", "comment": "one", "comment-eng": "two"}
     assert [key for key in tags if said_twice(key, tags)] == ["location-eng"]
+
+
+def test_of_two_times_the_last_passes() -> None:
+    tags = {"creation_time": "2021-02-03T04:05:06.000000Z;2021-02-03T04:05:06Z", "title": "one; two"}
+    assert passing(tags, tags) == {"creation_time": "2021-02-03T04:05:06Z", "title": "one; two"}
