@@ -179,3 +179,11 @@ class CopiedPacket:
 
     stream: int
     native: Any = field(repr=False)
+
+
+SourceItem = Frame | CopiedPacket
+"""What a source gives, in order."""
+DetectedItem = tuple[Frame, Detections] | CopiedPacket
+"""The same, with what must be covered in each frame."""
+SinkItem = RedactedFrame | CopiedPacket
+"""What a sink takes, in order."""

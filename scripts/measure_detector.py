@@ -43,7 +43,7 @@ from blurscene_stream.evaluate.matching import match, of_class
 from blurscene_stream.evaluate.pictures import read_labelled
 from blurscene_stream.evaluate.scores import LOOSE
 from blurscene_stream.frames import Frame, Plane
-from blurscene_stream.pipeline.picture import Picture
+from blurscene_stream.image import Picture
 
 Detectors = Mapping[str, Detector]
 Methods = Sequence[MergeMethod]

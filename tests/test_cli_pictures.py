@@ -23,7 +23,8 @@ from blurscene_stream.cli.detect import detect_command
 from blurscene_stream.cli.picture import picture_command
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.frames import Frame
-from blurscene_stream.pipeline.picture import anonymize_pictures, decode, find_in_pictures
+from blurscene_stream.image import decode
+from blurscene_stream.pipeline.image_files import anonymize_pictures, find_in_pictures
 from tests.conftest import ROOT
 from tests.detectors import LookingDetector, SquareDetector
 from tests.pictures import SQUARE, exif_of, file_of, read_back, samples_of, turned
@@ -278,7 +279,7 @@ PROGRAM = textwrap.dedent("""
     import time
     from tests.detectors import SquareDetector
     from blurscene_stream import cli
-    from blurscene_stream.pipeline.picture import anonymize_pictures
+    from blurscene_stream.pipeline.image_files import anonymize_pictures
     anonymize_pictures.__defaults__ = (SquareDetector(lambda frames: time.sleep(0.3)).load,)
     cli.main()
 """)

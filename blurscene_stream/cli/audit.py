@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from blurscene_stream.audit import Changed, changed_files, verify
 from blurscene_stream.cli.logs import printable
 from blurscene_stream.cli.options import COMMAND_SETTINGS
-from blurscene_stream.pipeline.audit import Changed, changed_files, verify
 from blurscene_stream.verify import EXIT_CODES, Grade
 
 EPILOG = """\b

@@ -14,7 +14,8 @@ from blurscene_stream.cli.logs import printable
 from blurscene_stream.cli.options import COMMAND_SETTINGS, CONFIGURE, LOOK, TELL, begin, options
 from blurscene_stream.cli.stopping import signals
 from blurscene_stream.pipeline import Interruption
-from blurscene_stream.pipeline.picture import Found, find_in_pictures
+from blurscene_stream.pipeline.image import Found
+from blurscene_stream.pipeline.image_files import find_in_pictures
 
 EPILOG = """\b
 On a terminal, a table. Anywhere else, one JSON object a picture and line:

@@ -14,7 +14,8 @@ from blurscene_stream.cli.progress import ProgressBar, pictures_fields, pictures
 from blurscene_stream.cli.stopping import signals
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.pipeline import Interruption
-from blurscene_stream.pipeline.picture import PictureJob, PictureWatch, anonymize_pictures
+from blurscene_stream.pipeline.image_files import PictureWatch, anonymize_pictures
+from blurscene_stream.pipeline.image_paths import PictureJob
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from blurscene_stream.boxes import Detections
 from blurscene_stream.frames import RedactedFrame
 from blurscene_stream.pipeline import Summary
-from blurscene_stream.pipeline.picture import PictureSummary
+from blurscene_stream.pipeline.image_files import PictureSummary
 from blurscene_stream.streams import StreamInfo
 
 SHOWN_CLASSES = {"license_plate": "plate"}

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from blurscene_stream.errors import SourceError
 from blurscene_stream.evaluate.labels import Labelled, Truth
-from blurscene_stream.pipeline.picture import Picture, read_picture
+from blurscene_stream.image import Picture
+from blurscene_stream.pipeline.image_files import read_picture
 
 
 def read_labelled(labelled: Labelled) -> tuple[Picture, Truth]:

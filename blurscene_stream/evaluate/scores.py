@@ -15,8 +15,9 @@ from blurscene_stream.evaluate.labels import Dataset, Labelled
 from blurscene_stream.evaluate.matching import Match, match, of_class
 from blurscene_stream.evaluate.pictures import read_labelled
 from blurscene_stream.evaluate.plan import Plan
+from blurscene_stream.image import Picture
+from blurscene_stream.pipeline.image import together
 from blurscene_stream.pipeline.judge import Detector, LoadDetector, judge, named
-from blurscene_stream.pipeline.picture import Picture, together
 from blurscene_stream.redact import cover_mask, covered
 
 FLOOR = 0.02  # the detector is asked for everything above; curves end there

@@ -10,17 +10,14 @@ from fractions import Fraction
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import TrackConfig
 from blurscene_stream.errors import BlurSceneError, DetectionError
-from blurscene_stream.frames import CopiedPacket, Frame, RedactedFrame, ScanMode
+from blurscene_stream.frames import CopiedPacket, DetectedItem, Frame, ScanMode, SinkItem, SourceItem
 from blurscene_stream.pipeline.judge import Detect, Redact, judge
 from blurscene_stream.track import STILL, Camera, Step, Tracker
-
-Item = Frame | CopiedPacket
-Judged = tuple[Frame, Detections] | CopiedPacket
 
 MOST_SILENT = 1024  # packets without a frame between them, 20 s of sound: then no frame waits for a next one any longer
 
 
-def judged(items: Generator[Item], detect: Detect, batch: int) -> Generator[Judged]:
+def judged(items: Generator[SourceItem], detect: Detect, batch: int) -> Generator[DetectedItem]:
     """Every frame with what `detect` says of it; packets keep their place between them.
 
     detect: called with at most `batch` frames, gives one Detections for each
@@ -35,8 +32,8 @@ def judged(items: Generator[Item], detect: Detect, batch: int) -> Generator[Judg
 
 
 def followed(
-    items: Generator[Judged], config: TrackConfig, classes: tuple[str, ...], time_base: Fraction
-) -> Generator[Judged]:
+    items: Generator[DetectedItem], config: TrackConfig, classes: tuple[str, ...], time_base: Fraction
+) -> Generator[DetectedItem]:
     """Every frame with what must be covered in it, as the frames before and after it tell; see `Tracker`.
 
     classes:   the names that labels stand for
@@ -49,7 +46,7 @@ def followed(
         yield from items
         return
     tracker, camera = Tracker(config, classes), Camera(config.camera_motion)
-    waiting, silent = deque[Item](), 0
+    waiting, silent = deque[SourceItem](), 0
     with closing(items):
         for item in items:
             if isinstance(item, CopiedPacket):
@@ -87,7 +84,7 @@ def _told(where: str = "") -> Generator[None]:
         raise DetectionError(f"{where}objects could not be followed over time, {type(error).__name__}") from error
 
 
-def _released(waiting: deque[Item], done: Sequence[Detections]) -> Generator[Judged]:
+def _released(waiting: deque[SourceItem], done: Sequence[Detections]) -> Generator[DetectedItem]:
     """The frames that `done` is for, and all packets up to the first frame that must wait on."""
     for detections in done:
         while not isinstance(item := waiting.popleft(), Frame):
@@ -98,16 +95,16 @@ def _released(waiting: deque[Item], done: Sequence[Detections]) -> Generator[Jud
         yield packet
 
 
-def redacted(items: Generator[Judged], redact: Redact) -> Generator[RedactedFrame | CopiedPacket]:
+def redacted(items: Generator[DetectedItem], redact: Redact) -> Generator[SinkItem]:
     """Every frame, redacted."""
     with closing(items):
         for item in items:
             yield item if isinstance(item, CopiedPacket) else redact(*item)
 
 
-def _groups(items: Generator[Item], batch: int) -> Generator[list[Item]]:
+def _groups(items: Generator[SourceItem], batch: int) -> Generator[list[SourceItem]]:
     """Runs of items with `batch` frames in each; the last one may have fewer."""
-    group: list[Item] = []
+    group: list[SourceItem] = []
     frames = 0
     for item in items:
         group.append(item)

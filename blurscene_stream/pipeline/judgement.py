@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.pipeline.anonymize import Item, Judged, followed, judged
+from blurscene_stream.frames import DetectedItem, SourceItem
+from blurscene_stream.pipeline.anonymize import followed, judged
 from blurscene_stream.pipeline.judge import Detector, LoadDetector
 from blurscene_stream.pipeline.looks import check_looks, warning_line, with_looks
 from blurscene_stream.streams import StreamInfo
@@ -35,7 +36,7 @@ class Judgement(Protocol):
     def file(self) -> Path | None:
         """The file that says what to cover; None: a detector does."""
 
-    def judged(self, items: Generator[Item], info: StreamInfo) -> Generator[Judged]:
+    def judged(self, items: Generator[SourceItem], info: StreamInfo) -> Generator[DetectedItem]:
         """Every frame with what must be covered in it, in order; packets keep their place between them.
 
         info: the stream that the items are of
@@ -56,7 +57,7 @@ class ByDetector:
         self.words = f"on {detector.device_name}"
         self.file: Path | None = None
 
-    def judged(self, items: Generator[Item], info: StreamInfo) -> Generator[Judged]:
+    def judged(self, items: Generator[SourceItem], info: StreamInfo) -> Generator[DetectedItem]:
         """Every frame with what must be covered in it; a live one is looked at alone, no batch is waited for.
 
         Raises ConfigError when `detect.every` is too many frames for the tracker.

@@ -10,8 +10,8 @@ from fractions import Fraction
 
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import ConfigError
-from blurscene_stream.frames import Frame, ScanMode
-from blurscene_stream.pipeline.anonymize import MOST_SILENT, Item
+from blurscene_stream.frames import Frame, ScanMode, SourceItem
+from blurscene_stream.pipeline.anonymize import MOST_SILENT
 from blurscene_stream.streams import StreamInfo
 from blurscene_stream.track import Camera
 
@@ -39,7 +39,7 @@ def warning_line(settings: Settings, info: StreamInfo) -> str:
     )
 
 
-def with_looks(items: Generator[Item], settings: Settings, time_base: Fraction) -> Generator[Item]:
+def with_looks(items: Generator[SourceItem], settings: Settings, time_base: Fraction) -> Generator[SourceItem]:
     """The same items, each frame with the look that it must get; a frame waits for the next one.
 
     time_base: seconds a tick of Frame.pts
@@ -48,7 +48,7 @@ def with_looks(items: Generator[Item], settings: Settings, time_base: Fraction) 
         yield from items
         return
     plan = _Plan(settings, time_base)
-    waiting = deque[Item]()  # one frame, and the packets after it
+    waiting = deque[SourceItem]()  # one frame, and the packets after it
     with closing(items):
         for item in items:
             if isinstance(item, Frame):
@@ -78,7 +78,7 @@ class _Plan:
         self._full_s = 0.0  # when the last full look was
         self._small = 0  # how many small ones there were since
 
-    def decided(self, waiting: deque[Item], coming: Frame | None) -> Generator[Item]:
+    def decided(self, waiting: deque[SourceItem], coming: Frame | None) -> Generator[SourceItem]:
         """What waits: a frame, if any, with its look, and packets; `coming`: the frame after it, if one is known."""
         damaged = coming is not None and coming.corrupt  # tells the tracker nothing: as if the scene ended there
         begins = coming is not None and not damaged and self._camera.step(coming).cut

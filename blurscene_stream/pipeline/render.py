@@ -9,9 +9,9 @@ from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import UsageError
 from blurscene_stream.pipeline.interruption import Interruption
 from blurscene_stream.pipeline.job import Job, Summary, Watch
-from blurscene_stream.pipeline.sidecar import DetectionsFile
 from blurscene_stream.pipeline.targets import preview_target, refuse_same
 from blurscene_stream.pipeline.video import write_video
+from blurscene_stream.sidecar import DetectionsFile
 
 
 def render_video(job: Job, file: Path, settings: Settings, watch: Watch, interruption: Interruption) -> Summary:

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from blurscene_stream.address import Address
+from blurscene_stream.audit import check_log
 from blurscene_stream.errors import UsageError
-from blurscene_stream.pipeline.audit import check_log
 from blurscene_stream.sink import FORMATS, check_place, partial_path
 
 MARK = "_anonymized"

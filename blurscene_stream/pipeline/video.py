@@ -10,20 +10,20 @@ from dataclasses import replace
 from datetime import datetime, timezone
 
 from blurscene_stream.address import Address
+from blurscene_stream.audit import Ran, record, withdrawn_on_error
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import ConfigError, DetectionError, StoppedError
 from blurscene_stream.frames import CopiedPacket, Frame, RedactedFrame
 from blurscene_stream.pipeline.anonymize import redacted
-from blurscene_stream.pipeline.audit import Ran, record, withdrawn_on_error
 from blurscene_stream.pipeline.interruption import Interruption
 from blurscene_stream.pipeline.job import Job, Summary, Watch
 from blurscene_stream.pipeline.judge import LoadDetector, Redact, load_torch_detector, named
 from blurscene_stream.pipeline.judgement import Judgement, LoadJudgement, by_detector
 from blurscene_stream.pipeline.prefetch import Stage
-from blurscene_stream.pipeline.sidecar.header import Header
-from blurscene_stream.pipeline.sidecar.writing import DetectionsWriter, Pair
 from blurscene_stream.pipeline.targets import check_audit, check_beside, preview_target, refuse_same
 from blurscene_stream.redact import Preview, Redactor
+from blurscene_stream.sidecar.header import Header
+from blurscene_stream.sidecar.writing import DetectionsWriter, Pair
 from blurscene_stream.sink import Sink, check, open_sink
 from blurscene_stream.source import Source, open_source
 from blurscene_stream.streams import StreamInfo

@@ -14,7 +14,7 @@ import numpy as np
 
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import AreasConfig, Settings
-from blurscene_stream.pipeline.picture import Picture, encode
+from blurscene_stream.image import Picture, encode
 from blurscene_stream.redact import Redactor
 from blurscene_stream.verify.second_look import Suspect
 from blurscene_stream.verify.tiles import TILE_PX

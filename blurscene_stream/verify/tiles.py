@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import AreasConfig, RedactConfig, Settings
 from blurscene_stream.frames import Frame
-from blurscene_stream.pipeline.picture import Picture
+from blurscene_stream.image import Picture
 from blurscene_stream.redact import Redactor
 
 TILE_PX = 176

@@ -13,13 +13,12 @@ from blurscene_stream.address import Address
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import EncodeConfig, Settings, SourceConfig
 from blurscene_stream.errors import ConfigError, CorruptInputError, SourceError
-from blurscene_stream.frames import CopiedPacket, Frame
+from blurscene_stream.frames import CopiedPacket, DetectedItem, Frame, SourceItem
 from blurscene_stream.pipeline import Interruption
-from blurscene_stream.pipeline.anonymize import Item, Judged
 from blurscene_stream.pipeline.judge import LoadDetector, load_torch_detector, named
 from blurscene_stream.pipeline.judgement import ByDetector, Judgement
-from blurscene_stream.pipeline.sidecar import DetectionsFile
 from blurscene_stream.redact import Redactor
+from blurscene_stream.sidecar import DetectionsFile
 from blurscene_stream.source import Source, open_source
 from blurscene_stream.source.beyond import hidden_sound_s
 from blurscene_stream.source.foreign import Holdings, holdings
@@ -110,7 +109,7 @@ class _Run:
 
     def __init__(self, proof: Proof, before: Source, after: Source, held: Holdings, judgement: Judgement) -> None:
         self._proof, self._before, self._after = proof, before, after
-        self._judged: Generator[Judged] = judgement.judged(before.items(), before.info)
+        self._judged: Generator[DetectedItem] = judgement.judged(before.items(), before.info)
         one, other = before.info, after.info
         recorded = proof.detections is not None
         self._timing = Timing(one, other, proof.target.path.suffix.lower() in EXACT)
@@ -154,7 +153,7 @@ class _Run:
         except SourceError as error:
             self._damage = error
 
-    def _heard(self, items: Generator[Item]) -> Generator[Frame]:
+    def _heard(self, items: Generator[SourceItem]) -> Generator[Frame]:
         for item in items:
             if isinstance(item, CopiedPacket):
                 self._sound.hear(OUTPUT, item)

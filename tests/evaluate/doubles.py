@@ -12,7 +12,7 @@ from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import ClassConfig, RedactConfig, Settings, TrackConfig
 from blurscene_stream.evaluate import Names, Plan, Resampling
 from blurscene_stream.frames import Frame
-from blurscene_stream.pipeline.picture import Picture
+from blurscene_stream.image import Picture
 from tests.detectors import CLASSES
 
 Answer = tuple[str, float, tuple[float, float, float, float]]  # class, score, corners

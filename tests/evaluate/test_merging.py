@@ -23,7 +23,8 @@ from blurscene_stream.evaluate import Estimate, Names, Plan, Resampling, measure
 from blurscene_stream.evaluate.measures import ClassReport
 from blurscene_stream.frames import Frame
 from blurscene_stream.pipeline import Interruption
-from blurscene_stream.pipeline.picture import Found, find_in_pictures
+from blurscene_stream.pipeline.image import Found
+from blurscene_stream.pipeline.image_files import find_in_pictures
 from tests.detect.pictures import HEIGHT, WIDTH, draw_scene
 from tests.detectors import CLASSES
 from tests.evaluate.doubles import ToldDetector, plan

@@ -15,7 +15,7 @@ from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import AreasConfig, RedactMethod, Settings
 from blurscene_stream.errors import ConfigError
 from blurscene_stream.pipeline import Interruption, Job, anonymize_video
-from blurscene_stream.pipeline.picture import PictureAnonymizer
+from blurscene_stream.pipeline.image import PictureAnonymizer
 from tests import pictures
 from tests.detectors import SquareDetector
 from tests.pictures import exif_of, file_of, read_back, samples_of

@@ -19,8 +19,8 @@ from blurscene_stream.errors import CorruptInputError
 from blurscene_stream.frames import Frame, ScanMode
 from tests.detectors import BRIGHT, CLASSES, SquareDetector
 from tests.pipeline.runs import anonymize, fails, solid
-from tests.pipeline.sidecar.doubles import edit, lines, render, write
 from tests.pipeline.test_targets import preview
+from tests.sidecar.doubles import edit, lines, render, write
 from tests.videos import VideoSpec, make_video, read_video
 
 FRAMES, NOISE_BYTES = 25, 16

@@ -26,9 +26,9 @@ from blurscene_stream.errors import (
     SinkError,
     SourceError,
 )
-from blurscene_stream.frames import CopiedPacket, Frame, RedactedFrame
+from blurscene_stream.frames import DetectedItem, Frame, RedactedFrame, SinkItem
 from blurscene_stream.pipeline import Watch, video
-from blurscene_stream.pipeline.anonymize import Judged, redacted
+from blurscene_stream.pipeline.anonymize import redacted
 from blurscene_stream.pipeline.judge import Redact
 from blurscene_stream.redact import Redactor
 from blurscene_stream.sink.encoder import VideoEncoder
@@ -241,7 +241,7 @@ def test_more_frames_than_were_read_or_fewer_are_no_success(
 ) -> None:
     """A stage that loses a picture is caught at the end."""
 
-    def losing(items: Generator[Judged], redact: Redact) -> Generator[RedactedFrame | CopiedPacket]:
+    def losing(items: Generator[DetectedItem], redact: Redact) -> Generator[SinkItem]:
         kept = original(items, redact)
         yield from (item for item in kept if not (isinstance(item, RedactedFrame) and item.number == 13))
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import Settings, TrackConfig
 from blurscene_stream.errors import DetectionError
-from blurscene_stream.frames import CopiedPacket, Frame, RedactedFrame
+from blurscene_stream.frames import CopiedPacket, DetectedItem, Frame, RedactedFrame, SourceItem
 from blurscene_stream.pipeline import Watch
-from blurscene_stream.pipeline.anonymize import MOST_SILENT, Item, Judged, followed
+from blurscene_stream.pipeline.anonymize import MOST_SILENT, followed
 from tests.detect.pictures import frame_of
 from tests.detectors import BRIGHT, CLASSES, SquareDetector
 from tests.pipeline.runs import anonymize, fails, solid
@@ -81,7 +81,7 @@ def test_an_error_while_frames_wait_leaves_nothing(walker: Path, tmp_path: Path)
     assert "no more" in fails(DetectionError, walker, tmp_path / "b.mp4", one_by_one(), SquareDetector(fail))
 
 
-def items_of(kinds: Sequence[bool]) -> list[Item]:
+def items_of(kinds: Sequence[bool]) -> list[SourceItem]:
     """Frames (True) and packets."""
     blank = np.zeros((4, 4, 3), np.uint8)
     return [
@@ -90,7 +90,9 @@ def items_of(kinds: Sequence[bool]) -> list[Item]:
     ]
 
 
-def stream(items: Sequence[Item], taken: Callable[[Item], None] = lambda _: None) -> Generator[Judged]:
+def stream(
+    items: Sequence[SourceItem], taken: Callable[[SourceItem], None] = lambda _: None
+) -> Generator[DetectedItem]:
     for item in items:
         taken(item)
         yield (item, NONE) if isinstance(item, Frame) else item
@@ -108,7 +110,7 @@ def test_sound_that_goes_on_after_the_last_picture_does_not_wait_for_another() -
     """A film of one second whose sound lasts for minutes: memory stays bounded."""
     waiting = most = 0
 
-    def taken(_: Item) -> None:
+    def taken(_: SourceItem) -> None:
         nonlocal waiting, most
         waiting += 1
         most = max(most, waiting)

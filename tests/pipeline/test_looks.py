@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import DetectConfig, Settings, TrackConfig
 from blurscene_stream.errors import ConfigError
-from blurscene_stream.frames import CopiedPacket, Frame, ScanMode
-from blurscene_stream.pipeline.anonymize import MOST_SILENT, Item, followed, judged
+from blurscene_stream.frames import CopiedPacket, Frame, ScanMode, SourceItem
+from blurscene_stream.pipeline.anonymize import MOST_SILENT, followed, judged
 from blurscene_stream.pipeline.looks import check_looks, with_looks
 from blurscene_stream.streams import StreamInfo
 from tests.detectors import CLASSES, SquareDetector
@@ -44,17 +44,17 @@ def frames_at(times_ms: Sequence[int], pictures: Sequence[Frame] = (PLAIN,)) -> 
     return [replace(pictures[number % len(pictures)], number=number, pts=time) for number, time in enumerate(times_ms)]
 
 
-def stream(items: Sequence[Item]) -> Generator[Item]:
+def stream(items: Sequence[SourceItem]) -> Generator[SourceItem]:
     yield from items
 
 
-def looks(items: Sequence[Item], chosen: Settings) -> list[ScanMode]:
+def looks(items: Sequence[SourceItem], chosen: Settings) -> list[ScanMode]:
     done = list(with_looks(stream(items), chosen, TICK))
     assert [_name(item) for item in done] == [_name(item) for item in items]
     return [item.scan_mode for item in done if isinstance(item, Frame)]
 
 
-def _name(item: Item) -> tuple[str, int, int]:
+def _name(item: SourceItem) -> tuple[str, int, int]:
     return ("frame", item.number, item.pts) if isinstance(item, Frame) else ("packet", item.stream, id(item.native))
 
 
@@ -74,7 +74,7 @@ def test_a_small_look_lies_between_two_full_ones_that_tracking_spans(
 ) -> None:
     every = min(every, track.lookahead_frames)
     times_ms = np.cumsum(steps).tolist()
-    items: list[Item] = []
+    items: list[SourceItem] = []
     for frame in frames_at(times_ms):
         items += [CopiedPacket(0, object()) for _ in range(data.draw(st.integers(0, 2)))]
         items.append(frame)
@@ -136,7 +136,7 @@ def test_the_first_and_the_last_frame_of_a_scene_get_the_full_look() -> None:
 def test_a_frame_does_not_wait_for_ever_when_only_sound_comes() -> None:
     taken = 0
 
-    def items() -> Generator[Item]:
+    def items() -> Generator[SourceItem]:
         nonlocal taken
         yield frames_at([0])[0]
         for _ in range(2 * MOST_SILENT):

@@ -1,0 +1,141 @@
+"""Where the result of each picture goes, and the refusal of what would harm, before any work is done."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from blurscene_stream.address import Address
+from blurscene_stream.errors import SourceError, UsageError, reason
+from blurscene_stream.image.encode import FORMATS, format_for
+from blurscene_stream.pipeline.targets import preview_target, refuse_same
+from blurscene_stream.sink import check_place, partial_path
+
+
+@dataclass(frozen=True, slots=True)
+class PictureJob:
+    """What to do.
+
+    source:    a picture, or a folder of them
+    target:    a file for a file, a folder for a folder
+    overwrite: replace targets that exist
+    preview:   draw boxes and scores instead of hiding; each target is marked as not anonymized
+    """
+
+    source: Path
+    target: Path
+    overwrite: bool = False
+    preview: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A picture, and the file that its result is written to."""
+
+    source: Path
+    target: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that a run will do.
+
+    target:  the file or folder that is written to
+    skipped: files and linked folders in the source folder that are no pictures
+    """
+
+    target: Path
+    pairs: Sequence[Pair]
+    overwrite: bool
+    skipped: Sequence[Path] = ()
+
+
+def plan(job: PictureJob) -> Plan:
+    """Look at source and target; nothing is written.
+
+    Raises SourceError when there is nothing to read, UsageError when a target cannot be one: it exists and is not to be
+    replaced, is the source itself, or lies where the source does.
+    """
+    if job.source.is_dir():
+        return _plan_folder(job)
+    if not job.source.exists():
+        raise SourceError(f"{job.source}: there is no such file or folder")
+    pair = Pair(job.source, _marked(job.target) if job.preview else job.target)
+    refuse_same(Address(str(pair.source)), Address(str(pair.target)))
+    format_for(pair.target)
+    check_place(pair.target, job.overwrite)
+    return Plan(pair.target, [pair], job.overwrite)
+
+
+def _plan_folder(job: PictureJob) -> Plan:
+    _refuse_folders(job)
+    pictures, skipped = _listed(job.source)
+    if not pictures:
+        raise SourceError(f"{job.source}: holds no picture; their endings are {' '.join(FORMATS)}")
+    pairs = []
+    for picture in pictures:
+        target = job.target / picture.relative_to(job.source)
+        pairs.append(Pair(picture, _marked(target) if job.preview else target))
+    targets = {pair.target for pair in pairs}
+    if len(targets) < len(pairs):  # a.png and a_NOT_ANONYMIZED.png
+        raise UsageError(f"{job.source}: the previews of two pictures would have the same name; take one of them away")
+    _refuse_inputs(pairs)
+    for target in sorted(targets):
+        if target.parent.exists():
+            check_place(target, job.overwrite)
+    return Plan(job.target, pairs, job.overwrite, skipped)
+
+
+def _marked(target: Path) -> Path:
+    return preview_target(Address(str(target))).path
+
+
+def _refuse_folders(job: PictureJob) -> None:
+    """A folder within the other one would be read and written at once."""
+    if job.target.exists() and not job.target.is_dir():
+        raise UsageError(f"{job.target}: is not a folder, and {job.source} is one; choose another output")
+    source, target = job.source.resolve(), job.target.resolve()
+    if source == target:
+        raise UsageError(f"{job.target}: input and output are the same; choose another output")
+    if source in target.parents or target in source.parents:
+        raise UsageError(f"{job.target}: input and output lie in one another; choose an output elsewhere")
+    if not job.target.parent.is_dir():
+        raise UsageError(f"{job.target}: there is no folder {job.target.parent}; make it first")
+
+
+def _listed(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The pictures in `folder` and below, by their endings, and everything else; both in order."""
+    pictures: list[Path] = []
+    others: list[Path] = []
+    for parent, folders, names in os.walk(folder, onerror=_unreadable):
+        folders.sort()
+        others += [Path(parent, name) for name in folders if Path(parent, name).is_symlink()]  # not followed
+        for name in sorted(names):
+            path = Path(parent, name)
+            (pictures if path.suffix.lower() in FORMATS else others).append(path)
+    return pictures, others
+
+
+def _unreadable(error: OSError) -> NoReturn:
+    raise SourceError(f"{error.filename}: the folder cannot be read: {reason(error)}") from error
+
+
+def _refuse_inputs(pairs: Sequence[Pair]) -> None:
+    """An input is never touched, under whatever name, a link among them, a target reaches it."""
+    inputs = {_identity(pair.source) for pair in pairs}
+    for pair in pairs:
+        final = Path(os.path.realpath(pair.target))
+        for place in (final, partial_path(final)):
+            if (identity := _identity(place)) is not None and identity in inputs:
+                raise UsageError(f"{pair.target}: is one of the pictures of the input; choose another output")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -1,0 +1,121 @@
+"""Writes a file of detections while the video that it belongs to is written: both get their names, or neither."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+from blurscene_stream.config.schema import Settings
+from blurscene_stream.errors import SinkError, reason
+from blurscene_stream.frames import CopiedPacket, RedactedFrame
+from blurscene_stream.sidecar.header import Header, header_line
+from blurscene_stream.sidecar.rows import frame_line
+from blurscene_stream.sink import PartialFile, Sink
+
+
+class DetectionsWriter:
+    """Writes NAME.partial, a line for each frame, and renames it to NAME when it is complete.
+
+    Used as a context manager: leaving it without `complete` deletes what was written.
+    Raises SinkError when it cannot be written.
+    """
+
+    def __init__(self, path: Path, header: Header, settings: Settings, overwrite: bool) -> None:
+        self._path = path
+        self._time_base: Fraction = header.time_base
+        self._header = header_line(header, settings)
+        self._partial = PartialFile(path, overwrite)
+        try:
+            self._file = self._partial.path.open("w", encoding="utf-8")
+        except OSError as error:
+            self._partial.delete()
+            raise SinkError(f"{path}: cannot be written: {reason(error)}; nothing was left") from error
+
+    def start(self) -> None:
+        """Write the header. Raises SinkError."""
+        self._put(self._header)
+
+    def write(self, frame: RedactedFrame) -> None:
+        """Write the line of a frame. Raises SinkError."""
+        self._put(frame_line(frame, self._time_base))
+
+    def _put(self, line: str) -> None:
+        try:
+            self._file.write(line)
+        except OSError as error:
+            raise SinkError(f"{self._path}: cannot be written: {reason(error)}; nothing was left") from error
+
+    def close(self) -> None:
+        """Everything is written, and takes no more room. Raises SinkError."""
+        if self._file.closed:
+            return
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+        except OSError as error:
+            raise SinkError(f"{self._path}: cannot be completed: {reason(error)}; nothing was left") from error
+
+    def complete(self) -> None:
+        """Give the file its name. Raises SinkError."""
+        try:
+            self._partial.complete()
+        except SinkError as error:
+            raise SinkError(f"{self._path}: {error}; nothing was left") from error
+        except OSError as error:
+            raise SinkError(f"{self._path}: cannot be completed: {reason(error)}; nothing was left") from error
+
+    def withdraw(self) -> None:
+        """Take the file back, even when it is complete."""
+        self._partial.withdraw()
+
+    def __enter__(self) -> DetectionsWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with suppress(OSError):
+            self._file.close()
+        self._partial.delete()
+
+
+class Pair:
+    """A video and the file of its detections, which are written together.
+
+    The video gets its name first: whoever finds the file finds the video too. When the file can then not be named,
+    both are taken back.
+    """
+
+    def __init__(self, video: Sink, lines: DetectionsWriter) -> None:
+        self._video = video
+        self._lines = lines
+
+    def write(self, item: RedactedFrame | CopiedPacket) -> None:
+        """Write the next item, and the line of a frame. Raises SinkError."""
+        self._video.write(item)
+        if isinstance(item, RedactedFrame):
+            self._lines.write(item)
+
+    def settle(self) -> Path | None:
+        """Write the end of both, and return where the video lies until it has its name. Raises SinkError."""
+        self._lines.close()  # a full disk shows before the video has its name
+        return self._video.settle()
+
+    def finish(self) -> None:
+        """Complete both. Raises SinkError; then neither is left."""
+        self.settle()
+        try:
+            self._video.finish()
+            self._lines.complete()
+        except BaseException:
+            self.withdraw()
+            raise
+
+    def withdraw(self) -> None:
+        """Take both back, complete or not."""
+        self._lines.withdraw()
+        self._video.withdraw()

@@ -1,0 +1,216 @@
+"""What a run tells in the audit log; and a run that cannot tell it leaves nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from blurscene_stream.address import Address
+from blurscene_stream.audit import Changed, Ran, changed_files, record, verify
+from blurscene_stream.boxes import Detections
+from blurscene_stream.cli import run
+from blurscene_stream.cli.audit import audit_command
+from blurscene_stream.config.provenance import settings_sha256
+from blurscene_stream.config.schema import Settings
+from blurscene_stream.errors import BlurSceneError, SinkError, UsageError
+from blurscene_stream.frames import Frame
+from blurscene_stream.pipeline import Interruption, Job, Summary, Watch, anonymize_video, render_video
+from tests.detectors import SquareDetector
+from tests.pipeline.runs import PLAIN, solid
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out"
+
+
+def job(source: Path, folder: Path, **more: Address | bool) -> Job:
+    target, log = Address(str(folder / "out.mp4")), Address(str(folder / "log.jsonl"))
+    return Job(Address(str(source)), target, **{"audit": log, **more})  # type: ignore[arg-type]
+
+
+def go(asked: Job, settings: Settings = PLAIN, detector: SquareDetector | None = None) -> Summary:
+    return anonymize_video(asked, settings, Watch(), Interruption(), (detector or SquareDetector()).load)
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_an_entry_tells_what_was_done_to_which_file_with_what(walker: Path, folder: Path) -> None:
+    summary = go(job(walker, folder))
+    text = (folder / "log.jsonl").read_text()
+    entry = json.loads(text)  # one run: one JSON document
+    assert entry["input"] == {"name": str(walker), "bytes": walker.stat().st_size, "sha256": sha256(walker)}
+    out = folder / "out.mp4"
+    named = {"name": str(out), "bytes": out.stat().st_size, "sha256": sha256(out), "preview": False}
+    assert entry["output"] == named
+    assert entry["detections"] is None
+    assert entry["program"]["name"] == "blurscene-stream"
+    assert [len(model["sha256"]) for model in entry["models"]] == [64]
+    assert entry["settings_sha256"] == settings_sha256(PLAIN)
+    assert entry["settings"]["classes"]["face"]["threshold"] == PLAIN.classes["face"].threshold
+    assert entry["frames"] == 25 and entry["found"] == {"license_plate": 25} == dict(summary.found)
+    assert entry["started"] <= entry["ended"] and entry["ended"].endswith("Z")
+    assert summary.audit == entry["sha256"]
+
+
+def test_runs_share_a_log_and_a_rendering_names_what_it_was_made_from(walker: Path, folder: Path) -> None:
+    lines = folder / "found.jsonl"
+    go(job(walker, folder, detections=Address(str(lines))))
+    target = Address(str(folder / "again.mp4"))
+    asked = Job(Address(str(walker)), target, audit=Address(str(folder / "log.jsonl")))
+    render_video(asked, lines, PLAIN, Watch(), Interruption())
+    first, second = verify(folder / "log.jsonl")[0]
+    assert second["previous_sha256"] == first["sha256"]
+    assert second["detections"]["sha256"] == sha256(lines) and second["models"] == []
+    assert verify(folder / "log.jsonl")[1] == []
+
+
+class _Vandal(SquareDetector):
+    """Somebody writes into the log while the run is going on."""
+
+    def __init__(self, log: Path) -> None:
+        super().__init__(self._spoil)
+        self._log = log
+
+    def _spoil(self, _: Sequence[Frame]) -> list[Detections] | None:
+        self._log.write_text("mine\n")
+        return None
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_what_cannot_be_told_is_not_left(beside: bool, walker: Path, folder: Path) -> None:
+    more = {"detections": Address(str(folder / "found.jsonl"))} if beside else {}
+    log = folder / "log.jsonl"
+    with pytest.raises(SinkError, match="the last line is not a whole line of JSON; give the audit another file"):
+        go(job(walker, folder, **more), detector=_Vandal(log))
+    assert list(folder.iterdir()) == [log]
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_an_entry_that_fails_leaves_the_old_output(beside: bool, walker: Path, folder: Path) -> None:
+    """Of a run that may replace it: it is replaced only when the log tells of the new one."""
+    more = {"detections": Address(str(folder / "found.jsonl"))} if beside else {}
+    old = [folder / name for name in ("out.mp4", "found.jsonl")[: 1 + beside]]
+    for file in old:
+        file.write_bytes(b"good")
+    with pytest.raises(SinkError, match="the last line is not a whole line"):
+        go(job(walker, folder, overwrite=True, **more), detector=_Vandal(folder / "log.jsonl"))
+    assert sorted(folder.iterdir()) == sorted([folder / "log.jsonl", *old])
+    assert {file.read_bytes() for file in old} == {b"good"}
+
+
+class _Occupier(SquareDetector):
+    """Somebody makes a folder of the output's name while the run is going on."""
+
+    def __init__(self, target: Path) -> None:
+        super().__init__(self._occupy)
+        self._target = target
+
+    def _occupy(self, _: Sequence[Frame]) -> None:
+        self._target.mkdir(exist_ok=True)
+
+
+@pytest.mark.usefixtures("own_logs")
+def test_an_output_that_cannot_be_named_is_taken_back_in_the_log(
+    walker: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SinkError, match="cannot be completed"):
+        go(job(walker, folder, overwrite=True), detector=_Occupier(folder / "out.mp4"))
+    (first, second), wrong = verify(folder / "log.jsonl")
+    assert wrong == [] and second["withdrawn"] == first["sha256"]
+    assert run(audit_command, ["verify", str(folder / "log.jsonl"), "--files"], "blurscene-stream audit") == 0
+    assert "2 entries" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("what", ["input", "output", "detections", "live", "link to the input"])
+def test_a_log_that_is_another_file_is_refused_before_any_work(what: str, walker: Path, folder: Path) -> None:
+    found = folder / "found.jsonl"
+    link = folder / "link.jsonl"
+    link.symlink_to(walker)
+    places = {
+        "input": walker,
+        "output": folder / "out.mp4",
+        "detections": found,
+        "live": "rtsp://user:secret@h/x",
+        "link to the input": link,
+    }
+    detector = SquareDetector()
+    before = walker.read_bytes()
+    with pytest.raises(UsageError, match="audit log") as caught:
+        go(job(walker, folder, audit=Address(str(places[what])), detections=Address(str(found))), detector=detector)
+    assert "secret" not in str(caught.value)
+    assert detector.judged == [] and walker.read_bytes() == before and list(folder.iterdir()) == [link]
+
+
+def test_a_failed_run_leaves_no_entry(walker: Path, folder: Path) -> None:
+    walker.write_bytes(walker.read_bytes()[:20_000])
+    with pytest.raises(BlurSceneError):
+        go(job(walker, folder))
+    assert list(folder.iterdir()) == []
+
+
+def test_a_camera_has_a_name_without_a_password_and_no_checksum(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    Path("-").write_text("a file that is called like standard output")
+    camera, pipe = Address("rtsp://user:secret@h/x?key=secret"), Address("-")
+    ran = Ran(camera, pipe, preview=False, judged_by=None, started=datetime(2026, 1, 2, tzinfo=timezone.utc), counts={})
+    entry = record(folder / "log.jsonl", ran, PLAIN, None)
+    assert entry["input"] == {"name": "rtsp://h/x", "bytes": None, "sha256": None}
+    assert entry["output"] == {"name": "-", "bytes": None, "sha256": None, "preview": False}
+    assert entry["started"] == "2026-01-02T00:00:00Z"
+    assert "secret" not in (folder / "log.jsonl").read_text()
+
+
+@pytest.mark.usefixtures("own_logs")
+def test_the_command(walker: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    summary = go(job(walker, folder))
+    log = str(folder / "log.jsonl")
+
+    def check(*arguments: str) -> tuple[int, str]:
+        code = run(audit_command, ["verify", *arguments], "blurscene-stream audit")
+        return code, capsys.readouterr().out
+
+    code, said = check(log, "--files", "--known", summary.audit)
+    assert (code, said) == (0, f"PASS: {log} is as it was written, 1 entry, the last is {summary.audit}\n")
+    code, said = check(log, "--known", "0" * 64)
+    assert code == 4 and "there is no entry 000" in said and said.endswith(f"FAIL: {log} is not as it was written\n")
+    with (folder / "out.mp4").open("ab") as file:
+        file.write(b"more")
+    assert check(log)[0] == 0
+    code, said = check(log, "--files")
+    assert code == 4 and f"{folder / 'out.mp4'}: has changed since\n" in said
+    assert said.endswith(f"FAIL: {log} is as it was written; 1 of its 2 files are not\n"), "the log was not changed"
+    (folder / "out.mp4").unlink()
+    assert "out.mp4: is not there any more\n" in check(log, "--files")[1]
+    assert check(str(folder / "none.jsonl"))[0] == 1
+
+
+def test_one_file_under_several_names_is_what_the_last_run_made(
+    walker: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    log = Address("log.jsonl")
+    go(Job(Address(str(walker)), Address("out.mp4"), audit=log))
+    go(Job(Address(str(walker)), Address("./out.mp4"), True, audit=log), settings=solid())
+    (folder / "link.mp4").symlink_to("out.mp4")
+    assert changed_files(verify(log.path)[0], log.path) == Changed(2, ())
+    go(Job(Address(str(walker)), Address("../out/link.mp4"), True, audit=log))
+    assert changed_files(verify(log.path)[0], log.path) == Changed(2, ())
+
+
+def test_names_are_looked_up_beside_the_log_too(walker: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    go(Job(Address(str(walker)), Address("out.mp4"), audit=Address("log.jsonl")))
+    monkeypatch.chdir(walker.parent)
+    log = folder / "log.jsonl"
+    assert changed_files(verify(log)[0], log) == Changed(2, ())
+    (folder / "out.mp4").unlink()
+    assert changed_files(verify(log)[0], log) == Changed(2, ("out.mp4: is not there any more",))

@@ -1,0 +1,78 @@
+"""What a camera showed is kept as well as its recording: both end well when they are stopped, and are lost together."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import pytest
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
+
+import blurscene_stream.source
+from blurscene_stream.address import Address
+from blurscene_stream.errors import SourceLostError, StoppedError
+from blurscene_stream.frames import RedactedFrame
+from blurscene_stream.pipeline import Interruption, Job, Summary, Watch, anonymize_video
+from blurscene_stream.source.live import LiveReader
+from tests.sidecar.doubles import BlinkingDetector, lines, repeatable
+from tests.videos import VideoSpec, make_video, read_video
+
+CAMERA = Address("rtsp://user:secret@camera/live")
+
+
+@pytest.fixture
+def _camera(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A film that comes as a camera's stream would: real servers are in tests/rtsp, where GStreamer is."""
+    film = make_video(tmp_path_factory.mktemp("film") / "film.ts", VideoSpec(300, 96, 72))
+    packets = LiveReader._packets
+
+    def opened(*_: object) -> InputContainer:
+        container: InputContainer = av.open(str(film))
+        return container
+
+    def at_its_pace(self: LiveReader) -> Iterator[Packet[Stream]]:
+        for packet in packets(self):
+            time.sleep(0.005)
+            yield packet
+
+    monkeypatch.setattr(blurscene_stream.source, "open_live", opened)
+    monkeypatch.setattr(LiveReader, "_packets", at_its_pace)
+
+
+def record(target: Path, file: Path, stop_after: int) -> tuple[Summary, list[tuple[int, int]]]:
+    """Number and time of each frame that was written; Ctrl-C comes after so many."""
+    interruption, written = Interruption(), list[tuple[int, int]]()
+
+    def note(frame: RedactedFrame) -> None:
+        written.append((frame.number, frame.pts))
+        if len(written) == stop_after:
+            interruption.request(StoppedError("stopped by SIGINT; nothing was left", signal.SIGINT))
+
+    job = Job(CAMERA, Address(str(target)), detections=Address(str(file)))
+    summary = anonymize_video(job, repeatable(), Watch(written=note), interruption, BlinkingDetector().load)
+    return summary, written
+
+
+@pytest.mark.usefixtures("_camera")
+def test_a_recording_that_is_stopped(tmp_path: Path) -> None:
+    summary, written = record(tmp_path / "out.mkv", tmp_path / "out.jsonl", 8)
+    assert 8 <= summary.frames < 300
+    header, *frames = lines(tmp_path / "out.jsonl")
+    assert [(one["frame"], one["pts"]) for one in frames] == written
+    assert len(read_video(tmp_path / "out.mkv").luma) == len(written) == summary.frames
+    assert header["time_base"] == "1/90000"
+    assert any(one["boxes"] for one in frames)
+    text = (tmp_path / "out.jsonl").read_text()
+    assert not any(word in text for word in ("secret", "user", "camera", "rtsp"))
+
+
+@pytest.mark.usefixtures("_camera")
+def test_a_camera_that_goes_away(tmp_path: Path) -> None:
+    with pytest.raises(SourceLostError, match="the source was lost"):
+        record(tmp_path / "out.mkv", tmp_path / "out.jsonl", 10_000)
+    assert not list(tmp_path.iterdir())
