@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.rtsp.runs import QUICK, started
+from tests.rtsp.runs import QUICK, START_S, started
 from tests.rtsp.servers import Server, black_hole, free_port
 from tests.videos import VideoSpec, make_video
 
@@ -98,10 +98,12 @@ def test_a_target_that_goes(
 
 
 def test_a_run_that_waits_for_its_source_is_stopped(tmp_path: Path) -> None:
-    with black_hole() as source, started(tmp_path, source.at("/cam"), tmp_path / "out.mp4") as run:
-        time.sleep(2)
-        run.stop()
-        run.end(PATIENCE_S).failed_with(130, "stopped by SIGINT")
+    with socket.create_server(("127.0.0.1", 0)) as source:
+        source.settimeout(START_S)
+        address = f"rtsp://user:secret@127.0.0.1:{source.getsockname()[1]}/cam"
+        with started(tmp_path, address, tmp_path / "out.mp4") as run, source.accept()[0]:
+            run.stop()
+            run.end(PATIENCE_S).failed_with(130, "stopped by SIGINT")
     assert nothing_is_left(tmp_path)
 
 
