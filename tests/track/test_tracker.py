@@ -124,7 +124,7 @@ def test_a_doubtful_box_counts_only_with_a_sure_one_of_its_object(clip: Clip, co
 def test_memory_is_bounded_however_long_the_stream_is() -> None:
     chance = np.random.default_rng(1)
     tracker, sizes = Tracker(TrackConfig(), CLASSES), []
-    for number in range(3000):
+    for number in range(1000):
         places = chance.uniform(0, 900, (3, 2)).tolist()
         found = [box(x, y, origin=Origin(int(chance.integers(2)))) for x, y in places]
         found += [box(number % 500, 100)]  # an object that is there for ever
