@@ -47,7 +47,7 @@ REFUSALS = [  # arguments, exit code, what is said
     (("--exclude", "500,0 600,9", "IN", "OUT"), 2, "lies outside the picture, which has 160x120 pixels"),
     (("--keep", "subtitles,gps", "IN", "OUT"), 2, "option --keep: keep.streams must be a list of subtitles, data,"),
     (("--keep-tag", " ", "IN", "OUT"), 2, "option --keep-tag: keep.tags must be"),
-    (("--keep", "chapters", "IN", "rtsp://127.0.0.1:9/x"), 2, "is sent video and sound alone"),
+    (("--keep", "chapters", "IN", "rtsp://127.0.0.1:9/x"), 2, "is sent video and audio alone"),
     (("--keep-tag", "title", "IN", "rtsp://127.0.0.1:9/x"), 2, "leave out --keep and --keep-tag"),
     (("--keep", "data", "--size", "160", "rtsp://127.0.0.1:9/x", "OUT"), 2, "only video and sound of a camera"),
     (("--device", "cuda:99", "IN", "OUT"), 11, "cuda:99"),

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 from blurscene_stream.errors import SinkError, SourceError, UsageError, reason
 from blurscene_stream.json_lines import LineError, keys, loaded
-from blurscene_stream.sink import check_place
+from blurscene_stream.sink import check_output_path
 
 FORMAT, VERSION = "blurscene-stream audit", 1
 LONGEST_LINE_BYTES = 16 << 20
@@ -73,7 +73,7 @@ def check_log(path: Path) -> None:
 
     Raises UsageError.
     """
-    check_place(path, overwrite=True)  # it is added to, not replaced
+    check_output_path(path, overwrite=True)  # it is added to, not replaced
     try:
         if path.exists():
             with path.open("rb") as file:

@@ -10,7 +10,7 @@ from blurscene_stream.address import Address
 from blurscene_stream.errors import UsageError
 from blurscene_stream.evaluate import LeakReport, PictureReport, Plan, can_plot, plot_png, report_json
 from blurscene_stream.pipeline.targets import refuse_same
-from blurscene_stream.sink import check_folder, check_place, make_folder, write_file
+from blurscene_stream.sink import check_output_folder, check_output_path, make_folder, write_file
 
 log = logging.getLogger(__name__)
 
@@ -46,12 +46,12 @@ class ReportFiles:
         self._check([self._json], read)
 
     def _check(self, files: Iterable[Path], read: Iterable[Path]) -> None:
-        check_folder(self._folder)
+        check_output_folder(self._folder)
         known = list(read)
         for file in files if self._folder.exists() else ():
             for other in known:
                 refuse_same(Address(str(other)), Address(str(file)), "what is read and the report")
-            check_place(file, self._overwrite)
+            check_output_path(file, self._overwrite)
 
     def write(self, report: PictureReport | LeakReport, plan: Plan) -> None:
         """Write all files. Raises SinkError."""

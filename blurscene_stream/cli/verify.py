@@ -21,7 +21,7 @@ from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import SinkError, UsageError, reason
 from blurscene_stream.pipeline import Interruption
 from blurscene_stream.pipeline.targets import refuse_same
-from blurscene_stream.sink import check_place, write_file
+from blurscene_stream.sink import check_output_path, write_file
 from blurscene_stream.verify import (
     EXIT_CODES,
     VERDICTS,
@@ -144,7 +144,7 @@ def _check(file: Address, what: str, others: Mapping[str, Address], overwrite: b
         raise UsageError(f"{file}: the {what} is a file")
     for name, other in others.items():
         refuse_same(other, file, f"{name} and {what}")
-    check_place(file.path, overwrite)
+    check_output_path(file.path, overwrite)
 
 
 def _other_settings(file: Path, settings: Settings) -> bool:

@@ -12,7 +12,7 @@ from blurscene_stream.address import Address
 from blurscene_stream.errors import SourceError, UsageError, reason
 from blurscene_stream.image.encode import FORMATS, format_for
 from blurscene_stream.pipeline.targets import preview_target, refuse_same
-from blurscene_stream.sink import check_place, partial_path
+from blurscene_stream.sink import check_output_path, partial_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def plan(job: PictureJob) -> Plan:
     pair = Pair(job.source, _marked(job.target) if job.preview else job.target)
     refuse_same(Address(str(pair.source)), Address(str(pair.target)))
     format_for(pair.target)
-    check_place(pair.target, job.overwrite)
+    check_output_path(pair.target, job.overwrite)
     return Plan(pair.target, [pair], job.overwrite)
 
 
@@ -85,7 +85,7 @@ def _plan_folder(job: PictureJob) -> Plan:
     _refuse_inputs(pairs)
     for target in sorted(targets):
         if target.parent.exists():
-            check_place(target, job.overwrite)
+            check_output_path(target, job.overwrite)
     return Plan(job.target, pairs, job.overwrite, skipped)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from blurscene_stream.address import Address
 from blurscene_stream.audit import check_log
 from blurscene_stream.errors import UsageError
-from blurscene_stream.sink import FORMATS, check_place, partial_path
+from blurscene_stream.sink import FILE_FORMATS, check_output_path, partial_path
 
 MARK = "_anonymized"
 PREVIEW_MARK = "_NOT_ANONYMIZED"
@@ -42,7 +42,7 @@ def check_beside(beside: Address, source: Address, target: Address, overwrite: b
     refuse_same(source, beside, "input and file of detections")
     refuse_same(beside, target, "file of detections and output")
     refuse_same(target, beside, "output and file of detections")
-    check_place(beside.path, overwrite)
+    check_output_path(beside.path, overwrite)
 
 
 def check_audit(log: Address, source: Address, target: Address, detections: Address | None) -> None:
@@ -67,7 +67,7 @@ def default_target(source: Address, preview: bool) -> Address:
     if source.live or source.piped:
         raise UsageError(f"{source}: what is not a file has no name to call its output by; give an OUTPUT")
     path = source.path
-    suffix = path.suffix if path.suffix.lower() in FORMATS else ANY_VIDEO
+    suffix = path.suffix if path.suffix.lower() in FILE_FORMATS else ANY_VIDEO
     return Address(str(path.with_name(path.stem + ("" if preview else MARK) + suffix)))
 
 

@@ -24,7 +24,7 @@ from blurscene_stream.pipeline.targets import check_audit, check_beside, preview
 from blurscene_stream.redact import Preview, Redactor
 from blurscene_stream.sidecar.header import Header
 from blurscene_stream.sidecar.writing import DetectionsWriter, Pair
-from blurscene_stream.sink import Sink, check, open_sink
+from blurscene_stream.sink import Sink, check_target, open_sink
 from blurscene_stream.source import Source, open_source
 from blurscene_stream.streams import StreamInfo
 
@@ -60,7 +60,7 @@ def write_video(
     if job.preview:
         job = replace(job, target=preview_target(job.target))
     refuse_same(job.source, job.target)
-    check(job.target, settings, job.overwrite)
+    check_target(job.target, settings, job.overwrite)
     if job.detections:
         check_beside(job.detections, job.source, job.target, job.overwrite)
     if job.audit:
@@ -88,13 +88,13 @@ def write_video(
 
 def _complete(sink: Sink | Pair, log: Address | None, ran: Ran, settings: Settings) -> str:
     """Give the output its name, once the audit log tells of it; return the checksum of the entry, "" without a log."""
-    made = sink.settle()
+    made = sink.flush()
     if log is None:
-        sink.finish()
+        sink.commit()
         return ""
     entry = record(log.path, ran, settings, made)
     with withdrawn_on_error(log.path, entry):
-        sink.finish()
+        sink.commit()
     return str(entry["sha256"])
 
 

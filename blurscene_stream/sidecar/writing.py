@@ -13,13 +13,13 @@ from blurscene_stream.errors import SinkError, reason
 from blurscene_stream.frames import CopiedPacket, RedactedFrame
 from blurscene_stream.sidecar.header import Header, header_line
 from blurscene_stream.sidecar.rows import frame_line
-from blurscene_stream.sink import PartialFile, Sink
+from blurscene_stream.sink import AtomicFile, Sink
 
 
 class DetectionsWriter:
     """Writes NAME.partial, a line for each frame, and renames it to NAME when it is complete.
 
-    Used as a context manager: leaving it without `complete` deletes what was written.
+    Used as a context manager: leaving it without `commit` deletes what was written.
     Raises SinkError when it cannot be written.
     """
 
@@ -27,11 +27,11 @@ class DetectionsWriter:
         self._path = path
         self._time_base: Fraction = header.time_base
         self._header = header_line(header, settings)
-        self._partial = PartialFile(path, overwrite)
+        self._partial = AtomicFile(path, overwrite)
         try:
             self._file = self._partial.path.open("w", encoding="utf-8")
         except OSError as error:
-            self._partial.delete()
+            self._partial.discard()
             raise SinkError(f"{path}: cannot be written: {reason(error)}; nothing was left") from error
 
     def start(self) -> None:
@@ -59,18 +59,18 @@ class DetectionsWriter:
         except OSError as error:
             raise SinkError(f"{self._path}: cannot be completed: {reason(error)}; nothing was left") from error
 
-    def complete(self) -> None:
-        """Give the file its name. Raises SinkError."""
+    def commit(self) -> None:
+        """Rename the file to its final name. Raises SinkError."""
         try:
-            self._partial.complete()
+            self._partial.commit()
         except SinkError as error:
             raise SinkError(f"{self._path}: {error}; nothing was left") from error
         except OSError as error:
             raise SinkError(f"{self._path}: cannot be completed: {reason(error)}; nothing was left") from error
 
-    def withdraw(self) -> None:
-        """Take the file back, even when it is complete."""
-        self._partial.withdraw()
+    def rollback(self) -> None:
+        """Delete the file, even a committed one."""
+        self._partial.rollback()
 
     def __enter__(self) -> DetectionsWriter:
         return self
@@ -80,7 +80,7 @@ class DetectionsWriter:
     ) -> None:
         with suppress(OSError):
             self._file.close()
-        self._partial.delete()
+        self._partial.discard()
 
 
 class Pair:
@@ -100,22 +100,22 @@ class Pair:
         if isinstance(item, RedactedFrame):
             self._lines.write(item)
 
-    def settle(self) -> Path | None:
+    def flush(self) -> Path | None:
         """Write the end of both, and return where the video lies until it has its name. Raises SinkError."""
         self._lines.close()  # a full disk shows before the video has its name
-        return self._video.settle()
+        return self._video.flush()
 
-    def finish(self) -> None:
+    def commit(self) -> None:
         """Complete both. Raises SinkError; then neither is left."""
-        self.settle()
+        self.flush()
         try:
-            self._video.finish()
-            self._lines.complete()
+            self._video.commit()
+            self._lines.commit()
         except BaseException:
-            self.withdraw()
+            self.rollback()
             raise
 
-    def withdraw(self) -> None:
-        """Take both back, complete or not."""
-        self._lines.withdraw()
-        self._video.withdraw()
+    def rollback(self) -> None:
+        """Delete both, committed or not."""
+        self._lines.rollback()
+        self._video.rollback()

@@ -1,4 +1,4 @@
-"""Redacted frames and copied packets become a file, a live stream or what goes to a pipe. Nothing else is taken."""
+"""Sinks: write redacted frames and copied packets, and nothing else, to a file, a pipe or an RTSP server."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import UsageError
 from blurscene_stream.frames import CopiedPacket, RedactedFrame
-from blurscene_stream.sink.codecs import choose
-from blurscene_stream.sink.file import FORMATS, FileSink, check_target
-from blurscene_stream.sink.partial import (
-    PartialFile,
-    check_folder,
-    check_place,
+from blurscene_stream.sink.atomic_file import (
+    AtomicFile,
+    check_output_folder,
+    check_output_path,
     make_folder,
     partial_path,
     write_file,
 )
-from blurscene_stream.sink.pipe import PipeSink, check_pipe, is_pipe
-from blurscene_stream.sink.rtsp import RtspSink
+from blurscene_stream.sink.encoder_choice import choose_encoder
+from blurscene_stream.sink.file_sink import FILE_FORMATS, FileSink, check_file_target
+from blurscene_stream.sink.pipe_sink import PipeSink, check_pipe_target, is_pipe
+from blurscene_stream.sink.rtsp_sink import RtspSink
 from blurscene_stream.streams import StreamInfo
 
 __all__ = [
-    "FORMATS",
-    "PartialFile",
+    "FILE_FORMATS",
+    "AtomicFile",
     "Sink",
-    "check",
-    "check_folder",
-    "check_place",
+    "check_output_folder",
+    "check_output_path",
+    "check_target",
     "make_folder",
     "open_sink",
     "partial_path",
@@ -39,40 +39,43 @@ __all__ = [
 
 
 class Sink(Protocol):
-    """Where a run writes to. Leaving it as a context manager without `finish` leaves nothing behind."""
+    """The output of a run. Leaving it as a context manager without `commit` leaves nothing behind."""
 
     def write(self, item: RedactedFrame | CopiedPacket) -> None:
         """Write the next item in order. Raises SinkError."""
 
-    def settle(self) -> Path | None:
-        """Write the end. A file lies where this says until `finish` gives it its name. Raises SinkError."""
+    def flush(self) -> Path | None:
+        """Write the end. Return the partial file that `commit` renames; None where there is no file.
 
-    def finish(self) -> None:
-        """Complete the output, of which the end may be written by now. Raises SinkError."""
+        Nothing may be written after it. Raises SinkError.
+        """
 
-    def withdraw(self) -> None:
-        """Take a file back, even one that is complete: what belongs to it could not be completed."""
+    def commit(self) -> None:
+        """Complete the output, after `flush` or instead of it. Raises SinkError."""
+
+    def rollback(self) -> None:
+        """Delete a file, even a committed one: something that belongs to it could not be committed."""
 
     def __enter__(self) -> Sink: ...
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None: ...
 
 
-def check(address: Address, settings: Settings, overwrite: bool) -> None:
-    """Refuse a target that cannot work, before any work is done for it.
+def check_target(address: Address, settings: Settings, overwrite: bool) -> None:
+    """Refuse a target that cannot be written to, before any work is done for it.
 
     Raises UsageError.
     """
     if address.live:
         if settings.keep.streams or settings.keep.tags:
-            raise UsageError(f"{address}: a server is sent video and sound alone; leave out --keep and --keep-tag")
-        choose(settings.encode, "rtsp")
+            raise UsageError(f"{address}: a server is sent video and audio alone; leave out --keep and --keep-tag")
+        choose_encoder(settings.encode, "rtsp")
     elif is_pipe(address):
-        check_pipe(address, settings)
+        check_pipe_target(address, settings)
     else:
-        check_target(address.path, settings, overwrite)
+        check_file_target(address.path, settings, overwrite)
 
 
 def open_sink(address: Address, info: StreamInfo, settings: Settings, overwrite: bool) -> Sink:

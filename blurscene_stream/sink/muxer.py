@@ -1,4 +1,4 @@
-"""Encoded video and sound go into one container, whatever that is written to."""
+"""The muxer: encoded video, audio and other copied streams into one container, whatever that is written to."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from av.stream import Stream
 from blurscene_stream.config.schema import Settings, Sound
 from blurscene_stream.errors import SinkError, reason
 from blurscene_stream.frames import CopiedPacket, RedactedFrame
-from blurscene_stream.sink.encoder import VideoEncoder
-from blurscene_stream.sink.kept import add_kept, add_tags
-from blurscene_stream.sink.tracks import TrackWriter, add_track
-from blurscene_stream.sink.trial import pick
+from blurscene_stream.sink.audio_streams import add_audio
+from blurscene_stream.sink.encoder_choice import choose_working_encoder
+from blurscene_stream.sink.passthrough import StreamWriter, add_passthrough, add_tags
+from blurscene_stream.sink.video_encoder import VideoEncoder
 from blurscene_stream.streams import CopiedStream, StreamInfo, StreamType
 
 log = logging.getLogger(__name__)
 
 
 class Muxer:
-    """Writes one video and its sound tracks into an open container.
+    """Writes one video and its copied streams into an open container.
 
-    deliver: hands one packet to the container; the container's own `mux` unless something watches over it
+    mux_packet: hands one packet to the container; the container's own `mux_one` when left out
 
     Raises UsageError when the container cannot hold what was asked for by name, SinkError when it cannot hold the
-    sound, or an encoder does not open.
+    audio, or an encoder does not open.
     """
 
     def __init__(
@@ -36,52 +36,53 @@ class Muxer:
         container: OutputContainer,
         info: StreamInfo,
         settings: Settings,
-        deliver: Callable[[Packet[Stream]], None] | None = None,
+        mux_packet: Callable[[Packet[Stream]], None] | None = None,
     ) -> None:
         live = settings.rtsp if container.format.name == "rtsp" else None
         self._container = container
-        self._deliver = deliver or container.mux_one
-        self._video = VideoEncoder(container, pick(container.format.name, info, settings), info, settings.encode, live)
+        self._mux_packet = mux_packet or container.mux_one
+        encoder = choose_working_encoder(container.format.name, info, settings)
+        self._video = VideoEncoder(container, encoder, info, settings.encode, live)
         for notice in self._video.notices:
             log.warning("%s: %s", info.name, notice)
         self._video.stream.metadata.update(info.metadata.video)
-        self._tracks = [self._add(track, info.name, settings.encode.audio) for track in info.copied_streams]
+        self._streams = [self._add(source, info.name, settings.encode.audio) for source in info.copied_streams]
         add_tags(container, info)
 
-    def _add(self, track: CopiedStream, name: str, sound: Sound) -> TrackWriter:
-        if track.type is StreamType.audio:
-            return add_track(self._container, track, name, sound)
-        return add_kept(self._container, track, name)
+    def _add(self, source: CopiedStream, name: str, audio: Sound) -> StreamWriter:
+        if source.type is StreamType.audio:
+            return add_audio(self._container, source, name, audio)
+        return add_passthrough(self._container, source, name)
 
     def start(self) -> None:
         """Write the header.
 
-        Raises libav's own error.
+        Raises FFmpeg's own error.
         """
         self._container.start_encoding()
 
     def write(self, item: RedactedFrame | CopiedPacket) -> None:
-        """Encode a picture or pass on a packet.
+        """Encode a frame or pass on a packet.
 
         Raises SinkError.
         """
         if isinstance(item, RedactedFrame):
             self._mux(self._video.encode(item))
         else:
-            self._tracks[item.stream].write(item.native, self._mux)
+            self._streams[item.stream].write(item.native, self._mux)
 
-    def finish(self) -> None:
+    def flush(self) -> None:
         """Write what the encoders still hold.
 
         Raises SinkError.
         """
         self._mux(self._video.flush())
-        for track in self._tracks:
-            track.finish(self._mux)
+        for stream in self._streams:
+            stream.flush(self._mux)
 
     def _mux(self, packets: Sequence[Packet[Stream]]) -> None:
         for packet in packets:
             try:
-                self._deliver(packet)
+                self._mux_packet(packet)
             except (av.error.FFmpegError, ValueError) as error:
                 raise SinkError(f"cannot be written: {reason(error)}") from error

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from blurscene_stream.errors import BlurSceneError
 from blurscene_stream.frames import RedactedFrame
-from blurscene_stream.sink.encoder import VideoEncoder
+from blurscene_stream.sink.video_encoder import VideoEncoder
 from tests.pipeline.runs import anonymize, solid
 from tests.videos import VideoSpec, make_video, read_video, square_at
 

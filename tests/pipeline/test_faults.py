@@ -31,8 +31,8 @@ from blurscene_stream.pipeline import Watch, video
 from blurscene_stream.pipeline.anonymize import redacted
 from blurscene_stream.pipeline.judge import Redact
 from blurscene_stream.redact import Redactor
-from blurscene_stream.sink.encoder import VideoEncoder
 from blurscene_stream.sink.muxer import Muxer
+from blurscene_stream.sink.video_encoder import VideoEncoder
 from blurscene_stream.source import pictures
 from blurscene_stream.track import Camera, Tracker
 from tests.detectors import CLASSES, SquareDetector
@@ -148,7 +148,7 @@ def breaking(number: int, error: Exception, original: Callable[..., object]) -> 
         ValueError("secret"),
     ],
 )
-@pytest.mark.parametrize("what", ["_deliver", "encode"])
+@pytest.mark.parametrize("what", ["_mux_packet", "encode"])
 def test_libav_refuses(
     what: str, error: Exception, number: int, walker: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,7 +165,7 @@ def test_libav_refuses(
         if what == "encode":
             setattr(self._video, "_stream", Stub(self._video._stream))  # noqa: B010
         else:
-            setattr(self, "_deliver", breaking(number, error, self._deliver))  # noqa: B010
+            setattr(self, "_mux_packet", breaking(number, error, self._mux_packet))  # noqa: B010
 
     monkeypatch.setattr(Muxer, "start", start)
     message = fails(SinkError, walker, target)

@@ -167,7 +167,7 @@ def test_a_tag_of_a_track_that_is_lost_is_told(
     with film(source, sound="libopus") as made:
         made.video.metadata.update({"comment": "a walk", "artist": "Anna", "title": "street"})
     anonymize(source, after, keeping(tags=("comment", "title")))
-    lost = f"{target} has no place for these tags of a track: COMMENT"
+    lost = f"{target} has no place for these stream tags: COMMENT"
     assert (lost in caplog.text) == told
     assert "walk" not in caplog.text
     with av.open(str(after)) as container:

@@ -26,8 +26,8 @@ from blurscene_stream.errors import (
 from blurscene_stream.pipeline import Interruption, Job, Watch, anonymize_video
 from blurscene_stream.redact import Redactor
 from blurscene_stream.sidecar.writing import DetectionsWriter
-from blurscene_stream.sink import PartialFile
-from blurscene_stream.sink.encoder import VideoEncoder
+from blurscene_stream.sink import AtomicFile
+from blurscene_stream.sink.video_encoder import VideoEncoder
 from blurscene_stream.streams import StreamInfo
 from tests.detectors import CLASSES, SquareDetector
 from tests.pipeline.test_faults import at, breaking, files_up_to, raising
@@ -99,14 +99,14 @@ def test_the_detector_fails(number: int, walker: Path, target: Path, file: Path)
 def test_stopped_when_one_of_them_has_its_name(
     moment: str, walker: Path, target: Path, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    complete = PartialFile.complete
+    commit = AtomicFile.commit
 
-    def stopped(self: PartialFile) -> None:
-        complete(self)
+    def stopped(self: AtomicFile) -> None:
+        commit(self)
         if ("jsonl" in self.path.name) == (moment == "the file"):
             raise StoppedError("stopped by SIGTERM; nothing was left", signal.SIGTERM)
 
-    monkeypatch.setattr(PartialFile, "complete", stopped)
+    monkeypatch.setattr(AtomicFile, "commit", stopped)
     fails(StoppedError, lambda: write(walker, target, file), target.parent)
 
 
@@ -155,7 +155,7 @@ def test_neither_has_its_name_before_both_are_complete(walker: Path, target: Pat
 
 
 def test_two_runs_do_not_write_one_file(walker: Path, target: Path, file: Path) -> None:
-    with PartialFile(file, overwrite=False), pytest.raises(SinkError, match="another run is writing it"):
+    with AtomicFile(file, overwrite=False), pytest.raises(SinkError, match="another run is writing it"):
         write(walker, target, file)
     assert not list(target.parent.iterdir())
 

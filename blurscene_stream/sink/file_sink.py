@@ -1,4 +1,4 @@
-"""A file that has its final name only when it is complete."""
+"""The file sink: an output file that has its final name only when it is complete."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from av.container import OutputContainer
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import SinkError, UsageError, reason
 from blurscene_stream.frames import CopiedPacket, RedactedFrame
-from blurscene_stream.sink.codecs import choose
+from blurscene_stream.sink.atomic_file import AtomicFile, check_output_path
+from blurscene_stream.sink.encoder_choice import choose_encoder
 from blurscene_stream.sink.muxer import Muxer
-from blurscene_stream.sink.partial import PartialFile, check_place
 from blurscene_stream.streams import StreamInfo
 
-FORMATS = {
+FILE_FORMATS = {
     ".mp4": "mp4",
     ".m4v": "mp4",
     ".mov": "mov",
@@ -28,7 +28,8 @@ FORMATS = {
     ".m2ts": "mpegts",
     ".mts": "mpegts",
 }
-OPTIONS = {
+"""File ending -> FFmpeg's name of the muxer."""
+MUXER_OPTIONS = {
     "mp4": {"movflags": "+faststart"},  # the index comes first, so that a browser can start at once
     "mov": {"movflags": "+faststart"},
     "mpegts": {"flush_packets": "0"},
@@ -38,18 +39,19 @@ OPTIONS = {
 class FileSink:
     """Writes NAME.partial, and renames it to NAME when everything is on the disk.
 
-    Used as a context manager: leaving it without `finish` deletes what was written.
-    Raises UsageError when the target cannot be a target, SinkError when it cannot be written.
+    Used as a context manager: leaving it without `commit` deletes what was written.
+    Raises UsageError for a path that cannot be written to, SinkError when writing fails.
     """
 
     def __init__(self, path: Path, info: StreamInfo, settings: Settings, overwrite: bool) -> None:
         self._path = path
-        check_target(path, settings, overwrite)
-        self._partial = PartialFile(path, overwrite)
+        check_file_target(path, settings, overwrite)
+        self._file = AtomicFile(path, overwrite)
         self._container: OutputContainer | None = None
         try:
-            form = FORMATS[path.suffix.lower()]
-            self._container = av.open(f"file:{self._partial.path}", "w", format=form, options=_options(form, info))
+            muxer = FILE_FORMATS[path.suffix.lower()]
+            options = _muxer_options(muxer, info)
+            self._container = av.open(f"file:{self._file.path}", "w", format=muxer, options=options)
             self._muxer = Muxer(self._container, info, settings)
             self._muxer.start()
         except SinkError as error:
@@ -72,31 +74,31 @@ class FileSink:
         except SinkError as error:
             raise SinkError(f"{self._path}: {error}; nothing was left") from error
 
-    def settle(self) -> Path:
-        """Write the end, to the disk, and return where the file lies until it has its name.
+    def flush(self) -> Path:
+        """Write the end, sync it to the disk, and return the path of the partial file.
 
         Raises SinkError when it is not complete on the disk: then nothing is left.
         """
-        with self._nothing_left():
+        with self._named_errors():
             if self._container is not None:
-                self._muxer.finish()
+                self._muxer.flush()
                 self._container.close()
                 self._container = None
-            self._partial.settle()
-        return self._partial.path
+            self._file.flush()
+        return self._file.path
 
-    def finish(self) -> None:
-        """Complete the file and give it its name.
+    def commit(self) -> None:
+        """Complete the file and rename it to its final name.
 
         Raises SinkError when it is not complete on the disk: then nothing is left.
         """
-        self.settle()
-        with self._nothing_left():
-            self._partial.complete()
+        self.flush()
+        with self._named_errors():
+            self._file.commit()
 
     @contextmanager
-    def _nothing_left(self) -> Generator[None]:
-        """Raises SinkError, in the words of the file."""
+    def _named_errors(self) -> Generator[None]:
+        """Raise every error as a SinkError that names the file."""
         try:
             yield
         except SinkError as error:
@@ -104,46 +106,49 @@ class FileSink:
         except (av.error.FFmpegError, OSError) as error:
             raise SinkError(f"{self._path}: cannot be completed: {reason(error)}; nothing was left") from error
 
-    def withdraw(self) -> None:
-        """Take the file back, complete or not."""
+    def rollback(self) -> None:
+        """Delete the file, committed or not."""
         self._abort()
-        self._partial.withdraw()
+        self._file.rollback()
 
     def __enter__(self) -> FileSink:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._abort()
 
     def _abort(self) -> None:
-        """Leave nothing behind, unless it is complete."""
-        self._partial.delete()
+        """Leave nothing behind, unless it is committed."""
+        self._file.discard()
         if self._container is not None:
             with suppress(av.error.FFmpegError, OSError, ValueError):
                 self._container.close()
             self._container = None
 
 
-def _options(form: str, info: StreamInfo) -> dict[str, str]:
-    """For the muxer. MP4 tells when a track begins in a unit of its own: milliseconds are not exact."""
-    options = OPTIONS.get(form, {})
-    if form not in ("mp4", "mov"):
+def _muxer_options(muxer: str, info: StreamInfo) -> dict[str, str]:
+    """Return FFmpeg's options of the muxer.
+
+    MP4's edit lists count in `movie_timescale`, by default milliseconds: too coarse for the start of the video.
+    """
+    options = MUXER_OPTIONS.get(muxer, {})
+    if muxer not in ("mp4", "mov"):
         return options
     ticks = info.time_base.denominator
     return {**options, "movie_timescale": str(ticks * -(-1000 // ticks))}
 
 
-def check_target(path: Path, settings: Settings, overwrite: bool) -> None:
-    """Refuse a target before any work is done for it.
+def check_file_target(path: Path, settings: Settings, overwrite: bool) -> None:
+    """Refuse a file that cannot be written before any work is done for it.
 
     Raises UsageError.
     """
-    if path.suffix.lower() not in FORMATS:
-        raise UsageError(f"{path}: the ending must be one of {' '.join(FORMATS)}")
-    form = FORMATS[path.suffix.lower()]
-    if settings.encode.format not in (None, form):
-        raise UsageError(f"{path}: encode.format is {settings.encode.format}, and the ending says {form}")
-    choose(settings.encode, form)
-    check_place(path, overwrite)
+    if path.suffix.lower() not in FILE_FORMATS:
+        raise UsageError(f"{path}: the ending must be one of {' '.join(FILE_FORMATS)}")
+    muxer = FILE_FORMATS[path.suffix.lower()]
+    if settings.encode.format not in (None, muxer):
+        raise UsageError(f"{path}: encode.format is {settings.encode.format}, and the ending says {muxer}")
+    choose_encoder(settings.encode, muxer)
+    check_output_path(path, overwrite)

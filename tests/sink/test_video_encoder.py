@@ -1,4 +1,4 @@
-"""Which encoder, in which format; that each of them works in each container, and what it is told."""
+"""The choice of an encoder and its options, its pixel formats, and every codec in every container."""
 
 from __future__ import annotations
 
@@ -12,8 +12,17 @@ import pytest
 
 from blurscene_stream.config.schema import EncodeConfig, Settings
 from blurscene_stream.errors import UsageError
-from blurscene_stream.sink.codecs import bits_per_second, choose
-from blurscene_stream.sink.encoders import AV1, ENCODERS, FFV1, VP9, X264, X265, Encoder
+from blurscene_stream.sink.encoder_choice import choose_encoder
+from blurscene_stream.sink.encoder_presets import (
+    AV1,
+    ENCODERS,
+    FFV1,
+    VP9,
+    X264,
+    X265,
+    Encoder,
+    parse_bitrate,
+)
 from tests.pipeline.runs import anonymize
 from tests.videos import VideoSpec, make_video, read_video
 
@@ -36,55 +45,57 @@ CHOICES: dict[tuple[str, str], Encoder | str] = {
     ("ffv1", "matroska"): FFV1,
     ("h264_nvenc", "mp4"): ENCODERS["h264_nvenc"],
     ("h264_nvenc", "rtsp"): ENCODERS["h264_nvenc"],
-    ("av1_qsv", "webm"): ENCODERS["av1_qsv"],
+    ("av1_nvenc", "webm"): ENCODERS["av1_nvenc"],
     ("h264", "webm"): "webm takes no h264: choose vp9 or av1",
     ("vp9", "mpegts"): "ts takes no vp9",
     ("vp9", "mov"): "mov takes no vp9",
     ("av1", "rtsp"): "an RTSP target is sent h264, not av1",
     ("ffv1", "mp4"): "mp4 takes no ffv1: choose h264 or hevc or vp9 or av1, or write mkv",
     ("hevc_nvenc", "rtsp"): "an RTSP target is sent h264, not hevc",
-    ("hevc_vaapi", "webm"): "webm takes no hevc: choose vp9 or av1, or write mp4 or mkv",
+    ("hevc_nvenc", "webm"): "webm takes no hevc: choose vp9 or av1, or write mp4 or mkv",
     ("mjpeg", "mp4"): "must be auto or one of h264, hevc",
+    ("h264_vaapi", "mp4"): "must be auto or one of h264, hevc",
+    ("hevc_qsv", "mp4"): "must be auto or one of h264, hevc",
     ("H264", "mp4"): "must be auto or one of h264",
 }
 
 
 @pytest.mark.parametrize(("codec", "container"), CHOICES)
-def test_choice(codec: str, container: str) -> None:
+def test_choose_encoder(codec: str, container: str) -> None:
     expected = CHOICES[codec, container]
     if isinstance(expected, Encoder):
-        assert choose(EncodeConfig(codec=codec), container) is expected
+        assert choose_encoder(EncodeConfig(codec=codec), container) is expected
         return
     with pytest.raises(UsageError) as caught:
-        choose(EncodeConfig(codec=codec), container)
+        choose_encoder(EncodeConfig(codec=codec), container)
     assert expected in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         (EncodeConfig(preset="silly"), "encode.preset must be one of ultrafast, superfast"),
         (EncodeConfig(codec="av1", preset="veryfast"), "encode.preset must be one of 0, 1, 2"),
         (EncodeConfig(bitrate="99999999999999M"), "encode.bitrate must be at most 2000M"),
         (EncodeConfig(crf=52), "encode.crf must be in 0..51 for libx264, got 52"),
         (EncodeConfig(codec="h264_nvenc", crf=0), "encode.crf must be in 1..51 for h264_nvenc, got 0"),
-        (EncodeConfig(codec="h264_qsv", preset="p1"), "encode.preset must be one of veryfast, faster"),
-        (EncodeConfig(codec="hevc_vaapi", preset="fast"), "encode.preset must be null for hevc_vaapi, got 'fast'"),
-        (EncodeConfig(codec="ffv1", crf=0), "encode.crf must be null for ffv1: it loses nothing"),
-        (EncodeConfig(codec="ffv1", bitrate="4M"), "encode.bitrate must be null for ffv1: it loses nothing"),
+        (EncodeConfig(codec="h264_nvenc", preset="veryfast"), "encode.preset must be one of p1, p2"),
+        (EncodeConfig(codec="ffv1", preset="fast"), "encode.preset must be null for ffv1, got 'fast'"),
+        (EncodeConfig(codec="ffv1", crf=0), "encode.crf must be null for ffv1: it is lossless"),
+        (EncodeConfig(codec="ffv1", bitrate="4M"), "encode.bitrate must be null for ffv1: it is lossless"),
     ],
 )
-def test_what_an_encoder_does_not_take_is_refused_before_any_work(settings: EncodeConfig, said: str) -> None:
-    with pytest.raises(UsageError, match=said):
-        choose(settings, "matroska")
+def test_settings_that_an_encoder_does_not_take_are_refused(settings: EncodeConfig, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        choose_encoder(settings, "matroska")
 
 
 @pytest.mark.parametrize(
     ("text", "bits"),
     [("800k", 800_000), ("4M", 4_000_000), ("2.5M", 2_500_000), ("4m", 4_000_000), ("1K", 1000), ("123456", 123_456)],
 )
-def test_bit_rates_are_written_as_for_ffmpeg(text: str, bits: int) -> None:
-    assert bits_per_second(text) == bits
+def test_bit_rates_are_written_as_in_ffmpeg(text: str, bits: int) -> None:
+    assert parse_bitrate(text) == bits
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "webm", "ts"])
@@ -104,23 +115,23 @@ def test_every_codec_in_every_container(codec: str, suffix: str, form: str, tmp_
     with av.open(str(target)) as container:
         video = container.streams.video[0]
         assert video.codec_context.codec.canonical_name == codec
-        # libvpx of PyAV's wheels has 8 bits; that is told as a warning
+        # libvpx of PyAV's wheels has 8 bits; a warning says so
         assert video.codec_context.pix_fmt == ("yuv420p" if codec == "vp9" else form)
         if codec == "hevc" and suffix in ("mp4", "mov"):
             assert video.codec_context.codec_tag == "hvc1", "QuickTime plays no other"
     assert len(read_video(target).luma) == SMALL.frames
 
 
-@pytest.mark.parametrize("codec", [name for name, encoder in ENCODERS.items() if not encoder.chip])
-def test_every_name_in_the_settings_opens_an_encoder(codec: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("codec", [name for name, encoder in ENCODERS.items() if not encoder.hardware])
+def test_every_codec_name_opens_an_encoder(codec: str, tmp_path: Path) -> None:
     source = make_video(tmp_path / "in.mp4", replace(SMALL, frames=2))
     preset = FAST[ENCODERS[codec].codec]
     anonymize(source, tmp_path / "out.mkv", Settings(encode=EncodeConfig(codec=codec, preset=preset)))
     assert len(read_video(tmp_path / "out.mkv").luma) == 2
 
 
-def test_what_is_encoded_without_loss_is_what_was_decoded(tmp_path: Path) -> None:
-    """Of every sample outside the boxes, in the format of the source."""
+def test_lossless_encoding_keeps_every_sample_outside_the_boxes(tmp_path: Path) -> None:
+    """In the pixel format of the source."""
     spec = replace(SMALL, pixel_format="yuv422p10le", codec="ffv1")
     source = make_video(tmp_path / "in.mkv", spec)
     anonymize(source, tmp_path / "out.mkv", Settings(encode=EncodeConfig(codec="ffv1")))
@@ -150,7 +161,7 @@ FORMATS = {  # pixel format, size, codec -> format of the output, part of the no
 
 
 @pytest.mark.parametrize(("form", "width", "codec"), FORMATS)
-def test_the_format_that_loses_least(
+def test_the_pixel_format_that_loses_least(
     form: str, width: int, codec: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     expected, notice = FORMATS[form, width, codec]

@@ -1,4 +1,4 @@
-"""A file has its name only when it is complete, and nobody else's work is lost."""
+"""An output file has its final name only when it is complete, and files of other programs are kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from blurscene_stream.errors import SinkError, StoppedError, UsageError
 from blurscene_stream.pipeline import Watch
 from blurscene_stream.sink import partial_path
-from blurscene_stream.sink.encoders import X264
+from blurscene_stream.sink.encoder_presets import X264
 from tests.pipeline.runs import anonymize, fails
 from tests.videos import read_video
 
@@ -209,5 +209,5 @@ def test_nothing_is_left_of_an_encoder_that_does_not_open(
     walker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "out").mkdir()
-    monkeypatch.setitem(X264.fixed, "profile", "nonsense")
+    monkeypatch.setitem(X264.fixed_options, "profile", "nonsense")
     assert "cannot be written" in fails(SinkError, walker, tmp_path / "out" / "out.mp4")

@@ -1,4 +1,4 @@
-"""Encoders on a chip: a trial tells whether they work. None does here; a real encoder stands in for one that does."""
+"""Hardware encoders are probed. None works here; a software encoder stands in for one that does."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 
 from blurscene_stream.config.schema import EncodeConfig, Hardware, Settings
 from blurscene_stream.errors import SinkError
-from blurscene_stream.sink import codecs
-from blurscene_stream.sink.encoders import HARDWARE, X264, X265, Encoder
+from blurscene_stream.sink import encoder_choice
+from blurscene_stream.sink.encoder_presets import HARDWARE, X264, X265, Encoder
 from tests.pipeline.runs import anonymize, fails
 from tests.videos import VideoSpec, make_video, read_video
 
@@ -25,7 +25,9 @@ def walker(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("encoder", HARDWARE, ids=lambda encoder: encoder.name)
-def test_a_chip_that_is_named_and_missing_is_an_error(encoder: Encoder, walker: Path, tmp_path: Path) -> None:
+def test_a_named_hardware_encoder_that_does_not_work_is_an_error(
+    encoder: Encoder, walker: Path, tmp_path: Path
+) -> None:
     settings = Settings(encode=EncodeConfig(codec=encoder.name))
     (tmp_path / "out").mkdir()
     try:
@@ -37,24 +39,24 @@ def test_a_chip_that_is_named_and_missing_is_an_error(encoder: Encoder, walker: 
         assert len(read_video(tmp_path / "out" / "out.mkv").luma) == SMALL.frames
 
 
-def test_without_a_chip_the_processor_encodes_and_says_so(
+def test_without_a_working_hardware_encoder_the_software_encodes_with_a_warning(
     walker: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = replace(X264, name="no_such_chip", chip="test"), replace(X264, name="h264_v4l2m2m", chip="test")
-    monkeypatch.setattr(codecs, "HARDWARE", broken)
+    broken = replace(X264, name="no_such_gpu", hardware=True), replace(X264, name="h264_v4l2m2m", hardware=True)
+    monkeypatch.setattr(encoder_choice, "HARDWARE", broken)
     anonymize(walker, tmp_path / "out.mp4", AUTO)
     (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert line.startswith(f"{walker}: no chip encodes it (no_such_chip: this build of PyAV has no no_such_chip; ")
-    assert "h264_v4l2m2m: " in line and line.endswith(", libx264 does")
+    assert line.startswith(f"{walker}: no hardware encoder works (no_such_gpu: this build of PyAV has no no_such_gpu; ")
+    assert "h264_v4l2m2m: " in line and line.endswith(", it is encoded by libx264")
     assert len(read_video(tmp_path / "out.mp4").luma) == SMALL.frames
 
 
-def test_the_first_chip_that_works_is_taken(
+def test_the_first_hardware_encoder_that_works_is_taken(
     walker: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level("INFO")
-    chips = replace(X264, name="h264_v4l2m2m"), replace(X265, codec="h264"), replace(X264, name="never tried")
-    monkeypatch.setattr(codecs, "HARDWARE", tuple(replace(each, chip="test") for each in chips))
+    encoders = replace(X264, name="h264_v4l2m2m"), replace(X265, codec="h264"), replace(X264, name="never tried")
+    monkeypatch.setattr(encoder_choice, "HARDWARE", tuple(replace(each, hardware=True) for each in encoders))
     anonymize(walker, tmp_path / "out.mkv", AUTO)
     assert f"{walker}: encoded by libx265" in caplog.text and "WARNING" not in caplog.text
     with av.open(str(tmp_path / "out.mkv")) as container:
@@ -63,22 +65,22 @@ def test_the_first_chip_that_works_is_taken(
 
 
 @pytest.mark.parametrize(("width", "works"), [(160, True), (161, False)])
-def test_a_trial_is_one_with_this_very_size(
+def test_the_probe_has_the_size_of_the_video(
     width: int, works: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """x264 refuses an odd width in 4:2:0, if we do not ask for another format beforehand."""
     caplog.set_level("INFO")
-    monkeypatch.setattr(codecs, "HARDWARE", (replace(X264, chip="test", even=False),))
+    monkeypatch.setattr(encoder_choice, "HARDWARE", (replace(X264, hardware=True, needs_even_size=False),))
     source = make_video(tmp_path / "in.mkv", replace(SMALL, width=width, codec="ffv1"))
     anonymize(source, tmp_path / "out.mp4", AUTO)
     assert (f"{source}: encoded by libx264" in caplog.text) == works
-    assert ("no chip encodes it" in caplog.text) == (not works)
+    assert ("no hardware encoder works" in caplog.text) == (not works)
     assert len(read_video(tmp_path / "out.mp4").luma) == SMALL.frames
 
 
-def test_settings_that_a_chip_does_not_take_leave_it_out(
+def test_a_hardware_encoder_that_does_not_take_the_settings_is_left_out(
     walker: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = Settings(encode=EncodeConfig(hardware=Hardware.auto, preset="ultrafast"))
     anonymize(walker, tmp_path / "out.mp4", settings)
-    assert "no chip encodes it (none makes h264 as the settings ask), libx264 does" in caplog.text
+    assert "no hardware encoder works (none encodes h264 with these settings), it is encoded by libx264" in caplog.text

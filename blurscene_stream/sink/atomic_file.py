@@ -1,4 +1,4 @@
-"""A file that is called NAME.partial until everything in it is on the disk."""
+"""Atomic files: written as NAME.partial, and renamed to NAME once everything in them is on the disk."""
 
 from __future__ import annotations
 
@@ -12,103 +12,103 @@ from types import TracebackType
 from blurscene_stream.errors import SinkError, StoppedError, UsageError, reason
 
 PARTIAL = ".partial"
-LONGEST_NAME_BYTES = 255  # on Linux and macOS
+MAX_NAME_BYTES = 255  # on Linux and macOS
 
 
 def partial_path(final: Path) -> Path:
-    """Where a file is written until it is complete: NAME.partial, or a shorter name where that one is too long."""
+    """Return where a file is written until it is complete: NAME.partial, or a shorter name where that is too long."""
     name = final.name
-    if len(os.fsencode(name)) + len(PARTIAL) <= LONGEST_NAME_BYTES:
+    if len(os.fsencode(name)) + len(PARTIAL) <= MAX_NAME_BYTES:
         return final.with_name(name + PARTIAL)
     mark = "~" + hashlib.sha256(os.fsencode(name)).hexdigest()[:16] + PARTIAL
-    while len(os.fsencode(name)) + len(mark) > LONGEST_NAME_BYTES:
+    while len(os.fsencode(name)) + len(mark) > MAX_NAME_BYTES:
         name = name[:-1]
     return final.with_name(name + mark)
 
 
-class PartialFile:
-    """The place where a file is made, locked against other runs, and its way to its final name.
+class AtomicFile:
+    """A file under its partial name, locked against other runs, until `commit` gives it its final name.
 
     path: where to write
 
-    Used as a context manager: leaving it without `complete` deletes what was written.
+    Used as a context manager: leaving it without `commit` deletes what was written.
     Raises SinkError when it cannot be made.
     """
 
     def __init__(self, target: Path, overwrite: bool) -> None:
         self._target = target
         self._overwrite = overwrite
-        self._settled = False
+        self._flushed = False
         self._final = target.resolve()  # a link stays a link, the file behind it is replaced
         self.path = partial_path(self._final)
         self._lock = _lock(self.path, target)
-        self._made = os.fstat(self._lock)
+        self._identity = os.fstat(self._lock)
 
-    def settle(self) -> None:
-        """See that everything is on the disk, and that the name is free if it must be. Nothing is written after it.
+    def flush(self) -> None:
+        """Sync the file to the disk, and check that its name is free if it must be. Nothing is written after it.
 
         Raises SinkError, OSError.
         """
-        if not self._settled:
-            _flush_to_disk(self.path)
-            self._settled = True
+        if not self._flushed:
+            _sync(self.path)
+            self._flushed = True
         if self._final.exists() and not self._overwrite:
             raise SinkError("was made by another program in the meantime and is not replaced")
 
-    def complete(self) -> None:
-        """Give the file its name, once everything is on the disk.
+    def commit(self) -> None:
+        """Sync the file to the disk and rename it to its final name.
 
         Raises SinkError, OSError.
         """
-        self.settle()
+        self.flush()
         self.path.replace(self._final)
         try:
-            # too late to stop: the file is complete; and a folder that may not be read cannot be flushed
+            # too late to stop: the file is complete; and a folder that may not be read cannot be synced
             with suppress(StoppedError, PermissionError):
-                _flush_to_disk(self._final.parent)
+                _sync(self._final.parent)
         except OSError:
-            self.withdraw()
+            self.rollback()
             raise
         self._unlock()
 
-    def delete(self) -> None:
-        """Leave nothing behind. What fails here has failed for a reason that is already on its way up."""
+    def discard(self) -> None:
+        """Delete the partial file. Errors are dropped: one that matters is already on its way up."""
         if self._lock != -1:
             with suppress(OSError):
                 self.path.unlink(missing_ok=True)
             self._unlock()
 
-    def withdraw(self) -> None:
-        """Take a complete file back, because something that belongs to it could not be completed.
+    def rollback(self) -> None:
+        """Delete a committed file, because something that belongs to it could not be committed.
 
         What it has replaced is gone. Does nothing while the file does not have its name.
         """
         with suppress(OSError):
-            if os.path.samestat(self._made, self._final.stat()):
+            if os.path.samestat(self._identity, self._final.stat()):
                 self._final.unlink()
 
     def _unlock(self) -> None:
         os.close(self._lock)
         self._lock = -1
 
-    def __enter__(self) -> PartialFile:
+    def __enter__(self) -> AtomicFile:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.delete()
+        self.discard()
 
 
 def write_file(target: Path, data: bytes, overwrite: bool) -> None:
-    """Write a whole file: it has its name with all of `data`, or not at all.
+    """Write a whole file atomically: it has its name with all of `data`, or not at all.
 
     Raises SinkError.
     """
-    with PartialFile(target, overwrite) as partial:
+    with AtomicFile(target, overwrite) as file:
         try:
-            partial.path.write_bytes(data)
-            partial.complete()
+            file.path.write_bytes(data)
+            file.commit()
         except SinkError as error:
             raise SinkError(f"{target}: {error}; nothing was left") from error
         except OSError as error:
@@ -116,7 +116,7 @@ def write_file(target: Path, data: bytes, overwrite: bool) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and those it lies in; one that is there already is as good.
+    """Make a folder and its parents, unless they exist.
 
     Raises SinkError.
     """
@@ -126,32 +126,32 @@ def make_folder(folder: Path) -> None:
         raise SinkError(f"{folder}: the folder cannot be made: {reason(error)}") from error
 
 
-def check_folder(folder: Path) -> None:
-    """Refuse a folder that takes no files, or that is not there and cannot be made, before any work is done for it.
+def check_output_folder(folder: Path) -> None:
+    """Refuse a folder that takes no files, or is missing and cannot be made, before any work is done for it.
 
     Raises UsageError.
     """
-    place = folder
+    existing = folder
     try:
-        while not _is_there(place):
-            place = place.parent
-        fit = place.is_dir() and os.access(place, os.W_OK | os.X_OK)
-    except OSError as error:  # too long, or not to be looked at
+        while not _exists(existing):
+            existing = existing.parent
+        writable = existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
+    except OSError as error:  # too long, or no permission
         raise UsageError(f"{folder}: cannot be made: {reason(error)}; choose another folder") from error
-    if not fit:
-        raise UsageError(f"{folder}: nothing can be made in {place}; choose another folder")
+    if not writable:
+        raise UsageError(f"{folder}: nothing can be made in {existing}; choose another folder")
 
 
-def _is_there(place: Path) -> bool:
+def _exists(path: Path) -> bool:
     try:
-        place.lstat()  # a link that leads nowhere is there, and in the way
+        path.lstat()  # a dangling link exists, and is in the way
     except (FileNotFoundError, NotADirectoryError):
         return False
     return True
 
 
-def check_place(path: Path, overwrite: bool) -> None:
-    """Refuse a place where no file can be made, before any work is done for it.
+def check_output_path(path: Path, overwrite: bool) -> None:
+    """Refuse a path where no file can be made, before any work is done for it.
 
     Raises UsageError.
     """
@@ -163,29 +163,32 @@ def check_place(path: Path, overwrite: bool) -> None:
         if path.exists() and not overwrite:
             raise UsageError(f"{path}: exists already; use -y to replace it")
         path.resolve()
-    except (OSError, RuntimeError) as error:  # too long, not to be looked at, or a link that leads to itself
+    except (OSError, RuntimeError) as error:  # too long, no permission, or a link that leads to itself
         raise UsageError(f"{path}: cannot be written: {reason(error)}; choose another name") from error
 
 
-def _lock(partial: Path, path: Path) -> int:
+def _lock(partial: Path, target: Path) -> int:
     """Make the partial file, or take over one that a killed run has left; not one that a run is writing."""
     try:
         descriptor = os.open(partial, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
-    except FileNotFoundError as error:  # what /proc says of a file that is to be new
-        raise SinkError(f"{path}: cannot be written: {partial.parent} takes no files; choose another folder") from error
+    except FileNotFoundError as error:  # the error of /proc for a new file
+        raise SinkError(
+            f"{target}: cannot be written: {partial.parent} takes no files; choose another folder"
+        ) from error
     except OSError as error:
-        raise SinkError(f"{path}: cannot be written: {reason(error)}; choose another name or folder") from error
+        raise SinkError(f"{target}: cannot be written: {reason(error)}; choose another name or folder") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if not os.path.samestat(os.fstat(descriptor), partial.lstat()):  # just renamed or deleted by the other run
             raise FileNotFoundError
     except OSError as error:
         os.close(descriptor)
-        raise SinkError(f"{path}: another run is writing it; wait for its end or choose another name") from error
+        raise SinkError(f"{target}: another run is writing it; wait for its end or choose another name") from error
     return descriptor
 
 
-def _flush_to_disk(path: Path) -> None:
+def _sync(path: Path) -> None:
+    """Flush a file or a folder to the disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

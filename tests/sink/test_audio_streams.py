@@ -1,4 +1,4 @@
-"""Sound that is encoded again: any rate and any number of channels; damaged sound is told, not hidden."""
+"""Audio that is encoded again: any rate and any number of channels; corrupt audio ends the run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from blurscene_stream.errors import CorruptInputError, SinkError
 from tests.pipeline.runs import anonymize, fails
 from tests.videos import VideoSpec, make_video, read_video
 
-SOUNDS = {  # what it is -> codec, samples a second, layout, format, input, targets
+AUDIO = {  # name -> codec, sample rate, layout, sample format, input, targets
     "telephone": ("pcm_mulaw", 8000, "mono", "s16", "in.mov", ("mp4", "ts", "webm")),
     "studio": ("pcm_s32le", 192_000, "stereo", "s32", "in.mov", ("ts", "webm")),
     "old": ("pcm_s16le", 22_255, "mono", "s16", "in.mov", ("ts", "webm")),
@@ -26,15 +26,15 @@ SOUNDS = {  # what it is -> codec, samples a second, layout, format, input, targ
 }
 
 
-@pytest.mark.parametrize("what", SOUNDS)
-def test_any_sound_becomes_one_that_the_target_holds(what: str, tmp_path: Path) -> None:
-    codec, rate, layout, form, file, targets = SOUNDS[what]
+@pytest.mark.parametrize("name", AUDIO)
+def test_any_audio_becomes_one_that_the_target_holds(name: str, tmp_path: Path) -> None:
+    codec, rate, layout, form, file, targets = AUDIO[name]
     source = tmp_path / file
     channels = av.AudioLayout(layout).nb_channels
     with av.open(str(source), "w") as container:
         video = container.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
-        track = cast(AudioStream, container.add_stream(codec, rate=rate, layout=layout))
+        stream = cast(AudioStream, container.add_stream(codec, rate=rate, layout=layout))
         for number in range(25):
             picture = av.VideoFrame(64, 48, "yuv420p")
             for plane in picture.planes:
@@ -44,10 +44,10 @@ def test_any_sound_becomes_one_that_the_target_holds(what: str, tmp_path: Path) 
         container.mux(video.encode(None))
         wave = np.sin(np.arange(rate) / rate * 2 * np.pi * 500) * (0.3 * np.iinfo(form.replace("s", "int")).max)
         samples = np.repeat(wave.astype(form.replace("s", "int")), channels)[None]
-        sound = av.AudioFrame.from_ndarray(samples, format=form, layout=layout)
-        sound.sample_rate, sound.pts, sound.time_base = rate, 0, Fraction(1, rate)
-        container.mux(track.encode(sound))
-        container.mux(track.encode(None))
+        tone = av.AudioFrame.from_ndarray(samples, format=form, layout=layout)
+        tone.sample_rate, tone.pts, tone.time_base = rate, 0, Fraction(1, rate)
+        container.mux(stream.encode(tone))
+        container.mux(stream.encode(None))
     for suffix in targets:
         anonymize(source, tmp_path / f"out.{suffix}")
         with av.open(str(tmp_path / f"out.{suffix}")) as container:
@@ -59,8 +59,8 @@ def test_any_sound_becomes_one_that_the_target_holds(what: str, tmp_path: Path) 
         assert np.mean(loudness) == pytest.approx(0.3 / np.sqrt(2), rel=0.1)
 
 
-def test_damaged_sound_that_must_be_decoded_ends_the_run(tmp_path: Path) -> None:
-    """Copied sound may be damaged as it was; sound that is encoded again would lose a part unnoticed."""
+def test_corrupt_audio_that_must_be_decoded_ends_the_run(tmp_path: Path) -> None:
+    """Copied audio may be as corrupt as it was; audio that is encoded again would lose a part unnoticed."""
     source = make_video(tmp_path / "in.mkv", VideoSpec(width=64, height=48, audio=("flac",)))
     with av.open(str(source)) as container:
         packets = [bytes(packet) for packet in container.demux(audio=0) if packet.size]
@@ -69,11 +69,11 @@ def test_damaged_sound_that_must_be_decoded_ends_the_run(tmp_path: Path) -> None
     source.write_bytes(data[:place] + b"\x55" * len(packets[5]) + data[place + len(packets[5]) :])
     (tmp_path / "out").mkdir()
     message = fails(CorruptInputError, source, tmp_path / "out" / "out.ts")
-    assert "the sound cannot be decoded" in message
+    assert "the audio cannot be decoded" in message
     anonymize(source, tmp_path / "out" / "out.mkv")  # copies it
 
 
-ASKED = {  # sound of the source, --audio, target -> codec of the output; nothing: no track
+AUDIO_MODES = {  # codec of the source, --audio, target -> codec of the output; "": no audio
     ("aac", "copy", "mkv"): "aac",
     ("aac", "opus", "mp4"): "opus",
     ("aac", "opus", "webm"): "opus",
@@ -84,46 +84,46 @@ ASKED = {  # sound of the source, --audio, target -> codec of the output; nothin
 }
 
 
-@pytest.mark.parametrize(("codec", "asked", "suffix"), ASKED)
-def test_the_sound_that_is_asked_for(codec: str, asked: str, suffix: str, tmp_path: Path) -> None:
-    """Never to be taken for a copy, nor for the one of another time: the tone begins with the pictures."""
+@pytest.mark.parametrize(("codec", "mode", "suffix"), AUDIO_MODES)
+def test_audio_modes(codec: str, mode: str, suffix: str, tmp_path: Path) -> None:
+    """Encoded audio is not taken for a copy, and keeps its time: the tone begins with the pictures."""
     source = make_video(tmp_path / "in.mkv", VideoSpec(width=64, height=48, audio=(codec,)))
     target = tmp_path / f"out.{suffix}"
-    summary = anonymize(source, target, Settings(encode=EncodeConfig(audio=Sound[asked])))
-    expected = ASKED[codec, asked, suffix]
-    heard = sounds(target)
+    summary = anonymize(source, target, Settings(encode=EncodeConfig(audio=Sound[mode])))
+    expected = AUDIO_MODES[codec, mode, suffix]
+    heard = audio_packets(target)
     assert [name for name, _ in heard] == ([expected] if expected else [])
     if codec == expected:
-        assert heard == sounds(source), "what is that already is copied, bit by bit"
+        assert heard == audio_packets(source), "audio in that codec is copied, bit by bit"
     elif expected:
-        first_s, length_s = heard_at(target)
-        assert length_s == pytest.approx(1.0, abs=0.06)
-        assert first_s == pytest.approx(read_video(target).times[0], abs=0.03)
-    assert any("audio stream 1" in words for words in summary.left_out) == (asked == "drop")
+        start_s, duration_s = audio_times(target)
+        assert duration_s == pytest.approx(1.0, abs=0.06)
+        assert start_s == pytest.approx(read_video(target).times[0], abs=0.03)
+    assert any("audio stream 1" in words for words in summary.left_out) == (mode == "drop")
 
 
-def sounds(path: Path) -> list[tuple[str, list[bytes]]]:
-    """Codec and packets of each track, without the headers that MPEG-TS puts before AAC."""
+def audio_packets(path: Path) -> list[tuple[str, list[bytes]]]:
+    """Codec and packets of each audio stream, without the ADTS headers that MPEG-TS puts before AAC."""
     with av.open(str(path)) as container:
-        tracks: dict[int, list[bytes]] = {stream.index: [] for stream in container.streams.audio}
-        for packet in container.demux(list(container.streams.audio)) if tracks else ():
+        streams: dict[int, list[bytes]] = {stream.index: [] for stream in container.streams.audio}
+        for packet in container.demux(list(container.streams.audio)) if streams else ():
             data = bytes(packet)
             if data:
-                tracks[packet.stream.index].append(data[7:] if data[:2] == b"\xff\xf1" else data)
-        return [(container.streams[index].codec_context.name, packets) for index, packets in tracks.items()]
+                streams[packet.stream.index].append(data[7:] if data[:2] == b"\xff\xf1" else data)
+        return [(container.streams[index].codec_context.name, packets) for index, packets in streams.items()]
 
 
-def heard_at(path: Path) -> tuple[float, float]:
-    """When sound begins, and how long it is, in seconds."""
+def audio_times(path: Path) -> tuple[float, float]:
+    """Start and duration of the audio, in seconds."""
     with av.open(str(path)) as container:
         frames = list(container.decode(audio=0))
     assert frames[0].pts is not None and frames[0].time_base is not None
     return float(frames[0].pts * frames[0].time_base), sum(frame.samples / frame.sample_rate for frame in frames)
 
 
-def test_sound_that_is_asked_for_and_cannot_be_held_is_an_error(tmp_path: Path) -> None:
+def test_an_audio_codec_that_the_container_cannot_hold_is_an_error(tmp_path: Path) -> None:
     source = make_video(tmp_path / "in.mkv", VideoSpec(width=64, height=48, audio=("flac",)))
     (tmp_path / "out").mkdir()
     settings = Settings(encode=EncodeConfig(audio=Sound.aac))
     message = fails(SinkError, source, tmp_path / "out" / "out.webm", settings)
-    assert "webm holds no aac sound; choose --audio opus or drop, or another kind of file" in message
+    assert "webm cannot hold aac audio; choose --audio opus or drop, or another kind of file" in message
