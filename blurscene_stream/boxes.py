@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Boxes = NDArray[np.float32]
+Scores = NDArray[np.float32]
 NO_TRACK = -1
+TINY = np.float32(1e-30)
+"""Divisor in place of 0, and the smallest IoU of boxes that overlap at all."""
 
 
 class Origin(IntEnum):
@@ -168,12 +171,33 @@ def iou(one: Boxes, other: Boxes) -> NDArray[np.float32]:
 
 def paired_iou(one: Boxes, other: Boxes) -> NDArray[np.float32]:
     """Intersection over union of boxes (..., 4) with those of the same place; the shapes go together as NumPy's do."""
-    corner_low = np.maximum(one[..., :2], other[..., :2])
-    corner_high = np.minimum(one[..., 2:], other[..., 2:])
-    shared = np.prod(np.clip(corner_high - corner_low, 0, None), axis=-1)
-    whole = area(one) + area(other) - shared
-    result: NDArray[np.float32] = np.where(whole > 0, shared / np.where(whole > 0, whole, 1), 0).astype(np.float32)
-    return result
+    return components_iou(components(one), components(other))
+
+
+def components(boxes: Boxes) -> NDArray[np.float32]:
+    """Return boxes (..., 4) as a struct of arrays (5, ...): x0, y0, x1, y1, area."""
+    return np.concatenate([np.moveaxis(boxes, -1, 0), area(boxes)[None]])
+
+
+def components_iou(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Intersection over union of `components` (5, ...) that broadcast; 0 where there is no area.
+
+    All others rest on this one. It calculates in place: in a crowd of boxes the memory traffic is what takes time.
+    """
+    x0, y0, x1, y1, own_area = one
+    u0, v0, u1, v1, other_area = other
+    shared = np.asarray(np.minimum(x1, u1))
+    shared -= np.maximum(x0, u0)
+    height = np.asarray(np.minimum(y1, v1))
+    height -= np.maximum(y0, v0)
+    np.maximum(shared, 0, out=shared)
+    np.maximum(height, 0, out=height)
+    shared *= height
+    union = np.add(own_area, other_area, out=height)
+    union -= shared
+    np.maximum(union, TINY, out=union)
+    shared /= union
+    return shared
 
 
 def area(boxes: Boxes) -> NDArray[np.float32]:

@@ -1,8 +1,9 @@
-"""Prints how long each way of merging takes for the candidate boxes of one class in one frame.
+"""Measure how long each merge method takes for the candidate boxes of one class in one frame.
 
     python scripts/measure_merging.py [--boxes 2000] [--repeat 20]
 
 The crowds differ in how many boxes show the same object: 1, 6 (what mirrored, whole and enlarged pictures give), 60.
+The methods `ensemble_*` need the extra `ensemble`.
 """
 
 from __future__ import annotations
@@ -13,16 +14,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from blurscene_stream.boxes import Boxes
+from blurscene_stream.boxes import Boxes, Scores
 from blurscene_stream.config.schema import AreaMethod, MergeConfig, MergeMethod
 from blurscene_stream.detect.merge import merge
-from blurscene_stream.detect.overlap import Floats
 
 VIEWS = 6
 CROWDS = {"all apart": 1, "6 an object": 6, "60 an object": 60}
 
 
-def crowd(count: int, an_object: int, seed: int = 0) -> tuple[Boxes, Floats]:
+def crowd(count: int, an_object: int, seed: int = 0) -> tuple[Boxes, Scores]:
     """`count` boxes in a picture of 1920 x 1080, `an_object` of them around the same place, with random scores."""
     random = np.random.default_rng(seed)
     objects = -(-count // an_object)
@@ -34,7 +34,7 @@ def crowd(count: int, an_object: int, seed: int = 0) -> tuple[Boxes, Floats]:
     return shaken[order].astype(np.float32), random.uniform(0.05, 1, count).astype(np.float32)
 
 
-def best_ms(boxes: Boxes, scores: Floats, config: MergeConfig, repeat: int) -> tuple[float, int]:
+def best_ms(boxes: Boxes, scores: Scores, config: MergeConfig, repeat: int) -> tuple[float, int]:
     """The shortest time of `repeat` calls, and how many boxes are left."""
     took, left = [], 0
     for _ in range(repeat):
@@ -51,14 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--repeat", type=int, default=20)
     chosen = parser.parse_args(arguments)
     print(f"{chosen.boxes} boxes: milliseconds (boxes left), the best of {chosen.repeat}")
-    print(f"{'':20}" + "".join(f"{name:>20}" for name in CROWDS))
+    print(f"{'':24}" + "".join(f"{name:>20}" for name in CROWDS))
     for method in MergeMethod:
         for area in AreaMethod:
             config = MergeConfig(method=method, area_method=area)
             crowds = (crowd(chosen.boxes, an_object) for an_object in CROWDS.values())
             results = [best_ms(*each, config, chosen.repeat) for each in crowds]
             cells = "".join(f"{f'{ms:.1f} ({left})':>20}" for ms, left in results)
-            print(f"{f'{method.name} {area.name}':20}{cells}")
+            print(f"{f'{method.name} {area.name}':24}{cells}")
 
 
 if __name__ == "__main__":

@@ -24,9 +24,9 @@ class MergeMethod(Enum):
     nms = "the best of them"
     wbf = "their mean, weighted by score, as BlurScene calculates it"
     nmm = "the box around all of them"
-    wbf_ensemble = "their mean as ensemble-boxes calculates it: each box joins the nearest mean so far"
-    nmw = "their mean, weighted by score and by overlap with the best, as in ensemble-boxes"
-    soft_nms = "none is removed for its overlap, but its score sinks with it, as in ensemble-boxes"
+    ensemble_wbf = "weighted_boxes_fusion of ensemble-boxes: each box joins the nearest mean so far"
+    ensemble_nmw = "non_maximum_weighted of ensemble-boxes: their mean, weighted by score and by overlap with the best"
+    ensemble_soft_nms = "soft_nms of ensemble-boxes: a box goes when its score, sunk by overlap, is below a threshold"
 
 
 class AreaMethod(Enum):
@@ -79,7 +79,7 @@ class MergeConfig:
         float, "merged boxes must score more, besides the class's threshold; 0: nothing more", within("[0, 1)")
     ] = 0.0
     soft_nms_sigma: Annotated[
-        float, "of soft_nms: the larger, the less a score sinks with overlap", within("(0, 100]")
+        float, "of ensemble_soft_nms: the larger, the less a score sinks with overlap", within("(0, 100]")
     ] = 0.5
 
     def __post_init__(self) -> None:

@@ -11,13 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from blurscene_stream.boxes import Boxes, Detections, Origin, iou
+from blurscene_stream.boxes import Boxes, Detections, Origin, Scores, iou
 from blurscene_stream.config.schema import MergeConfig, MergeMethod, Settings, VariantsConfig, chosen
 from blurscene_stream.detect.decode import Peaks, joined
-from blurscene_stream.detect.merge import merge
-from blurscene_stream.detect.merged import Merged
+from blurscene_stream.detect.ensemble import require_ensemble_boxes
+from blurscene_stream.detect.merge import MergedBoxes, merge
 from blurscene_stream.detect.model import Model
-from blurscene_stream.detect.overlap import Floats
 from blurscene_stream.detect.prepare import Drawer, Layout
 from blurscene_stream.detect.variants import views_of
 from blurscene_stream.errors import DetectionError, first_line
@@ -40,7 +39,11 @@ class Detector:
     """
 
     def __init__(self, models: Sequence[Model], device: torch.device, settings: Settings) -> None:
-        """`models`: those of `settings`, on `device`; a class may be that of several."""
+        """`models`: those of `settings`, on `device`; a class may be that of several.
+
+        Raises ConfigError when `detect.merge.method` needs ensemble-boxes and it is not installed.
+        """
+        require_ensemble_boxes(settings.detect.merge.method)
         self.classes = tuple(settings.classes)
         self.device_name = "; ".join(dict.fromkeys(model.device_name for model in models))
         self._models = models
@@ -143,7 +146,7 @@ class Detector:
         return Detections.concatenate(parts)
 
     def _of_class(
-        self, label: int, boxes: Boxes, scores: Floats, looks: int, config: MergeConfig
+        self, label: int, boxes: Boxes, scores: Scores, looks: int, config: MergeConfig
     ) -> tuple[Detections, Detections]:
         """What was found of one class, and what is doubtful: neither found nor a part of it."""
         threshold = self._thresholds[label]
@@ -154,7 +157,7 @@ class Detector:
         rest = merge(boxes[weak], scores[weak], replace(config, method=MergeMethod.nms), looks)
         return self._detections(label, made, Origin.detected), self._detections(label, rest, Origin.low_confidence)
 
-    def _detections(self, label: int, merged: Merged, origin: Origin) -> Detections:
+    def _detections(self, label: int, merged: MergedBoxes, origin: Origin) -> Detections:
         count = len(merged.boxes)
         labels, origins = np.full(count, label, np.int64), np.full(count, origin, np.int8)
         return Detections(merged.boxes, merged.scores, labels, self.classes, origins)

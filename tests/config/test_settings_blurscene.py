@@ -180,8 +180,8 @@ def test_processings_thresholds(
 
 
 def test_the_other_merging_methods_are_not_blurscenes(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"processing\.merging_method must be nms, wbf or nmm, got 'soft_nms'"):
-        load(tmp_path, RUNS | {"merge": "soft_nms"})
+    with pytest.raises(ConfigError, match=r"processing\.merging_method must be nms, wbf or nmm, got 'ensemble_wbf'"):
+        load(tmp_path, RUNS | {"merge": "ensemble_wbf"})
 
 
 def test_our_own_variants_in_the_same_file_stay(tmp_path: Path) -> None:

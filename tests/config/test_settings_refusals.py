@@ -39,7 +39,7 @@ OVERRIDES = [  # the override, and what its refusal says after "--set OVERRIDE: 
     ("detect.merge=nms", "detect.merge is a section with the keys method, iou, area_method, "),
     (
         "detect.merge.method=best",
-        "detect.merge.method must be nms, wbf, nmm, wbf_ensemble, nmw or soft_nms, got 'best'",
+        "detect.merge.method must be nms, wbf, nmm, ensemble_wbf, ensemble_nmw or ensemble_soft_nms, got 'best'",
     ),
     ("detect.merge.area_method=px", "detect.merge.area_method must be int or float, got 'px'"),
     (

@@ -43,7 +43,7 @@ OTHER = {  # a value that is not the default, for each key
     "detect.variants.enlarged_regions_n": "3",
     "detect.variants.region_overlap": "0.5",
     "detect.variants.scales": "[1, 0.5]",
-    "detect.merge.method": "wbf_ensemble",
+    "detect.merge.method": "ensemble_wbf",
     "detect.merge.iou": "0.9",
     "detect.merge.area_method": "int",
     "detect.merge.pre_merge_score_threshold": "0.1",

@@ -9,19 +9,16 @@ from hypothesis import strategies as st
 
 from blurscene_stream.boxes import Boxes, iou
 from blurscene_stream.config.schema import AreaMethod, MergeConfig, MergeMethod
-from blurscene_stream.detect import groups as groups_module
-from blurscene_stream.detect import overlap as overlap_module
-from blurscene_stream.detect.groups import group
-from blurscene_stream.detect.merge import merge
-from blurscene_stream.detect.merged import Merged
-from blurscene_stream.detect.overlap import measured
+from blurscene_stream.detect import nms as nms_module
+from blurscene_stream.detect.merge import MergedBoxes, merge, snap
+from blurscene_stream.detect.nms import group
 from tests.detect.crowds import Scores, configs, counts, random_boxes, seeds, slow_groups, slow_merge, spreads
 
 BLURSCENES = [MergeMethod.nms, MergeMethod.wbf, MergeMethod.nmm]
 VIEWS = 3
 
 
-def rows(merged: Merged) -> Boxes:
+def rows(merged: MergedBoxes) -> Boxes:
     """x0 y0 x1 y1 score of each box."""
     return np.column_stack([merged.boxes, merged.scores])
 
@@ -45,13 +42,13 @@ def test_both_ways_to_group_are_the_definition(
 ) -> None:
     boxes, scores = random_boxes(seed, count, spread, ties=True)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(groups_module, "_SPARSE", 10**9 if sparse else -1)
-        patched.setattr(groups_module, "_CROWDED", 0 if sparse else 2)
-        patched.setattr(groups_module, "_BLOCK", 16)
-        patched.setattr(overlap_module, "_AT_ONCE", 100)
-        found = group(measured(boxes, config.area_method), scores, config.iou)
+        patched.setattr(nms_module, "_MAX_SWEEP_PAIRS", 10**9 if sparse else -1)
+        patched.setattr(nms_module, "_MIN_KEPT_SHARE", 0 if sparse else 2)
+        patched.setattr(nms_module, "_BLOCK_BOXES", 16)
+        patched.setattr(nms_module, "_CHUNK_PAIRS", 100)
+        found = group(snap(boxes, config.area_method), scores, config.iou)
     expected = slow_groups(boxes, scores, config)
-    assert found.leaders.tolist() == [members[0] for members in expected]
+    assert found.kept.tolist() == [members[0] for members in expected]
     assert [set(members) for members in np.split(found.members, found.starts[1:])] == [
         set(members) for members in expected
     ] or count == 0
@@ -74,7 +71,7 @@ def test_the_arguments_stay_as_they_are(seed: int, count: int, spread: int, conf
     made = merge(boxes, scores, config, VIEWS)
     np.testing.assert_array_equal(boxes, before[0])
     np.testing.assert_array_equal(scores, before[1])
-    assert made.boxes.dtype == made.scores.dtype == made.best.dtype == np.float32
+    assert made.boxes.dtype == made.scores.dtype == made.best_scores.dtype == np.float32
     assert (np.diff(made.scores) <= 0).all()
 
 
@@ -83,7 +80,7 @@ def test_nmm_covers_every_box(seed: int, count: int, spread: int, config: MergeC
     boxes, scores = random_boxes(seed, count, spread)
     made = merge(boxes, scores, MergeConfig(MergeMethod.nmm, config.iou, config.area_method), VIEWS)
     assert cover(made.boxes, boxes)
-    assert made.best.max(initial=0) == scores.max(initial=0)
+    assert made.best_scores.max(initial=0) == scores.max(initial=0)
 
 
 @given(seeds, counts, spreads, configs)
@@ -119,8 +116,12 @@ def test_what_the_network_was_sure_of_is_not_lost(
     merged = merge(boxes[sure], scores[sure], config, VIEWS)
     made = merged.above(threshold, 0)
     assert len(made.boxes) == len(merged.boxes)
-    assert made.best.max(initial=0) == scores[sure].max(initial=0)
-    if config.method in (MergeMethod.nms, MergeMethod.nmm, MergeMethod.soft_nms):  # a mean may leave a box behind
+    assert made.best_scores.max(initial=0) == scores[sure].max(initial=0)
+    if config.method in (
+        MergeMethod.nms,
+        MergeMethod.nmm,
+        MergeMethod.ensemble_soft_nms,
+    ):  # a mean may leave a box behind
         touched = iou(boxes[sure], made.boxes).max(axis=1, initial=0)
         assert (touched > 0).all()
 
@@ -129,7 +130,7 @@ def test_boxes_without_area_are_kept() -> None:
     for method in MergeMethod:
         for area in (AreaMethod.float, AreaMethod.int):
             made = merge(np.zeros((3, 4), np.float32), np.ones(3, np.float32), MergeConfig(method, 0.5, area), VIEWS)
-            assert len(made.boxes) == (1 if area is AreaMethod.int and method is not MergeMethod.soft_nms else 3)
+            assert len(made.boxes) == (1 if area is AreaMethod.int and method in BLURSCENES else 3)
             assert np.isfinite(rows(made)).all()
 
 
