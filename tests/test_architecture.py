@@ -43,7 +43,7 @@ DOORS = {  # outside library -> the rooms that may import it
     "torch": {"detect"},
     "torchvision": {"detect"},
     "ensemble_boxes": {"detect/ensemble"},
-    "cv2": {"redact", "image", "track/camera", "track/cuts", "verify/sheet"},
+    "cv2": {"redact", "image", "track/camera", "track/cuts", "verify/contact_sheet"},
     "PIL": {"image"},
     "hydra": {"config"},
     "omegaconf": {"config"},
@@ -70,7 +70,7 @@ DOORS = {  # outside library -> the rooms that may import it
     "scipy": {"track"},
 }
 SOURCES = sorted((ROOT / PACKAGE).rglob("*.py"))
-LONGEST_MODULE_LINES = 250
+LONGEST_MODULE_LINES = 350
 
 
 def _room(path: Path) -> str:

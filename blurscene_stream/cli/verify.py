@@ -27,7 +27,7 @@ from blurscene_stream.verify import (
     VERDICTS,
     Findings,
     Grade,
-    Proof,
+    VerifyJob,
     is_sheet,
     sheet_png,
     verify_video,
@@ -113,23 +113,23 @@ def verify_command(
     interruption = Interruption()
     with signals(interruption, "nothing was proved"), interruption.remembered():
         with closing(ProgressBar(bar)) as progress:
-            proof = Proof(
+            job = VerifyJob(
                 source=one,
                 target=other,
                 settings=settings,
                 detections=None if detections is None else Path(detections),
-                silent=audio == "drop",
+                audio_dropped=audio == "drop",
                 every=0 if no_look else every,
                 interruption=interruption,
                 progress=progress.reach,
             )
-            findings = verify_video(proof)
-        grade = _tell(findings, proof)
+            findings = verify_video(job)
+        grade = _tell(findings, job)
         try:
             with interruption.between_steps():
                 written = None if no_look else _write(findings, beside.path, settings, replacing)
                 if report:
-                    write_file(Path(report), _json(proof, findings, written), overwrite)
+                    write_file(Path(report), _json(job, findings, written), overwrite)
         finally:  # what was found is told, whatever becomes of the files
             click.echo(VERDICTS[grade])
     return EXIT_CODES[grade]
@@ -154,13 +154,13 @@ def _other_settings(file: Path, settings: Settings) -> bool:
     return told is not None and told != settings_sha256(settings)
 
 
-def _tell(findings: Findings, proof: Proof) -> Grade:
+def _tell(findings: Findings, job: VerifyJob) -> Grade:
     grade = worst(findings.checks)
     for check in findings.checks:
         for line in check.lines():
             click.echo(printable(line))
-    if grade is Grade.fail and proof.detections and _other_settings(proof.detections, proof.settings):
-        told = f"{proof.detections}: was written with other settings; those of the run are needed, see --config"
+    if grade is Grade.fail and job.detections and _other_settings(job.detections, job.settings):
+        told = f"{job.detections}: was written with other settings; those of the run are needed, see --config"
         log.warning("%s", told)
     return grade
 
@@ -180,15 +180,15 @@ def _write(findings: Findings, sheet: Path, settings: Settings, overwrite: bool)
     return None
 
 
-def _json(proof: Proof, findings: Findings, sheet: Path | None) -> bytes:
+def _json(job: VerifyJob, findings: Findings, sheet: Path | None) -> bytes:
     content: Mapping[str, object] = {
         "format": "blurscene-stream verification",
         "format_version": 1,
         "program": program(),
-        "settings_sha256": settings_sha256(proof.settings),
-        "input": str(proof.source),
-        "output": str(proof.target),
-        "detections": proof.detections and str(proof.detections),
+        "settings_sha256": settings_sha256(job.settings),
+        "input": str(job.source),
+        "output": str(job.target),
+        "detections": job.detections and str(job.detections),
         "verdict": VERDICTS[worst(findings.checks)],
         "checks": [check.as_dict() for check in findings.checks],
         "suspects": [one.as_dict() for one in findings.suspects],

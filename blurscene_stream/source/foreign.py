@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from av.container import InputContainer
-from av.video.frame import VideoFrame
 
+from blurscene_stream.frames import Frame
 from blurscene_stream.source.boxes import FORMS, track_formats
 from blurscene_stream.source.file import open_file
 from blurscene_stream.source.kinds import Kind, kind_of
@@ -136,9 +136,9 @@ class PictureNotes:
     def __init__(self) -> None:
         self._read = SideDataReader()
 
-    def __call__(self, decoded: VideoFrame) -> Iterator[str]:
+    def __call__(self, frame: Frame) -> Iterator[str]:
         """In words."""
-        for name, data in self._read.pairs(decoded):
+        for name, data in self._read.pairs(frame.native):
             if name in IN_PICTURES:
                 yield IN_PICTURES[name]
             elif name == "SEI_UNREGISTERED":

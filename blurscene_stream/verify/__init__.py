@@ -1,8 +1,8 @@
-"""An independent proof that one video is another one, redacted."""
+"""Verification of an output against its input: is one video another one, redacted?"""
 
+from blurscene_stream.verify.contact_sheet import is_sheet, sheet_png
 from blurscene_stream.verify.report import EXIT_CODES, VERDICTS, Check, Grade, worst
-from blurscene_stream.verify.sheet import is_sheet, sheet_png
-from blurscene_stream.verify.verification import Findings, Proof, verify_video
+from blurscene_stream.verify.verification import Findings, VerifyJob, verify_video
 
 __all__ = [
     "EXIT_CODES",
@@ -10,7 +10,7 @@ __all__ = [
     "Check",
     "Findings",
     "Grade",
-    "Proof",
+    "VerifyJob",
     "is_sheet",
     "sheet_png",
     "verify_video",

@@ -7,7 +7,7 @@ from pathlib import Path
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.pipeline import Interruption, Job, Watch, anonymize_video
-from blurscene_stream.verify import Check, Findings, Grade, Proof, verify_video
+from blurscene_stream.verify import Check, Findings, Grade, VerifyJob, verify_video
 from tests.detectors import SquareDetector
 from tests.verify.scenes import ObjectDetector
 
@@ -36,20 +36,20 @@ def checked(
     target: Path,
     file: Path | None,
     settings: Settings | None = None,
-    silent: bool = False,
+    audio_dropped: bool = False,
     detector: SquareDetector | None = None,
     every: int = 0,
 ) -> Findings:
-    proof = Proof(
+    job = VerifyJob(
         source=Address(str(source)),
         target=Address(str(target)),
         settings=settings or settings_of(),
         detections=file,
-        silent=silent,
+        audio_dropped=audio_dropped,
         every=every,
         load_detector=(detector or ObjectDetector()).load,
     )
-    return verify_video(proof)
+    return verify_video(job)
 
 
 def failed(findings: Findings) -> set[str]:

@@ -156,4 +156,4 @@ def test_fields_that_an_encoder_cannot_tell_are_for_review(tmp_path: Path) -> No
     source, file, settings = make_scene(tmp_path / "in.mkv", scene), tmp_path / "found.jsonl", settings_of()
     settings.encode.codec = "hevc"
     found = checked(source, anonymized(source, tmp_path / "out.mkv", file, settings), file, settings)
-    assert failed(found) == {"shape"} and "fields: none instead of " in told(found)
+    assert failed(found) == {"shape"} and "field order: progressive instead of " in told(found)

@@ -12,7 +12,7 @@ from PIL import Image
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.pipeline import Interruption, Job, Watch, anonymize_video, render_video
-from blurscene_stream.verify import Findings, Grade, Proof, sheet_png, verify_video, worst
+from blurscene_stream.verify import Findings, Grade, VerifyJob, sheet_png, verify_video, worst
 from tests.verify.runs import check_of, told
 
 CLIP = "motorway_1280x720"
@@ -40,7 +40,7 @@ def file(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _verified(clip: Path, target: Path, file: Path, every: int = 0) -> Findings:
-    return verify_video(Proof(Address(str(clip)), Address(str(target)), _settings(), file, every=every))
+    return verify_video(VerifyJob(Address(str(clip)), Address(str(target)), _settings(), file, every=every))
 
 
 def test_an_honest_run_is_no_failure(clip: Path, file: Path) -> None:

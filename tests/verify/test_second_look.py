@@ -11,8 +11,8 @@ from PIL import Image
 from blurscene_stream.boxes import Detections
 from blurscene_stream.frames import Frame
 from blurscene_stream.verify import Findings, Grade, is_sheet, sheet_png
-from blurscene_stream.verify.second_look import MOST_TILES, sharper
-from blurscene_stream.verify.tiles import TILE_PX
+from blurscene_stream.verify.contact_sheet import TILE_PX
+from blurscene_stream.verify.redetect import MAX_TILES, more_sensitive
 from tests.detectors import CLASSES
 from tests.verify.conftest import Honest
 from tests.verify.runs import check_of, checked, failed, settings_of, told
@@ -119,14 +119,14 @@ def test_neighbours_in_a_tile_are_covered_too(honest: Honest) -> None:
 def test_many_suspects_do_not_grow_the_sheet(honest: Honest) -> None:
     boxes = [(x, y, x + 8, y + 8) for x in range(220, 316, 12) for y in range(0, 96, 12)]
     found = _looked(honest, SuspiciousDetector(*boxes), every=12)
-    assert len(found.suspects) == len(boxes) > MOST_TILES
-    assert sum(one.tile is not None for one in found.suspects) == MOST_TILES
+    assert len(found.suspects) == len(boxes) > MAX_TILES
+    assert sum(one.tile is not None for one in found.suspects) == MAX_TILES
     assert Image.open(BytesIO(sheet_png(found.suspects, settings_of()))).width < 1500
 
 
 def test_the_second_look_is_another_one_than_that_of_a_run() -> None:
     plain = settings_of()
-    made = sharper(plain)
+    made = more_sensitive(plain)
     assert made.detect.variants.mirror_image and made.detect.variants.scales != plain.detect.variants.scales
     assert made.classes["face"].threshold < plain.classes["face"].threshold == 0.2
     assert not made.track.use and plain.track.use

@@ -1,0 +1,123 @@
+"""Second detection: the detector runs on OUTPUT, with more sensitive settings, for anything that was left."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+
+from blurscene_stream.boxes import Boxes, Detections, iou
+from blurscene_stream.config.schema import Settings, VariantsConfig
+from blurscene_stream.pipeline.judge import LoadDetector, judge
+from blurscene_stream.verify.contact_sheet import Suspect, TileCutter
+from blurscene_stream.verify.frame_pair import FramePair
+from blurscene_stream.verify.report import Check, Grade
+from blurscene_stream.verify.residual import shows_detail
+
+THRESHOLD_RATIO = 0.75  # of the class's own threshold
+SCALES = (0.8, 0.4)  # of those of a run
+COVERED_SHARE = 0.5  # of a detection; a mosaic may look like a face, and its margin is there for that
+MAX_TILES = 48  # six rows of the contact sheet; memory does not grow with the video
+MIN_IOU = 0.3  # of one suspect in two frames
+MAX_MISSED = 5  # checked frames in which a suspect may be missed and is the same one still
+MIN_FRAMES = 3  # for what stays below its class's own threshold: hands and signs flicker, faces stay
+
+
+def more_sensitive(settings: Settings) -> Settings:
+    """Return settings that detect otherwise than a run: at other scales, mirrored too, with lower thresholds."""
+    made = copy.deepcopy(settings)
+    for one in made.classes.values():
+        one.threshold *= THRESHOLD_RATIO
+    old = made.detect.variants
+    scales = [each * factor for each in old.scales[:1] for factor in SCALES]
+    made.detect.variants = VariantsConfig(True, old.enlarged_regions_n, old.region_overlap, scales)
+    made.track.use = False
+    return made
+
+
+class Redetect:
+    """Runs the detector on each n-th frame of OUTPUT, and follows what it finds.
+
+    check:    what was found
+    suspects: all that count, in the order in which they came; some that may still come to count before `finish`
+    """
+
+    def __init__(self, settings: Settings, every: int, load_detector: LoadDetector) -> None:
+        self.check = Check("look")
+        self.suspects: list[Suspect] = []
+        self._detector = load_detector(more_sensitive(settings))
+        self._cutter = TileCutter(settings, self._detector.classes)
+        self._thresholds = {name: one.threshold for name, one in settings.classes.items()}
+        self._every = every
+        self._min_frames = max(1, MIN_FRAMES // every)
+        self._frames = self._weak = 0
+        self._open: list[tuple[Suspect, Boxes, int]] = []  # with its last box, and when that was
+
+    def add(self, pair: FramePair) -> None:
+        """Check one more frame."""
+        if pair.number % self._every:
+            return
+        self._frames += 1
+        (found,) = judge([pair.frame], self._detector)
+        found = found.confident()
+        self._close(MAX_MISSED)
+        for index in range(len(found)):
+            if self._is_left(pair, found.xyxy[index]):
+                self._follow(pair, found, index)
+
+    def _close(self, max_missed: int) -> None:
+        """Follow no more what was missed for longer, and forget it if it does not count."""
+        closed = [suspect for suspect, _, last in self._open if self._frames - last > max_missed]
+        self._open = [one for one in self._open if self._frames - one[2] <= max_missed]
+        weak = [suspect for suspect in closed if not self._counts(suspect)]
+        self.suspects = [suspect for suspect in self.suspects if suspect not in weak]
+        self._weak += len(weak)
+
+    def _counts(self, suspect: Suspect) -> bool:
+        return suspect.score >= self._thresholds.get(suspect.label, 0) or suspect.frames >= self._min_frames
+
+    def _is_left(self, pair: FramePair, box: Boxes) -> bool:
+        """Return True for what is not covered, or is and can still be seen."""
+        x0, y0, x1, y1 = box.round().astype(np.intp).clip(0).tolist()
+        part = np.s_[y0:y1, x0:x1]
+        covered = pair.covered[part]
+        if not covered.size:
+            return False
+        if covered.mean() < COVERED_SHARE:
+            return True
+        return shows_detail(pair.before[part], pair.shown.luma[part], max(x1 - x0, y1 - y0))
+
+    def _follow(self, pair: FramePair, found: Detections, index: int) -> None:
+        label, box = found.class_names[found.class_ids[index]], found.xyxy[index]
+        for place, (suspect, last_box, _) in enumerate(self._open):
+            if suspect.label == label and float(iou(box[None], last_box[None])[0, 0]) > MIN_IOU:
+                self._open[place] = suspect, box, self._frames
+                suspect.frames += 1
+                if found.scores[index] > suspect.score:
+                    self._update(suspect, pair, found, index)
+                return
+        suspect = Suspect(pair.number, pair.time_s, label, 0.0, box, 1, None)
+        self._update(suspect, pair, found, index)
+        self.suspects.append(suspect)
+        self._open.append((suspect, box, self._frames))
+
+    def _update(self, suspect: Suspect, pair: FramePair, found: Detections, index: int) -> None:
+        """Take over the frame with the highest score so far."""
+        suspect.frame, suspect.time_s = pair.number, pair.time_s
+        suspect.score, suspect.box = float(found.scores[index]), found.xyxy[index]
+        tiles = sum(one.tile is not None and self._counts(one) for one in self.suspects)
+        if suspect.tile is not None or tiles < MAX_TILES:
+            suspect.tile = self._cutter(pair.frame, found, index)
+
+    def finish(self) -> None:
+        """Sum up."""
+        self._close(-1)
+        for one in self.suspects:
+            x, y = (one.box[:2] + one.box[2:]) / 2
+            what = one.label.replace("_", " ")
+            text = f"may show a {what} near x {x:.0f}, y {y:.0f} (score {one.score:.2f}, in {one.frames} of the frames)"
+            self.check.add(Grade.review, text, one.frame, one.time_s)
+        count = len(self.suspects)
+        self.check.summary = f"{self._frames:,} frames of OUTPUT, {count or 'no'} suspect{'' if count == 1 else 's'}"
+        if self._weak:
+            self.check.summary += f"; {self._weak:,} weak and too short to count"
