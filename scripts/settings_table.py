@@ -1,8 +1,8 @@
-"""The README's settings table, made from the schema.
+"""The settings table of docs/settings.md, made from the schema.
 
 settings_table.py                   print it
-settings_table.py --write README.md put it between the markers
-settings_table.py --check README.md exit 1 when what is between the markers is out of date
+settings_table.py --write docs/settings.md put it between the markers
+settings_table.py --check docs/settings.md exit 1 when what is between the markers is out of date
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def table() -> str:
 
 
 def updated(text: str) -> str:
-    """The README's text with the table between its markers.
+    """The page's text with the table between its markers.
 
     Raises ValueError when it has no markers.
     """
@@ -54,8 +54,8 @@ def main() -> int:
     """Print, write or check the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     mode = parser.add_mutually_exclusive_group()
-    mode.add_argument("--write", type=Path, metavar="README")
-    mode.add_argument("--check", type=Path, metavar="README")
+    mode.add_argument("--write", type=Path, metavar="PAGE")
+    mode.add_argument("--check", type=Path, metavar="PAGE")
     arguments = parser.parse_args()
     if (readme := arguments.write or arguments.check) is None:
         print(table())
