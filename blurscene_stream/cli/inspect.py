@@ -13,7 +13,7 @@ import click
 from blurscene_stream.cli.logs import printable
 from blurscene_stream.cli.options import COMMAND_SETTINGS, CONFIGURE, KEEP, TELL, begin, options
 from blurscene_stream.config.keep import STREAMS
-from blurscene_stream.source.inspect import Inventory, Part, Tag, inspect_file
+from blurscene_stream.source.inspection.inventory import Inventory, StreamEntry, TagEntry, inspect_file
 
 EPILOG = """\b
 Example:
@@ -43,34 +43,35 @@ def inspect_command(file: Path | None, as_json: bool, values: bool, **given: Any
 
 def _tree(found: Inventory, values: bool) -> dict[str, object]:
     tree = asdict(found)
-    for owner in (tree, *tree["parts"]):
+    for owner in (tree, *tree["streams"]):
         owner["tags"] = [tag if values else {**tag, "value": None} for tag in owner["tags"]]
     return tree
 
 
 def _table(found: Inventory, values: bool) -> Iterator[str]:
     yield f"{printable(found.name)}: {found.container}" + (f", {found.duration_s:.1f} s" if found.duration_s else "")
-    for part in found.parts:
-        yield f"  {part.index:<3} {part.kind:<11} {part.codec:<12} {printable(part.details):<24} {_fate(part)}".rstrip()
+    for stream in found.streams:
+        columns = f"  {stream.index:<3} {stream.type:<16} {stream.codec:<12} {printable(stream.details):<24}"
+        yield f"{columns} {_fate(stream)}".rstrip()
     if found.chapters:
-        fate = "kept" if found.chapters_pass else "dropped  (--keep chapters)"
-        yield f"  {'':<3} {'chapters':<11} {found.chapters:<12} {'':<24} {fate}"
-    if found.boxes:
-        yield f"  {'':<3} {'boxes':<11} {', '.join(found.boxes):<37} dropped"
+        fate = "kept" if found.chapters_kept else "dropped  (--keep chapters)"
+        yield f"  {'':<3} {'chapters':<16} {found.chapters:<12} {'':<24} {fate}"
+    if found.metadata_atoms:
+        yield f"  {'':<3} {'atoms':<16} {', '.join(found.metadata_atoms):<37} dropped"
     yield from _tag_lines("file", found.tags, values)
-    for part in found.parts:
-        yield from _tag_lines(f"stream {part.index}", part.tags, values)
+    for stream in found.streams:
+        yield from _tag_lines(f"stream {stream.index}", stream.tags, values)
 
 
-def _fate(part: Part) -> str:
-    if part.kind == "video" and part.passes:
+def _fate(stream: StreamEntry) -> str:
+    if stream.type == "video" and stream.kept:
         return "anonymized"
-    way_out = f"  (--keep {part.kind})" if part.kind in STREAMS else ""
-    way_out = f"  (--set source.video={part.index})" if part.kind == "video" else way_out
-    return "kept" if part.passes else f"dropped{way_out}"
+    way_out = f"  (--keep {stream.type})" if stream.type in STREAMS else ""
+    way_out = f"  (--set source.video={stream.index})" if stream.type == "video" else way_out
+    return "kept" if stream.kept else f"dropped{way_out}"
 
 
-def _tag_lines(owner: str, tags: tuple[Tag, ...], values: bool) -> Iterator[str]:
+def _tag_lines(owner: str, tags: tuple[TagEntry, ...], values: bool) -> Iterator[str]:
     for tag in tags:
         value = f"  {printable(tag.value)}" if values else ""
-        yield f"  tag of {owner:<10} {printable(tag.key):<32} {'kept' if tag.passes else 'dropped':<7}{value}".rstrip()
+        yield f"  tag of {owner:<10} {printable(tag.key):<32} {'kept' if tag.kept else 'dropped':<7}{value}".rstrip()

@@ -15,10 +15,10 @@ from av.video.frame import VideoFrame
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import RtspConfig
 from blurscene_stream.errors import SourceLostError, reason
-from blurscene_stream.source.damage import Decoded
+from blurscene_stream.source.container.stream_selection import Selection
+from blurscene_stream.source.frames.corruption import DecodedFrame
 from blurscene_stream.source.rationals import fraction
 from blurscene_stream.source.slices import whole_pictures
-from blurscene_stream.source.streams import Selection
 
 LARGEST_STEP_BACK_S = 10  # a camera's first report may set its clock back; further back, it has started anew
 
@@ -64,7 +64,7 @@ class LiveReader:
         """End the stream at the next packet, as if the file ended there."""
         self._stopped = True
 
-    def read(self) -> Generator[Decoded | Packet[Stream]]:
+    def read(self) -> Generator[DecodedFrame | Packet[Stream]]:
         """Raises SourceLostError when the camera goes away or falls silent."""
         try:
             for packet in whole_pictures(self._packets(), self._streams.video):
@@ -82,7 +82,7 @@ class LiveReader:
 
     def _packets(self) -> Iterator[Packet[Stream]]:
         """What the camera sends; only waiting for it tries our patience, not what is done with it meanwhile."""
-        packets = self._container.demux([self._streams.video, *self._streams.copied])
+        packets = self._container.demux([self._streams.video, *self._streams.packet_streams])
         start_s = time.monotonic()
         for packet in packets:
             self._waited_s += time.monotonic() - start_s
@@ -93,7 +93,7 @@ class LiveReader:
             yield packet
             start_s = time.monotonic()
 
-    def _decode(self, packet: Packet[Stream]) -> Generator[Decoded]:
+    def _decode(self, packet: Packet[Stream]) -> Generator[DecodedFrame]:
         """What cannot be decoded after a loss on the way is dropped whole."""
         try:
             pictures = packet.decode()
@@ -107,7 +107,7 @@ class LiveReader:
             else:
                 self._waited_s = 0.0
                 self._set_time(picture)
-                yield Decoded(picture)
+                yield DecodedFrame(picture)
 
     def _set_time(self, picture: VideoFrame) -> None:
         if picture.pts is None or not picture.time_base:

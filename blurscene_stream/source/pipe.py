@@ -14,10 +14,11 @@ from av.packet import Packet
 from av.stream import Stream
 
 from blurscene_stream.errors import CorruptInputError, SourceError, reason
-from blurscene_stream.source.completeness import TOLD_BY_HEAD, missing_bytes
-from blurscene_stream.source.damage import Decoded
-from blurscene_stream.source.file import LENIENT_TAGS, decoded, refuse_others
-from blurscene_stream.source.streams import Selection
+from blurscene_stream.source.container.completeness import SIZE_IN_HEAD, missing_bytes
+from blurscene_stream.source.container.opening import LENIENT_TAGS, refuse_images_and_playlists
+from blurscene_stream.source.container.stream_selection import Selection
+from blurscene_stream.source.file import decode
+from blurscene_stream.source.frames.corruption import DecodedFrame
 
 STANDARD_INPUT = Path("/dev/stdin")
 HEAD_BYTES = 4096  # in which a file says how long it is
@@ -59,7 +60,7 @@ class PipeReader:
 
     def missing(self, form: str) -> int:
         """How many bytes did not come, as far as the beginning told. `form`: libav's name of the format."""
-        told = any(name in TOLD_BY_HEAD for name in form.split(","))
+        told = any(name in SIZE_IN_HEAD for name in form.split(","))
         return missing_bytes(io.BytesIO(self._head), form, self._size) if told else 0
 
     def close(self) -> None:
@@ -89,7 +90,7 @@ def open_pipe(reader: PipeReader, path: Path) -> InputContainer:
     except (av.error.FFmpegError, OSError) as error:
         raise SourceError(f"{path}: cannot be read as a video: {reason(error)}; {ADVICE}") from error
     try:
-        refuse_others(path, container.format.name)
+        refuse_images_and_playlists(path, container.format.name)
     except SourceError:
         container.close()
         raise
@@ -98,13 +99,13 @@ def open_pipe(reader: PipeReader, path: Path) -> InputContainer:
 
 def read_pipe(
     container: InputContainer, streams: Selection, path: Path, reader: PipeReader
-) -> Generator[Decoded | Packet[Stream]]:
+) -> Generator[DecodedFrame | Packet[Stream]]:
     """Decoded pictures and copied packets, as they come.
 
     Raises CorruptInputError when a packet cannot be decoded, or less came than was announced: not all formats do so.
     """
     try:
-        yield from decoded(container, streams, path)
+        yield from decode(container, streams, path)
     except CorruptInputError as error:
         raise CorruptInputError(f"{error}; {ADVICE}") from error
     finally:

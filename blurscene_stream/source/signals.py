@@ -11,7 +11,7 @@ import av
 from av.filter import Graph
 from av.video.frame import VideoFrame
 
-from blurscene_stream.source.sidedata import SideDataReader
+from blurscene_stream.source.frames.side_data import SideDataReader
 from blurscene_stream.streams import ColorMetadata, FieldOrder
 
 BT709, BT601 = 1, 6  # AVCOL_SPC_BT709, AVCOL_SPC_SMPTE170M

@@ -18,11 +18,11 @@ from av.video.frame import VideoFrame
 from blurscene_stream.errors import SourceError
 from blurscene_stream.frames import CopiedPacket, Frame
 from blurscene_stream.source.clock import Clock
-from blurscene_stream.source.damage import Decoded
+from blurscene_stream.source.container.stream_selection import Selection
+from blurscene_stream.source.frames.corruption import DecodedFrame
 from blurscene_stream.source.pictures import PictureMaker
 from blurscene_stream.source.rationals import known_fraction
-from blurscene_stream.source.sound import held_more, without_extras
-from blurscene_stream.source.streams import Selection
+from blurscene_stream.source.scrub.audio_headers import held_foreign_data, scrub_packet
 from blurscene_stream.streams import StreamInfo, StreamType
 
 
@@ -42,15 +42,15 @@ class Source:
         self,
         container: InputContainer,
         streams: Selection,
-        events: Generator[Decoded | Packet[Stream]],
+        events: Generator[DecodedFrame | Packet[Stream]],
         clock: Clock,
         live: bool,
     ) -> None:
         self._container = container
         self._events = events
         self._clock = clock
-        self._tracks = {track.native.index: (place, track) for place, track in enumerate(streams.tracks)}
-        self._early: list[Decoded | Packet[Stream]] = []
+        self._tracks = {track.native.index: (place, track) for place, track in enumerate(streams.copied_streams)}
+        self._early: list[DecodedFrame | Packet[Stream]] = []
         self.passed = self.cleaned = self._untimed = 0
         self.stop: Callable[[], None] = lambda: None
         self.damaged: Callable[[], int] = lambda: 0
@@ -72,25 +72,25 @@ class Source:
                 if isinstance(event, Packet):
                     yield from self._copied(event)
                     continue
-                pts = self._clock(event.picture)
+                pts = self._clock(event.frame)
                 if pts is None:
                     self._untimed += 1
                     continue
-                frame = self._maker.frame(event.picture, self.passed, pts)
+                frame = self._maker.frame(event.frame, self.passed, pts)
                 self.passed += 1
-                yield replace(frame, corrupt=True) if event.damaged else frame
+                yield replace(frame, corrupt=True) if event.corrupt else frame
 
     def _copied(self, packet: Packet[Stream]) -> Generator[CopiedPacket]:
         """The packet as it may be copied; nothing of one that holds no sound."""
         place, track = self._tracks[packet.stream.index]
         if track.type is StreamType.audio:
-            plain = without_extras(packet, track.codec)
-            self.cleaned += held_more(packet, plain)
-            packet = plain
+            scrubbed = scrub_packet(packet, track.codec)
+            self.cleaned += held_foreign_data(packet, scrubbed)
+            packet = scrubbed
         if packet.size:
             yield CopiedPacket(place, packet)
 
-    def _early_events(self) -> Generator[Decoded | Packet[Stream]]:
+    def _early_events(self) -> Generator[DecodedFrame | Packet[Stream]]:
         """What was read to find the first picture; forgotten as it goes, else it would be held to the end."""
         while self._early:
             yield self._early.pop(0)
@@ -98,8 +98,8 @@ class Source:
     def _first_picture(self, name: str) -> VideoFrame:
         for event in self._events:
             self._early.append(event)
-            if isinstance(event, Decoded):
-                return event.picture
+            if isinstance(event, DecodedFrame):
+                return event.frame
         raise SourceError(f"{name}: no picture of the video can be decoded; convert it first")
 
     def _describe(self, streams: Selection, live: bool) -> StreamInfo:
@@ -114,8 +114,8 @@ class Source:
             frame_count=0 if live else video.frames,
             duration_s=0.0 if live or not duration else duration / av.time_base,
             live=live,
-            copied_streams=streams.tracks,
-            metadata=streams.kept,
+            copied_streams=streams.copied_streams,
+            metadata=streams.metadata,
             dropped=(*streams.dropped, *self._maker.lost),
             color=self._maker.colour,
             display_matrix=self._maker.display_matrix,

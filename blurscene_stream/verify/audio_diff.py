@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from blurscene_stream.frames import CopiedPacket
-from blurscene_stream.source.audio_reading import AudioDecoder, Wave, payload, start_s
+from blurscene_stream.source.inspection.audio_reading import AudioDecoder, Wave, payload, start_s
 from blurscene_stream.streams import CopiedStream, StreamInfo, StreamType
 from blurscene_stream.verify.report import Check, Grade
 

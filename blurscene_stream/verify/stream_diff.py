@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from blurscene_stream.frames import Frame
-from blurscene_stream.source.audio_reading import has_extra_header
-from blurscene_stream.source.foreign import Holdings, PictureNotes
+from blurscene_stream.source.inspection.audio_reading import has_extra_header
+from blurscene_stream.source.scrub.leftover_metadata import ForeignMetadata, LeftoverSideData
 from blurscene_stream.streams import StreamInfo, StreamType
 from blurscene_stream.verify.report import Check, Grade
 
@@ -74,13 +74,13 @@ class LeftoverMetadata:
     check: what was found
     """
 
-    def __init__(self, after: StreamInfo, holdings: Holdings) -> None:
+    def __init__(self, after: StreamInfo, foreign: ForeignMetadata) -> None:
         self.check = Check("private", "nothing beside pictures and sound but what may be kept")
-        self._notes = PictureNotes()
+        self._notes = LeftoverSideData()
         self._reported: set[str] = set()
-        if len(holdings.videos) > 1:
-            self._add(f"{len(holdings.videos)} videos")
-        for what in (*after.dropped, *holdings.foreign):
+        if len(foreign.videos) > 1:
+            self._add(f"{len(foreign.videos)} videos")
+        for what in (*after.dropped, *foreign.metadata):
             self._add(what)
         for stream in after.copied_streams:
             if stream.type is StreamType.audio and has_extra_header(stream):

@@ -20,8 +20,8 @@ from blurscene_stream.pipeline.judgement import ByDetector, Judgement
 from blurscene_stream.redact import Redactor
 from blurscene_stream.sidecar import DetectionsFile
 from blurscene_stream.source import Source, open_source
-from blurscene_stream.source.beyond import hidden_sound_s
-from blurscene_stream.source.foreign import Holdings, holdings
+from blurscene_stream.source.scrub.hidden_audio import hidden_audio_s
+from blurscene_stream.source.scrub.leftover_metadata import ForeignMetadata, find_foreign_metadata
 from blurscene_stream.streams import StreamInfo
 from blurscene_stream.verify.audio_diff import INPUT, OUTPUT, AudioDiff
 from blurscene_stream.verify.contact_sheet import Suspect
@@ -80,11 +80,11 @@ def verify_video(job: VerifyJob) -> Findings:
         settings = replace(job.settings, encode=EncodeConfig())  # both with their audio
         before = stack.enter_context(open_source(job.source, settings))
         try:
-            held = holdings(job.target.path, settings.keep.tags)
+            foreign = find_foreign_metadata(job.target.path, settings.keep.tags)
         except CorruptInputError as error:
             return Findings((_undecodable(Check("frames"), error),))
         try:
-            first = SourceConfig(video=held.videos[0] if held.videos else None)
+            first = SourceConfig(video=foreign.videos[0] if foreign.videos else None)
             after = stack.enter_context(open_source(job.target, replace(settings, source=first)))
         except SourceError as error:  # it can be opened, but holds no video that can be verified
             return Findings((_undecodable(Check("frames"), error),))
@@ -92,7 +92,7 @@ def verify_video(job: VerifyJob) -> Findings:
         if isinstance(judgement, DetectionsFile):
             job = replace(job, settings=judgement.obeyed(job.settings))
         with named(before.info.name, ConfigError):
-            return _Verification(job, before, after, held, judgement).findings()
+            return _Verification(job, before, after, foreign, judgement).findings()
 
 
 def _judgement(job: VerifyJob, stack: ExitStack) -> Judgement:
@@ -110,13 +110,15 @@ def _undecodable(check: Check, error: SourceError) -> Check:
 class _Verification:
     """Two opened videos and the checks."""
 
-    def __init__(self, job: VerifyJob, before: Source, after: Source, held: Holdings, judgement: Judgement) -> None:
+    def __init__(
+        self, job: VerifyJob, before: Source, after: Source, foreign: ForeignMetadata, judgement: Judgement
+    ) -> None:
         self._job, self._before, self._after = job, before, after
         self._judged: Generator[DetectedItem] = judgement.judged(before.items(), before.info)
         one, other = before.info, after.info
         recorded = job.detections is not None
         self._times = FrameTimes(one, other, job.target.path.suffix.lower() in EXACT_SUFFIXES)
-        self._streams, self._metadata = compare_streams(one, other), LeftoverMetadata(other, held)
+        self._streams, self._metadata = compare_streams(one, other), LeftoverMetadata(other, foreign)
         self._audio = AudioDiff(one, other, job.audio_dropped, lambda: self._times.shift_s)
         self._pairer = FramePairer(Redactor(job.settings, judgement.classes))
         self._picture = PictureDiff(Grade.fail if recorded else Grade.review, other.codec)
@@ -182,7 +184,7 @@ class _Verification:
         self._audio.finish(self._times.shift_s or Fraction(0), self._times.allowed_s)
         if self._damage:
             _undecodable(self._times.check, self._damage)
-        elif hidden_s := hidden_sound_s(self._job.target.path):
+        elif hidden_s := hidden_audio_s(self._job.target.path):
             self._audio.check.add(Grade.fail, f"OUTPUT holds {float(hidden_s):.2f} s of sound that was cut away")
         checks: tuple[Check, ...] = (self._times.check, self._streams, self._metadata.check, self._audio.check)
         checks += (self._picture.picture, self._picture.cover, self._residual.hidden)

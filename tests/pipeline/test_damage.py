@@ -83,7 +83,7 @@ def test_sound_whose_time_goes_back(tmp_path: Path, target: Path) -> None:
     film = make_video(tmp_path / "film.ts", VideoSpec(20))
     film.write_bytes(film.read_bytes() * 2)
     message = fails(CorruptInputError, film, target)
-    assert "the time of the sound jumps back by" in message
+    assert "the time of the audio jumps back by" in message
 
 
 def _overwrite(path: Path, data: bytes, number: int) -> bytes:

@@ -150,7 +150,7 @@ def test_tags_pass_by_name_in_any_case(target: str, tmp_path: Path) -> None:
     with film(source, options={"movflags": "use_metadata_tags"}, tags=tags | {"creation_time": "2021-02-03T04:05:06Z"}):
         pass
     summary = anonymize(source, after, keeping(tags=("Title", "CREATION_TIME", "com.apple.quicktime.make")))
-    assert "2 tags (a place among them)" in summary.left_out
+    assert "2 tags (a location among them)" in summary.left_out
     with av.open(str(after)) as container:
         found = {key.lower(): value for key, value in container.metadata.items()}
     assert (found["title"], found["com.apple.quicktime.make"]) == ("street", "Camera")
@@ -179,7 +179,7 @@ def test_a_tag_of_a_track_that_is_lost_is_told(
 def test_a_place_passes_when_it_is_asked_for(tmp_path: Path) -> None:
     with film(tmp_path / "in.mp4", tags={"location": "+52.5+013.4/"}):
         pass
-    assert anonymize(tmp_path / "in.mp4", tmp_path / "none.mp4").left_out == ("1 tag (a place)",)
+    assert anonymize(tmp_path / "in.mp4", tmp_path / "none.mp4").left_out == ("1 tag (a location)",)
     assert anonymize(tmp_path / "in.mp4", tmp_path / "out.mp4", keeping(tags=("location",))).left_out == ()
     with av.open(str(tmp_path / "out.mp4")) as container:
         assert container.metadata["location"] == "+52.5000+013.4000/"  # four digits, as ISO 6709 has them
@@ -310,7 +310,7 @@ def test_subtitles_that_are_pictures_never_pass(tmp_path: Path) -> None:
         assert container.streams.subtitles[0].codec_context.name == "dvbsub"
     assert CANARY in source.read_bytes()
     summary = anonymize(source, after, keeping("subtitles"))
-    assert any("subtitles that are pictures (dvbsub) stream 2" in told for told in summary.left_out)
+    assert any("bitmap subtitles (dvbsub) stream 2" in told for told in summary.left_out)
     with av.open(str(after)) as container:
         assert not container.streams.subtitles
     assert CANARY not in after.read_bytes()

@@ -16,10 +16,10 @@ from av.stream import Stream
 
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import SourceLostError
-from blurscene_stream.source.damage import Decoded
+from blurscene_stream.source.container.stream_selection import select_streams
+from blurscene_stream.source.frames.corruption import DecodedFrame
 from blurscene_stream.source.live import LiveReader
 from blurscene_stream.source.slices import whole_pictures
-from blurscene_stream.source.streams import select
 
 Packets: TypeAlias = "Iterator[Packet[Stream]]"
 HOUR_S = 3600
@@ -36,10 +36,10 @@ class Camera:
         return self._change(packet for packet in self._container.demux(streams) if packet.size)
 
 
-def read(path: Path, change: Callable[[Packets], Packets]) -> Generator[Decoded | Packet[Stream]]:
+def read(path: Path, change: Callable[[Packets], Packets]) -> Generator[DecodedFrame | Packet[Stream]]:
     with av.open(str(path)) as container:
         camera = cast(InputContainer, Camera(container, change))
-        yield from LiveReader(camera, select(container, "rtsp://camera", Settings()), patience_s=5).read()
+        yield from LiveReader(camera, select_streams(container, "rtsp://camera", Settings()), patience_s=5).read()
 
 
 def shifted(packets: Packets, seconds: int, of: str = "") -> Packets:
@@ -70,7 +70,7 @@ def times(path: Path, change: Callable[[Packets], Packets]) -> tuple[list[int], 
     sound: list[int] = []
     with pytest.raises(SourceLostError, match="the stream ended"), closing(read(path, change)) as events:
         for event in events:
-            made, times = (event.picture, pictures) if isinstance(event, Decoded) else (event, sound)
+            made, times = (event.frame, pictures) if isinstance(event, DecodedFrame) else (event, sound)
             if made.pts is not None:
                 times.append(made.pts)
     return pictures, sound

@@ -18,7 +18,7 @@ from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import CorruptInputError, SourceError
 from blurscene_stream.frames import CopiedPacket, Frame
 from blurscene_stream.source import open_source
-from blurscene_stream.source.completeness import missing_bytes
+from blurscene_stream.source.container.completeness import missing_bytes
 from tests.profiles import examples
 from tests.videos import VideoSpec, make_video
 

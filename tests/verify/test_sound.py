@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from blurscene_stream.config.schema import Sound
-from blurscene_stream.source.audio_reading import without_adts
+from blurscene_stream.source.inspection.audio_reading import without_adts
 from blurscene_stream.verify.audio_diff import correlate
 from tests.verify.runs import anonymized, checked, failed, settings_of, told
 from tests.verify.scenes import Scene, make_scene, sound_changed, with_sound_of

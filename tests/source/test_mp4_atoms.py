@@ -1,4 +1,4 @@
-"""The formats of an MP4's tracks are read from its boxes, whatever these hold."""
+"""Sample formats of tracks and the places of metadata, read from MP4 atoms, damaged ones too."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis.strategies import binary, integers, lists, tuples
 
-from blurscene_stream.source.boxes import boxes_for_notes, track_formats
+from blurscene_stream.source.container.mp4_atoms import metadata_atoms, sample_formats
 from tests.canaries import PLANTS, box
 
 WHERE = ("", "moov/", "moov/trak/")
@@ -28,18 +28,18 @@ def test_each_track_is_known_by_its_number(tmp_path: Path) -> None:
     path = tmp_path / "in.mp4"
     large = struct.pack(">I4sQ", 1, b"mdat", 16 + 5) + b"movie"  # its length in eight bytes
     path.write_bytes(box(b"ftyp", b"isom") + large + box(b"moov", tracks))
-    assert track_formats(path, MP4) == {1: "avc1", 7: "gpmd", 9: "camm"}
-    assert track_formats(path, "matroska,webm") == {}
-    assert track_formats(tmp_path, MP4) == {}
+    assert sample_formats(path, MP4) == {1: "avc1", 7: "gpmd", 9: "camm"}
+    assert sample_formats(path, "matroska,webm") == {}
+    assert sample_formats(tmp_path, MP4) == {}
 
 
 @pytest.mark.parametrize("where", WHERE)
-def test_boxes_for_notes_are_found_wherever_they_are(where: str, tmp_path: Path) -> None:
+def test_metadata_atoms_are_found_wherever_they_are(where: str, tmp_path: Path) -> None:
     extra = {where: box(b"udta", b"x") + box(b"uuid", b"y" * 16)}
     tracks = box(b"trak", extra.get("moov/trak/", b""))
     path = tmp_path / "in.mp4"
     path.write_bytes(box(b"moov", tracks + extra.get("moov/", b"")) + extra.get("", b""))
-    assert boxes_for_notes(path, MP4) == [where + "udta", where + "uuid"]
+    assert metadata_atoms(path, MP4) == [where + "udta", where + "uuid"]
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +48,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @given(damage=lists(tuples(integers(0, 8000), binary(min_size=1, max_size=8)), max_size=5), length=integers(0, 8000))
-def test_damaged_boxes_are_no_error(damage: list[tuple[int, bytes]], length: int, whole: Path) -> None:
+def test_damaged_atoms_are_no_error(damage: list[tuple[int, bytes]], length: int, whole: Path) -> None:
     data = whole.read_bytes()
     for place, other in damage:
         data = data[:place] + other + data[place + len(other) :]
     path = whole.with_name("damaged.mp4")
     path.write_bytes(data[:length])
-    assert all(len(form) <= 4 for form in track_formats(path, MP4).values())
-    assert set(boxes_for_notes(path, MP4)) <= {f"{w}{n}" for w in WHERE for n in ("udta", "meta", "uuid")}
+    assert all(len(form) <= 4 for form in sample_formats(path, MP4).values())
+    assert set(metadata_atoms(path, MP4)) <= {f"{w}{n}" for w in WHERE for n in ("udta", "meta", "uuid")}

@@ -1,4 +1,4 @@
-"""The header and the packets of sound lose their comments, and nothing that is heard."""
+"""Audio headers and packets lose their comments, and nothing that is heard."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis.strategies import binary, integers, sampled_from
 
 from blurscene_stream.errors import SourceError
-from blurscene_stream.source.sound import without_comments, without_extras
+from blurscene_stream.source.scrub.audio_headers import scrub_extradata, scrub_packet
 from tests.canaries import AAC_LAYOUT, CANARY, coded_sound, film, id3
 from tests.pipeline.runs import anonymize, fails
 
@@ -61,35 +61,35 @@ def test_what_is_heard_stays_the_same(codec: str, target: str, tmp_path: Path) -
 @pytest.mark.parametrize("codec", CODECS)
 def test_a_header_without_comments_passes_as_it_is(codec: str) -> None:
     header = coded_sound(codec)[0].codec_context.extradata
-    clean = without_comments(codec, header)
+    clean = scrub_extradata(codec, header)
     assert clean == header or codec == "vorbis"
-    assert without_comments(codec, clean) == clean
+    assert scrub_extradata(codec, clean) == clean
 
 
 def test_blocks_behind_the_first_one_of_flac_go() -> None:
     streaminfo = bytes(range(34))
     picture = b"\x86\0\0\x04FACE"  # RFC 9639, 8.8
-    assert without_comments("flac", streaminfo + picture) == streaminfo
-    assert without_comments("flac", b"fLaC\0\0\0\x22" + streaminfo + picture) == streaminfo
+    assert scrub_extradata("flac", streaminfo + picture) == streaminfo
+    assert scrub_extradata("flac", b"fLaC\0\0\0\x22" + streaminfo + picture) == streaminfo
 
 
 @pytest.mark.parametrize("codec", ["tta", "wavpack", "alac", "libopus"])
 def test_whatever_follows_a_header_of_known_length_is_cut(codec: str) -> None:
     header = coded_sound(codec)[0].codec_context.extradata
-    assert without_comments(codec, (header or b"") + CANARY) == header
+    assert scrub_extradata(codec, (header or b"") + CANARY) == header
 
 
 @given(binary(max_size=40))
 def test_whatever_follows_a_header_of_aac_is_cut(more: bytes) -> None:
     for header in (b"\x11\x90", b"\x11\x90\x56\xe5\x00", b"\x13\x10\x56\xe5\x9d\x48\x80", b"\x2b\x92\x08\x00"):
-        assert len(header) <= len(without_comments("aac", header + b"\0\0" + more) or b"") <= len(header) + 1
-    assert without_comments("aac", AAC_LAYOUT + bytes([len(more)]) + more) == AAC_LAYOUT + b"\0"
+        assert len(header) <= len(scrub_extradata("aac", header + b"\0\0" + more) or b"") <= len(header) + 1
+    assert scrub_extradata("aac", AAC_LAYOUT + bytes([len(more)]) + more) == AAC_LAYOUT + b"\0"
 
 
 @given(sampled_from(["aac", "vorbis", "opus", "flac", "alac"]), binary(max_size=60))
 def test_a_header_that_is_none_is_refused_or_cut_but_never_grows(codec: str, header: bytes) -> None:
     try:
-        clean = without_comments(codec, header)
+        clean = scrub_extradata(codec, header)
     except ValueError:
         return
     assert clean is None or len(clean) <= len(header) + len(b"\x03vorbis" + bytes(9))
@@ -100,7 +100,7 @@ def test_tags_in_front_of_sound_go_and_the_sound_stays(tags: int, more: bytes) -
     sound = b"\xff\xfb\x90\x64" + more
     packet: Packet[Any] = Packet(id3() * tags + sound)
     packet.stream, packet.pts, packet.duration, packet.time_base = CODED[0], 7, 3, Fraction(1, 1000)
-    plain = without_extras(packet, "mp3float")
+    plain = scrub_packet(packet, "mp3float")
     assert bytes(plain) == sound
     assert (plain.pts, plain.duration, plain.stream) == (7, 3, packet.stream)
 
@@ -112,4 +112,4 @@ def test_a_header_that_cannot_be_read_ends_the_run(tmp_path: Path) -> None:
     data = source.read_bytes()
     source.write_bytes(data.replace(b"\x02\x1e", b"\xff\x1e", 1))  # of 256 packets
     (tmp_path / "out").mkdir()
-    assert "the header of vorbis sound is damaged" in fails(SourceError, source, tmp_path / "out" / "out.mkv")
+    assert "the header of vorbis audio is damaged" in fails(SourceError, source, tmp_path / "out" / "out.mkv")

@@ -1,0 +1,1 @@
+"""Containers: stream types and selection, completeness, MP4 atoms, MPEG-TS packets."""

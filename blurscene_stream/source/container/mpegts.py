@@ -1,0 +1,91 @@
+"""MPEG transport and program streams (ISO/IEC 13818-1): packet sync, service names, timestamp origin."""
+
+from __future__ import annotations
+
+import logging
+from math import floor
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
+
+log = logging.getLogger(__name__)
+
+SYNC_BYTE, PACKET_BYTES = 0x47, 188
+M2TS_PACKET_BYTES = 192  # BDAV: a 4-byte time code before each packet
+SYNC_PACKETS = 3  # in step, and it is no chance
+SYNC_BYTES = SYNC_PACKETS * M2TS_PACKET_BYTES
+HEADER_BYTES, UNIT_START = 4, 0x40
+SDT_PID = 0x11  # service description table, ETSI EN 300 468, 5.1.3
+SDT_SEARCH_BYTES = 1 << 20  # the table comes several times a second
+LIBAV_SERVICE, LIBAV_SDT_LENGTH = b"\x48\x12\x01\x06FFmpeg\x09Service01", 37  # when nobody names a service
+
+CLOCKED_FORMATS = ("mpegts", "mpeg")  # libav's names of transport and program streams
+MAX_START_S = 10.0  # a muxer's own delay is less
+NEW_START_S = 1  # leading pictures come before the first of the file
+
+
+def packet_bytes(head: bytes) -> int | None:
+    """Return the packet size, 188 or 192, by the sync bytes at the beginning of a stream; None without sync.
+
+    head: SYNC_BYTES of it, or all where there are fewer
+    """
+    for size in (PACKET_BYTES, M2TS_PACKET_BYTES):
+        packets = max(1, min(SYNC_PACKETS, len(head) // size))
+        first = size - PACKET_BYTES
+        if all(head[at : at + 1] == bytes([SYNC_BYTE]) for at in range(first, first + packets * size, size)):
+            return size
+    return None
+
+
+def has_foreign_service_names(path: Path) -> bool:
+    """Return whether a transport stream names its service or provider (EN 300 468, 6.2.33) other than libav does.
+
+    Raises OSError when it cannot be read.
+    """
+    with path.open("rb") as file:
+        data = file.read(SDT_SEARCH_BYTES)
+    in_sync = packet_bytes(data[:SYNC_BYTES])
+    for size in (PACKET_BYTES, M2TS_PACKET_BYTES) if in_sync is None else (in_sync,):
+        packets = (data[at : at + PACKET_BYTES] for at in range(size - PACKET_BYTES, len(data), size))
+        if any(_starts_sdt(packet) and not _is_libav_sdt(packet[HEADER_BYTES:]) for packet in packets):
+            return True
+    return False
+
+
+def _starts_sdt(packet: bytes) -> bool:
+    if len(packet) < PACKET_BYTES or packet[0] != SYNC_BYTE or not packet[1] & UNIT_START:
+        return False
+    return (packet[1] & 0x1F) << 8 | packet[2] == SDT_PID
+
+
+def _is_libav_sdt(payload: bytes) -> bool:
+    """`payload`: the pointer field, which counts the bytes up to the table, and the table."""
+    table = payload[1 + payload[0] :]
+    return len(table) > 2 and (table[1] & 0x0F) << 8 | table[2] == LIBAV_SDT_LENGTH and LIBAV_SERVICE in table
+
+
+class TimestampOrigin:
+    """Moves the packets of an MPEG stream to where a player starts.
+
+    The clock of 33 bits of 1/90000 s runs on from recording to recording and starts anew after 26.5 hours: a broadcast
+    may begin anywhere, and libav gives times below 0 to what comes before the clock starts anew. An MP4 would show
+    hours of nothing, and hide what is below 0.
+    """
+
+    def __init__(self, container: InputContainer, name: str) -> None:
+        start_s = (container.start_time or 0) / av.time_base
+        runs_on = container.format.name in CLOCKED_FORMATS and not 0 <= start_s <= MAX_START_S
+        self._offset_s = floor(start_s) - NEW_START_S if runs_on else 0
+        if self._offset_s:
+            log.info("%s: begins at %.3f s of its clock, all times are moved by %d s", name, start_s, -self._offset_s)
+
+    def __call__(self, packet: Packet[Stream]) -> Packet[Stream]:
+        """Return the same packet, at its time from the start."""
+        if self._offset_s and packet.time_base:
+            offset = round(self._offset_s / packet.time_base)
+            packet.pts = None if packet.pts is None else packet.pts - offset
+            packet.dts = None if packet.dts is None else packet.dts - offset
+        return packet

@@ -1,0 +1,105 @@
+"""Opening of video files, and the refusal of what is none, incomplete, or refers to other files."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import av
+from av.container import InputContainer
+
+from blurscene_stream.errors import CorruptInputError, SourceError, reason
+from blurscene_stream.source.container.completeness import missing_bytes
+
+# From PyAV 19 on, tags that are not UTF-8 are no error any more, and the argument is gone.
+LENIENT_TAGS: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+STILL_IMAGE_FORMATS = ("image2", "_pipe")
+PLAYLIST_FORMATS = ("concat", "hls", "dash", "imf")  # libav goes on without a part that is missing
+
+
+def open_file(path: Path) -> InputContainer:
+    """Open a video file.
+
+    Raises SourceError when it is not there or not a video, CorruptInputError when it is cut short.
+    """
+    _refuse_non_file(path)
+    try:
+        options = {"protocol_whitelist": "file"}  # nothing is fetched because of what a file holds
+        container: InputContainer = av.open(f"file:{path}", options=options, **LENIENT_TAGS)
+    except (av.error.FFmpegError, OSError) as error:
+        if path.is_file() and path.stat().st_size == 0:
+            raise SourceError(f"{path}: the file is empty") from error
+        if _is_truncated_mp4(path):
+            raise CorruptInputError(f"{path}: the file is cut short; nothing was written") from error
+        raise SourceError(f"{path}: cannot be read as a video: {reason(error)}") from error
+    try:
+        refuse_images_and_playlists(path, container.format.name)
+        with hold_open(path) as file:
+            complete_size(path, file, container)
+    except SourceError:
+        container.close()
+        raise
+    return container
+
+
+def _refuse_non_file(path: Path) -> None:
+    try:
+        if not path.exists():
+            raise SourceError(f"{path}: there is no such file")
+        if path.is_char_device():
+            raise SourceError(f"{path}: is a terminal or a device, a video is expected")
+        if path.is_dir():
+            raise SourceError(f"{path}: is a folder, a video file is expected")
+    except OSError as error:  # too long, or in a folder that may not be searched
+        raise SourceError(f"{path}: cannot be read: {reason(error)}") from error
+
+
+def refuse_images_and_playlists(path: Path, container_format: str) -> None:
+    """Refuse what libav can read, but is not one video.
+
+    container_format: libav's name of the container
+    Raises SourceError.
+    """
+    if container_format.endswith(STILL_IMAGE_FORMATS):
+        raise SourceError(f"{path}: is a single picture, a video is expected")
+    if container_format in PLAYLIST_FORMATS:
+        raise SourceError(f"{path}: is a list of other files; give the video itself")
+
+
+def _is_truncated_mp4(path: Path) -> bool:
+    """Return whether this is an MP4 that libav cannot open at all: its index comes last, and is gone."""
+    try:
+        with path.open("rb") as file:
+            return file.read(8)[4:] == b"ftyp" and missing_bytes(file, "mp4") > 0
+    except OSError:
+        return False
+
+
+def hold_open(path: Path) -> AbstractContextManager[BinaryIO | None]:
+    """Hold the file open, so that at the end it is this one whose size is read; None for a pipe, which has no size.
+
+    Raises CorruptInputError when it cannot be opened.
+    """
+    try:
+        return path.open("rb") if path.is_file() else nullcontext()
+    except OSError as error:
+        raise CorruptInputError(f"{path}: cannot be read any more: {reason(error)}; nothing was written") from error
+
+
+def complete_size(path: Path, file: BinaryIO | None, container: InputContainer) -> int:
+    """Return the size of a file in bytes; 0 for a pipe, which is None.
+
+    Raises CorruptInputError when it lacks bytes or cannot be read.
+    """
+    if file is None:
+        return 0
+    try:
+        missing = missing_bytes(file, container.format.name)
+        size = os.fstat(file.fileno()).st_size
+    except OSError as error:
+        raise CorruptInputError(f"{path}: cannot be read any more: {reason(error)}; nothing was written") from error
+    if missing:
+        raise CorruptInputError(f"{path}: the file is cut short, {missing} bytes are missing; nothing was written")
+    return size

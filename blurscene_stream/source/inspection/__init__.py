@@ -1,0 +1,1 @@
+"""Inspection of a finished file: its streams, tags and atoms."""

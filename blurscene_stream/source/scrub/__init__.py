@@ -1,0 +1,1 @@
+"""Metadata and hidden audio that must not pass with copied packets."""

@@ -1,0 +1,79 @@
+"""Audio hidden from players by an edit list: left out of what is copied, and measured in a finished file."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.packet import Packet
+from av.stream import Stream
+
+from blurscene_stream.errors import CorruptInputError, reason
+from blurscene_stream.source.container.opening import open_file
+from blurscene_stream.source.rationals import fraction, known_fraction
+
+PRIMING_S = Fraction(1, 10)  # encoder delay before the first sample: 2112 samples of AAC are 0.05 s at 44.1 kHz
+PRIMING_PACKETS = 3  # of AAC: 0.26 s at 8 kHz
+MAX_PRIMING_PACKETS = 64  # Opus may have 40 of 2.5 ms in PRIMING_S
+
+
+class HiddenAudioFilter:
+    """Passes the packets of one audio stream that a player plays, and the priming of its decoder.
+
+    Audio from before the first edit is encoder delay where it is short. Where it is long, it was cut away: then only
+    the packet before the cut is passed, without which AAC and its like begin wrong.
+    """
+
+    def __init__(self) -> None:
+        self._begun = False
+        self._hidden: deque[Packet[Stream]] = deque(maxlen=MAX_PRIMING_PACKETS)
+        self._first_s: Fraction | None = None
+
+    def __call__(self, packet: Packet[Stream]) -> list[Packet[Stream]]:
+        """Return the packets to pass on, now that the next one has come."""
+        if packet.is_discard:
+            if not self._begun:
+                self._first_s = _start_s(packet) if self._first_s is None else self._first_s
+                self._hidden.append(packet)
+            return []
+        if self._begun:
+            return [packet]
+        self._begun = True
+        return [*self._priming(_start_s(packet)), packet]
+
+    def _priming(self, start_s: Fraction) -> list[Packet[Stream]]:
+        held = list(self._hidden)
+        self._hidden.clear()
+        if self._first_s is not None and start_s - self._first_s > PRIMING_S:
+            held = held[-1:]
+        return [packet for packet in held if start_s - _start_s(packet) <= PRIMING_S]
+
+
+def _start_s(packet: Packet[Stream]) -> Fraction:
+    return (packet.pts or 0) * fraction(packet.time_base) if packet.time_base else Fraction(0)
+
+
+def hidden_audio_s(path: Path) -> Fraction:
+    """Return how many seconds of audio a file holds that no player plays: the most of all streams, without priming.
+
+    Raises SourceError when it cannot be opened, CorruptInputError when it cannot be read.
+    """
+    container = open_file(path)
+    try:
+        hidden: dict[int, list[Packet[Stream]]] = {stream.index: [] for stream in container.streams.audio}
+        for packet in container.demux(list(container.streams.audio)) if hidden else ():
+            if packet.size and packet.is_discard:
+                hidden[packet.stream.index].append(packet)
+        return max(map(_duration_s, hidden.values()), default=Fraction(0))
+    except (av.error.FFmpegError, OSError) as error:
+        raise CorruptInputError(f"{path}: the audio cannot be read: {reason(error)}") from error
+    finally:
+        container.close()
+
+
+def _duration_s(packets: Sequence[Packet[Stream]]) -> Fraction:
+    hidden = sum((packet.duration or 0) * (known_fraction(packet.time_base) or 0) for packet in packets)
+    return Fraction(hidden) if hidden > PRIMING_S and len(packets) > PRIMING_PACKETS else Fraction(0)
