@@ -50,12 +50,12 @@ def test_a_leak_is_a_finding(piped: bool, tmp_path: Path, monkeypatch: pytest.Mo
     name = "h264.ts" if piped else "h264.mp4"
     case = Case(name, "none", make_films(tmp_path / "films")[name], "out.mkv", piped)
     assert run_case(case, tmp_path)["problems"] == []
-    hide = Redactor._hide
+    hide = Redactor._redact
 
     def spare(self: Redactor, frame: Frame, found: Detections) -> Detections:
         return found if frame.number == 3 else hide(self, frame, found)
 
-    monkeypatch.setattr(Redactor, "_hide", spare)
+    monkeypatch.setattr(Redactor, "_redact", spare)
     problems = run_case(case, tmp_path)["problems"]
     assert re.fullmatch(r"\['picture 3 has luma 2\d\d: leaked'\]", str(problems))
 

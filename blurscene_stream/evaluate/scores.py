@@ -18,7 +18,7 @@ from blurscene_stream.evaluate.plan import Plan
 from blurscene_stream.image import Picture
 from blurscene_stream.pipeline.image import together
 from blurscene_stream.pipeline.judge import Detector, LoadDetector, judge, named
-from blurscene_stream.redact import cover_mask, covered
+from blurscene_stream.redact import cover_mask, cover_regions
 
 FLOOR = 0.02  # the detector is asked for everything above; curves end there
 OVERLAPS = (0.5, 0.3)
@@ -131,7 +131,7 @@ def _score(scores: Scores, number: int, labelled: Labelled, judges: Judges, sett
         everything, shown = _judged(picture, judges, classes)
     scores.clipped += truth.clipped
     scores.lost += truth.lost
-    mask = cover_mask(picture.info, covered(picture.info, shown, classes, settings.redact.least_margin_px))
+    mask = cover_mask(picture.info, cover_regions(picture.info, shown, classes, settings.redact.least_margin_px))
     shares = covered_shares(mask, truth.boxes)  # whatever covers an object, it is hidden
     for label, tally in enumerate(scores.classes.values()):
         tally.exhaustive.append(label in labelled.exhaustive)

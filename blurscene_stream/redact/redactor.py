@@ -1,117 +1,144 @@
-"""Hides what was found, in the frame's own planes."""
+"""The redactor: covers detections and zones in the frame's own planes, and makes the RedactedFrame."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from blurscene_stream.boxes import NO_TRACK, Detections
 from blurscene_stream.config.schema import ClassConfig, Settings
-from blurscene_stream.errors import ConfigError
+from blurscene_stream.errors import ConfigError, RedactionError
 from blurscene_stream.frames import Frame, PictureInfo, Plane, RedactedFrame
-from blurscene_stream.redact.areas import Areas
-from blurscene_stream.redact.covers import COVERS, COVERS_AGAIN
-from blurscene_stream.redact.first_look import look
-from blurscene_stream.redact.memory import Memory
-from blurscene_stream.redact.regions import Region, covered, whole_picture
-from blurscene_stream.redact.release import release
-from blurscene_stream.redact.windows import Window, windows
+from blurscene_stream.redact.first_appearance import AppearanceCache, first_appearance
+from blurscene_stream.redact.methods import METHODS, TRACKED_METHODS
+from blurscene_stream.redact.plane_views import PlaneView, check_planes, plane_views
+from blurscene_stream.redact.regions import Region, cover_regions, full_region
+from blurscene_stream.redact.zones import Zones
 
 
 class Redactor:
     """Covers every object in a frame; every sample outside the covered regions stays as it was.
 
-    An object with a track is covered by what it looked like in the first frame, in all frames: they tell no more of it
-    than that one. So is an area that is always covered, and the whole of damaged pictures. So a Redactor remembers, and
-    belongs to one stream and one thread. Of boxes without a track it keeps nothing; with `still` of areas neither: a
-    picture after the other may be given to it then, from several threads too.
+    A tracked object is covered by its first appearance in all frames: they tell no more of it than the first one. So
+    is a zone that is always covered, and the whole of corrupt frames. So a Redactor has state, and belongs to one
+    stream and one thread. It has none for boxes without a track, nor with `still` for zones: then any picture may be
+    given to it, from several threads too.
     """
 
-    def __init__(self, settings: Settings, classes: tuple[str, ...], still: bool = False) -> None:
-        """What to cover, and how.
+    def __init__(self, settings: Settings, class_names: tuple[str, ...], still: bool = False) -> None:
+        """Prepare what to cover, and how.
 
-        classes: the detector's class names in the order of its labels
-        still:   frames are pictures that have nothing to do with each other
+        class_names: the detector's class names in the order of its class ids
+        still:       frames are unrelated images
         Raises ConfigError for a class without settings.
         """
-        self._names = classes
-        self._classes = in_label_order(settings, classes)
+        self._class_names = class_names
+        self._classes = class_configs(settings, class_names)
         self._config = settings.redact
-        self._areas = Areas(settings.areas)
+        self._zones = Zones(settings.areas)
         self._still = still
-        self._cover = COVERS[settings.redact.method]
-        self._cover_again = COVERS_AGAIN.get(settings.redact.method)
-        self._memory = Memory()
+        self._method = METHODS[settings.redact.method]
+        self._tracked_method = TRACKED_METHODS.get(settings.redact.method)
+        self._appearances = AppearanceCache()
 
     def __call__(self, frame: Frame, detections: Detections) -> RedactedFrame:
-        """Cover in the planes of `frame`, in place, what must be of `detections`, and the areas that always are.
+        """Cover the detections that the zones leave, and the zones that are always covered, in the planes of `frame`.
 
-        A damaged picture is covered whole.
+        A corrupt frame is covered whole.
 
-        Raises RedactionError, ConfigError for an area that lies outside the picture; the planes may then be half done
+        Raises RedactionError, ConfigError for a zone that lies outside the picture; the planes may then be half done
         and must not be shown.
         """
-        return release(frame, detections, self._names, self._hide)
+        return release(frame, detections, self._class_names, self._redact)
 
-    def regions(self, picture: PictureInfo, detections: Detections, damaged: bool = False) -> list[Region]:
-        """All that is covered in a picture: the areas that always are, then objects; all of a damaged one."""
-        if damaged:
-            return [whole_picture(picture)]
-        kept = self._areas.kept(picture, detections)
-        return [*self._areas.regions(picture)["always"], *self._objects(picture, kept)]
+    def regions(self, picture: PictureInfo, detections: Detections, corrupt: bool = False) -> list[Region]:
+        """Return all that is covered in a picture: zones, then objects; one region over all of a corrupt one."""
+        if corrupt:
+            return [full_region(picture)]
+        kept = self._zones.filter(picture, detections)
+        return [*self._zones.regions(picture)["always"], *self._object_regions(picture, kept)]
 
-    def _objects(self, picture: PictureInfo, kept: Detections) -> list[Region]:
-        return covered(picture, kept, self._classes, self._config.least_margin_px)
+    def _object_regions(self, picture: PictureInfo, kept: Detections) -> list[Region]:
+        return cover_regions(picture, kept, self._classes, self._config.least_margin_px)
 
-    def _hide(self, frame: Frame, detections: Detections) -> Detections:
-        kept = self._areas.kept(frame.picture, detections)
-        places = self._whole(frame) if frame.corrupt else self._places(frame, kept)
-        for track, region in places:
-            parts = list(windows(frame, region.area))
-            for window, samples in zip(parts, self._covers(parts, region, track), strict=True):
-                window.write(samples, region.mask)
+    def _redact(self, frame: Frame, detections: Detections) -> Detections:
+        kept = self._zones.filter(frame.picture, detections)
+        tracked_regions = self._whole_frame(frame) if frame.corrupt else self._tracked_regions(frame, kept)
+        for track_id, region in tracked_regions:
+            views = list(plane_views(frame, region.rect))
+            for view, samples in zip(views, self._covers(views, region, track_id), strict=True):
+                view.write(samples, region.block_mask)
         return kept
 
-    def _whole(self, frame: Frame) -> list[tuple[int, Region]]:
-        """All of a damaged picture; what is under it is not remembered, for it may not be what the camera saw."""
-        track = self._area_track(len(self._areas.regions(frame.picture)["always"]))
-        self._memory.begin(frame, [track])
-        return [(track, whole_picture(frame.picture))]
+    def _whole_frame(self, frame: Frame) -> list[tuple[int, Region]]:
+        """Cover all of a corrupt frame. Objects in it are not remembered: it may not be what the camera saw."""
+        track_id = self._zone_track_id(len(self._zones.regions(frame.picture)["always"]))
+        self._appearances.start_frame(frame, [track_id])
+        return [(track_id, full_region(frame.picture))]
 
-    def _places(self, frame: Frame, kept: Detections) -> list[tuple[int, Region]]:
-        """What is covered in a picture, in order, each with its track."""
+    def _tracked_regions(self, frame: Frame, kept: Detections) -> list[tuple[int, Region]]:
+        """Return the regions to cover in order, each with its track id."""
         # One after the other, each over what the ones before left: where regions overlap, the last one averages
         # samples that are covered already, and no original sample comes through. What was covered before comes first,
-        # so that nothing that is averaged sees anything of it but its first look: areas, then known objects.
-        always = self._areas.regions(frame.picture)["always"]
-        areas = [(self._area_track(place), region) for place, region in enumerate(always)]
-        tracks = kept.track_ids.tolist()
-        self._memory.begin(frame, [*(track for track, _ in areas), *tracks])
-        objects = [(tracks[region.index], region) for region in self._objects(frame.picture, kept)]
-        objects.sort(key=lambda one: self._memory.recall(one[0]) is None)
-        return [*areas, *objects]
+        # so that nothing that is averaged sees more of it than its first appearance: zones, then known objects.
+        always = self._zones.regions(frame.picture)["always"]
+        zones = [(self._zone_track_id(index), region) for index, region in enumerate(always)]
+        track_ids = kept.track_ids.tolist()
+        self._appearances.start_frame(frame, [*(track_id for track_id, _ in zones), *track_ids])
+        objects = [(track_ids[region.index], region) for region in self._object_regions(frame.picture, kept)]
+        objects.sort(key=lambda tracked: self._appearances.get(tracked[0]) is None)
+        return [*zones, *objects]
 
-    def _area_track(self, place: int) -> int:
-        """What an area is remembered by: numbers that no object has."""
-        return NO_TRACK if self._still else NO_TRACK - 1 - place
+    def _zone_track_id(self, index: int) -> int:
+        """Return the track id of a zone: a number that no object has."""
+        return NO_TRACK if self._still else NO_TRACK - 1 - index
 
-    def _covers(self, parts: list[Window], region: Region, track: int) -> list[Plane]:
-        """What is put over the planes of a region."""
-        if track == NO_TRACK or self._cover_again is None:
+    def _covers(self, views: list[PlaneView], region: Region, track_id: int) -> list[Plane]:
+        """Return the samples to put over a region, plane by plane."""
+        if track_id == NO_TRACK or self._tracked_method is None:
             longest_px = region.longest_px
-            return [self._cover(window, self._config, longest_px) for window in parts]
-        first = self._memory.recall(track)
+            return [self._method(view, self._config, longest_px) for view in views]
+        first = self._appearances.get(track_id)
         if first is None:
-            first = look(parts, region, self._config.cells)
-            self._memory.keep(track, first)
-        return [self._cover_again(window, region, first) for window in parts]
+            first = first_appearance(views, region, self._config.cells)
+            self._appearances.add(track_id, first)
+        return [self._tracked_method(view, region, first) for view in views]
 
 
-def in_label_order(settings: Settings, classes: tuple[str, ...]) -> list[ClassConfig]:
-    """The settings of each class in `classes`.
+def class_configs(settings: Settings, class_names: tuple[str, ...]) -> list[ClassConfig]:
+    """Return the settings of each class, in the order of the class ids.
 
     Raises ConfigError for a class without settings.
     """
-    unknown = [name for name in classes if name not in settings.classes]
+    unknown = [name for name in class_names if name not in settings.classes]
     if unknown:
         raise ConfigError(
             f"classes.{unknown[0]} is missing: the detector finds it; known: {', '.join(settings.classes)}"
         )
-    return [settings.classes[name] for name in classes]
+    return [settings.classes[name] for name in class_names]
+
+
+def release(
+    frame: Frame,
+    detections: Detections,
+    class_names: tuple[str, ...],
+    redact: Callable[[Frame, Detections], Detections],
+) -> RedactedFrame:
+    """Run `redact`, which writes into the planes of `frame`; make a RedactedFrame only when it succeeds.
+
+    redact: returns those of the detections that it covered: the others do not count
+    Raises RedactionError for whatever goes wrong, and when `detections` are not of `class_names`; ConfigError when
+    `redact` does.
+    """
+    try:
+        if detections.class_names != class_names:
+            raise RedactionError(
+                f"frame {frame.number}: found classes {detections.class_names}, expected {class_names}"
+            )
+        check_planes(frame)
+        checksum = frame.checksum
+        covered = redact(frame, detections)
+    except (RedactionError, ConfigError):
+        raise
+    except Exception as error:  # its text stays out: it may have lines, or hold samples
+        raise RedactionError(f"frame {frame.number}: could not be redacted, {type(error).__name__}") from error
+    return RedactedFrame(frame.number, frame.pts, covered, frame.native, frame.corrupt, checksum)

@@ -14,7 +14,7 @@ from blurscene_stream.evaluate.cover import covered_shares
 from blurscene_stream.evaluate.curves import Curve
 from blurscene_stream.evaluate.matching import match
 from blurscene_stream.frames import PIXEL_FORMATS, PictureInfo
-from blurscene_stream.redact import cover_mask, covered
+from blurscene_stream.redact import cover_mask, cover_regions
 
 ONE = np.ones((1, 1))
 BY_HAND = [  # right or wrong, best first; objects; area
@@ -138,13 +138,13 @@ PICTURE = PictureInfo(40, 30, PIXEL_FORMATS["yuv420p"])
 )
 def test_covered_share_by_hand(box: tuple[float, ...], share: float) -> None:
     found = Detections(np.array([[10, 10, 20, 20]], np.float32), np.ones(1, np.float32), np.zeros(1, np.int64), ("a",))
-    mask = cover_mask(PICTURE, covered(PICTURE, found, [ClassConfig(margin=0)], 0))
+    mask = cover_mask(PICTURE, cover_regions(PICTURE, found, [ClassConfig(margin=0)], 0))
     assert covered_shares(mask, np.array([box], np.float32))[0] == pytest.approx(share)
 
 
 def test_an_ellipse_covers_its_box_and_not_its_own_corners() -> None:
     found = Detections(np.array([[10, 10, 20, 20]], np.float32), np.ones(1, np.float32), np.zeros(1, np.int64), ("a",))
-    (region,) = covered(PICTURE, found, [ClassConfig(margin=0, shape=Shape.ellipse)], 0)
+    (region,) = cover_regions(PICTURE, found, [ClassConfig(margin=0, shape=Shape.ellipse)], 0)
     mask = cover_mask(PICTURE, [region])
     assert covered_shares(mask, found.xyxy)[0] == 1
     assert not mask[region.y0, region.x0]

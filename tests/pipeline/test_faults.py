@@ -111,7 +111,7 @@ STAGES: dict[str, tuple[object, str, Exception, type[BlurSceneError], str]] = {
     "watching the camera": (Camera, "step", IndexError("row 7"), DetectionError, "followed over time, IndexError"),
     "following": (Tracker, "push", ValueError("nan"), DetectionError, "followed over time, ValueError"),
     "following to the end": (Tracker, "finish", KeyError("x"), DetectionError, "followed over time, KeyError"),
-    "redacting": (Redactor, "_hide", IndexError("row 7"), RedactionError, "could not be redacted, IndexError"),
+    "redacting": (Redactor, "_redact", IndexError("row 7"), RedactionError, "could not be redacted, IndexError"),
     "encoding": (VideoEncoder, "encode", SinkError("frame 7 cannot be encoded"), SinkError, "frame 7 cannot"),
     "flushing": (VideoEncoder, "flush", SinkError("the end cannot be encoded"), SinkError, "the end cannot"),
     "syncing": (os, "fsync", OSError(5, "Input/output error"), SinkError, "input/output error"),

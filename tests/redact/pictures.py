@@ -86,10 +86,10 @@ def covered_luma(picture: PictureInfo, regions: list[Region]) -> Mask:
     mask = np.zeros((picture.height, picture.width), bool)
     for region in regions:
         part = mask[region.y0 : region.y1, region.x0 : region.x1]
-        if region.mask is None:
+        if region.block_mask is None:
             part[:] = True
         else:
-            wide = np.kron(region.mask, np.ones((1 << form.shift_y, 1 << form.shift_x), bool))
+            wide = np.kron(region.block_mask, np.ones((1 << form.shift_y, 1 << form.shift_x), bool))
             part |= wide[: part.shape[0], : part.shape[1]]
     return mask
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from blurscene_stream.boxes import NO_TRACK
 from blurscene_stream.config.schema import ClassConfig, RedactMethod
 from blurscene_stream.frames import PICTURE_FORMATS, Frame, PictureInfo
-from blurscene_stream.redact import Redactor, covered
-from blurscene_stream.redact.cells import MEAN_STEP, cut
-from blurscene_stream.redact.windows import windows
+from blurscene_stream.redact import Redactor, cover_regions
+from blurscene_stream.redact.mosaic_grid import MEAN_STEP, mosaic_grid
+from blurscene_stream.redact.plane_views import plane_views
 
 from .pictures import CLASSES, Box, found, settings_of
 
@@ -117,9 +117,9 @@ def super_resolved(seen: list[Seen], scene: Scene) -> Floats:
 
 def cells_of(box: Box) -> Iterator[tuple[Places, Places]]:
     """The rows and columns of each cell of an object on its own."""
-    [region] = covered(PICTURE, found(box), [ClassConfig(margin=MARGIN)] * 2, 2)
-    [window] = windows(frame_of(0, np.zeros((100, 100))), region.area)
-    cells = cut(window, 6, region.longest_px)
+    [region] = cover_regions(PICTURE, found(box), [ClassConfig(margin=MARGIN)] * 2, 2)
+    [view] = plane_views(frame_of(0, np.zeros((100, 100))), region.rect)
+    cells = mosaic_grid(view, 6, region.longest_px)
     for top, height in zip(region.y0 + cells.top, cells.height, strict=True):
         for left, width in zip(region.x0 + cells.left, cells.width, strict=True):
             yield np.arange(top, top + height), np.arange(left, left + width)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from blurscene_stream.boxes import UPRIGHT, Orientation
 from blurscene_stream.config.areas import Polygon, polygon
 from blurscene_stream.frames import PictureInfo
-from blurscene_stream.redact.polygons import Mask, inside, region_of, stored, touched
+from blurscene_stream.redact.regions import block_region
+from blurscene_stream.redact.zones import Mask, inner_pixels, to_stored, touched_pixels
 from tests.profiles import examples
 
 from .pictures import FORMATS, covered_luma, formats, sizes
@@ -65,8 +66,8 @@ def test_every_pixel_that_is_partly_inside_is_touched_and_none_that_is_partly_ou
     assume(not area.in_shares)
     within = pixels(windings(area) != 0)
     odd = pixels(windings(area) % 2 == 1)
-    placed = stored(area, picture_of())
-    outer, inner = touched(placed, WIDTH, HEIGHT), inside(placed, WIDTH, HEIGHT)
+    placed = to_stored(area, picture_of())
+    outer, inner = touched_pixels(placed, WIDTH, HEIGHT), inner_pixels(placed, WIDTH, HEIGHT)
     assert (outer >= within.any(axis=2)).all()
     assert (inner <= odd.all(axis=2)).all()
     assert (outer >= inner).all()
@@ -101,8 +102,8 @@ def on_an_edge(area: Polygon) -> Mask:
 def test_rectangles_to_the_pixel(
     corners: str, outer: tuple[int, int, int, int], inner: tuple[int, int, int, int] | None
 ) -> None:
-    placed = stored(polygon(corners), picture_of())
-    for mask, box in ((touched(placed, WIDTH, HEIGHT), outer), (inside(placed, WIDTH, HEIGHT), inner)):
+    placed = to_stored(polygon(corners), picture_of())
+    for mask, box in ((touched_pixels(placed, WIDTH, HEIGHT), outer), (inner_pixels(placed, WIDTH, HEIGHT), inner)):
         expected = np.zeros((HEIGHT, WIDTH), bool)
         if box is not None:
             expected[box[1] : box[3], box[0] : box[2]] = True
@@ -110,17 +111,17 @@ def test_rectangles_to_the_pixel(
 
 
 def test_what_is_gone_round_twice_is_covered_and_not_left_out() -> None:
-    twice = stored(polygon("5,5 15,5 15,15 5,15 5,5 15,5 15,15 5,15"), picture_of())
-    assert touched(twice, WIDTH, HEIGHT)[5:15, 5:15].all()
-    assert not inside(twice, WIDTH, HEIGHT).any()
+    twice = to_stored(polygon("5,5 15,5 15,15 5,15 5,5 15,5 15,15 5,15"), picture_of())
+    assert touched_pixels(twice, WIDTH, HEIGHT)[5:15, 5:15].all()
+    assert not inner_pixels(twice, WIDTH, HEIGHT).any()
 
 
 @pytest.mark.parametrize("width", [640, 1280, 1920, 3840])
 def test_shares_that_are_whole_pixels_are_these_pixels(width: int) -> None:
     for tenth in range(1, 10):
         picture = PictureInfo(width, 10, FORMATS["yuv420p"])
-        placed = stored(polygon(f"0,0 {tenth / 10},1"), picture)
-        for mask in (touched(placed, width, 10), inside(placed, width, 10)):
+        placed = to_stored(polygon(f"0,0 {tenth / 10},1"), picture)
+        for mask in (touched_pixels(placed, width, 10), inner_pixels(placed, width, 10)):
             assert mask.all(axis=0).sum() == mask.any(axis=0).sum() == tenth * width // 10
 
 
@@ -135,9 +136,9 @@ def test_the_polygon_lies_where_it_is_seen(turn: Orientation, shares: bool, corn
         corners = [(x / 45, y / 45) for x, y in corners]
     area = polygon_or_not(corners)
     upright = PictureInfo(width, height, FORMATS["yuv444p"])
-    for draw in (touched, inside):
-        seen = draw(stored(area, upright), width, height)
-        on_stored = draw(stored(area, picture_of(turn)), WIDTH, HEIGHT)
+    for draw in (touched_pixels, inner_pixels):
+        seen = draw(to_stored(area, upright), width, height)
+        on_stored = draw(to_stored(area, picture_of(turn)), WIDTH, HEIGHT)
         np.testing.assert_array_equal(turn.upright(on_stored.view(np.uint8)), seen.view(np.uint8))
 
 
@@ -146,12 +147,12 @@ def test_pixels_that_are_not_square_are_seen_square(turn: Orientation) -> None:
     """37 x 23 with pixels twice as wide as high are seen as 74 x 23; the corners are pixels of that."""
     width, height = turn.upright_size(2 * WIDTH, HEIGHT)
     area = polygon("4,6 20,18")
-    seen = touched(stored(area, PictureInfo(width, height, FORMATS["yuv444p"])), width, height)
-    on_stored = touched(stored(area, picture_of(turn, Fraction(2))), WIDTH, HEIGHT)
+    seen = touched_pixels(to_stored(area, PictureInfo(width, height, FORMATS["yuv444p"])), width, height)
+    on_stored = touched_pixels(to_stored(area, picture_of(turn, Fraction(2))), WIDTH, HEIGHT)
     wide = turn.upright(on_stored.view(np.uint8).repeat(2, axis=1))
     assert (wide >= seen.view(np.uint8)).all()  # rounded outwards: half a stored pixel more at each side
     assert wide.sum() <= seen.sum() + 4 * max(seen.any(axis=0).sum(), seen.any(axis=1).sum())
-    shares = touched(stored(polygon("0,0 0.5,1"), picture_of(turn, Fraction(2))), WIDTH, HEIGHT)
+    shares = touched_pixels(to_stored(polygon("0,0 0.5,1"), picture_of(turn, Fraction(2))), WIDTH, HEIGHT)
     left_half = turn.upright(shares.view(np.uint8))
     across = left_half.shape[1]
     assert left_half[:, : -(-across // 2)].all()
@@ -167,7 +168,7 @@ def test_a_region_has_all_blocks_of_its_pixels_and_no_others(
     chosen = data.draw(st.lists(st.integers(0, width * height - 1), min_size=1, max_size=9))
     mask = np.zeros((height, width), bool)
     mask.flat[chosen] = True
-    covered = covered_luma(picture, [region_of(mask, picture)])
+    covered = covered_luma(picture, [block_region(mask, picture)])
     step_y, step_x = 1 << picture.pixel_format.shift_y, 1 << picture.pixel_format.shift_x
     for y, x in np.argwhere(covered | mask).tolist():
         block = np.s_[y // step_y * step_y :, x // step_x * step_x :]

@@ -9,7 +9,7 @@ from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import RedactMethod, Shape
 from blurscene_stream.errors import ConfigError, RedactionError
 from blurscene_stream.frames import ColorModel, Frame, PixelFormat, RedactedFrame
-from blurscene_stream.redact import Preview, Redactor, covered
+from blurscene_stream.redact import Preview, Redactor, cover_regions
 from tests.profiles import examples
 
 from .pictures import (
@@ -52,7 +52,9 @@ def test_nothing_outside_the_regions_changes(
     chosen = settings_of(method, shape, *margin)
     detections = found(*places)
     Redactor(chosen, CLASSES)(frame, detections)
-    luma = covered_luma(frame.picture, covered(frame.picture, detections, list(chosen.classes.values()), margin[1]))
+    luma = covered_luma(
+        frame.picture, cover_regions(frame.picture, detections, list(chosen.classes.values()), margin[1])
+    )
     for index, plane in enumerate(frame.planes):
         mask = on_plane(frame, index, luma)
         np.testing.assert_array_equal(plane[~mask], before[index][~mask])
@@ -70,7 +72,7 @@ def test_solid_is_one_colour_everywhere_in_the_regions(
     frame = frame_of_noise(*size, name)
     chosen = settings_of(RedactMethod.solid, shape, *margin, solid_luma=grey)
     Redactor(chosen, CLASSES)(frame, found(*places))
-    regions = covered(frame.picture, found(*places), list(chosen.classes.values()), margin[1])
+    regions = cover_regions(frame.picture, found(*places), list(chosen.classes.values()), margin[1])
     for index, plane in enumerate(frame.planes):
         mask = on_plane(frame, index, covered_luma(frame.picture, regions))
         assert (plane[mask] == solid_sample(frame.picture.pixel_format, index, grey)).all()

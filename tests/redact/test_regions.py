@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from blurscene_stream.config.schema import ClassConfig, Shape
 from blurscene_stream.frames import PIXEL_FORMATS, PictureInfo
-from blurscene_stream.redact import Region, covered
+from blurscene_stream.redact import Region, cover_regions
 from tests.profiles import examples
 
 from .pictures import FORMATS, Box, corners, covered_luma, formats, found, shapes, sizes
@@ -18,7 +18,7 @@ WHOLE = examples(300)
 
 
 def regions_of(picture: PictureInfo, *boxes: Box, shape: Shape, margin: float, least: int) -> list[Region]:
-    return covered(picture, found(*boxes), [ClassConfig(margin=margin, shape=shape)] * 2, least)
+    return cover_regions(picture, found(*boxes), [ClassConfig(margin=margin, shape=shape)] * 2, least)
 
 
 def grown(low: float, high: float, margin: float, least: int) -> tuple[float, float]:
@@ -105,11 +105,11 @@ def test_regions_of_a_picture_with_odd_sides(box: Box, expected: tuple[int, int,
 def test_each_class_has_its_own_margin_and_shape() -> None:
     picture = PictureInfo(200, 200, PIXEL_FORMATS["yuv444p"])
     classes = [ClassConfig(margin=0.5), ClassConfig(margin=0, shape=Shape.ellipse)]
-    [face] = covered(picture, found((50, 50, 70, 90), label=0), classes, 0)
-    [plate] = covered(picture, found((50, 50, 70, 90), label=1), classes, 0)
+    [face] = cover_regions(picture, found((50, 50, 70, 90), label=0), classes, 0)
+    [plate] = cover_regions(picture, found((50, 50, 70, 90), label=1), classes, 0)
     assert (face.x0, face.y0, face.x1, face.y1) == (40, 30, 80, 110)
-    assert face.mask is None
-    assert plate.mask is not None
+    assert face.block_mask is None
+    assert plate.block_mask is not None
     assert (plate.x0, plate.x1) == (45, 75)
 
 
@@ -117,12 +117,12 @@ def test_regions_name_their_detections() -> None:
     picture = PictureInfo(64, 64, PIXEL_FORMATS["yuv420p"])
     detections = found((1, 1, 9, 9), (-90, 0, -80, 9), (30, 30, 40, 50))
     classes = [ClassConfig(margin=0)] * 2
-    assert [(r.index, r.longest_px) for r in covered(picture, detections, classes, 0)] == [(0, 10), (2, 20)]
+    assert [(r.index, r.longest_px) for r in cover_regions(picture, detections, classes, 0)] == [(0, 10), (2, 20)]
 
 
 def test_the_longer_side_counts_what_the_border_cuts_off() -> None:
     picture = PictureInfo(64, 64, PIXEL_FORMATS["yuv420p"])
-    [region] = covered(picture, found((-100, 10, 20, 50)), [ClassConfig(margin=0)] * 2, 0)
+    [region] = cover_regions(picture, found((-100, 10, 20, 50)), [ClassConfig(margin=0)] * 2, 0)
     assert region.longest_px == 120
 
 
@@ -131,4 +131,4 @@ def test_a_number_that_is_none_is_never_taken_for_an_object_outside() -> None:
     detections = found((10, 10, 20, 20))
     detections.xyxy[0, 0] = np.nan
     with pytest.raises(ValueError, match="NaN"):
-        covered(picture, detections, [ClassConfig()] * 2, 2)
+        cover_regions(picture, detections, [ClassConfig()] * 2, 2)

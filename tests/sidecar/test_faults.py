@@ -64,8 +64,8 @@ DISK = OSError(5, "Input/output error")
 READ_ONLY = OSError(30, "Read-only file system")
 STAGES: dict[str, tuple[object, str, int, Exception, type[BlurSceneError], str]] = {
     # moment -> whose method fails, at which call, how; the error that comes out, a part of the message
-    "redacting the first": (Redactor, "_hide", 0, IndexError("row 7"), RedactionError, "IndexError"),
-    "redacting": (Redactor, "_hide", 13, IndexError("row 7"), RedactionError, "IndexError"),
+    "redacting the first": (Redactor, "_redact", 0, IndexError("row 7"), RedactionError, "IndexError"),
+    "redacting": (Redactor, "_redact", 13, IndexError("row 7"), RedactionError, "IndexError"),
     "encoding": (VideoEncoder, "encode", 13, SinkError("frame 13 cannot"), SinkError, "out.mp4: frame 13 cannot"),
     "flushing": (VideoEncoder, "flush", 0, SinkError("the end cannot"), SinkError, "out.mp4: the end cannot"),
     "the header": (DetectionsWriter, "_put", 0, SinkError("no room"), SinkError, "no room"),

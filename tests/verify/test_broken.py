@@ -190,7 +190,7 @@ def test_the_video_itself_is_no_redaction(honest: Honest) -> None:
 def test_a_redactor_that_does_nothing_does_not_pass_itself(
     honest: Honest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Redactor, "_hide", lambda _self, _frame, detections: detections)
+    monkeypatch.setattr(Redactor, "_redact", lambda _self, _frame, detections: detections)
     target = _rendered(honest, tmp_path / "out.mp4", lambda _: None, settings_of())
     found = honest.verify(target)
     assert failed(found) == {"hidden"}, told(found)

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import RedactMethod, Settings, Shape
 from blurscene_stream.frames import Frame, Plane
-from blurscene_stream.redact import Redactor, Region, covered
-from blurscene_stream.redact.cells import LEAST_CELL_PX, MEAN_STEP, cut
-from blurscene_stream.redact.windows import windows
+from blurscene_stream.redact import Redactor, Region, cover_regions
+from blurscene_stream.redact.mosaic_grid import MEAN_STEP, MIN_CELL_PX, mosaic_grid
+from blurscene_stream.redact.plane_views import plane_views
 from tests.profiles import examples
 
 from .pictures import (
@@ -35,7 +35,7 @@ lengths = st.floats(0.25, 80)
 
 
 def regions_of(frame: Frame, detections: Detections, chosen: Settings) -> list[Region]:
-    return covered(frame.picture, detections, list(chosen.classes.values()), chosen.redact.least_margin_px)
+    return cover_regions(frame.picture, detections, list(chosen.classes.values()), chosen.redact.least_margin_px)
 
 
 def seams(part: Plane, axis: int) -> NDArray[np.intp]:
@@ -56,11 +56,11 @@ def test_mosaic_cells_are_few_flat_and_the_same_in_all_planes(
     form = frame.picture.pixel_format
     for region in regions_of(frame, one, chosen):
         area = (region.x0, region.y0, region.x1, region.y1)
-        for window in windows(frame, area):
+        for view in plane_views(frame, area):
             for axis, length, shift in ((0, area[3] - area[1], form.shift_y), (1, area[2] - area[0], form.shift_x)):
-                found_px = seams(window.samples, axis) << (shift if window.plane else 0)
+                found_px = seams(view.samples, axis) << (shift if view.plane else 0)
                 assert len(found_px) < cells
-                assert (np.diff([0, *found_px, length]) >= min(LEAST_CELL_PX, length)).all()
+                assert (np.diff([0, *found_px, length]) >= min(MIN_CELL_PX, length)).all()
                 assert (found_px % (1 << shift) == 0).all()  # so chroma has cells of the same outline
 
 
@@ -70,13 +70,13 @@ def test_luma_and_chroma_cells_meet(name: str, width: int, height: int, cells: i
     frame = frame_of_noise(91, 91, name)
     form = frame.picture.pixel_format
     x0, y0 = (0, 0) if cropped else (91 - width & ~1, 91 - height & ~1)
-    luma, *chromas = windows(frame, (x0, y0, min(91, x0 + width), min(91, y0 + height)))
-    whole = cut(luma, cells, max(width, height))
-    for window in chromas:
-        part = cut(window, cells, max(width, height))
+    luma, *chromas = plane_views(frame, (x0, y0, min(91, x0 + width), min(91, y0 + height)))
+    whole = mosaic_grid(luma, cells, max(width, height))
+    for view in chromas:
+        part = mosaic_grid(view, cells, max(width, height))
         np.testing.assert_array_equal(part.top << form.shift_y, whole.top)
         np.testing.assert_array_equal(part.left << form.shift_x, whole.left)
-        assert part.area.sum() == window.samples.shape[0] * window.samples.shape[1]
+        assert part.area.sum() == view.samples.shape[0] * view.samples.shape[1]
 
 
 @pytest.mark.parametrize(
@@ -96,14 +96,14 @@ def test_luma_and_chroma_cells_meet(name: str, width: int, height: int, cells: i
     ],
 )
 def test_how_many_cells_an_object_has(width: int, height: int, across: int, down: int) -> None:
-    window = next(windows(frame_of_noise(2000, 2000), (0, 0, width, height)))
-    cells = cut(window, 6, max(width, height))
+    view = next(plane_views(frame_of_noise(2000, 2000), (0, 0, width, height)))
+    cells = mosaic_grid(view, 6, max(width, height))
     assert (len(cells.left), len(cells.top)) == (across, down)
 
 
 def test_half_an_object_has_half_the_cells() -> None:
-    window = next(windows(frame_of_noise(200, 200), (0, 0, 60, 120)))
-    cells = cut(window, 6, 120)
+    view = next(plane_views(frame_of_noise(200, 200), (0, 0, 60, 120)))
+    cells = mosaic_grid(view, 6, 120)
     assert (len(cells.left), len(cells.top)) == (3, 6)
 
 
@@ -116,8 +116,8 @@ def test_a_cell_is_the_mean_of_its_samples(name: str, x0: int, y0: int, width: i
     step = MEAN_STEP << (frame.picture.pixel_format.bits - 8)
     [region] = regions_of(frame, one, settings_of())
     area = (region.x0, region.y0, region.x1, region.y1)
-    for new, old in zip(windows(frame, area), windows(before, area), strict=True):
-        cells = cut(new, 6, region.longest_px)
+    for new, old in zip(plane_views(frame, area), plane_views(before, area), strict=True):
+        cells = mosaic_grid(new, 6, region.longest_px)
         for top, rows in zip(cells.top, cells.height, strict=True):
             for left, columns in zip(cells.left, cells.width, strict=True):
                 flat = new.samples[top : top + rows, left : left + columns]
@@ -153,8 +153,8 @@ def atoms(frame: Frame, plane: int, regions: list[Region], cells: int) -> NDArra
     rows, columns = frame.planes[plane].shape[:2]
     keys = np.full((rows, columns), -1)
     for region in regions:
-        window = list(windows(frame, (region.x0, region.y0, region.x1, region.y1)))[plane]
-        cut_up = cut(window, cells, region.longest_px)
+        view = list(plane_views(frame, (region.x0, region.y0, region.x1, region.y1)))[plane]
+        cut_up = mosaic_grid(view, cells, region.longest_px)
         small = np.arange(1, cut_up.area.size + 1).reshape(cut_up.area.shape)
         number = np.asarray(small.repeat(cut_up.height, axis=0).repeat(cut_up.width, axis=1))
         shift_x, shift_y = (frame.picture.pixel_format.shift_x, frame.picture.pixel_format.shift_y) if plane else (0, 0)

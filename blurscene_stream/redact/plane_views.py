@@ -1,4 +1,4 @@
-"""The samples of one area of a picture, plane by plane."""
+"""Views of one rectangle of a frame, plane by plane, and a check that the planes are what the frame says."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from numpy.typing import NDArray
 from blurscene_stream.errors import RedactionError
 from blurscene_stream.frames import ColorModel, Frame, PictureInfo, PixelFormat, Plane
 
-Area = tuple[int, int, int, int]  # x0, y0, x1, y1 in luma pixels, half open; x0 and y0 are the first of a block
+Rect = tuple[int, int, int, int]
+"""x0, y0, x1, y1 in luma pixels, half open; x0 and y0 are the first of a chroma block."""
 BLACK, WHITE = 16, 235  # luma of 8-bit video of limited range
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Window:
-    """One plane's samples of an area.
+class PlaneView:
+    """The samples of a rectangle in one plane.
 
     samples: the plane's own memory, (h, w) or, for interleaved chroma, (h, w, 2)
-    plane:   which plane, in the order of Frame.planes
-    area:    where it lies
-    format:  of the picture
+    plane:   index in Frame.planes
+    rect:    the rectangle, in luma pixels
+    format:  pixel format of the frame
     """
 
     samples: Plane
     plane: int
-    area: Area
+    rect: Rect
     format: PixelFormat
 
     @property
@@ -36,11 +37,12 @@ class Window:
         """True where the samples are opacity, not colour."""
         return self.format.alpha and self.plane == self.format.plane_count - 1
 
-    def write(self, cover: Plane, mask: NDArray[np.bool_] | None) -> None:
-        """Put `cover`, shaped like the samples, over them: where `mask` (one value a block) says, or everywhere."""
-        if mask is None:
+    def write(self, cover: Plane, block_mask: NDArray[np.bool_] | None) -> None:
+        """Put `cover`, shaped like the samples, over them: in the blocks of the mask, everywhere when it is None."""
+        if block_mask is None:
             self.samples[...] = cover
             return
+        mask = block_mask
         if self.plane == 0:
             mask = mask.repeat(1 << self.format.shift_y, axis=0).repeat(1 << self.format.shift_x, axis=1)
         rows, columns = self.samples.shape[:2]  # a mask of blocks may reach over an odd border
@@ -48,21 +50,21 @@ class Window:
         self.samples[...] = cv2.copyTo(cover, chosen, self.samples.copy()).reshape(cover.shape)
 
 
-def windows(frame: Frame, area: Area) -> Iterator[Window]:
-    """`area` in every plane of `frame`, luma first; chroma is rounded up at the right and lower border."""
-    x0, y0, x1, y1 = area
-    form = frame.picture.pixel_format
+def plane_views(frame: Frame, rect: Rect) -> Iterator[PlaneView]:
+    """Yield `rect` in every plane of `frame`, luma first; chroma is rounded up at the right and lower border."""
+    x0, y0, x1, y1 = rect
+    pixel_format = frame.picture.pixel_format
     for index, plane in enumerate(frame.planes):
-        shift_x, shift_y = (form.shift_x, form.shift_y) if index else (0, 0)
+        shift_x, shift_y = (pixel_format.shift_x, pixel_format.shift_y) if index else (0, 0)
         rows = slice(y0 >> shift_y, -(-y1 >> shift_y))
         columns = slice(x0 >> shift_x, -(-x1 >> shift_x))
-        yield Window(plane[rows, columns], index, area, form)
+        yield PlaneView(plane[rows, columns], index, rect, pixel_format)
 
 
-def full_range(luma: int, form: PixelFormat) -> int:
-    """The sample of a full-range `form` that looks like `luma` of 8-bit video, where 16 is black and 235 is white."""
+def to_full_range(luma: int, pixel_format: PixelFormat) -> int:
+    """Return the full-range sample that looks like `luma` of 8-bit limited-range video (16 black, 235 white)."""
     share = min(max(luma - BLACK, 0) / (WHITE - BLACK), 1)
-    return round(share * ((1 << form.bits) - 1))
+    return round(share * ((1 << pixel_format.bits) - 1))
 
 
 def check_planes(frame: Frame) -> None:
@@ -71,19 +73,19 @@ def check_planes(frame: Frame) -> None:
     Raises RedactionError.
     """
     expected = plane_shapes(frame.picture)
-    found = tuple(plane.shape for plane in frame.planes)
-    if found != expected:
-        raise RedactionError(f"frame {frame.number}: planes are {found}, not {expected}")
+    shapes = tuple(plane.shape for plane in frame.planes)
+    if shapes != expected:
+        raise RedactionError(f"frame {frame.number}: planes are {shapes}, not {expected}")
     dtype = np.uint8 if frame.picture.pixel_format.bits == 8 else np.uint16
     if any(plane.dtype != dtype for plane in frame.planes):
         raise RedactionError(f"frame {frame.number}: samples are not {np.dtype(dtype).name}")
 
 
 def plane_shapes(picture: PictureInfo) -> tuple[tuple[int, ...], ...]:
-    """The shape of each plane of `picture`."""
-    form = picture.pixel_format
-    if form.color_model is not ColorModel.yuv:
-        return ((picture.height, picture.width),) * form.plane_count
-    chroma = (-(-picture.height >> form.shift_y), -(-picture.width >> form.shift_x))
-    chromas: tuple[tuple[int, ...], ...] = ((*chroma, 2),) if form.interleaved else (chroma, chroma)
+    """Return the shape of each plane."""
+    pixel_format = picture.pixel_format
+    if pixel_format.color_model is not ColorModel.yuv:
+        return ((picture.height, picture.width),) * pixel_format.plane_count
+    chroma = (-(-picture.height >> pixel_format.shift_y), -(-picture.width >> pixel_format.shift_x))
+    chromas: tuple[tuple[int, ...], ...] = ((*chroma, 2),) if pixel_format.interleaved else (chroma, chroma)
     return ((picture.height, picture.width), *chromas)

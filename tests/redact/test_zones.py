@@ -1,4 +1,4 @@
-"""Areas in which other rules hold: who is covered, what is covered in any case, and what preview shows of it."""
+"""Polygon zones: which objects are covered, what is covered in every frame, and how preview draws them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from blurscene_stream.config.schema import AreasConfig, RedactMethod, Settings
 from blurscene_stream.errors import ConfigError
 from blurscene_stream.frames import Frame, PictureInfo
 from blurscene_stream.redact import Preview, Redactor
-from blurscene_stream.redact.areas import Areas
-from blurscene_stream.redact.polygons import Mask, inside, stored, touched
+from blurscene_stream.redact.plane_views import plane_views
 from blurscene_stream.redact.regions import Region
-from blurscene_stream.redact.windows import windows
+from blurscene_stream.redact.zones import Mask, Zones, inner_pixels, to_stored, touched_pixels
 from tests.profiles import examples
 
 from .pictures import (
@@ -44,10 +43,10 @@ places = st.tuples(st.integers(0, WIDTH * 4 - 4), st.integers(0, HEIGHT * 4 - 4)
 
 def is_polygon(text: str) -> bool:
     try:
-        area = polygon(text)
+        zone = polygon(text)
     except ValueError:
         return False
-    return not area.in_shares
+    return not zone.in_shares
 
 
 texts = (
@@ -61,8 +60,8 @@ pixel_boxes = st.tuples(places, st.integers(1, 3), st.integers(1, 3)).map(
 boxes = st.lists(corners | pixel_boxes, max_size=6)
 
 
-def with_areas(settings: Settings, **areas: list[str]) -> Settings:
-    return replace(settings, areas=AreasConfig(**areas))
+def with_zones(settings: Settings, **zones: list[str]) -> Settings:
+    return replace(settings, areas=AreasConfig(**zones))
 
 
 def pixels_of(box: Box) -> Mask:
@@ -77,24 +76,24 @@ def pixels_of(box: Box) -> Mask:
     return np.asarray(down[:, None] & across)
 
 
-def masks(areas: list[str]) -> list[Mask]:
-    return [touched(stored(polygon(text), PICTURE), WIDTH, HEIGHT) for text in areas]
+def masks(zones: list[str]) -> list[Mask]:
+    return [touched_pixels(to_stored(polygon(text), PICTURE), WIDTH, HEIGHT) for text in zones]
 
 
 @given(st.lists(texts, min_size=1, max_size=3), boxes)
-def test_roi_keeps_what_has_a_pixel_in_it_and_drops_the_rest(areas: list[str], placed: list[Box]) -> None:
-    whole = np.logical_or.reduce(masks(areas))
-    kept = Areas(AreasConfig(roi=areas)).kept(PICTURE, found(*placed))
+def test_roi_keeps_what_has_a_pixel_in_it_and_drops_the_rest(zones: list[str], placed: list[Box]) -> None:
+    whole = np.logical_or.reduce(masks(zones))
+    kept = Zones(AreasConfig(roi=zones)).filter(PICTURE, found(*placed))
     expected = [box for box in placed if (pixels_of(box) & whole).any()]
     np.testing.assert_array_equal(kept.xyxy, found(*expected).xyxy)
 
 
 @given(st.lists(texts, min_size=1, max_size=3), boxes)
 def test_exclude_drops_what_lies_wholly_inside_and_keeps_what_sticks_out_by_a_pixel(
-    areas: list[str], placed: list[Box]
+    zones: list[str], placed: list[Box]
 ) -> None:
-    whole = np.logical_or.reduce([inside(stored(polygon(text), PICTURE), WIDTH, HEIGHT) for text in areas])
-    kept = Areas(AreasConfig(exclude=areas)).kept(PICTURE, found(*placed))
+    whole = np.logical_or.reduce([inner_pixels(to_stored(polygon(text), PICTURE), WIDTH, HEIGHT) for text in zones])
+    kept = Zones(AreasConfig(exclude=zones)).filter(PICTURE, found(*placed))
     expected = [box for box in placed if (pixels_of(box) & ~whole).any()]
     np.testing.assert_array_equal(kept.xyxy, found(*expected).xyxy)
 
@@ -108,18 +107,18 @@ def test_exclude_drops_what_lies_wholly_inside_and_keeps_what_sticks_out_by_a_pi
         ((20, 10, 40.01, 30), True),
         ((20, 9, 40, 30), True),
         ((20, 10, 40, 30.01), True),
-        ((30, 30, 30, 30), True),  # without an area, on the first row outside
+        ((30, 30, 30, 30), True),  # without area, on the first row outside
         ((40, 30, 20, 10), False),  # turned inside out
         ((0, 0, 60, 50), True),
     ],
 )
 def test_a_box_that_reaches_out_of_exclude_is_covered(box: Box, is_kept: bool) -> None:
-    for areas in (["20,10 40,30"], ["20,10 30,30", "30,10 40,30"], ["20,10 40,10 40,30 20,30"]):
-        assert len(Areas(AreasConfig(exclude=areas)).kept(PICTURE, found(box))) == is_kept
+    for zones in (["20,10 40,30"], ["20,10 30,30", "30,10 40,30"], ["20,10 40,10 40,30 20,30"]):
+        assert len(Zones(AreasConfig(exclude=zones)).filter(PICTURE, found(box))) == is_kept
 
 
 @pytest.mark.parametrize(
-    ("area", "box", "is_kept"),
+    ("zone", "box", "is_kept"),
     [
         ("20.5,10 40,30", (20.5, 10, 40, 30), True),  # the first column is not wholly inside
         ("20.5,10 40,30", (21, 10, 40, 30), False),
@@ -129,27 +128,27 @@ def test_a_box_that_reaches_out_of_exclude_is_covered(box: Box, is_kept: bool) -
         ("10,10 50,10 50,40 40,40 40,20 20,20 20,40 10,40", (12, 12, 48, 30), True),  # over the hollow
     ],
 )
-def test_pixels_on_the_edge_of_exclude_are_not_inside(area: str, box: Box, is_kept: bool) -> None:
-    assert len(Areas(AreasConfig(exclude=[area])).kept(PICTURE, found(box))) == is_kept
+def test_pixels_on_the_edge_of_exclude_are_not_inside(zone: str, box: Box, is_kept: bool) -> None:
+    assert len(Zones(AreasConfig(exclude=[zone])).filter(PICTURE, found(box))) == is_kept
 
 
 def test_of_a_box_over_the_border_counts_what_is_in_the_picture() -> None:
     leaving = found((-15, 12, 9, 20), (60, 40, 80, 70), (-1e30, -1e30, 1e30, 1e30))
-    excluded = Areas(AreasConfig(exclude=["0,10 10,25", "58,39 67,53"])).kept(PICTURE, leaving)
+    excluded = Zones(AreasConfig(exclude=["0,10 10,25", "58,39 67,53"])).filter(PICTURE, leaving)
     np.testing.assert_array_equal(excluded.xyxy, leaving.xyxy[2:])
     gone = found((-30, 12, -20, 20))
-    assert len(Areas(AreasConfig(roi=["0,10 10,25"])).kept(PICTURE, gone)) == 1  # its margin may reach in
+    assert len(Zones(AreasConfig(roi=["0,10 10,25"])).filter(PICTURE, gone)) == 1  # its margin may reach in
 
 
-def test_an_area_that_is_excluded_and_of_interest_is_excluded() -> None:
-    areas = Areas(AreasConfig(roi=["0,0 30,53"], exclude=["0,0 15,53"]))
-    kept = areas.kept(PICTURE, found((2, 2, 9, 9), (10, 2, 20, 9), (29, 2, 40, 9), (31, 2, 40, 9)))
+def test_a_zone_that_is_excluded_and_of_interest_is_excluded() -> None:
+    zones = Zones(AreasConfig(roi=["0,0 30,53"], exclude=["0,0 15,53"]))
+    kept = zones.filter(PICTURE, found((2, 2, 9, 9), (10, 2, 20, 9), (29, 2, 40, 9), (31, 2, 40, 9)))
     np.testing.assert_array_equal(kept.xyxy[:, 0], [10, 29])
 
 
 def test_boxes_keep_what_is_known_of_them() -> None:
     both = found((2, 2, 9, 9), (40, 2, 50, 9), tracks=[5, 8])
-    kept = Areas(AreasConfig(exclude=["0,0 20,53"])).kept(PICTURE, both)
+    kept = Zones(AreasConfig(exclude=["0,0 20,53"])).filter(PICTURE, both)
     assert kept.track_ids.tolist() == [8]
 
 
@@ -157,7 +156,7 @@ def test_boxes_keep_what_is_known_of_them() -> None:
 def test_only_what_was_covered_is_told_and_the_rest_stays(method: RedactMethod) -> None:
     frame = frame_of_noise(WIDTH, HEIGHT)
     before = samples_of(frame)
-    chosen = with_areas(settings_of(method), exclude=["0,0 30,53"])
+    chosen = with_zones(settings_of(method), exclude=["0,0 30,53"])
     done = Redactor(chosen, CLASSES)(frame, found((4, 4, 20, 20), (40, 10, 60, 30)))
     np.testing.assert_array_equal(done.detections.xyxy, [[40, 10, 60, 30]])
     for plane, old in zip(frame.planes, before, strict=True):
@@ -169,15 +168,15 @@ def test_only_what_was_covered_is_told_and_the_rest_stays(method: RedactMethod) 
 @examples(100)
 @given(formats, st.lists(texts, min_size=1, max_size=3), methods, st.integers(0, 99), st.booleans())
 def test_always_covers_every_sample_of_its_blocks_and_nothing_else(
-    name: str, areas: list[str], method: RedactMethod, seed: int, still: bool
+    name: str, zones: list[str], method: RedactMethod, seed: int, still: bool
 ) -> None:
     frame = frame_of_noise(WIDTH, HEIGHT, name, seed)
     before = samples_of(frame)
-    chosen = with_areas(settings_of(method), always=areas)
+    chosen = with_zones(settings_of(method), always=zones)
     redactor = Redactor(chosen, CLASSES, still)
     regions = redactor.regions(frame.picture, found())
     luma = covered_luma(frame.picture, regions)
-    assert (luma >= np.logical_or.reduce(masks(areas))).all()
+    assert (luma >= np.logical_or.reduce(masks(zones))).all()
     assert len(redactor(frame, found()).detections) == 0
     shown = samples_of(frame)
     for index, (plane, old) in enumerate(zip(shown, before, strict=True)):
@@ -188,32 +187,32 @@ def test_always_covers_every_sample_of_its_blocks_and_nothing_else(
 
 
 def assert_made_of_cells(frame: Frame, regions: list[Region], chosen: Settings) -> None:
-    """Each area that no later one lies over has at most cells x cells values in each plane, one of them if solid."""
+    """Each zone that no later one lies over has at most cells x cells values in each plane, one of them if solid."""
     if chosen.redact.method is RedactMethod.blur:
         return  # made from the same means; tests/redact/test_covers.py
     most = 1 if chosen.redact.method is RedactMethod.solid else chosen.redact.cells**2
     region = regions[-1]
-    for window in windows(frame, region.area):
+    for view in plane_views(frame, region.rect):
         mask = covered_luma(frame.picture, [region])
-        own = on_plane(frame, window.plane, mask)
-        values = frame.planes[window.plane][own]
+        own = on_plane(frame, view.plane, mask)
+        values = frame.planes[view.plane][own]
         assert len(np.unique(values, axis=0)) <= most
 
 
-def test_an_area_is_covered_as_an_object_that_fills_it_is() -> None:
+def test_a_zone_is_covered_as_an_object_that_fills_it_is() -> None:
     """The same cells, or the same colour, as for a box of that size without margin."""
     for method in RedactMethod:
         chosen = settings_of(method, margin=0, least_margin_px=0)
         one, other = frame_of_noise(WIDTH, HEIGHT), frame_of_noise(WIDTH, HEIGHT)
         Redactor(chosen, CLASSES)(one, found((10, 12, 50, 40), tracks=[3]))
-        Redactor(with_areas(chosen, always=["10,12 50,40"]), CLASSES)(other, found())
+        Redactor(with_zones(chosen, always=["10,12 50,40"]), CLASSES)(other, found())
         for plane, same in zip(one.planes, other.planes, strict=True):
             np.testing.assert_array_equal(plane, same)
 
 
 @pytest.mark.parametrize("method", [RedactMethod.mosaic, RedactMethod.blur])
-def test_an_area_tells_no_more_of_later_frames_than_of_the_first(method: RedactMethod) -> None:
-    chosen = with_areas(settings_of(method), always=["10,12 50,12 50,40"])
+def test_a_zone_tells_no_more_of_later_frames_than_of_the_first(method: RedactMethod) -> None:
+    chosen = with_zones(settings_of(method), always=["10,12 50,12 50,40"])
     redactor = Redactor(chosen, CLASSES)
     shown = []
     for seed in range(3):
@@ -226,7 +225,7 @@ def test_an_area_tells_no_more_of_later_frames_than_of_the_first(method: RedactM
 
 
 def test_a_picture_is_not_covered_with_what_the_one_before_it_showed() -> None:
-    redactor = Redactor(with_areas(settings_of(), always=["0.1,0.1 0.9,0.9"]), CLASSES, still=True)
+    redactor = Redactor(with_zones(settings_of(), always=["0.1,0.1 0.9,0.9"]), CLASSES, still=True)
     for size, level in (((60, 40), 200), ((60, 40), 60), ((31, 77), 120)):
         frame = frame_of_noise(*size)
         frame.planes[0][...] = level
@@ -236,13 +235,13 @@ def test_a_picture_is_not_covered_with_what_the_one_before_it_showed() -> None:
 
 @examples(60)
 @given(texts, boxes, st.sampled_from([RedactMethod.mosaic, RedactMethod.blur]), st.integers(0, 9), st.booleans())
-def test_no_object_shows_anything_of_an_area_that_was_covered_before(
-    area: str, placed: list[Box], method: RedactMethod, seed: int, tracked: bool
+def test_no_object_shows_anything_of_a_zone_that_was_covered_before(
+    zone: str, placed: list[Box], method: RedactMethod, seed: int, tracked: bool
 ) -> None:
-    """Whatever lies in the area in a later frame, the frame that is shown is the same."""
+    """Whatever lies in the zone in a later frame, the frame that is shown is the same."""
     shown = []
     for later_seed in (seed + 1, seed + 2):
-        redactor = Redactor(with_areas(settings_of(method), always=[area]), CLASSES)
+        redactor = Redactor(with_zones(settings_of(method), always=[zone]), CLASSES)
         redactor(frame_of_noise(WIDTH, HEIGHT, seed=seed), found())
         frame, other = frame_of_noise(WIDTH, HEIGHT, seed=seed), frame_of_noise(WIDTH, HEIGHT, seed=later_seed)
         luma = covered_luma(frame.picture, redactor.regions(frame.picture, found()))
@@ -257,8 +256,8 @@ def test_no_object_shows_anything_of_an_area_that_was_covered_before(
 
 @pytest.mark.parametrize("kind", ["roi", "exclude", "always"])
 @pytest.mark.parametrize("maker", [Redactor, Preview])
-def test_an_area_outside_the_picture_is_refused(kind: str, maker: type[Redactor] | type[Preview]) -> None:
-    chosen = with_areas(settings_of(), **{kind: ["0,0 19,9", f"{WIDTH},0 90,20"]})
+def test_a_zone_outside_the_picture_is_refused(kind: str, maker: type[Redactor] | type[Preview]) -> None:
+    chosen = with_zones(settings_of(), **{kind: ["0,0 19,9", f"{WIDTH},0 90,20"]})
     frame = frame_of_noise(WIDTH, HEIGHT)
     with pytest.raises(ConfigError) as caught:
         maker(chosen, CLASSES)(frame, found())
@@ -270,15 +269,15 @@ def test_an_area_outside_the_picture_is_refused(kind: str, maker: type[Redactor]
 
 def test_outside_is_judged_on_the_picture_as_it_is_seen() -> None:
     turned = replace(PICTURE, orientation=Orientation(transposed=True))
-    areas = Areas(AreasConfig(always=["0,60 20,66"]))
-    assert areas.regions(turned)["always"][0].area == (60, 0, 66, 20)
+    zones = Zones(AreasConfig(always=["0,60 20,66"]))
+    assert zones.regions(turned)["always"][0].rect == (60, 0, 66, 20)
     with pytest.raises(ConfigError, match="has 67x53 pixels as it is seen"):
-        areas.regions(PICTURE)
+        zones.regions(PICTURE)
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
-def test_preview_draws_areas_thinly_and_only_boxes_that_would_be_covered(name: str) -> None:
-    chosen = with_areas(settings_of(), roi=["200,150 400,350"], exclude=["220,160 300,300"])
+def test_preview_draws_zones_thinly_and_only_boxes_that_would_be_covered(name: str) -> None:
+    chosen = with_zones(settings_of(), roi=["200,150 400,350"], exclude=["220,160 300,300"])
     frame, plain = frame_of_noise(640, 480, name), frame_of_noise(640, 480, name)
     hidden = found((10, 300, 60, 400), (230, 200, 250, 220))
     done = Preview(chosen, CLASSES)(frame, hidden)
@@ -295,11 +294,11 @@ def test_preview_draws_areas_thinly_and_only_boxes_that_would_be_covered(name: s
 
 
 @given(formats, st.lists(texts, max_size=2), st.lists(texts, max_size=2), st.lists(texts, max_size=2), boxes)
-def test_any_areas_can_be_drawn_and_heeded(
+def test_any_zones_can_be_drawn_and_heeded(
     name: str, roi: list[str], exclude: list[str], always: list[str], placed: list[Box]
 ) -> None:
     assume(roi or exclude or always)
-    chosen = with_areas(settings_of(), roi=roi, exclude=exclude, always=always)
+    chosen = with_zones(settings_of(), roi=roi, exclude=exclude, always=always)
     drawn = Preview(chosen, CLASSES)(frame_of_noise(WIDTH, HEIGHT, name), found(*placed))
     covered = Redactor(chosen, CLASSES)(frame_of_noise(WIDTH, HEIGHT, name), found(*placed))
     np.testing.assert_array_equal(drawn.detections.xyxy, covered.detections.xyxy)

@@ -9,11 +9,15 @@ from blurscene_stream.boxes import NO_TRACK, Detections
 from blurscene_stream.config.schema import ClassConfig, RedactMethod, Settings, Shape
 from blurscene_stream.errors import RedactionError
 from blurscene_stream.frames import Frame, Plane
-from blurscene_stream.redact import Redactor, covered
-from blurscene_stream.redact.cells import LEAST_CELL_PX, cut, means
-from blurscene_stream.redact.first_look import look
-from blurscene_stream.redact.memory import MOST_LOOKS, REMEMBERED_FRAMES, Memory
-from blurscene_stream.redact.windows import windows
+from blurscene_stream.redact import Redactor, cover_regions
+from blurscene_stream.redact.first_appearance import (
+    MAX_APPEARANCES,
+    MAX_UNSEEN_FRAMES,
+    AppearanceCache,
+    first_appearance,
+)
+from blurscene_stream.redact.mosaic_grid import MIN_CELL_PX, cell_means, mosaic_grid
+from blurscene_stream.redact.plane_views import plane_views
 from tests.profiles import examples
 
 from .pictures import (
@@ -47,7 +51,7 @@ paths = st.lists(placed, min_size=2, max_size=6)
 def area_of(frame: Frame, detections: Detections, chosen: Settings) -> Mask:
     """The luma samples that are covered."""
     margin = chosen.redact.least_margin_px
-    return covered_luma(frame.picture, covered(frame.picture, detections, list(chosen.classes.values()), margin))
+    return covered_luma(frame.picture, cover_regions(frame.picture, detections, list(chosen.classes.values()), margin))
 
 
 def detections_of(boxes: list[tuple[int, Box]]) -> Detections:
@@ -114,10 +118,10 @@ def test_a_mosaic_never_shows_more_cells_than_in_the_first_frame(
     first: list[set[bytes]] = []
     for number, box in enumerate(path):
         frame = frame_of_noise(WIDTH, HEIGHT, name, number)
-        for region in covered(frame.picture, found(box), list(chosen.classes.values()), 2):
-            parts = list(windows(frame, region.area))
+        for region in cover_regions(frame.picture, found(box), list(chosen.classes.values()), 2):
+            parts = list(plane_views(frame, region.rect))
             first = first or [
-                values_in(means(part, cut(part, cells, region.longest_px)), np.s_[:, :]) for part in parts
+                values_in(cell_means(part, mosaic_grid(part, cells, region.longest_px)), np.s_[:, :]) for part in parts
             ]
             redactor(frame, found(box, tracks=[3]))
             luma = area_of(frame, found(box), chosen)
@@ -157,10 +161,10 @@ def test_cells_of_an_object_that_enters_average_no_fewer_samples(name: str, box:
     redactor = Redactor(settings_of(), CLASSES)
     frame = frame_of_noise(WIDTH, HEIGHT, name)
     redactor(frame, found(box, tracks=[3]))
-    for region in covered(frame.picture, found(box), list(settings_of().classes.values()), 2):
-        luma = next(windows(frame, region.area))
+    for region in cover_regions(frame.picture, found(box), list(settings_of().classes.values()), 2):
+        luma = next(plane_views(frame, region.rect))
         for axis, length in enumerate(luma.samples.shape):
-            assert (np.diff([0, *edges_in(luma.samples, axis), length]) >= min(LEAST_CELL_PX, length)).all()
+            assert (np.diff([0, *edges_in(luma.samples, axis), length]) >= min(MIN_CELL_PX, length)).all()
 
 
 @WHOLE
@@ -199,11 +203,11 @@ def test_luma_and_chroma_cells_meet_wherever_they_are_stretched(name: str, path:
     for number, box in enumerate(path):
         frame = frame_of_noise(WIDTH, HEIGHT, name, number)
         redactor(frame, found(box, tracks=[3]))
-        for region in covered(frame.picture, found(box), list(settings_of().classes.values()), 2):
+        for region in cover_regions(frame.picture, found(box), list(settings_of().classes.values()), 2):
             form = frame.picture.pixel_format
-            for window in windows(frame, region.area):
+            for view in plane_views(frame, region.rect):
                 for axis, shift in enumerate((form.shift_y, form.shift_x)):
-                    edges_px = np.array(edges_in(window.samples, axis), int) << (shift if window.plane else 0)
+                    edges_px = np.array(edges_in(view.samples, axis), int) << (shift if view.plane else 0)
                     assert (edges_px % (1 << shift) == 0).all()
 
 
@@ -255,38 +259,38 @@ def test_a_track_is_remembered_over_a_long_gap_and_not_for_ever() -> None:
         return frame.planes[0][12:58, 12:58].copy()
 
     first = covered_again(seed=0, gap=0)
-    np.testing.assert_array_equal(covered_again(seed=1, gap=REMEMBERED_FRAMES - 1), first)
-    np.testing.assert_array_equal(covered_again(seed=2, gap=REMEMBERED_FRAMES - 1), first)
-    assert (covered_again(seed=3, gap=REMEMBERED_FRAMES + 1) != first).any()
+    np.testing.assert_array_equal(covered_again(seed=1, gap=MAX_UNSEEN_FRAMES - 1), first)
+    np.testing.assert_array_equal(covered_again(seed=2, gap=MAX_UNSEEN_FRAMES - 1), first)
+    assert (covered_again(seed=3, gap=MAX_UNSEEN_FRAMES + 1) != first).any()
 
 
 def test_memory_does_not_grow_with_the_length_of_the_video() -> None:
     redactor, frame = Redactor(settings_of(), CLASSES), frame_of_noise(16, 16)
     most = 0
-    for track in range(2 * REMEMBERED_FRAMES):
+    for track in range(2 * MAX_UNSEEN_FRAMES):
         redactor(frame, found((2, 2, 9, 9), tracks=[track]))
-        most = max(most, len(redactor._memory))
-    assert most == REMEMBERED_FRAMES + 1
+        most = max(most, len(redactor._appearances))
+    assert most == MAX_UNSEEN_FRAMES + 1
 
 
 def test_memory_is_bounded_and_keeps_what_is_in_the_frame() -> None:
-    frame, memory = frame_of_noise(16, 16), Memory()
-    [region] = covered(frame.picture, found((2, 2, 9, 9)), [ClassConfig()] * 2, 0)
-    first = look(list(windows(frame, region.area)), region, 6)
-    memory.begin(frame, ())
-    for track in range(MOST_LOOKS + 500):
-        memory.keep(track, first)
-    memory.begin(frame, range(400))
-    assert len(memory) == MOST_LOOKS
-    assert all(memory.recall(track) is first for track in (*range(400), MOST_LOOKS + 499))
-    assert memory.recall(400) is None
-    crowd = range(900, MOST_LOOKS + 1500)  # more than there is room for, all in one frame
+    frame, cache = frame_of_noise(16, 16), AppearanceCache()
+    [region] = cover_regions(frame.picture, found((2, 2, 9, 9)), [ClassConfig()] * 2, 0)
+    first = first_appearance(list(plane_views(frame, region.rect)), region, 6)
+    cache.start_frame(frame, ())
+    for track in range(MAX_APPEARANCES + 500):
+        cache.add(track, first)
+    cache.start_frame(frame, range(400))
+    assert len(cache) == MAX_APPEARANCES
+    assert all(cache.get(track) is first for track in (*range(400), MAX_APPEARANCES + 499))
+    assert cache.get(400) is None
+    crowd = range(900, MAX_APPEARANCES + 1500)  # more than there is room for, all in one frame
     for _ in range(2):
-        memory.begin(frame, crowd)
+        cache.start_frame(frame, crowd)
         for track in crowd:
-            if memory.recall(track) is None:
-                memory.keep(track, first)
-    assert len(memory) == len(crowd)
+            if cache.get(track) is None:
+                cache.add(track, first)
+    assert len(cache) == len(crowd)
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
