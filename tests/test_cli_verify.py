@@ -38,12 +38,12 @@ def written(tmp_path: Path) -> Path:
 
 def test_an_honest_run_is_proved(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files = (written / "in.mp4", written / "out.mp4", "--detections", written / "found.jsonl")
-    assert _verify(*files, "--no-look", "--json", written / "report.json") == 0
+    assert _verify(*files, "--no-redetect", "--json", written / "report.json") == 0
     said = capsys.readouterr()
     *lines, verdict = said.out.splitlines()
     assert verdict == "PASS" and said.err == ""
     assert [line.split()[:2] for line in lines] == [
-        [name, "ok"] for name in ("frames", "shape", "private", "sound", "picture", "cover", "hidden")
+        [name, "ok"] for name in ("frames", "stream", "metadata", "audio", "picture", "cover", "residual")
     ]
     assert lines[0] == "frames   ok      6 of 6, same times"
     report = json.loads((written / "report.json").read_text())
@@ -53,7 +53,7 @@ def test_an_honest_run_is_proved(written: Path, capsys: pytest.CaptureFixture[st
 
 def test_without_a_file_the_real_detector_looks_anew(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _verify(written / "in.mp4", written / "out.mp4", "--every", "3") in (0, 5)
-    assert "look     " in capsys.readouterr().out
+    assert "redetect " in capsys.readouterr().out
 
 
 def test_other_settings_than_those_of_the_run_are_told(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,7 +66,7 @@ def test_other_settings_than_those_of_the_run_are_told(written: Path, capsys: py
     files = (written / "in.mp4", written / "new.mp4")
     assert run(render_command, [*map(str, files), "--from", str(written / "found.jsonl")], "render") == 0
     capsys.readouterr()
-    checked = (*files, "--detections", written / "found.jsonl", "--no-look")
+    checked = (*files, "--detections", written / "found.jsonl", "--no-redetect")
     assert _verify(*checked) == 0
     assert _verify(*checked, "--replacewith", "solid") == 4
     said = capsys.readouterr()
@@ -77,7 +77,7 @@ def test_other_settings_than_those_of_the_run_are_told(written: Path, capsys: py
 def test_a_frame_less_is_a_failure(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
     frames_changed(written / "out.mp4", written / "short.mp4", lambda pictures: pictures[:-1], 20)
     code = _verify(
-        written / "in.mp4", written / "short.mp4", "--detections", written / "found.jsonl", "--no-look", "--quiet"
+        written / "in.mp4", written / "short.mp4", "--detections", written / "found.jsonl", "--no-redetect", "--quiet"
     )
     said = capsys.readouterr().out
     assert code == 4 and said.endswith("FAIL\n")
@@ -130,7 +130,7 @@ def test_the_sheet_of_an_earlier_check_does_not_stay(
     sheet = written / "out_suspects.png"
     monkeypatch.setattr(cli_verify, "VerifyJob", partial(VerifyJob, load_detector=_Wary().load))
     assert _verify(*checked) == 5
-    assert _verify(*checked, "--no-look") == 0 and sheet.is_file(), "nobody has looked again"
+    assert _verify(*checked, "--no-redetect") == 0 and sheet.is_file(), "nobody has looked again"
     monkeypatch.setattr(cli_verify, "VerifyJob", partial(VerifyJob, load_detector=ObjectDetector(lambda _: False).load))
     assert _verify(*checked) == 0
     assert not sheet.exists() and f"{sheet} was of an earlier check, and is removed\nPASS\n" in capsys.readouterr().out
@@ -159,7 +159,7 @@ def test_areas_in_pixels_do_not_keep_a_sheet_from_being_written(written: Path) -
 REFUSALS = [  # arguments, exit code, what is said
     (("IN",), 2, "OUTPUT is missing"),
     (("none.mp4", "out.mp4"), 1, "none.mp4: there is no such file"),
-    (("in.mp4", "none.mp4", "--no-look"), 1, "none.mp4: there is no such file"),
+    (("in.mp4", "none.mp4", "--no-redetect"), 1, "none.mp4: there is no such file"),
     (("in.mp4", "out.mp4", "--detections", "none.jsonl"), 1, "none.jsonl: there is no such file"),
     (("in.mp4", "out.mp4", "--detections", "in.mp4"), 1, "is no file of detections"),
     (("in.mp4", "out.mp4", "--sheet", "found.jsonl"), 2, "found.jsonl: exists already; use -y to replace it"),

@@ -38,25 +38,25 @@ log = logging.getLogger(__name__)
 
 EPILOG = """\b
 What is checked, a line each:
-  frames    as many, at the same times, each showing its own moment
-  shape     size, rotation, shape of the pixels, colours, fields, light of HDR
-  private   nothing passes that is not allowed to: streams, tags, chapters, XMP, notes inside the video
-  sound     every packet is that of INPUT; compared by ear where it was encoded anew
-  picture   outside the covered areas it is that of INPUT, but for what the encoder loses
+  frames    the same number of frames, at the same times, each showing its own picture
+  stream    size, rotation, pixel aspect ratio, range, color tags, field order, HDR metadata
+  metadata  nothing passes that is not allowed to: streams, tags, chapters, XMP, user data inside the video
+  audio     every packet is that of INPUT; re-encoded audio is decoded and compared
+  picture   outside the covered areas it is that of INPUT, but for codec noise
   cover     in them it is what redaction makes of INPUT
-  hidden    nothing that was covered can still be seen, whatever the settings say
-  look      the detector looks at OUTPUT again: other sizes, mirrored, lower thresholds for what stays 3 frames
+  residual  nothing that was covered can still be seen, whatever the settings say
+  redetect  the detector runs on OUTPUT: other scales, mirrored, lower thresholds for what stays 3 frames
 
 \b
 Verdict and exit code:
-  PASS    0  all is as it must be
+  PASS    0  everything is as it must be
   FAIL    4  OUTPUT is not INPUT, redacted
   REVIEW  5  somebody must look: suspects are in the contact sheet, themselves covered
 
-With --detections, what must be covered is what that file says: any difference is a FAIL. Without, it is found anew, by
-the same detector and settings as in a run. Then a box that the detector finds and OUTPUT shows is a FAIL; other
-differences of picture and cover are for REVIEW, since boxes may fall otherwise on another machine or with other
-settings. Give the settings of the run: margins, method, areas, and without --detections those of the detector too.
+With --detections, what must be covered is what that file says: any difference is a FAIL. Without, it is detected again,
+by the detector and the settings of a run. Then a box that the detector finds and OUTPUT shows is a FAIL; other
+differences of picture and cover are for REVIEW, since boxes may differ on another machine or with other settings. Give
+the settings of the run: margins, method, areas, and without --detections those of the detector too.
 
 \b
 Examples:
@@ -68,17 +68,18 @@ Examples:
 @click.command("verify", epilog=EPILOG, **COMMAND_SETTINGS)
 @click.argument("source", metavar="INPUT", required=False)
 @click.argument("target", metavar="OUTPUT", required=False)
-@click.option("--detections", metavar="FILE", help="What was covered in each frame, as the run wrote it.")
+@click.option("--detections", metavar="FILE", help="Detections file of the run: what was covered in each frame.")
+@click.option("--sheet", metavar="PNG", help="Write the contact sheet of suspects here (default OUTPUT_suspects.png).")
+@click.option("--json", "report", metavar="FILE", help="Also write a JSON report.")
+@click.option("--every", type=click.IntRange(1), default=1, help="Run the detector on each N-th frame (default 1).")
+@click.option("--no-redetect", is_flag=True, help="Do not run the detector on OUTPUT.")
 @click.option(
-    "--sheet", metavar="PNG", help="Contact sheet of suspects, if there are any; OUTPUT_suspects.png, again each time."
+    "--audio",
+    type=click.Choice(["copy", "drop", "aac", "opus"]),
+    default="copy",
+    help="Setting of the run (default copy).",
 )
-@click.option("--json", "report", metavar="FILE", help="Also write the report for machines.")
-@click.option("--every", type=click.IntRange(1), default=1, help="Look again at each N-th frame alone.")
-@click.option("--no-look", is_flag=True, help="Do not look at OUTPUT again.")
-@click.option(
-    "--audio", type=click.Choice(["copy", "drop", "aac", "opus"]), default="copy", help="What the run was told of it."
-)
-@click.option("-y", "overwrite", is_flag=True, help="Replace the sheet and the report if they exist.")
+@click.option("-y", "overwrite", is_flag=True, help="Replace the contact sheet and the report if they exist.")
 @options(LOOK, HIDE, AREAS, KEEP, CONFIGURE, TELL)
 def verify_command(
     source: str | None,
@@ -87,14 +88,14 @@ def verify_command(
     sheet: str | None,
     report: str | None,
     every: int,
-    no_look: bool,
+    no_redetect: bool,
     audio: str,
     overwrite: bool,
     **given: Any,
 ) -> int:
-    """Prove that OUTPUT is INPUT, redacted; tell PASS, FAIL or REVIEW.
+    """Verify that OUTPUT is INPUT, redacted: PASS, FAIL or REVIEW.
 
-    Both are video files. Nothing but the sheet and the report is written.
+    Both are video files. Nothing but the contact sheet and the report is written.
     """
     settings, bar = begin(given)
     if source is None or target is None:
@@ -106,10 +107,10 @@ def verify_command(
     beside = Address(sheet or str(other.path.with_name(f"{other.path.stem}_suspects.png")))
     read = {"input": one, "output": other} | ({"file of detections": Address(detections)} if detections else {})
     replacing = overwrite or (sheet is None and is_sheet(beside.path))
-    if sheet or not no_look:
-        _check(beside, "sheet", read, replacing)
+    if sheet or not no_redetect:
+        _refuse_conflicts(beside, "sheet", read, replacing)
     if report:
-        _check(Address(report), "report", read | {"sheet": beside}, overwrite)
+        _refuse_conflicts(Address(report), "report", read | {"sheet": beside}, overwrite)
     interruption = Interruption()
     with signals(interruption, "nothing was proved"), interruption.remembered():
         with closing(ProgressBar(bar)) as progress:
@@ -119,23 +120,23 @@ def verify_command(
                 settings=settings,
                 detections=None if detections is None else Path(detections),
                 audio_dropped=audio == "drop",
-                every=0 if no_look else every,
+                every=0 if no_redetect else every,
                 interruption=interruption,
                 progress=progress.reach,
             )
             findings = verify_video(job)
-        grade = _tell(findings, job)
+        grade = _print_findings(findings, job)
         try:
             with interruption.between_steps():
-                written = None if no_look else _write(findings, beside.path, settings, replacing)
+                written = None if no_redetect else _write_sheet(findings, beside.path, settings, replacing)
                 if report:
-                    write_file(Path(report), _json(job, findings, written), overwrite)
-        finally:  # what was found is told, whatever becomes of the files
+                    write_file(Path(report), _json_report(job, findings, written), overwrite)
+        finally:  # the verdict is printed, whatever becomes of the files
             click.echo(VERDICTS[grade])
     return EXIT_CODES[grade]
 
 
-def _check(file: Address, what: str, others: Mapping[str, Address], overwrite: bool) -> None:
+def _refuse_conflicts(file: Address, what: str, others: Mapping[str, Address], overwrite: bool) -> None:
     """Refuse a file that cannot be written, or must not: `others`, by what they are, stay as they are.
 
     Raises UsageError.
@@ -148,25 +149,25 @@ def _check(file: Address, what: str, others: Mapping[str, Address], overwrite: b
 
 
 def _other_settings(file: Path, settings: Settings) -> bool:
-    """True when a file of detections, which was read by now, names other settings."""
+    """Return True when a detections file, which was read by now, names other settings."""
     with file.open("rb") as lines:
-        told = json.loads(lines.readline()).get("settings_sha256")
-    return told is not None and told != settings_sha256(settings)
+        recorded = json.loads(lines.readline()).get("settings_sha256")
+    return recorded is not None and recorded != settings_sha256(settings)
 
 
-def _tell(findings: Findings, job: VerifyJob) -> Grade:
+def _print_findings(findings: Findings, job: VerifyJob) -> Grade:
     grade = worst(findings.checks)
     for check in findings.checks:
         for line in check.lines():
             click.echo(printable(line))
     if grade is Grade.fail and job.detections and _other_settings(job.detections, job.settings):
-        told = f"{job.detections}: was written with other settings; those of the run are needed, see --config"
-        log.warning("%s", told)
+        warning = f"{job.detections}: was written with other settings; those of the run are needed, see --config"
+        log.warning("%s", warning)
     return grade
 
 
-def _write(findings: Findings, sheet: Path, settings: Settings, overwrite: bool) -> Path | None:
-    """The contact sheet, if there is anything to be seen on it; then one of an earlier check does not stay either."""
+def _write_sheet(findings: Findings, sheet: Path, settings: Settings, overwrite: bool) -> Path | None:
+    """Write the contact sheet if there are suspects; else remove one that an earlier run of verify has written."""
     if findings.suspects:
         write_file(sheet, sheet_png(findings.suspects, settings), overwrite)
         click.echo(printable(f"suspects are shown in {sheet}"))
@@ -180,7 +181,7 @@ def _write(findings: Findings, sheet: Path, settings: Settings, overwrite: bool)
     return None
 
 
-def _json(job: VerifyJob, findings: Findings, sheet: Path | None) -> bytes:
+def _json_report(job: VerifyJob, findings: Findings, sheet: Path | None) -> bytes:
     content: Mapping[str, object] = {
         "format": "blurscene-stream verification",
         "format_version": 1,

@@ -49,7 +49,7 @@ class AudioDiff:
         self, before: StreamInfo, after: StreamInfo, dropped: bool, shift: Callable[[], Fraction | None]
     ) -> None:
         """`dropped`: there must be none; `shift`: how much later OUTPUT's pictures are, once that is known."""
-        self.check = Check("sound")
+        self.check = Check("audio")
         self._tracks: list[TrackDiff] = []
         given, found = (
             [one for one in info.copied_streams if one.type is StreamType.audio] for info in (before, after)
@@ -58,7 +58,7 @@ class AudioDiff:
         self.check.summary = f"{count} track{'' if count == 1 else 's'}"
         if count != wanted:
             hint = "; say --audio drop if that was meant" if wanted and not count else ""
-            self.check.add(Grade.fail, f"INPUT has {len(given)} sound tracks, OUTPUT {count}{hint}")
+            self.check.add(Grade.fail, f"INPUT has {len(given)} audio tracks, OUTPUT {count}{hint}")
         elif wanted:
             self._tracks = [self._track_diff(*pair, shift) for pair in zip(given, found, strict=True)]
 
@@ -237,7 +237,7 @@ class WaveDiff:
                 for side, at_s in ((before, self._at_s), (after, self._at_s + shift_s))
             )
             if self._wrong is None and not correlate(one, other, round(CLOCK_S * self._rate)):
-                self._wrong = f"is another sound at {float(self._at_s):.3f} s"
+                self._wrong = f"is other audio at {float(self._at_s):.3f} s"
             self._at_s += length_s
             before.forget(self._at_s - EDGE_S)
             after.forget(self._at_s + shift_s - EDGE_S)

@@ -43,7 +43,7 @@ class Redetect:
     """
 
     def __init__(self, settings: Settings, every: int, load_detector: LoadDetector) -> None:
-        self.check = Check("look")
+        self.check = Check("redetect")
         self.suspects: list[Suspect] = []
         self._detector = load_detector(more_sensitive(settings))
         self._cutter = TileCutter(settings, self._detector.classes)

@@ -1,4 +1,4 @@
-"""What the checks found, and the verdict that it comes to."""
+"""Results of the checks, and the verdict."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-MOST_TOLD = 5  # places of one check that are named; the rest is counted
+MAX_PLACES = 5  # of one check that are listed; the rest is counted
 
 
 class Grade(IntEnum):
-    """How a check ended; the worst one is the verdict."""
+    """Grade of a check; the worst one is the verdict."""
 
     ok = 0
-    """All is as it must be."""
+    """Everything is as it must be."""
     review = 1
     """Somebody must look: it cannot be told from the files whether this is as it must be."""
     fail = 2
@@ -26,7 +26,7 @@ EXIT_CODES = {Grade.ok: 0, Grade.fail: 4, Grade.review: 5}
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One thing that a check found.
+    """One finding of a check.
 
     frame:  its number, None when it belongs to no frame
     time_s: of the frame or packet in INPUT, None likewise
@@ -45,10 +45,10 @@ class Place:
 
 @dataclass(slots=True)
 class Check:
-    """One check: how it ended, what was looked at, and the first things that were found.
+    """Result of one check, with the first of its findings.
 
-    summary: what was looked at and how it was, in words
-    found:   how many things were found in all
+    summary: what was checked, and the result, in words
+    found:   number of findings
     """
 
     name: str
@@ -58,24 +58,24 @@ class Check:
     places: list[Place] = field(default_factory=list)
 
     def add(self, grade: Grade, text: str, frame: int | None = None, time_s: float | None = None) -> None:
-        """One thing more that was found. Those of the worst grade are named."""
+        """Add a finding. Those of the worst grade are listed."""
         if grade > self.grade:
             self.grade = grade
             self.places.clear()
         self.found += 1
-        if grade == self.grade and len(self.places) < MOST_TOLD:
+        if grade == self.grade and len(self.places) < MAX_PLACES:
             self.places.append(Place(text, frame, time_s))
 
     def lines(self) -> list[str]:
-        """The check in words: one line, and one for each place."""
+        """Return the check in words: one line, and one for each place."""
         more = self.found - len(self.places)
-        told = [f"    {place}" for place in self.places]
+        lines = [f"    {place}" for place in self.places]
         if more:
-            told.append(f"    and {more:,} more")
-        return [f"{self.name:<8} {self.grade.name:<7} {self.summary}".rstrip(), *told]
+            lines.append(f"    and {more:,} more")
+        return [f"{self.name:<8} {self.grade.name:<7} {self.summary}".rstrip(), *lines]
 
     def as_dict(self) -> dict[str, object]:
-        """The check for a machine."""
+        """Return the check for a JSON report."""
         places = [{"frame": one.frame, "time_s": one.time_s, "text": one.text} for one in self.places]
         return {
             "name": self.name,
@@ -87,5 +87,5 @@ class Check:
 
 
 def worst(checks: Sequence[Check]) -> Grade:
-    """The grade of all checks together."""
+    """Return the grade of all checks together."""
     return max((check.grade for check in checks), default=Grade.ok)

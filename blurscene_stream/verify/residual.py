@@ -44,7 +44,7 @@ class Residual:
         noise:    of the codec, learned before each frame
         redact:   settings of the run
         """
-        self.hidden = Check("hidden")
+        self.hidden = Check("residual")
         self._cover, self._noise, self._recorded = cover, noise, recorded
         self._is_mosaic = redact.method is RedactMethod.mosaic
         self._too_fine = redact.method is RedactMethod.blur and redact.cells > MAX_CELLS

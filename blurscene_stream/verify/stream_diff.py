@@ -20,7 +20,7 @@ def compare_streams(before: StreamInfo, after: StreamInfo) -> Check:
 
     Field order and HDR metadata, which some encoders cannot signal, are for review.
     """
-    check = Check("shape")
+    check = Check("stream")
     one, other = before.picture, after.picture
     _compare(check, "size", f"{one.width}x{one.height}", f"{other.width}x{other.height}")
     _compare(check, "rotation", _rotation(before), _rotation(after))
@@ -75,7 +75,7 @@ class LeftoverMetadata:
     """
 
     def __init__(self, after: StreamInfo, foreign: ForeignMetadata) -> None:
-        self.check = Check("private", "nothing beside pictures and sound but what may be kept")
+        self.check = Check("metadata", "nothing beside pictures and audio but what may be kept")
         self._notes = LeftoverSideData()
         self._reported: set[str] = set()
         if len(foreign.videos) > 1:
@@ -84,7 +84,7 @@ class LeftoverMetadata:
             self._add(what)
         for stream in after.copied_streams:
             if stream.type is StreamType.audio and has_extra_header(stream):
-                self._add(f"something in the header of its {stream.codec} sound that decoding does not need")
+                self._add(f"something in the header of its {stream.codec} audio that decoding does not need")
 
     def add(self, shown: Frame) -> None:
         """Look at one more picture of OUTPUT; what was reported for another one is not repeated."""
@@ -96,8 +96,8 @@ class LeftoverMetadata:
     def finish(self, cleaned: int) -> None:
         """Sum up; `cleaned`: audio packets in or beside which something else was found."""
         if cleaned:
-            self._add(f"something beside the sound, in {cleaned:,} of its packets")
+            self._add(f"something beside the audio, in {cleaned:,} of its packets")
 
     def _add(self, what: str, frame: int | None = None) -> None:
-        self.check.summary = "something beside pictures and sound that may not be kept, or was not named"
+        self.check.summary = "something beside pictures and audio that may not be kept, or was not named"
         self.check.add(Grade.fail, f"OUTPUT holds {what}", frame)

@@ -185,7 +185,7 @@ class _Verification:
         if self._damage:
             _undecodable(self._times.check, self._damage)
         elif hidden_s := hidden_audio_s(self._job.target.path):
-            self._audio.check.add(Grade.fail, f"OUTPUT holds {float(hidden_s):.2f} s of sound that was cut away")
+            self._audio.check.add(Grade.fail, f"OUTPUT holds {float(hidden_s):.2f} s of audio that was cut away")
         checks: tuple[Check, ...] = (self._times.check, self._streams, self._metadata.check, self._audio.check)
         checks += (self._picture.picture, self._picture.cover, self._residual.hidden)
         if self._redetect is None:

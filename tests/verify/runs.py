@@ -57,7 +57,7 @@ def failed(findings: Findings) -> set[str]:
     return {check.name for check in findings.checks if check.grade is not Grade.ok}
 
 
-def told(findings: Findings) -> str:
+def report_text(findings: Findings) -> str:
     """All that was found, in words."""
     return "\n".join(line for check in findings.checks for line in check.lines())
 

@@ -24,7 +24,7 @@ from tests.detectors import CLASSES, SquareDetector
 
 WIDTH, HEIGHT, OBJECT_PX = 320, 240, 64
 RATE = 25
-SOUND_HZ = 48_000
+AUDIO_HZ = 48_000
 
 Rgb = NDArray[np.uint8]
 
@@ -34,7 +34,7 @@ class Scene:
     """What is special about a video; its suffix chooses the container.
 
     times:    in ticks of 1/1000 s
-    hidden_s: of the sound, which an edit list cuts away
+    hidden_s: of the audio, which an edit list cuts away
     """
 
     frames: int = 12
@@ -113,16 +113,16 @@ def make_scene(path: Path, scene: Scene = Scene()) -> Path:
             frame.pts, frame.time_base = scene.times[number] if scene.times else number, ticks
             container.mux(video.encode(frame))
         for place, track in enumerate(tracks):
-            _sound(container, track, (-scene.hidden_s, scene.frames / RATE), place)
+            _write_audio(container, track, (-scene.hidden_s, scene.frames / RATE), place)
         container.mux(video.encode(None))
     return path
 
 
 def _rate(codec: str) -> int:
-    return 8000 if codec in ("pcm_mulaw", "pcm_alaw") else SOUND_HZ
+    return 8000 if codec in ("pcm_mulaw", "pcm_alaw") else AUDIO_HZ
 
 
-def _sound(container: OutputContainer, track: AudioStream, span_s: tuple[float, float], seed: int) -> None:
+def _write_audio(container: OutputContainer, track: AudioStream, span_s: tuple[float, float], seed: int) -> None:
     rate = _rate(track.codec_context.name)
     first, last = (round(end_s * rate) for end_s in span_s)
     wave = (3000 * _smooth(seed, 1, last - first, 12)[0]).clip(-32000, 32000).astype(np.int16)
@@ -154,38 +154,38 @@ def frames_changed(source: Path, target: Path, change: Change, crf: int = 10) ->
             frame.pts, frame.time_base = pts, cast(Fraction, base)
             new.mux(video.encode(frame))
         new.mux(video.encode(None))
-        for packet in _sound_of(old):
+        for packet in _audio_packets(old):
             packet.stream = copies[packet.stream.index]
             new.mux(packet)
     return target
 
 
-def _sound_of(container: InputContainer) -> Iterator[Packet[Stream]]:
+def _audio_packets(container: InputContainer) -> Iterator[Packet[Stream]]:
     yield from (packet for packet in container.demux() if packet.size and packet.stream.type == "audio")
 
 
-def sound_changed(source: Path, target: Path, change: Callable[[list[Packet[Stream]]], list[Packet[Stream]]]) -> Path:
-    """Copy a video with the packets of its sound changed."""
+def audio_changed(source: Path, target: Path, change: Callable[[list[Packet[Stream]]], list[Packet[Stream]]]) -> Path:
+    """Copy a video with the packets of its audio changed."""
     with av.open(str(source)) as old, av.open(str(target), "w") as new:
         copies = {stream.index: new.add_stream_from_template(stream) for stream in old.streams if stream.type != "data"}
         packets = [packet for packet in old.demux() if packet.size and packet.stream.index in copies]
-        sound = [packet for packet in packets if packet.stream.type == "audio"]
-        for packet in [packet for packet in packets if packet.stream.type != "audio"] + change(sound):
+        audio = [packet for packet in packets if packet.stream.type == "audio"]
+        for packet in [packet for packet in packets if packet.stream.type != "audio"] + change(audio):
             packet.stream = copies[packet.stream.index]
             new.mux(packet)
     return target
 
 
-def with_sound_of(video: Path, sound: Path, target: Path) -> Path:
-    """The pictures of one file and every packet of sound of another, as they are."""
-    with av.open(str(video)) as seen, av.open(str(sound)) as heard, av.open(str(target), "w") as new:
+def with_audio_of(video: Path, audio: Path, target: Path) -> Path:
+    """The pictures of one file and every packet of audio of another, as they are."""
+    with av.open(str(video)) as seen, av.open(str(audio)) as heard, av.open(str(target), "w") as new:
         pictures = new.add_stream_from_template(seen.streams.video[0])
         track = new.add_stream_from_template(heard.streams.audio[0])
         for shown in seen.demux(seen.streams.video[0]):
             if shown.size:
                 shown.stream = pictures
                 new.mux(shown)
-        for packet in _sound_of(heard):
+        for packet in _audio_packets(heard):
             packet.stream = track
             new.mux(packet)
     return target

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from blurscene_stream.address import Address
-from blurscene_stream.config.schema import Settings
+from blurscene_stream.config.schema import RedactMethod, Settings
 from blurscene_stream.pipeline import Interruption, Job, Watch, render_video
 from blurscene_stream.redact import Redactor
 from blurscene_stream.verify import Grade
 from tests.verify.conftest import Honest
-from tests.verify.runs import check_of, failed, settings_of, told
-from tests.verify.scenes import HEIGHT, Picture, frames_changed, sound_changed
+from tests.verify.runs import check_of, failed, report_text, settings_of
+from tests.verify.scenes import HEIGHT, Picture, audio_changed, frames_changed
 
 Line = dict[str, Any]
 CRFS = pytest.mark.parametrize("crf", [20, 35])
@@ -51,7 +51,7 @@ def test_boxes_that_are_shifted(right_px: int, down_px: int, crf: int, honest: H
     settings = settings_of(crf)
     target = _rendered(honest, tmp_path / "out.mp4", lambda lines: _shift(lines, right_px, down_px), settings)
     found = honest.verify(target, settings)
-    assert check_of(found, "cover").grade is Grade.fail, told(found)
+    assert check_of(found, "cover").grade is Grade.fail, report_text(found)
 
 
 @CRFS
@@ -59,10 +59,10 @@ def test_a_redaction_that_is_missing_in_one_frame(crf: int, honest: Honest, tmp_
     settings = settings_of(crf)
     target = _rendered(honest, tmp_path / "out.mp4", lambda lines: lines[7]["boxes"].clear(), settings)
     found = honest.verify(target, settings)
-    check = check_of(found, "hidden" if crf == 20 else "cover")  # with much loss it does not look like INPUT at once
-    assert check.grade is Grade.fail, told(found)
+    check = check_of(found, "residual" if crf == 20 else "cover")  # with much loss it does not look like INPUT at once
+    assert check.grade is Grade.fail, report_text(found)
     assert {place.frame for place in check.places} == {7}
-    assert "frame 7 (0.280 s): " in told(found)
+    assert "frame 7 (0.280 s): " in report_text(found)
 
 
 @CRFS
@@ -70,7 +70,7 @@ def test_a_box_that_is_left_out(crf: int, honest: Honest, tmp_path: Path) -> Non
     settings = settings_of(crf)
     target = _rendered(honest, tmp_path / "out.mp4", _empty, settings)
     found = honest.verify(target, settings)
-    assert check_of(found, "hidden").found == 12, told(found)
+    assert check_of(found, "residual").found == 12, report_text(found)
 
 
 @CRFS
@@ -79,7 +79,7 @@ def test_cells_that_are_too_small(crf: int, honest: Honest, tmp_path: Path) -> N
     weak.redact.cells = 24
     target = _rendered(honest, tmp_path / "out.mp4", lambda _: None, weak)
     found = honest.verify(target, settings_of(crf))
-    assert check_of(found, "cover").grade is Grade.fail, told(found)
+    assert check_of(found, "cover").grade is Grade.fail, report_text(found)
 
 
 @pytest.mark.parametrize(("crf", "cells"), [(20, 12), (20, 24), (35, 24)])
@@ -87,8 +87,19 @@ def test_cells_that_are_too_small_by_the_settings(cells: int, crf: int, honest: 
     weak = settings_of(crf)
     weak.redact.cells = cells
     found = honest.verify(_rendered(honest, tmp_path / "out.mp4", lambda _: None, weak), weak)
-    assert failed(found) == {"hidden"}, told(found)
-    assert "has more than 6 cells" in told(found)
+    assert failed(found) == {"residual"}, report_text(found)
+    assert "has more than 6 cells" in report_text(found)
+
+
+def test_a_blur_of_too_many_cells_by_the_settings(honest: Honest, tmp_path: Path) -> None:
+    weak = settings_of()
+    weak.redact.method, weak.redact.cells = RedactMethod.blur, 8
+    found = honest.verify(_rendered(honest, tmp_path / "out.mp4", lambda _: None, weak), weak)
+    assert failed(found) == {"residual"}, report_text(found)
+    assert "has more than 6 cells" in report_text(found)
+    weak.redact.cells = 6
+    found = honest.verify(_rendered(honest, tmp_path / "again.mp4", lambda _: None, weak), weak)
+    assert failed(found) == set(), report_text(found)
 
 
 def _skip(pictures: list[Picture]) -> list[Picture]:
@@ -106,7 +117,7 @@ def _early(pictures: list[Picture]) -> list[Picture]:
 @CRFS
 def test_a_frame_that_is_skipped(crf: int, honest: Honest, tmp_path: Path) -> None:
     found = honest.verify(frames_changed(honest.target, tmp_path / "out.mp4", _skip, crf))
-    assert check_of(found, "frames").grade is Grade.fail, told(found)
+    assert check_of(found, "frames").grade is Grade.fail, report_text(found)
     assert check_of(found, "frames").summary.startswith("11 of 12")
     assert check_of(found, "frames").places[0].text == "shows what frame 6 of INPUT shows"
 
@@ -115,7 +126,7 @@ def test_a_frame_that_is_skipped(crf: int, honest: Honest, tmp_path: Path) -> No
 def test_a_frame_that_is_shown_twice_instead_of_the_next(crf: int, honest: Honest, tmp_path: Path) -> None:
     found = honest.verify(frames_changed(honest.target, tmp_path / "out.mp4", _repeat, crf))
     places = check_of(found, "frames").places
-    assert [place.frame for place in places] == [6], told(found)
+    assert [place.frame for place in places] == [6], report_text(found)
     assert places[0].text == "shows what frame 5 of INPUT shows"
 
 
@@ -123,7 +134,7 @@ def test_a_frame_that_is_shown_twice_instead_of_the_next(crf: int, honest: Hones
 def test_frames_that_all_come_too_early(crf: int, honest: Honest, tmp_path: Path) -> None:
     found = honest.verify(frames_changed(honest.target, tmp_path / "out.mp4", _early, crf))
     check = check_of(found, "frames")
-    assert check.grade is Grade.fail and check.found >= 6, told(found)
+    assert check.grade is Grade.fail and check.found >= 6, report_text(found)
     assert check.places[0].text == "shows what frame 1 of INPUT shows"
 
 
@@ -138,7 +149,7 @@ def _patched(level: int) -> Callable[[list[Picture]], list[Picture]]:
 @pytest.mark.parametrize(("crf", "level"), [(20, 60), (20, 130), (35, 16), (35, 200)])
 def test_a_patch_outside_the_boxes(crf: int, level: int, honest: Honest, tmp_path: Path) -> None:
     found = honest.verify(frames_changed(honest.target, tmp_path / "out.mp4", _patched(level), crf))
-    assert failed(found) == {"picture"}, told(found)
+    assert failed(found) == {"picture"}, report_text(found)
     (place,) = check_of(found, "picture").places
     assert place.frame == 4 and "near x 2" in place.text
 
@@ -150,41 +161,41 @@ def test_a_patch_of_another_colour(honest: Honest, tmp_path: Path) -> None:
         return pictures
 
     found = honest.verify(frames_changed(honest.target, tmp_path / "out.mp4", change, 20))
-    assert failed(found) == {"picture"}, told(found)
+    assert failed(found) == {"picture"}, report_text(found)
 
 
 def test_nothing_but_another_encoding_is_no_failure(honest: Honest, tmp_path: Path) -> None:
     found = honest.verify(frames_changed(honest.target, tmp_path / "out.mp4", lambda pictures: pictures, 20))
-    assert failed(found) == set(), told(found)
+    assert failed(found) == set(), report_text(found)
 
 
-def test_sound_that_is_late_by_one_packet(honest: Honest, tmp_path: Path) -> None:
+def test_audio_that_is_late_by_one_packet(honest: Honest, tmp_path: Path) -> None:
     def late(packets: list[Any]) -> list[Any]:
         for packet in packets:
             packet.pts, packet.dts = packet.pts + 1024, packet.dts + 1024
         return packets
 
-    found = honest.verify(sound_changed(honest.target, tmp_path / "out.mp4", late))
-    assert failed(found) == {"sound"}, told(found)
-    assert "21.3 ms too late" in told(found)
+    found = honest.verify(audio_changed(honest.target, tmp_path / "out.mp4", late))
+    assert failed(found) == {"audio"}, report_text(found)
+    assert "21.3 ms too late" in report_text(found)
 
 
-def test_sound_without_its_first_packet(honest: Honest, tmp_path: Path) -> None:
+def test_audio_without_its_first_packet(honest: Honest, tmp_path: Path) -> None:
     def shifted(packets: list[Any]) -> list[Any]:
         times = [(packet.pts, packet.dts) for packet in packets]
         for packet, (pts, dts) in zip(packets[1:], times, strict=False):
             packet.pts, packet.dts = pts, dts
         return packets[1:]
 
-    found = honest.verify(sound_changed(honest.target, tmp_path / "out.mp4", shifted))
-    assert failed(found) == {"sound"}, told(found)
-    assert "packet 0" in told(found)
+    found = honest.verify(audio_changed(honest.target, tmp_path / "out.mp4", shifted))
+    assert failed(found) == {"audio"}, report_text(found)
+    assert "packet 0" in report_text(found)
 
 
 def test_the_video_itself_is_no_redaction(honest: Honest) -> None:
     found = honest.verify(honest.source)
-    assert {"cover", "hidden"} <= failed(found), told(found)
-    assert check_of(found, "hidden").grade is Grade.fail and check_of(found, "hidden").found == 12
+    assert {"cover", "residual"} <= failed(found), report_text(found)
+    assert check_of(found, "residual").grade is Grade.fail and check_of(found, "residual").found == 12
 
 
 def test_a_redactor_that_does_nothing_does_not_pass_itself(
@@ -193,8 +204,8 @@ def test_a_redactor_that_does_nothing_does_not_pass_itself(
     monkeypatch.setattr(Redactor, "_redact", lambda _self, _frame, detections: detections)
     target = _rendered(honest, tmp_path / "out.mp4", lambda _: None, settings_of())
     found = honest.verify(target)
-    assert failed(found) == {"hidden"}, told(found)
-    assert check_of(found, "hidden").found == 12
+    assert failed(found) == {"residual"}, report_text(found)
+    assert check_of(found, "residual").found == 12
 
 
 def test_another_video_of_the_same_length_fails(honest: Honest, tmp_path: Path) -> None:
@@ -202,5 +213,5 @@ def test_another_video_of_the_same_length_fails(honest: Honest, tmp_path: Path) 
         return [np.ascontiguousarray(picture[::-1, ::-1]) for picture in pictures]
 
     found = honest.verify(frames_changed(honest.target, tmp_path / "out.mp4", other, 20))
-    assert check_of(found, "picture").grade is Grade.fail, told(found)
-    assert "is another picture" in told(found)
+    assert check_of(found, "picture").grade is Grade.fail, report_text(found)
+    assert "is another picture" in report_text(found)

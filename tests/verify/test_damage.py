@@ -6,7 +6,7 @@ from pathlib import Path
 
 import av
 
-from tests.verify.runs import anonymized, checked, failed, told
+from tests.verify.runs import anonymized, checked, failed, report_text
 from tests.verify.scenes import ObjectDetector, Scene, make_scene
 
 
@@ -28,7 +28,7 @@ def test_a_run_over_damaged_pictures_is_proved(tmp_path: Path) -> None:
     target = anonymized(source, tmp_path / "out.mkv", file)
     assert '"damaged": true' in file.read_text()
     found = checked(source, target, file, detector=ObjectDetector(), every=1)
-    assert failed(found) <= {"look"}, told(found)
+    assert failed(found) <= {"redetect"}, report_text(found)
     assert all(one.frame < 12 for one in found.suspects), "nothing is seen in what is covered whole"
 
 
@@ -38,4 +38,4 @@ def test_a_damaged_picture_that_is_shown_fails(tmp_path: Path) -> None:
     (tmp_path / "in.mkv").write_bytes(whole.read_bytes())
     source = damaged(tmp_path / "in.mkv", 12)
     found = checked(source, target, None)
-    assert "cover" in failed(found), told(found)
+    assert "cover" in failed(found), report_text(found)

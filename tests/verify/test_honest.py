@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.verify.runs import anonymized, checked, failed, settings_of, told
+from tests.verify.runs import anonymized, checked, failed, report_text, settings_of
 from tests.verify.scenes import Scene, make_scene
 
 FAST = {"preset": "veryfast", "crf": "12"}
@@ -21,7 +21,7 @@ SCENES: dict[str, tuple[str, Scene]] = {
     "odd size": ("in.mkv", Scene(codec="ffv1", width=301, height=223, options={}, audio=())),
     "plain samples": ("in.mkv", Scene(audio=("pcm_s16le",))),
     "telephone": ("in.mov", Scene(audio=("pcm_mulaw",), frames=40)),
-    "MPEG sound": ("in.ts", Scene(audio=("mp2",))),
+    "MPEG audio": ("in.ts", Scene(audio=("mp2",))),
 }
 OUTPUTS = ("out.mp4", "out.mkv", "out.ts")
 
@@ -37,12 +37,12 @@ def test_an_honest_run_passes(what: str, output: str, crf: int, tmp_path: Path) 
     file, settings = tmp_path / "found.jsonl", settings_of(crf)
     target = anonymized(source, tmp_path / output, file, settings)
     found = checked(source, target, file, settings)
-    assert failed(found) == set(), told(found)
-    assert f"{scene.frames} of {scene.frames}, same times" in told(found)
+    assert failed(found) == set(), report_text(found)
+    assert f"{scene.frames} of {scene.frames}, same times" in report_text(found)
 
 
 def test_a_rotation_that_is_lost_is_told(tmp_path: Path) -> None:
     source, file = make_scene(tmp_path / "in.mp4", Scene(rotation=90)), tmp_path / "found.jsonl"
     found = checked(source, anonymized(source, tmp_path / "out.ts", file), file)
-    assert failed(found) == {"shape"}, told(found)
-    assert "rotation: none instead of transposed and flip in" in told(found)
+    assert failed(found) == {"stream"}, report_text(found)
+    assert "rotation: none instead of transposed and flip in" in report_text(found)

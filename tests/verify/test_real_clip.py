@@ -13,7 +13,7 @@ from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.pipeline import Interruption, Job, Watch, anonymize_video, render_video
 from blurscene_stream.verify import Findings, Grade, VerifyJob, sheet_png, verify_video, worst
-from tests.verify.runs import check_of, told
+from tests.verify.runs import check_of, report_text
 
 CLIP = "motorway_1280x720"
 SIZE_PX = 960  # at which plates are found
@@ -45,8 +45,8 @@ def _verified(clip: Path, target: Path, file: Path, every: int = 0) -> Findings:
 
 def test_an_honest_run_is_no_failure(clip: Path, file: Path) -> None:
     found = _verified(clip, file.with_name("out.mp4"), file, every=12)
-    assert worst(found.checks) is not Grade.fail, told(found)
-    assert check_of(found, "look").summary.startswith("4 frames of OUTPUT, ")
+    assert worst(found.checks) is not Grade.fail, report_text(found)
+    assert check_of(found, "redetect").summary.startswith("4 frames of OUTPUT, ")
     if found.suspects:
         sheet = Image.open(BytesIO(sheet_png(found.suspects, _settings())))
         assert sheet.width > 100 < sheet.height
@@ -60,5 +60,5 @@ def test_plates_that_are_left_out_in_one_frame_are_a_failure(clip: Path, file: P
     job = Job(Address(str(clip)), Address(str(tmp_path / "out.mp4")))
     render_video(job, tmp_path / "edited.jsonl", _settings(), Watch(), Interruption())
     found = _verified(clip, tmp_path / "out.mp4", file)
-    assert worst(found.checks) is Grade.fail, told(found)
-    assert {place.frame for place in check_of(found, "hidden").places} == {20}
+    assert worst(found.checks) is Grade.fail, report_text(found)
+    assert {place.frame for place in check_of(found, "residual").places} == {20}

@@ -10,7 +10,7 @@ from blurscene_stream.boxes import Detections
 from blurscene_stream.frames import Frame
 from blurscene_stream.verify import Grade, worst
 from tests.detectors import CLASSES
-from tests.verify.runs import anonymized, check_of, checked, failed, settings_of, told
+from tests.verify.runs import anonymized, check_of, checked, failed, report_text, settings_of
 from tests.verify.scenes import ObjectDetector, frames_changed
 
 
@@ -26,13 +26,13 @@ class AndMore(ObjectDetector):
 
 def test_an_honest_run_passes(scene: Path, tmp_path: Path) -> None:
     found = checked(scene, anonymized(scene, tmp_path / "out.mp4"), None)
-    assert failed(found) == set(), told(found)
+    assert failed(found) == set(), report_text(found)
 
 
 def test_more_that_was_covered_is_for_review(scene: Path, tmp_path: Path) -> None:
     target = anonymized(scene, tmp_path / "out.mp4", detector=AndMore())
     found = checked(scene, target, None)
-    assert worst(found.checks) is Grade.review, told(found)
+    assert worst(found.checks) is Grade.review, report_text(found)
     assert "picture" in failed(found)
 
 
@@ -41,8 +41,8 @@ def test_an_object_that_is_shown_is_a_failure(scene: Path, tmp_path: Path) -> No
     settings = settings_of()
     settings.track.use = False
     found = checked(scene, anonymized(scene, tmp_path / "out.mp4", settings=settings, detector=blind), None)
-    assert worst(found.checks) is Grade.fail, told(found)
-    assert [place.frame for place in check_of(found, "hidden").places] == [4, 5, 6, 7]
+    assert worst(found.checks) is Grade.fail, report_text(found)
+    assert [place.frame for place in check_of(found, "residual").places] == [4, 5, 6, 7]
 
 
 def test_a_box_that_only_tracking_put_there_is_for_review(scene: Path, tmp_path: Path) -> None:
@@ -52,11 +52,11 @@ def test_a_box_that_only_tracking_put_there_is_for_review(scene: Path, tmp_path:
     settings.track.use = False
     target = anonymized(scene, tmp_path / "out.mp4", settings=settings, detector=late)
     found = checked(scene, target, None, detector=ObjectDetector(seen=lambda number: number >= 4))
-    assert check_of(found, "hidden").grade is Grade.review, told(found)
-    assert worst(found.checks) is Grade.review, told(found)
+    assert check_of(found, "residual").grade is Grade.review, report_text(found)
+    assert worst(found.checks) is Grade.review, report_text(found)
 
 
-def test_other_sound_or_times_are_failures_all_the_same(scene: Path, tmp_path: Path) -> None:
+def test_other_audio_or_times_are_failures_all_the_same(scene: Path, tmp_path: Path) -> None:
     target = anonymized(scene, tmp_path / "out.mp4")
     found = checked(scene, frames_changed(target, tmp_path / "short.mp4", lambda pictures: pictures[:-1]), None)
-    assert check_of(found, "frames").grade is Grade.fail, told(found)
+    assert check_of(found, "frames").grade is Grade.fail, report_text(found)

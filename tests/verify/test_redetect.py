@@ -15,7 +15,7 @@ from blurscene_stream.verify.contact_sheet import TILE_PX
 from blurscene_stream.verify.redetect import MAX_TILES, more_sensitive
 from tests.detectors import CLASSES
 from tests.verify.conftest import Honest
-from tests.verify.runs import check_of, checked, failed, settings_of, told
+from tests.verify.runs import check_of, checked, failed, report_text, settings_of
 from tests.verify.scenes import ObjectDetector, object_at
 
 BOX = (230, 150, 262, 182)  # of something in the street
@@ -41,16 +41,16 @@ def _looked(honest: Honest, detector: SuspiciousDetector, every: int = 1) -> Fin
 
 def test_what_is_covered_is_no_suspect(honest: Honest) -> None:
     found = _looked(honest, SuspiciousDetector())
-    assert failed(found) == set(), told(found)
-    assert check_of(found, "look").summary == "12 frames of OUTPUT, no suspects"
+    assert failed(found) == set(), report_text(found)
+    assert check_of(found, "redetect").summary == "12 frames of OUTPUT, no suspects"
 
 
 def test_one_thing_over_time_is_one_suspect(honest: Honest) -> None:
     found = _looked(honest, SuspiciousDetector(BOX, every=2))
-    assert failed(found) == {"look"} and check_of(found, "look").grade is Grade.review
+    assert failed(found) == {"redetect"} and check_of(found, "redetect").grade is Grade.review
     (suspect,) = found.suspects
     assert (suspect.label, suspect.frames, suspect.box.tolist()) == ("face", 6, list(BOX))
-    assert "frame 0 (0.000 s): may show a face near x 246, y 166 (score 0.40, in 6 of the frames)" in told(found)
+    assert "frame 0 (0.000 s): may show a face near x 246, y 166 (score 0.40, in 6 of the frames)" in report_text(found)
 
 
 def test_what_is_weak_counts_when_it_stays(honest: Honest) -> None:
@@ -58,9 +58,9 @@ def test_what_is_weak_counts_when_it_stays(honest: Honest) -> None:
     none, one = "no suspects; 2 weak and too short to count", "1 suspect"
     for every, counting, said in ((6, 0, none), (4, 1, one), (1, 1, one)):  # every 6th frame: a new one each time
         found = _looked(honest, SuspiciousDetector(BOX, every=every, score=0.16))
-        assert check_of(found, "look").summary == f"12 frames of OUTPUT, {said}"
+        assert check_of(found, "redetect").summary == f"12 frames of OUTPUT, {said}"
         assert [one.tile is not None for one in found.suspects] == [True] * counting
-        assert check_of(found, "look").grade is (Grade.review if counting else Grade.ok)
+        assert check_of(found, "redetect").grade is (Grade.review if counting else Grade.ok)
     assert len(_looked(honest, SuspiciousDetector(BOX, every=12, score=0.2)).suspects) == 1, "it is not weak"
     assert len(_looked(honest, SuspiciousDetector(BOX, score=0.16), every=5).suspects) == 1, "it is looked for seldom"
 
@@ -68,14 +68,14 @@ def test_what_is_weak_counts_when_it_stays(honest: Honest) -> None:
 def test_each_nth_frame_is_looked_at(honest: Honest) -> None:
     found = _looked(honest, SuspiciousDetector(BOX), every=5)
     assert found.suspects[0].frames == 3
-    assert check_of(found, "look").summary == "3 frames of OUTPUT, 1 suspect"
+    assert check_of(found, "redetect").summary == "3 frames of OUTPUT, 1 suspect"
 
 
 def test_a_covered_thing_that_can_be_seen_is_a_suspect(honest: Honest) -> None:
     found = checked(
         honest.source, honest.source, honest.file, detector=SuspiciousDetector(), every=1
     )  # nothing is covered in it
-    assert {"hidden", "look"} <= failed(found)
+    assert {"residual", "redetect"} <= failed(found)
     assert len(found.suspects) == 1 and found.suspects[0].frames == 12
 
 
@@ -134,4 +134,4 @@ def test_the_second_look_is_another_one_than_that_of_a_run() -> None:
 
 def test_no_look(honest: Honest) -> None:
     found = _looked(honest, SuspiciousDetector(BOX), every=0)
-    assert "look" not in {check.name for check in found.checks}
+    assert "redetect" not in {check.name for check in found.checks}

@@ -13,15 +13,15 @@ import pytest
 from blurscene_stream.config.schema import Sound
 from blurscene_stream.source.inspection.audio_reading import without_adts
 from blurscene_stream.verify.audio_diff import correlate
-from tests.verify.runs import anonymized, checked, failed, settings_of, told
-from tests.verify.scenes import Scene, make_scene, sound_changed, with_sound_of
+from tests.verify.runs import anonymized, checked, failed, report_text, settings_of
+from tests.verify.scenes import Scene, audio_changed, make_scene, with_audio_of
 
 Packets = list[Any]
 
 
 @pytest.fixture(params=["aac", "flac", "pcm_s16le", "libopus"])
 def run(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Path, Path]:
-    """A video, its anonymized copy and its file, with sound of one kind after the other."""
+    """A video, its anonymized copy and its file, with audio of one kind after the other."""
     scene = Scene(audio=(request.param,), width=160)
     source, target, file = make_scene(tmp_path / "in.mkv", scene), tmp_path / "out.mkv", tmp_path / "found.jsonl"
     return source, anonymized(source, target, file), file
@@ -51,16 +51,16 @@ CHANGES = {"late by a packet": _late, "no first": _without(0), "no third": _with
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_changed_sound_fails(what: str, run: tuple[Path, Path, Path], tmp_path: Path) -> None:
+def test_changed_audio_fails(what: str, run: tuple[Path, Path, Path], tmp_path: Path) -> None:
     source, target, file = run
-    found = checked(source, sound_changed(target, tmp_path / "changed.mkv", CHANGES[what]), file)
-    assert failed(found) == {"sound"}, told(found)
+    found = checked(source, audio_changed(target, tmp_path / "changed.mkv", CHANGES[what]), file)
+    assert failed(found) == {"audio"}, report_text(found)
 
 
-def test_sound_that_is_only_copied_once_more_passes(run: tuple[Path, Path, Path], tmp_path: Path) -> None:
+def test_audio_that_is_only_copied_once_more_passes(run: tuple[Path, Path, Path], tmp_path: Path) -> None:
     source, target, file = run
-    found = checked(source, sound_changed(target, tmp_path / "again.mkv", lambda packets: packets), file)
-    assert failed(found) == set(), told(found)
+    found = checked(source, audio_changed(target, tmp_path / "again.mkv", lambda packets: packets), file)
+    assert failed(found) == set(), report_text(found)
 
 
 def test_a_dropped_track_is_a_failure_unless_it_was_meant(tmp_path: Path) -> None:
@@ -69,10 +69,10 @@ def test_a_dropped_track_is_a_failure_unless_it_was_meant(tmp_path: Path) -> Non
     target, file = tmp_path / "out.mp4", tmp_path / "found.jsonl"
     anonymized(quiet, target, file)
     found = checked(source, target, file)
-    assert failed(found) == {"sound"}
-    assert "INPUT has 1 sound tracks, OUTPUT 0; say --audio drop if that was meant" in told(found)
+    assert failed(found) == {"audio"}
+    assert "INPUT has 1 audio tracks, OUTPUT 0; say --audio drop if that was meant" in report_text(found)
     assert failed(checked(source, target, file, audio_dropped=True)) == set()
-    assert failed(checked(source, anonymized(source, target, file), file, audio_dropped=True)) == {"sound"}
+    assert failed(checked(source, anonymized(source, target, file), file, audio_dropped=True)) == {"audio"}
 
 
 @pytest.fixture(scope="module")
@@ -83,19 +83,19 @@ def telephone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Pat
     return source, anonymized(source, folder / "out.mp4", folder / "found.jsonl"), folder / "found.jsonl"
 
 
-def test_sound_that_was_encoded_anew_passes(telephone: tuple[Path, Path, Path]) -> None:
+def test_audio_that_was_encoded_anew_passes(telephone: tuple[Path, Path, Path]) -> None:
     found = checked(*telephone)
-    assert failed(found) == set(), told(found)
-    assert "1 track, aac from pcm_mulaw" in told(found)
+    assert failed(found) == set(), report_text(found)
+    assert "1 track, aac from pcm_mulaw" in report_text(found)
 
 
-@pytest.mark.parametrize("what", ["late by a packet", "no third", "one early"])  # the first holds no sound yet
-def test_sound_that_was_encoded_anew_and_changed_fails(
+@pytest.mark.parametrize("what", ["late by a packet", "no third", "one early"])  # the first holds no audio yet
+def test_audio_that_was_encoded_anew_and_changed_fails(
     what: str, telephone: tuple[Path, Path, Path], tmp_path: Path
 ) -> None:
     source, target, file = telephone
-    found = checked(source, sound_changed(target, tmp_path / "changed.mp4", CHANGES[what]), file)
-    assert failed(found) == {"sound"}, told(found)
+    found = checked(source, audio_changed(target, tmp_path / "changed.mp4", CHANGES[what]), file)
+    assert failed(found) == {"audio"}, report_text(found)
 
 
 def test_the_header_of_transport_streams_is_taken_off() -> None:
@@ -108,33 +108,35 @@ def test_the_header_of_transport_streams_is_taken_off() -> None:
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
-def test_sound_that_was_cut_away_must_not_come_back(suffix: str, tmp_path: Path) -> None:
+def test_audio_that_was_cut_away_must_not_come_back(suffix: str, tmp_path: Path) -> None:
     source, file = make_scene(tmp_path / "in.mp4", Scene(width=160, hidden_s=1.0)), tmp_path / "found.jsonl"
     target = anonymized(source, tmp_path / f"out.{suffix}", file)
     found = checked(source, target, file)
-    assert failed(found) == set(), told(found)
-    found = checked(source, with_sound_of(target, source, tmp_path / f"back.{suffix}"), file)
-    assert "sound" in failed(found), told(found)
+    assert failed(found) == set(), report_text(found)
+    found = checked(source, with_audio_of(target, source, tmp_path / f"back.{suffix}"), file)
+    assert "audio" in failed(found), report_text(found)
     if suffix == "mp4":  # hidden once more, but there
-        assert re.search(r"OUTPUT holds (0\.9|1\.0)\d s of sound that was cut away", told(found)), told(found)
+        assert re.search(r"OUTPUT holds (0\.9|1\.0)\d s of audio that was cut away", report_text(found)), report_text(
+            found
+        )
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
-def test_sound_that_was_cut_and_encoded_anew_passes_and_a_packet_s_shift_fails(suffix: str, tmp_path: Path) -> None:
+def test_audio_that_was_cut_and_encoded_anew_passes_and_a_packet_s_shift_fails(suffix: str, tmp_path: Path) -> None:
     """What a cut MP4 has from before its start, no player plays; and Matroska has times in whole milliseconds."""
     source = make_scene(tmp_path / "in.mp4", Scene(frames=40, width=160, hidden_s=0.74))
     file, settings = tmp_path / "found.jsonl", settings_of()
     settings.encode.audio = Sound.opus
     target = anonymized(source, tmp_path / f"out.{suffix}", file, settings)
     found = checked(source, target, file, settings)
-    assert failed(found) == set(), told(found)
+    assert failed(found) == set(), report_text(found)
     for what in ("late by a packet", "one early", "no third"):
-        found = checked(source, sound_changed(target, tmp_path / f"changed.{suffix}", CHANGES[what]), file, settings)
-        assert failed(found) == {"sound"}, f"{what}: {told(found)}"
+        found = checked(source, audio_changed(target, tmp_path / f"changed.{suffix}", CHANGES[what]), file, settings)
+        assert failed(found) == {"audio"}, f"{what}: {report_text(found)}"
 
 
 @pytest.mark.parametrize(("lag", "same"), [(0, True), (40, True), (-40, True), (960, False), (-960, False)])
-def test_another_place_in_the_sound_is_another_sound(lag: int, same: bool) -> None:
+def test_another_place_in_the_audio_is_other_audio(lag: int, same: bool) -> None:
     """A millisecond is 48 samples, a packet of Opus 960."""
     noise = np.random.default_rng(0).normal(size=50_000).astype(np.float32)
     assert correlate(noise[1000:49_000], noise[1000 + lag : 49_000 + lag], 48) == same

@@ -1,4 +1,4 @@
-"""What OUTPUT holds beside pictures and sound, and what it says of its pictures: nothing more, and nothing else."""
+"""What OUTPUT holds beside pictures and audio, and what it says of its pictures: nothing more, and nothing else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from blurscene_stream.errors import SourceError
 from blurscene_stream.verify import Grade
 from tests.canaries import PLANTS, WORD, film
 from tests.detectors import SquareDetector
-from tests.verify.runs import anonymized, check_of, checked, failed, settings_of, told
+from tests.verify.runs import anonymized, check_of, checked, failed, report_text, settings_of
 from tests.verify.scenes import Scene, make_scene
 
 
@@ -46,8 +46,8 @@ def test_what_may_only_pass_by_name_fails(change: Callable[[OutputContainer], No
     source, file = make_scene(tmp_path / "in.mp4", Scene()), tmp_path / "found.jsonl"
     target = remuxed(anonymized(source, tmp_path / "out.mkv", file), change)
     found = checked(source, target, file)
-    assert failed(found) == {"private"} and said in told(found), told(found)
-    assert "my street" not in told(found) and "home" not in told(found)
+    assert failed(found) == {"metadata"} and said in report_text(found), report_text(found)
+    assert "my street" not in report_text(found) and "home" not in report_text(found)
     settings = settings_of()
     settings.keep = KeepConfig(streams=["chapters"], tags=["title"])
     assert failed(checked(source, target, file, settings)) == set()
@@ -59,32 +59,34 @@ HELD = [name for name in PLANTS if not name.endswith(("avi", "flv", "ogg")) and 
 
 @pytest.mark.parametrize("name", HELD)
 def test_whatever_tells_of_a_person_fails(name: str, tmp_path: Path) -> None:
-    """Pictures and sound are those of INPUT, and nothing had to be covered."""
+    """Pictures and audio are those of INPUT, and nothing had to be covered."""
     path = PLANTS[name](tmp_path)
     found = checked(path, path, None, detector=SquareDetector())
-    assert failed(found) == {"private"}, told(found)
-    assert "something beside pictures and sound that may not be kept" in told(found) and WORD not in told(found)
+    assert failed(found) == {"metadata"}, report_text(found)
+    assert "something beside pictures and audio that may not be kept" in report_text(found) and WORD not in report_text(
+        found
+    )
 
 
 WRITTEN = [
     *((suffix, codec, "aac") for suffix in ("mp4", "mov", "mkv") for codec in ("h264", "hevc")),
     *((suffix, codec, "libopus") for suffix in ("mp4", "mkv", "webm") for codec in ("av1", "vp9")),
-    *((suffix, "h264", sound) for suffix in ("mp4", "mkv", "ts") for sound in ("mp2", "libmp3lame", "ac3")),
-    *((suffix, "h264", sound) for suffix in ("mp4", "mkv") for sound in ("flac", "alac", "vorbis")),
-    *(("ts", codec, sound) for codec, sound in (("h264", "aac"), ("hevc", "aac"), ("h264", "libopus"))),
+    *((suffix, "h264", audio) for suffix in ("mp4", "mkv", "ts") for audio in ("mp2", "libmp3lame", "ac3")),
+    *((suffix, "h264", audio) for suffix in ("mp4", "mkv") for audio in ("flac", "alac", "vorbis")),
+    *(("ts", codec, audio) for codec, audio in (("h264", "aac"), ("hevc", "aac"), ("h264", "libopus"))),
     *(("mkv", "ffv1", "pcm_s16le"), ("mov", "h264", "pcm_s16le"), ("m2ts", "h264", "aac"), ("m4v", "h264", "aac")),
 ]
 
 
-@pytest.mark.parametrize(("suffix", "codec", "sound"), WRITTEN)
-def test_nothing_that_a_run_writes_itself_fails(suffix: str, codec: str, sound: str, tmp_path: Path) -> None:
-    with film(tmp_path / "in.mkv", sound=sound):
+@pytest.mark.parametrize(("suffix", "codec", "audio"), WRITTEN)
+def test_nothing_that_a_run_writes_itself_fails(suffix: str, codec: str, audio: str, tmp_path: Path) -> None:
+    with film(tmp_path / "in.mkv", sound=audio):
         pass
     settings, target = settings_of(), tmp_path / f"out.{suffix}"
     settings.encode.codec, settings.encode.crf = codec, None
     anonymized(tmp_path / "in.mkv", target, None, settings, SquareDetector())
     found = checked(tmp_path / "in.mkv", target, None, settings, detector=SquareDetector())
-    assert check_of(found, "private").grade is Grade.ok, told(found)
+    assert check_of(found, "metadata").grade is Grade.ok, report_text(found)
 
 
 def test_nothing_that_was_to_be_kept_fails(tmp_path: Path) -> None:
@@ -97,7 +99,7 @@ def test_nothing_that_was_to_be_kept_fails(tmp_path: Path) -> None:
         for suffix in ("mp4", "mov", "mkv"):
             target = anonymized(source, folder / f"out.{suffix}", None, settings, SquareDetector())
             found = checked(source, target, None, settings, detector=SquareDetector())
-            assert check_of(found, "private").grade is Grade.ok, f"{name} {suffix}: {told(found)}"
+            assert check_of(found, "metadata").grade is Grade.ok, f"{name} {suffix}: {report_text(found)}"
 
 
 KEPT = {
@@ -123,21 +125,21 @@ def test_a_raw_video_beside_the_redacted_one_fails(tmp_path: Path) -> None:
                     packet.stream = made
                     two.mux(packet)
     found = checked(source, tmp_path / "two.mp4", file)
-    assert failed(found) == {"private"}, told(found)
-    assert "OUTPUT holds 2 videos" in told(found)
+    assert failed(found) == {"metadata"}, report_text(found)
+    assert "OUTPUT holds 2 videos" in report_text(found)
 
 
 def test_an_output_without_a_video_that_can_be_judged_fails(tmp_path: Path) -> None:
     source, file = make_scene(tmp_path / "in.mp4", Scene()), tmp_path / "found.jsonl"
     anonymized(source, tmp_path / "out.mp4", file)
-    with av.open(str(source)) as both, av.open(str(tmp_path / "sound.mp4"), "w") as alone:
+    with av.open(str(source)) as both, av.open(str(tmp_path / "audio.mp4"), "w") as alone:
         copied = alone.add_stream_from_template(both.streams.audio[0])
         for packet in both.demux(both.streams.audio[0]):
             if packet.size:
                 packet.stream = copied
                 alone.mux(packet)
-    found = checked(source, tmp_path / "sound.mp4", file)
-    assert "there is no video in it, only audio" in told(found) and found.checks[0].grade is Grade.fail
+    found = checked(source, tmp_path / "audio.mp4", file)
+    assert "there is no video in it, only audio" in report_text(found) and found.checks[0].grade is Grade.fail
     (tmp_path / "text.mp4").write_text("no video")
     with pytest.raises(SourceError, match="cannot be read as a video"):
         checked(source, tmp_path / "text.mp4", file)
@@ -148,7 +150,7 @@ def test_a_run_that_keeps_things_passes_with_its_own_options(tmp_path: Path) -> 
     settings.keep = KeepConfig(streams=["chapters"])
     target = anonymized(source, tmp_path / "out.mp4", file, settings)
     assert failed(checked(source, target, file, settings)) == set()
-    assert failed(checked(source, target, file)) == {"private"}
+    assert failed(checked(source, target, file)) == {"metadata"}
 
 
 def test_fields_that_an_encoder_cannot_tell_are_for_review(tmp_path: Path) -> None:
@@ -156,4 +158,4 @@ def test_fields_that_an_encoder_cannot_tell_are_for_review(tmp_path: Path) -> No
     source, file, settings = make_scene(tmp_path / "in.mkv", scene), tmp_path / "found.jsonl", settings_of()
     settings.encode.codec = "hevc"
     found = checked(source, anonymized(source, tmp_path / "out.mkv", file, settings), file, settings)
-    assert failed(found) == {"shape"} and "field order: progressive instead of " in told(found)
+    assert failed(found) == {"stream"} and "field order: progressive instead of " in report_text(found)
