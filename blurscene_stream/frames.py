@@ -115,7 +115,7 @@ class ScanMode(Enum):
     """How thoroughly a detector scans a frame."""
 
     full = "all that detect.variants asks for"
-    small = "the whole picture, detect.between_scale times as large"
+    small = "the whole picture, detect.small_scan_scale times as large"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,6 +1,6 @@
 """Prints recall, precision and speed of the detector on folders of labelled pictures.
 
-    python scripts/measure_detector.py FOLDER [--size 1280] [--threshold 0.2] [--enlarge 2] [--device cpu]
+    python scripts/measure_detector.py FOLDER [--size 1280] [--threshold 0.2] [--max-upscale 2] [--device cpu]
         [--variants none mirror regions=2 scales=1:0.5 mirror,regions=2] [--merge nms wbf nmm] [--zoom 3] [--every 2]
 
 Every variant with every way of merging is measured on the same pictures; all ways of merging share what the network
@@ -178,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--size", type=int, default=DetectConfig().size_px)
     parser.add_argument("--threshold", type=float, default=ClassConfig().threshold)
-    parser.add_argument("--enlarge", type=float, default=DetectConfig().enlarge)
+    parser.add_argument("--max-upscale", type=float, default=DetectConfig().max_upscale)
     parser.add_argument("--precision", choices=[each.name for each in Precision], default="auto")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--variants", nargs="+", default=["none"])
@@ -189,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     detectors = {name: detector_of(chosen, variants_of(name)) for name in chosen.variants}
     methods = [MergeMethod[name] for name in chosen.merge]
     print(
-        f"{next(iter(detectors.values())).device_name}, size {chosen.size}, enlarged {chosen.enlarge} times, "
+        f"{next(iter(detectors.values())).device_name}, size {chosen.size}, enlarged {chosen.max_upscale} times, "
         f"threshold {chosen.threshold}, pictures zoomed {chosen.zoom:g} times"
     )
     for labels in sorted(chosen.folder.glob("*/labels.jsonl")):
@@ -204,9 +204,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def detector_of(chosen: argparse.Namespace, variants: VariantsConfig) -> Detector:
     """The detector that the options ask for."""
     detect = DetectConfig(
-        size_px=chosen.size, enlarge=chosen.enlarge, precision=Precision[chosen.precision], variants=variants
+        size_px=chosen.size, max_upscale=chosen.max_upscale, precision=Precision[chosen.precision], variants=variants
     )
-    settings = Settings(device=chosen.device, detect=detect, track=TrackConfig(use=False))
+    settings = Settings(device=chosen.device, detect=detect, track=TrackConfig(enabled=False))
     settings.classes = {name: ClassConfig(threshold=chosen.threshold) for name in settings.model.classes}
     return load_detector(settings)
 

@@ -1,6 +1,6 @@
 """Prints what leaks from videos with known truth, with one setting of the tracker after the other.
 
-    python -m scripts.measure_tracking CLIPS [--least-px 0 20] [--try "track.hold_s=0.5 track.lead_s=0.5" ...]
+    python -m scripts.measure_tracking CLIPS [--least-px 0 20] [--try "track.post_roll_s=0.5 track.pre_roll_s=0.5" ...]
 
 CLIPS is what `blurscene-stream evaluate --video` takes; scripts/make_truth_video.py makes such clips. The network looks
 at every frame once, for all tables; everything behind it is the program's own. Each --try is one line of a table:
@@ -55,7 +55,7 @@ class Remembering:
 
     def _let_through(self, found: Detections) -> Detections:
         track = self._settings.track
-        share = track.continue_at if track.use else 1.0
+        share = track.low_score_ratio if track.enabled else 1.0
         least = np.array([one.threshold * share for one in chosen(self._settings, self.classes)], np.float32)
         return found[(found.origins == Origin.detected) | (found.scores > least[found.class_ids])]
 
@@ -63,7 +63,7 @@ class Remembering:
 def remembering_detector() -> Remembering:
     """The detector of the defaults, with all doubtful boxes that any setting may let through."""
     base = load_settings().settings
-    return Remembering(load_torch_detector(replace(base, track=replace(base.track, continue_at=LEAST_SHARE))))
+    return Remembering(load_torch_detector(replace(base, track=replace(base.track, low_score_ratio=LEAST_SHARE))))
 
 
 def measured(
@@ -99,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     pairs, detector = find_pairs(given.clips, None), remembering_detector()
     for least_px in given.least_px:
-        reports = measured(pairs, ["track.use=false", "", *given.tries], least_px, detector)
+        reports = measured(pairs, ["track.enabled=false", "", *given.tries], least_px, detector)
         first = reports[0][1]
         tracks = first.classes[ALL].tracks_exposed.count
         seen = f"{tracks} tracks that reach {least_px:g} pixels"

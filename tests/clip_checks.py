@@ -55,7 +55,7 @@ def _check_cover(before: Frame, after: Frame, detections: Detections, settings: 
     redactor(before, detections)  # writes into the planes of `before`
     hidden = before.planes[0].astype(np.int16)
     classes = chosen(settings, detections.class_names)
-    regions = cover_regions(before.picture, detections, classes, settings.redact.least_margin_px)
+    regions = cover_regions(before.picture, detections, classes, settings.redact.min_margin_px)
     for region in regions:
         part = np.s_[region.y0 : region.y1, region.x0 : region.x1]
         made = _off(original[part], hidden[part])

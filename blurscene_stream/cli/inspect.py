@@ -67,7 +67,7 @@ def _fate(stream: StreamEntry) -> str:
     if stream.type == "video" and stream.kept:
         return "anonymized"
     way_out = f"  (--keep {stream.type})" if stream.type in STREAMS else ""
-    way_out = f"  (--set source.video={stream.index})" if stream.type == "video" else way_out
+    way_out = f"  (--set source.video_stream={stream.index})" if stream.type == "video" else way_out
     return "kept" if stream.kept else f"dropped{way_out}"
 
 

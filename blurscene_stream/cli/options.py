@@ -13,7 +13,7 @@ from blurscene_stream.config.keep import STREAMS
 from blurscene_stream.config.load import Loaded, load_settings
 from blurscene_stream.config.options import overrides_from_options
 from blurscene_stream.config.rules import listed
-from blurscene_stream.config.schema import RedactMethod, Settings, Sound
+from blurscene_stream.config.schema import AudioMode, RedactMethod, Settings
 from blurscene_stream.config.show import show
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -68,7 +68,7 @@ ENCODE: Sequence[Option] = (
     click.option("--format", help="matroska or mpegts: of what goes to a pipe."),
     click.option(
         "--audio",
-        type=click.Choice([sound.name for sound in Sound]),
+        type=click.Choice([sound.name for sound in AudioMode]),
         help="The sound: copy (default), drop, or encode.",
     ),
 )

@@ -9,7 +9,7 @@ from blurscene_stream.config.tree import spelled_out
 from blurscene_stream.errors import ConfigError
 
 _SAME = {  # of `processing`: what means the same here
-    "merge_iou_threshold": "detect.merge.iou",
+    "merge_iou_threshold": "detect.merge.iou_threshold",
     "merging_method": "detect.merge.method",
     "area_method": "detect.merge.area_method",
     "mirror_image": "detect.variants.mirror_image",
@@ -48,7 +48,7 @@ def _apply_pair(layers: Layers) -> None:
             by = next(other for other in given if other.value is not None)
             raise ConfigError(
                 f"{by.source}: {key} is missing: BlurScene's pair is {', '.join(PAIR_KEYS)}; "
-                "one model beside the built-in one is for more_models"
+                "one model beside the built-in one is for extra_models"
             )
     for key, value in (("classes.*.threshold", 0.0), ("detect.variants.scales", [1.0])):
         for name in spelled_out(key, layers.classes):

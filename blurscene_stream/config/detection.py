@@ -70,7 +70,9 @@ class MergeConfig:
     method: Annotated[MergeMethod, "nms: the best box; wbf: the mean, as in BlurScene; nmm: the box around all"] = (
         MergeMethod.nms
     )
-    iou: Annotated[float, "boxes of one class that overlap by so much or more are one object", within("(0, 1]")] = 0.5
+    iou_threshold: Annotated[
+        float, "boxes of one class that overlap by so much or more are one object", within("(0, 1]")
+    ] = 0.5
     area_method: Annotated[AreaMethod, "how boxes are measured; int: out to whole pixels"] = AreaMethod.float
     pre_merge_score_threshold: Annotated[
         float, "least score of a box that takes part in merging; 0: the class's own", within("[0, 1)")
@@ -93,14 +95,14 @@ class DetectConfig:
     size_px: Annotated[
         int, "longer side of the network's input; larger finds smaller objects", between(32, _LARGEST_PX)
     ] = 1280
-    enlarge: Annotated[float, "a picture smaller than size_px is enlarged at most so many times", within("[1, 16]")] = (
-        2.0
-    )
+    max_upscale: Annotated[
+        float, "a picture smaller than size_px is enlarged at most so many times", within("[1, 16]")
+    ] = 2.0
     batch_size: Annotated[int, "frames a batch, and the most pictures a call of the network", between(1, 256)] = 4
     every: Annotated[
         int, "every n-th frame gets the full look, those between a small one; 1: all get the full look", between(1, 100)
     ] = 1
-    between_scale: Annotated[
+    small_scan_scale: Annotated[
         float, "size at which the small look sees the whole picture; 1: the size that size_px gives", within("(0, 1]")
     ] = 0.5
     precision: Annotated[Precision, "numbers of the network; auto: bf16 where the processor gains from it"] = (

@@ -21,7 +21,7 @@ class Hardware(Enum):
     auto = "the first that opens, else the CPU"
 
 
-class Sound(Enum):
+class AudioMode(Enum):
     """What becomes of the sound."""
 
     copy = "as it is; encoded again only where the container cannot hold it"
@@ -52,7 +52,9 @@ class EncodeConfig:
         str | None, "of what goes to a pipe: matroska or mpegts; null: by its ending, else matroska", _PIPED
     ] = None
     threads: Annotated[int, "of the encoder; 0: it decides", between(0, 128)] = 0
-    audio: Annotated[Sound, "copy: as it is; drop: none; aac, opus: encoded, unless it is that already"] = Sound.copy
+    audio: Annotated[AudioMode, "copy: as it is; drop: none; aac, opus: encoded, unless it is that already"] = (
+        AudioMode.copy
+    )
 
     def __post_init__(self) -> None:
         check(self, "encode.")

@@ -39,7 +39,7 @@ class Layers:
     """The values so far, under their dotted keys; a key with "*" stands for every class that the model has."""
 
     values: dict[str, Value] = field(default_factory=dict)
-    more_classes: list[str] = field(default_factory=list)  # of the models beside the first
+    extra_classes: list[str] = field(default_factory=list)  # of the models beside the first
 
     def __post_init__(self) -> None:
         for key, node in LEAVES.items():
@@ -50,7 +50,7 @@ class Layers:
     def classes(self) -> list[str]:
         """The names of the models' classes."""
         first = list(PAIR) if self.has_pair else cast("list[str]", self.values["model.classes"].value)
-        return list(dict.fromkeys([*first, *self.more_classes]))
+        return list(dict.fromkeys([*first, *self.extra_classes]))
 
     @property
     def has_pair(self) -> bool:

@@ -51,8 +51,8 @@ def load_settings(
     for change in changes:
         layers.lay({change.key: change.value}, f"--set {change.text}", Rank.SET)
     forget_checksum(layers)
-    models = [read_model(file) for file in layers.values["more_models"].value]
-    layers.more_classes = [name for model in models for name in model.classes]
+    models = [read_model(file) for file in layers.values["extra_models"].value]
+    layers.extra_classes = [name for model in models for name in model.classes]
     for assignment in assignments:
         layers.put(assignment.key, assignment.value, assignment.source, Rank.OPTION)
     apply_blurscene(layers)

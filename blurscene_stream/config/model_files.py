@@ -23,14 +23,14 @@ def models_of(settings: Settings) -> list[ModelConfig]:
     Raises ConfigError when a file is missing, is no model, or one of BlurScene's pair does not fit the other.
     """
     first = _pair(settings) if settings.face_model_conf is not None else [settings.model]
-    return first + [read_model(path) for path in settings.more_models]
+    return first + [read_model(path) for path in settings.extra_models]
 
 
 def read_model(file: str) -> ModelConfig:
     """A model from a file of the form of config/model/*.yaml. Raises ConfigError."""
     name = one_line(file)
     if not Path(file).is_file():
-        raise ConfigError(f"more_models: there is no file {name}")
+        raise ConfigError(f"extra_models: there is no file {name}")
     layers = Layers()
     layers.lay({"model": read_yaml(Path(file), name)}, name, Rank.CONFIG)
     forget_checksum(layers)

@@ -21,7 +21,7 @@ from blurscene_stream.config.detection import (
     Precision,
     VariantsConfig,
 )
-from blurscene_stream.config.encoding import EncodeConfig, Hardware, Sound
+from blurscene_stream.config.encoding import AudioMode, EncodeConfig, Hardware
 from blurscene_stream.config.keep import KeepConfig
 from blurscene_stream.config.models import InputConfig, ModelConfig
 from blurscene_stream.config.rules import Rule, between, check, matching, within
@@ -32,6 +32,7 @@ from blurscene_stream.errors import ConfigError
 __all__ = [
     "AreaMethod",
     "AreasConfig",
+    "AudioMode",
     "BlurSceneMergeMethod",
     "ClassConfig",
     "DetectConfig",
@@ -50,7 +51,6 @@ __all__ = [
     "RtspConfig",
     "Settings",
     "Shape",
-    "Sound",
     "SourceConfig",
     "TrackConfig",
     "VariantsConfig",
@@ -117,7 +117,7 @@ class RedactConfig:
     cells: Annotated[
         int, "of the mosaic, along each side of a box, whatever its size", between(1, 6, "more could be recognized")
     ] = 6
-    least_margin_px: Annotated[int, "beyond each edge, however small the box", between(0, 1000)] = 2
+    min_margin_px: Annotated[int, "beyond each edge, however small the box", between(0, 1000)] = 2
     solid_luma: Annotated[int, "of the solid fill, as in 8-bit video: 16 is black, 235 is white", between(0, 255)] = 16
 
     def __post_init__(self) -> None:
@@ -148,7 +148,7 @@ class ProcessingConfig:
     post_merge_score_threshold: Annotated[float, "least score after merging; 0: the class's own", within("[0, 1]")] = (
         0.0
     )
-    merge_iou_threshold: Annotated[float, "takes the place of detect.merge.iou", within("[0, 1]")] = 0.5
+    merge_iou_threshold: Annotated[float, "takes the place of detect.merge.iou_threshold", within("[0, 1]")] = 0.5
     merging_method: Annotated[BlurSceneMergeMethod, "takes the place of detect.merge.method"] = BlurSceneMergeMethod.wbf
     area_method: Annotated[AreaMethod, "takes the place of detect.merge.area_method"] = AreaMethod.int
     mirror_image: Annotated[bool, "takes the place of detect.variants.mirror_image"] = False
@@ -181,7 +181,7 @@ class Settings:
     device: Annotated[str, "where the network runs; auto: a GPU if there is one", _DEVICE] = "auto"
     queue_frames: Annotated[int, "pictures that wait between two stages, at most", between(1, 1024)] = 8
     model: ModelConfig = field(default_factory=ModelConfig)
-    more_models: Annotated[
+    extra_models: Annotated[
         list[str], "files like config/model/*.yaml: models that look too, each for its classes", _FILES
     ] = field(default_factory=list)
     classes: dict[str, ClassConfig] = field(default_factory=_default_classes)
@@ -202,7 +202,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         check(self)
-        known_by_model = not self.more_models and self.face_model_conf is None  # else the files of the models know them
+        known_by_model = (
+            not self.extra_models and self.face_model_conf is None
+        )  # else the files of the models know them
         if known_by_model and set(self.classes) != set(self.model.classes):
             known = ", ".join(self.model.classes)
             raise ConfigError(f"classes must be the model's own: {known}, got {sorted(self.classes)!r}")
@@ -212,8 +214,8 @@ class Settings:
     def _check_between(self) -> None:
         """What a small look misses is for the tracker to cover."""
         every = f"got {self.detect.every}"
-        if not self.track.use:
-            raise ConfigError(f"detect.every must be 1 where track.use is false, {every}")
+        if not self.track.enabled:
+            raise ConfigError(f"detect.every must be 1 where track.enabled is false, {every}")
         if self.detect.every > self.track.lookahead_frames:
             most = self.track.lookahead_frames
             raise ConfigError(f"detect.every must not be above track.lookahead_frames, {most}, {every}")

@@ -12,7 +12,7 @@ from blurscene_stream.config.rules import between, check
 class SourceConfig:
     """What of a file or a camera is read."""
 
-    video: Annotated[
+    video_stream: Annotated[
         int | None, "the number of the stream, of several videos in one file; null: there is only one", between(0, 9999)
     ] = None
 

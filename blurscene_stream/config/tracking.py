@@ -13,7 +13,7 @@ from blurscene_stream.errors import ConfigError
 class TrackConfig:
     """How objects are followed over time. It only ever adds boxes."""
 
-    use: Annotated[bool, "cover objects also in the frames in which the detector missed them"] = True
+    enabled: Annotated[bool, "cover objects also in the frames in which the detector missed them"] = True
     lookahead_s: Annotated[
         float, "seconds that a frame waits for later ones to tell what is in it", within("[0, 10]")
     ] = 0.5
@@ -23,35 +23,34 @@ class TrackConfig:
         "seconds, 1 frame at least, for which an object may be missed and is covered when it is back; 0: none",
         within("[0, 20]"),
     ] = 0.8
-    hold_s: Annotated[
+    post_roll_s: Annotated[
         float,
         "seconds, 1 frame at least, for which an object is covered after it was last seen; 0: none",
         within("[0, 10]"),
     ] = 0.3
-    lead_s: Annotated[
+    pre_roll_s: Annotated[
         float, "seconds, 1 frame at least, for which it is covered before it was first seen; 0: none", within("[0, 10]")
     ] = 0.3
-    continue_at: Annotated[
+    low_score_ratio: Annotated[
         float, "share of the class's threshold that a box needs to continue an object", within("(0, 1]")
     ] = 0.35
-    camera_motion: Annotated[bool, "follow the movement of the camera to tell where objects go"] = False
 
     @property
-    def bridged_s(self) -> float:
+    def covered_gap_s(self) -> float:
         """Seconds between two looks in which nothing stays open, whatever came, went or stayed in between.
 
         What was seen in both is filled in, what only the first saw is held, what only the second saw is led in.
         """
-        return min(self.max_gap_s, self.hold_s, self.lead_s)
+        return min(self.max_gap_s, self.post_roll_s, self.pre_roll_s)
 
     def __post_init__(self) -> None:
         check(self, "track.")
-        if self.lead_s > self.lookahead_s:
+        if self.pre_roll_s > self.lookahead_s:
             raise ConfigError(
-                f"track.lead_s must not be above track.lookahead_s, {self.lookahead_s:g}, got {self.lead_s:g}"
+                f"track.pre_roll_s must not be above track.lookahead_s, {self.lookahead_s:g}, got {self.pre_roll_s:g}"
             )
-        if self.max_gap_s > self.hold_s + self.lookahead_s:
+        if self.max_gap_s > self.post_roll_s + self.lookahead_s:
             raise ConfigError(
-                f"track.max_gap_s must not be above track.hold_s + track.lookahead_s, "
-                f"{self.hold_s + self.lookahead_s:g}, got {self.max_gap_s:g}"
+                f"track.max_gap_s must not be above track.post_roll_s + track.lookahead_s, "
+                f"{self.post_roll_s + self.lookahead_s:g}, got {self.max_gap_s:g}"
             )

@@ -50,11 +50,11 @@ class Detector:
         self._labels = [np.array([self.classes.index(name) for name in model.classes]) for model in models]
         self._device = device
         self._config = settings.detect
-        small = VariantsConfig(scales=[settings.detect.between_scale])
+        small = VariantsConfig(scales=[settings.detect.small_scan_scale])
         self._variants = {ScanMode.full: settings.detect.variants, ScanMode.small: small}
         self._thresholds = [each.threshold for each in chosen(settings, self.classes)]
         self._candidate_thresholds = [_candidates(threshold, settings.detect.merge) for threshold in self._thresholds]
-        share = settings.track.continue_at if settings.track.use else 1.0
+        share = settings.track.low_score_ratio if settings.track.enabled else 1.0
         self._doubtful_thresholds = [threshold * share for threshold in self._thresholds]
 
     def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
@@ -153,7 +153,7 @@ class Detector:
         usual = scores > np.float32(self._candidate_thresholds[label])
         made = merge(boxes[usual], scores[usual], config, looks).above(threshold, config.post_merge_score_threshold)
         weak = (scores > np.float32(self._doubtful_thresholds[label])) & (scores <= np.float32(threshold))
-        weak[weak] = ~(iou(boxes[weak], made.boxes) >= config.iou).any(axis=1)
+        weak[weak] = ~(iou(boxes[weak], made.boxes) >= config.iou_threshold).any(axis=1)
         rest = merge(boxes[weak], scores[weak], replace(config, method=MergeMethod.nms), looks)
         return self._detections(label, made, Origin.detected), self._detections(label, rest, Origin.low_confidence)
 

@@ -56,7 +56,7 @@ def wbf(boxes: Boxes, scores: Scores, config: MergeConfig, view_count: int) -> M
         none: list[list[float]] = [[]] * (view_count - 1)
         lists = [unit, *none], [scores, *none], [np.zeros(len(unit)), *none]
         fused = [
-            _library().weighted_boxes_fusion(*lists, iou_thr=config.iou, conf_type=confidence)[:2]
+            _library().weighted_boxes_fusion(*lists, iou_thr=config.iou_threshold, conf_type=confidence)[:2]
             for confidence in ("avg", "max")
         ]
         # Both are the same boxes, each sorted by scores of its own.
@@ -70,7 +70,9 @@ def nmw(boxes: Boxes, scores: Scores, config: MergeConfig, _: int) -> Merged:
     """`non_maximum_weighted`: means weighted by score and by the overlap with the best box, whose score they have."""
 
     def weigh(unit: _Unit, scores: Scores) -> _Arrays:
-        made, best, _ = _library().non_maximum_weighted([unit], [scores], [np.zeros(len(unit))], iou_thr=config.iou)
+        made, best, _ = _library().non_maximum_weighted(
+            [unit], [scores], [np.zeros(len(unit))], iou_thr=config.iou_threshold
+        )
         return made, best, best
 
     return _scaled(weigh, boxes, scores)

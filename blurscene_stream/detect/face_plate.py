@@ -37,7 +37,7 @@ class FacePlateModel:
 
     def plan(self, picture: PictureInfo, times: float) -> Layout:
         """At the top left; the input's size changes with `times`."""
-        return plan_layout(picture, self._config.size_px, self._config.enlarge, times)
+        return plan_layout(picture, self._config.size_px, self._config.max_upscale, times)
 
     def __call__(self, pictures: Tensor, thresholds: Sequence[float]) -> Peaks:
         """See `Model`."""

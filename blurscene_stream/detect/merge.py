@@ -65,7 +65,7 @@ def snap(boxes: Boxes, method: AreaMethod) -> Boxes:
 
 
 def _groups(boxes: Boxes, scores: Scores, config: MergeConfig) -> Groups:
-    return group(snap(boxes, config.area_method), scores, config.iou)
+    return group(snap(boxes, config.area_method), scores, config.iou_threshold)
 
 
 def _nms(boxes: Boxes, scores: Scores, config: MergeConfig, _: int) -> ensemble.Merged:

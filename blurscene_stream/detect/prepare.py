@@ -66,15 +66,15 @@ class Layout:
 
 
 def plan_layout(
-    picture: PictureInfo, size_px: int, enlarge: float, times: float = 1.0, multiple: int = MULTIPLE
+    picture: PictureInfo, size_px: int, max_upscale: float, times: float = 1.0, multiple: int = MULTIPLE
 ) -> Layout:
     """Show the whole picture upright, at the top left, with square pixels and its longer side at `size_px`.
 
-    A picture smaller than that is enlarged `enlarge` times at most. The input never exceeds `size_px` (rounded up to
-    `multiple`) on either side, however odd the picture. `times` changes the size that comes of that.
+    A picture smaller than that is enlarged `max_upscale` times at most. The input never exceeds `size_px` (rounded up
+    to `multiple`) on either side, however odd the picture. `times` changes the size that comes of that.
     """
     across, down = _upright_sides(picture)
-    factor = min(size_px / float(max(across, down)), enlarge) * times
+    factor = min(size_px / float(max(across, down)), max_upscale) * times
     content_width, content_height = (max(1, round(float(side) * factor)) for side in (across, down))
     width, height = (-(-side // multiple) * multiple for side in (content_width, content_height))
     return Layout(picture, _whole(picture), content_width, content_height, width, height)

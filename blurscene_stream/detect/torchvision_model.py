@@ -45,10 +45,10 @@ class TorchvisionModel:
                 f"{model.name}: the network sets its own size, so detect.variants.scales must be at most 1; "
                 "detect.variants.enlarged_regions_n enlarges"
             )
-        if config.every > 1 and config.between_scale < 1:
+        if config.every > 1 and config.small_scan_scale < 1:
             raise ConfigError(
                 f"{model.name}: the network sets its own size, so a small look would cost as much as a whole one: "
-                "detect.between_scale must be 1 (the whole picture without other variants), or detect.every 1"
+                "detect.small_scan_scale must be 1 (the whole picture without other variants), or detect.every 1"
             )
         network = build_network(model)
         self._labels = Labels(model, network)
@@ -72,7 +72,7 @@ class TorchvisionModel:
         width, height = self._input.width_px, self._input.height_px
         if width is not None and height is not None:
             return plan_padded(picture, width, height, times)
-        size = self._config.size_px, self._config.enlarge
+        size = self._config.size_px, self._config.max_upscale
         whole = plan_layout(picture, *size, multiple=1)
         return replace(plan_layout(picture, *size, times, multiple=1), width=whole.width, height=whole.height)
 

@@ -101,7 +101,10 @@ class Judges:
 
 def load_judges(settings: Settings, load_detector: LoadDetector) -> Judges:
     """One detector for both, where boxes that score low cannot change those that score high when they are merged."""
-    alone = replace(settings.detect, every=1), replace(settings.track, use=False)  # a picture has no before and after
+    alone = (
+        replace(settings.detect, every=1),
+        replace(settings.track, enabled=False),
+    )  # a picture has no before and after
     settings = replace(settings, detect=alone[0], track=alone[1])
     curves = load_detector(with_floor(settings))
     alike = settings.detect.merge.method is MergeMethod.nms
@@ -131,7 +134,7 @@ def _score(scores: Scores, number: int, labelled: Labelled, judges: Judges, sett
         everything, shown = _judged(picture, judges, classes)
     scores.clipped += truth.clipped
     scores.lost += truth.lost
-    mask = cover_mask(picture.info, cover_regions(picture.info, shown, classes, settings.redact.least_margin_px))
+    mask = cover_mask(picture.info, cover_regions(picture.info, shown, classes, settings.redact.min_margin_px))
     shares = covered_shares(mask, truth.boxes)  # whatever covers an object, it is hidden
     for label, tally in enumerate(scores.classes.values()):
         tally.exhaustive.append(label in labelled.exhaustive)

@@ -12,7 +12,7 @@ from blurscene_stream.config.schema import TrackConfig
 from blurscene_stream.errors import BlurSceneError, DetectionError
 from blurscene_stream.frames import CopiedPacket, DetectedItem, Frame, ScanMode, SinkItem, SourceItem
 from blurscene_stream.pipeline.judge import Detect, Redact, judge
-from blurscene_stream.track import STILL, Camera, Step, Tracker
+from blurscene_stream.track import Cuts, Tracker
 
 MOST_SILENT = 1024  # packets without a frame between them, 20 s of sound: then no frame waits for a next one any longer
 
@@ -39,13 +39,14 @@ def followed(
     classes:   the names that labels stand for
     time_base: seconds a tick of Frame.pts
     A damaged frame is covered whole anyway; it tells nothing of the frames around it.
-    A frame waits for `config.lookahead_s`, and everything behind it with it. Without `config.use` nothing is followed.
+    A frame waits for `config.lookahead_s`, and everything behind it with it. Without `config.enabled` nothing is
+    followed.
     Raises DetectionError when that fails.
     """
-    if not config.use:
+    if not config.enabled:
         yield from items
         return
-    tracker, camera = Tracker(config, classes), Camera(config.camera_motion)
+    tracker, cuts = Tracker(config, classes), Cuts()
     waiting, silent = deque[SourceItem](), 0
     with closing(items):
         for item in items:
@@ -59,18 +60,18 @@ def followed(
                 waiting.append(frame)
                 silent = 0
                 with _told(f"frame {frame.number}: "):
-                    done = tracker.push(float(frame.pts * time_base), *_seen(frame, found, camera))
+                    done = tracker.push(float(frame.pts * time_base), *_seen(frame, found, cuts))
             yield from _released(waiting, done)
         with _told():
             done = tracker.finish()
         yield from _released(waiting, done)
 
 
-def _seen(frame: Frame, found: Detections, camera: Camera) -> tuple[Detections, Step, ScanMode]:
+def _seen(frame: Frame, found: Detections, cuts: Cuts) -> tuple[Detections, bool, ScanMode]:
     """What the tracker may know of a frame: of a damaged one nothing."""
     if frame.corrupt:
-        return Detections.empty(found.class_names), STILL, frame.scan_mode
-    return found, camera.step(frame), frame.scan_mode
+        return Detections.empty(found.class_names), False, frame.scan_mode
+    return found, cuts.cut(frame), frame.scan_mode
 
 
 @contextmanager

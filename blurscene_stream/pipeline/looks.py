@@ -13,7 +13,7 @@ from blurscene_stream.errors import ConfigError
 from blurscene_stream.frames import Frame, ScanMode, SourceItem
 from blurscene_stream.pipeline.anonymize import MOST_SILENT
 from blurscene_stream.streams import StreamInfo
-from blurscene_stream.track import Camera
+from blurscene_stream.track import Cuts
 
 
 def check_looks(settings: Settings, info: StreamInfo) -> None:
@@ -21,18 +21,19 @@ def check_looks(settings: Settings, info: StreamInfo) -> None:
 
     Raises ConfigError.
     """
-    every, bridged_s = settings.detect.every, settings.track.bridged_s
-    if every > 1 and info.frame_rate and (apart_s := float(every / info.frame_rate)) > bridged_s:
-        most = int(bridged_s * info.frame_rate)
+    every, covered_gap_s = settings.detect.every, settings.track.covered_gap_s
+    if every > 1 and info.frame_rate and (apart_s := float(every / info.frame_rate)) > covered_gap_s:
+        most = int(covered_gap_s * info.frame_rate)
         raise ConfigError(
             f"{info.name}: detect.every must be {f'at most {most}' if most > 1 else 1}: {every} frames take "
-            f"{apart_s:.2f} s, and track.max_gap_s, track.hold_s and track.lead_s cover a gap of {bridged_s:g} s"
+            f"{apart_s:.2f} s, and track.max_gap_s, track.post_roll_s and track.pre_roll_s cover a gap of "
+            f"{covered_gap_s:g} s"
         )
 
 
 def warning_line(settings: Settings, info: StreamInfo) -> str:
     """What is to be said at the start of a run in which some frames get the small look."""
-    every, scale = settings.detect.every, settings.detect.between_scale
+    every, scale = settings.detect.every, settings.detect.small_scan_scale
     return (
         f"{info.name}: detect.every is {every}: the full look is for one frame of {every}, the others are looked at "
         f"{scale:g} times as large: small objects that come and go between two full looks are missed"
@@ -71,9 +72,9 @@ class _Plan:
     """
 
     def __init__(self, settings: Settings, time_base: Fraction) -> None:
-        self._every, self._bridged_s = settings.detect.every, settings.track.bridged_s
+        self._every, self._covered_gap_s = settings.detect.every, settings.track.covered_gap_s
         self._time_base = time_base
-        self._camera = Camera(motion=False)  # the tracker's own sees the same cuts, but only after detection
+        self._cuts = Cuts()  # the tracker's own sees the same cuts, but only after detection
         self._begins = True  # the frame that waits is the first one of its scene
         self._full_s = 0.0  # when the last full look was
         self._small = 0  # how many small ones there were since
@@ -81,7 +82,7 @@ class _Plan:
     def decided(self, waiting: deque[SourceItem], coming: Frame | None) -> Generator[SourceItem]:
         """What waits: a frame, if any, with its look, and packets; `coming`: the frame after it, if one is known."""
         damaged = coming is not None and coming.corrupt  # tells the tracker nothing: as if the scene ended there
-        begins = coming is not None and not damaged and self._camera.step(coming).cut
+        begins = coming is not None and not damaged and self._cuts.cut(coming)
         if waiting and isinstance(frame := waiting[0], Frame):
             waiting[0] = replace(frame, scan_mode=self._look(frame, None if begins or damaged else coming))
             self._begins = begins or coming is None or frame.corrupt
@@ -92,7 +93,7 @@ class _Plan:
         """`following`: the next frame of the same scene."""
         if frame.corrupt:
             return ScanMode.small
-        bridged = following is not None and self._time_s(following) - self._full_s <= self._bridged_s
+        bridged = following is not None and self._time_s(following) - self._full_s <= self._covered_gap_s
         if bridged and not self._begins and self._small + 1 < self._every:
             self._small += 1
             return ScanMode.small

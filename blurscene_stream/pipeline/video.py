@@ -179,7 +179,7 @@ def _is_frame(item: Frame | CopiedPacket) -> bool:
 
 
 def _opening_line(job: Job, info: StreamInfo, by: str, settings: Settings) -> str:
-    picture, late_s = info.picture, settings.track.lookahead_s if settings.track.use else 0.0
+    picture, late_s = info.picture, settings.track.lookahead_s if settings.track.enabled else 0.0
     what = "PREVIEW, NOT ANONYMIZED: boxes are drawn, nothing is hidden" if job.preview else "anonymizing"
     late = f", {late_s:g} s behind, to follow objects over time" if info.live and late_s else ""
     return f"{info.name} ({picture.width}x{picture.height}) -> {job.target} {by}: {what}{late}"

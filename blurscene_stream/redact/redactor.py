@@ -58,7 +58,7 @@ class Redactor:
         return [*self._zones.regions(picture)["always"], *self._object_regions(picture, kept)]
 
     def _object_regions(self, picture: PictureInfo, kept: Detections) -> list[Region]:
-        return cover_regions(picture, kept, self._classes, self._config.least_margin_px)
+        return cover_regions(picture, kept, self._classes, self._config.min_margin_px)
 
     def _redact(self, frame: Frame, detections: Detections) -> Detections:
         kept = self._zones.filter(frame.picture, detections)

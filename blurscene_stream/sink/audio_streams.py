@@ -13,7 +13,7 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from blurscene_stream.config.schema import Sound
+from blurscene_stream.config.schema import AudioMode
 from blurscene_stream.errors import CorruptInputError, SinkError, reason
 from blurscene_stream.sink.passthrough import Mux, StreamCopy, StreamWriter, can_copy, copy_tags
 from blurscene_stream.streams import CopiedStream
@@ -24,14 +24,14 @@ log = logging.getLogger(__name__)
 TS_CODECS = {"mp2", "mp2float", "mp3", "mp3float", "aac", "aac_latm", "ac3", "eac3", "dca", "truehd", "opus", "s302m"}
 RTP_CODECS = {"aac", "opus", "pcm_mulaw", "pcm_alaw"}  # that RTSP players take
 FALLBACK_CODECS = {"webm": "libopus"}  # else AAC
-ENCODERS = {Sound.aac: "aac", Sound.opus: "libopus"}
+ENCODERS = {AudioMode.aac: "aac", AudioMode.opus: "libopus"}
 COMMON_RATE_HZ = 48_000  # that every encoder takes
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 NO_EDIT_LIST = {"movflags": "empty_moov", "use_editlist": "0"}
 MAX_PADDING_S = 0.1  # of an encoder; a longer one is a cut, as source.edits has it
 
 
-def add_audio(container: OutputContainer, source: CopiedStream, name: str, mode: Sound) -> StreamWriter:
+def add_audio(container: OutputContainer, source: CopiedStream, name: str, mode: AudioMode) -> StreamWriter:
     """Add an audio stream to an output: a copy, or an encoder where `mode` asks for it or no copy can be held.
 
     name: of the input, for messages

@@ -10,7 +10,7 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from blurscene_stream.config.schema import Settings, Sound
+from blurscene_stream.config.schema import AudioMode, Settings
 from blurscene_stream.errors import SinkError, reason
 from blurscene_stream.frames import CopiedPacket, RedactedFrame
 from blurscene_stream.sink.audio_streams import add_audio
@@ -49,7 +49,7 @@ class Muxer:
         self._streams = [self._add(source, info.name, settings.encode.audio) for source in info.copied_streams]
         add_tags(container, info)
 
-    def _add(self, source: CopiedStream, name: str, audio: Sound) -> StreamWriter:
+    def _add(self, source: CopiedStream, name: str, audio: AudioMode) -> StreamWriter:
         if source.type is StreamType.audio:
             return add_audio(self._container, source, name, audio)
         return add_passthrough(self._container, source, name)

@@ -1,6 +1,6 @@
 """Follows what was found over time, and covers it also where it was missed: only ever adds boxes."""
 
-from blurscene_stream.track.camera import Camera, Step
-from blurscene_stream.track.tracker import STILL, Tracker
+from blurscene_stream.track.cuts import Cuts
+from blurscene_stream.track.tracker import Tracker
 
-__all__ = ["STILL", "Camera", "Step", "Tracker"]
+__all__ = ["Cuts", "Tracker"]

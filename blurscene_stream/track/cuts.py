@@ -10,12 +10,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from blurscene_stream.frames import Frame, Plane
+
 Luma = NDArray[np.uint8]
 Values = NDArray[np.float32]
 Chosen = NDArray[np.bool_]
 
+SMALL_PX = 160
+"""About how long the longer side is of the picture that is judged."""
+
 BLOCK_PX = 16
-"""A picture about 160 wide is judged in blocks of 16 x 16."""
+"""It is judged in blocks of 16 x 16."""
 
 LEAST_BLOCKS = 12
 """A picture of fewer blocks is too small to be judged: no cut."""
@@ -51,9 +56,10 @@ class Cuts:
         self._before: _Seen | None = None
         self._recent: deque[float] = deque(maxlen=RECENT)
 
-    def cut(self, picture: Luma) -> bool:
-        """Whether `picture`, about 160 pixels wide, shows another scene than the last one that showed something."""
-        now = _Seen.of(picture)
+    def cut(self, frame: Frame) -> bool:
+        """Whether `frame` shows another scene than the last one that showed something."""
+        small = shrunk(frame.planes[0], SMALL_PX)
+        now = _Seen.of((small >> (frame.picture.pixel_format.bits - 8)).astype(np.uint8))
         if len(now.showing) < LEAST_BLOCKS or now.showing.mean() < LEAST_SHOWING:
             return False
         before, self._before = self._before, now
@@ -74,6 +80,20 @@ class Cuts:
         else:
             self._recent.append(left)
         return cut
+
+
+def shrunk(plane: Plane, side_px: int) -> Plane:
+    """`plane` with a longer side of about `side_px`, by a whole number, which is fast.
+
+    What is left over at the right and lower border is cut off. A smaller plane stays as it is.
+    """
+    height, width = plane.shape
+    factor = max(1, round(max(height, width) / side_px))
+    rows, columns = height // factor, width // factor
+    if factor == 1 or not rows or not columns:
+        return plane
+    whole = plane[: rows * factor, : columns * factor]
+    return cast(Plane, cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,12 +15,10 @@ from blurscene_stream.config.schema import TrackConfig
 from blurscene_stream.errors import DetectionError
 from blurscene_stream.frames import ScanMode
 from blurscene_stream.track.assign import are_far, assign
-from blurscene_stream.track.camera import Step
-from blurscene_stream.track.guesses import Places, added, placed
+from blurscene_stream.track.guesses import added, placed
 from blurscene_stream.track.motion import Rows, to_boxes, to_rows
 from blurscene_stream.track.tracks import END_FRAMES, GAP_FRAMES, Seen, Track, onward, steadied
 
-STILL = Step(cut=False)
 UNSURE_HANDICAP = 0.5  # of a track that may be nothing, beside one that is something
 
 
@@ -29,23 +27,12 @@ class _Waiting:
     """A frame that waits for later ones.
 
     found: what was detected, with the track of each box
-    scale, shift: a point p of this frame lies at scale * p + shift in the newest
     """
 
     number: int
     time_s: float
     scene: int
     found: Detections
-    scale: float
-    shift: Rows
-
-    def move(self, step: Step) -> None:
-        self.scale *= step.scale
-        self.shift = self.shift * step.scale + (step.right, step.down)
-
-    def here(self, rows: Rows) -> Rows:
-        """Rows in pixels of the newest frame, in pixels of this one."""
-        return np.concatenate(((rows[:, :2] - self.shift) / self.scale, rows[:, 2:] - np.log(self.scale)), axis=1)
 
 
 class Tracker:
@@ -67,13 +54,13 @@ class Tracker:
         self._scene = 0
 
     def push(
-        self, time_s: float, found: Detections, step: Step = STILL, look: ScanMode = ScanMode.full
+        self, time_s: float, found: Detections, cut: bool = False, look: ScanMode = ScanMode.full
     ) -> list[Detections]:
         """Take what was found in the next frame; give what must be covered in those that have waited long enough.
 
         time_s: rising from frame to frame
         found:  all found or doubtful; their order does not matter
-        step:   how the camera came here
+        cut:    a new scene begins with the frame
         look:   how the detector looked
 
         Raises DetectionError when `found` has other classes.
@@ -81,11 +68,9 @@ class Tracker:
         number, ordered = next(self._numbers), found[_order(found)]
         if found.class_names != self._classes:
             raise DetectionError(f"frame {number}: found are classes {found.class_names}, expected {self._classes}")
-        self._move(step)
+        self._scene += cut
         tracks = self._follow(number, time_s, ordered, look)
-        self._waiting.append(
-            _Waiting(number, time_s, self._scene, replace(ordered, track_ids=tracks), 1.0, np.zeros(2))
-        )
+        self._waiting.append(_Waiting(number, time_s, self._scene, replace(ordered, track_ids=tracks)))
         done = []
         while self._waiting and self._is_due(time_s):
             done.append(self._complete(self._waiting.popleft()))
@@ -101,16 +86,6 @@ class Tracker:
     def _is_due(self, time_s: float) -> bool:
         waited_s = time_s - self._waiting[0].time_s
         return waited_s >= self._config.lookahead_s or len(self._waiting) > self._config.lookahead_frames
-
-    def _move(self, step: Step) -> None:
-        if step.cut:
-            self._scene += 1
-        if (step.scale, step.right, step.down) == (1, 0, 0):
-            return
-        for track in self._tracks:
-            track.move(step)
-        for waiting in self._waiting:
-            waiting.move(step)
 
     def _follow(self, number: int, time_s: float, found: Detections, look: ScanMode) -> NDArray[np.int64]:
         """Let each detection continue a track, or begin one; the id of each detection's track."""
@@ -151,21 +126,20 @@ class Tracker:
         if not guesses:
             return found
         places = placed(guesses, waiting.time_s)
-        here = Places(waiting.here(places.rows), places.deviation)
-        return Detections.concatenate([found, added(guesses, here, self._classes)])
+        return Detections.concatenate([found, added(guesses, places, self._classes)])
 
     def _forget(self, number: int, time_s: float) -> None:
         """Drop what no frame that waits or comes can depend on; `number` and `time_s` are of the newest."""
         oldest, oldest_s = (self._waiting[0].number, self._waiting[0].time_s) if self._waiting else (number, time_s)
-        hold_s = self._config.hold_s
-        since_s = oldest_s - max(self._config.max_gap_s, hold_s)
+        post_roll_s = self._config.post_roll_s
+        since_s = oldest_s - max(self._config.max_gap_s, post_roll_s)
         self._tracks = [
             track
             for track in self._tracks
             if track.times_s[-1] >= since_s or track.numbers[-1] > oldest - max(GAP_FRAMES, END_FRAMES)
         ]
         for track in self._tracks:
-            track.forget(oldest, oldest_s - hold_s)
+            track.forget(oldest, oldest_s - post_roll_s)
 
 
 def _assigned(tracks: list[Track], rows: Rows, time_s: float) -> dict[int, tuple[Track, bool]]:
@@ -195,6 +169,6 @@ def _steadied(found: Detections, tracks: Mapping[int, Track], waiting: _Waiting)
     if not len(found):
         return found
     seen = [tracks[id_] for id_ in found.track_ids.tolist()]
-    steady = to_boxes(waiting.here(steadied(seen, waiting.number, waiting.time_s)))
+    steady = to_boxes(steadied(seen, waiting.number, waiting.time_s))
     low, high = np.minimum(found.xyxy[:, :2], steady[:, :2]), np.maximum(found.xyxy[:, 2:], steady[:, 2:])
     return replace(found, xyxy=np.concatenate((low, high), axis=1))

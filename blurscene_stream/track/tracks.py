@@ -11,7 +11,6 @@ import numpy as np
 
 from blurscene_stream.boxes import Origin
 from blurscene_stream.config.schema import TrackConfig
-from blurscene_stream.track.camera import Step
 from blurscene_stream.track.motion import Lines, Rows, fit
 
 USED = 8  # boxes that a line is drawn through, at most: older ones count for nothing
@@ -48,7 +47,7 @@ class Track:
     plain:   its sightings tell one story, see `_stories`
     numbers: frames in which it was seen, rising
     times_s: their times
-    rows:    (N, 4), where it was, as in motion.py; in pixels of the newest frame, wherever the camera looked then
+    rows:    (N, 4), where it was, as in motion.py
     seen:    how it was seen
     """
 
@@ -70,11 +69,6 @@ class Track:
         self.seen.append(seen)
         self.sure |= seen.sure
         self.plain &= seen.full and not seen.far
-
-    def move(self, step: Step) -> None:
-        """There is a newer frame, and the camera has moved."""
-        self.rows[:, :2] = self.rows[:, :2] * step.scale + (step.right, step.down)
-        self.rows[:, 2:] += np.log(step.scale)
 
     def may_be_back(self, number: int, time_s: float, config: TrackConfig) -> bool:
         """Whether what is seen in a coming frame may be this object."""
@@ -116,9 +110,9 @@ class Track:
         if last is not None and next_ is not None and self._is_gap(last, next_, config):
             yield Guess(self, (last, next_), Origin.interpolated)
             return
-        if last is not None and self._is_end(last, number, time_s, config.hold_s):
+        if last is not None and self._is_end(last, number, time_s, config.post_roll_s):
             yield Guess(self, tuple(story[max(after - USED, 0) : after][::-1]), Origin.extrapolated)
-        if next_ is not None and self._is_end(next_, number, time_s, config.lead_s):
+        if next_ is not None and self._is_end(next_, number, time_s, config.pre_roll_s):
             yield Guess(self, tuple(story[after : after + USED]), Origin.extrapolated)
 
     def _is_gap(self, first: int, last: int, config: TrackConfig) -> bool:

@@ -31,7 +31,7 @@ def more_sensitive(settings: Settings) -> Settings:
     old = made.detect.variants
     scales = [each * factor for each in old.scales[:1] for factor in SCALES]
     made.detect.variants = VariantsConfig(True, old.enlarged_regions_n, old.region_overlap, scales)
-    made.track.use = False
+    made.track.enabled = False
     return made
 
 

@@ -84,7 +84,7 @@ def verify_video(job: VerifyJob) -> Findings:
         except CorruptInputError as error:
             return Findings((_undecodable(Check("frames"), error),))
         try:
-            first = SourceConfig(video=foreign.videos[0] if foreign.videos else None)
+            first = SourceConfig(video_stream=foreign.videos[0] if foreign.videos else None)
             after = stack.enter_context(open_source(job.target, replace(settings, source=first)))
         except SourceError as error:  # it can be opened, but holds no video that can be verified
             return Findings((_undecodable(Check("frames"), error),))

@@ -119,7 +119,7 @@ def test_half_a_pair_is_refused_with_what_is_missing(tmp_path: Path, key: str) -
         load(tmp_path, DEFAULTS, more=ALL.replace(f"{key}: {MODELS[key]}\n", ""))
     assert str(caught.value) == (
         f"{tmp_path}/inference.yaml: {key} is missing: BlurScene's pair is {', '.join(MODELS)}; "
-        "one model beside the built-in one is for more_models"
+        "one model beside the built-in one is for extra_models"
     )
 
 
@@ -155,9 +155,9 @@ def test_processing_in_use_sets_merging_and_variants(tmp_path: Path, method: str
     values = {"merge": method, "area": area, "mirror": "true", "regions": "3", "iou": "0.7"}
     loaded = load(tmp_path, RUNS | values)
     detect = loaded.settings.detect
-    assert (detect.merge.method.name, detect.merge.area_method.name, detect.merge.iou) == (method, area, 0.7)
+    assert (detect.merge.method.name, detect.merge.area_method.name, detect.merge.iou_threshold) == (method, area, 0.7)
     assert (detect.variants.mirror_image, detect.variants.enlarged_regions_n) == (True, 3)
-    for key in ("merge.iou", "merge.method", "merge.area_method", "variants.mirror_image"):
+    for key in ("merge.iou_threshold", "merge.method", "merge.area_method", "variants.mirror_image"):
         assert loaded.sources[f"detect.{key}"] == f"{tmp_path}/inference.yaml (processing)"
 
 

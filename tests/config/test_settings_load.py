@@ -19,7 +19,7 @@ from blurscene_stream.resources import shipped
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "mine.yaml"
-    path.write_text("detect: {size_px: 640, batch_size: 2}\nredact: {method: blur, least_margin_px: 9}\n")
+    path.write_text("detect: {size_px: 640, batch_size: 2}\nredact: {method: blur, min_margin_px: 9}\n")
     return path
 
 
@@ -45,12 +45,12 @@ def test_nothing_given_is_the_defaults() -> None:
 def test_an_option_wins_over_set_over_file_over_defaults(file: Path) -> None:
     loaded = load_settings(file, ["detect.batch_size=3", "detect.size_px=700"], overrides_from_options({"--size": 800}))
     detect = loaded.settings.detect
-    assert (detect.size_px, detect.batch_size, detect.merge.iou) == (800, 3, 0.5)
+    assert (detect.size_px, detect.batch_size, detect.merge.iou_threshold) == (800, 3, 0.5)
     assert changed(dict(loaded.sources)) == {
         "detect.size_px": "option --size",
         "detect.batch_size": "--set detect.batch_size=3",
         "redact.method": str(file),
-        "redact.least_margin_px": str(file),
+        "redact.min_margin_px": str(file),
     }
 
 
@@ -61,7 +61,7 @@ def test_the_last_override_of_a_key_wins() -> None:
 def test_a_choice_wins_over_the_file_and_leaves_its_other_keys(file: Path) -> None:
     loaded = load_settings(file, ["redact=solid"])
     assert loaded.settings.redact.method is RedactMethod.solid
-    assert loaded.settings.redact.least_margin_px == 9
+    assert loaded.settings.redact.min_margin_px == 9
     assert loaded.sources["redact.method"] == "--set redact=solid"
 
 

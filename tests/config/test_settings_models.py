@@ -52,14 +52,16 @@ def test_alone_it_is_the_section_model() -> None:
     assert models_of(Settings()) == [ModelConfig()]
 
 
-def test_more_models_bring_their_classes() -> None:
-    settings = load_settings(None, ["more_models=[dogs.yaml]", "classes.dog.threshold=0.4"]).settings
+def test_extra_models_bring_their_classes() -> None:
+    settings = load_settings(None, ["extra_models=[dogs.yaml]", "classes.dog.threshold=0.4"]).settings
     first, dogs = models_of(settings)
     assert first == ModelConfig()
     assert (dogs.name, dogs.classes, dogs.sha256) == ("dogs", ["dog"], None)
     assert list(settings.classes) == ["face", "license_plate", "dog"]
     assert settings.classes["dog"].threshold == 0.4
-    assert load_settings(None, ["more_models=[dogs.yaml,dogs.yaml]"]).settings.classes.keys() == settings.classes.keys()
+    assert (
+        load_settings(None, ["extra_models=[dogs.yaml,dogs.yaml]"]).settings.classes.keys() == settings.classes.keys()
+    )
 
 
 def test_another_network_needs_no_checksum_but_keeps_one(folder: Path) -> None:
@@ -93,13 +95,13 @@ def test_the_pair_is_read_where_it_lies() -> None:
 
 
 def test_the_pair_runs_beside_others_but_not_beside_the_built_in_model() -> None:
-    settings = load_settings(None, [*pair(), "more_models=[dogs.yaml]"]).settings
+    settings = load_settings(None, [*pair(), "extra_models=[dogs.yaml]"]).settings
     assert [model.name for model in models_of(settings)] == ["faces.yaml", "lps.yaml", "dogs"]
     assert list(settings.classes) == ["face", "license_plate", "dog"]
 
 
 def test_what_is_shown_of_other_models_loads_again(folder: Path) -> None:
-    loaded = load_settings(None, [*pair(), "more_models=[dogs.yaml]"])
+    loaded = load_settings(None, [*pair(), "extra_models=[dogs.yaml]"])
     (folder / "shown.yaml").write_text(show(loaded))
     assert load_settings(folder / "shown.yaml").settings == loaded.settings
 
@@ -162,11 +164,11 @@ def test_a_file_of_the_pair_that_does_not_fit_is_refused(folder: Path, old: str,
 )
 def test_a_model_file_is_refused_with_its_reason(folder: Path, text: str, reason: str) -> None:
     (folder / "dogs.yaml").write_text(text)
-    assert refusal("more_models=[dogs.yaml]").startswith(reason)
+    assert refusal("extra_models=[dogs.yaml]").startswith(reason)
 
 
 def test_a_missing_model_file_is_named() -> None:
-    assert refusal("more_models=[no.yaml]") == "more_models: there is no file no.yaml"
+    assert refusal("extra_models=[no.yaml]") == "extra_models: there is no file no.yaml"
 
 
 @pytest.mark.parametrize(

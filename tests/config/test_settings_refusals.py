@@ -12,8 +12,8 @@ OVERRIDES = [  # the override, and what its refusal says after "--set OVERRIDE: 
     ("size_px=960", "unknown key 'size_px'; did you mean 'detect.size_px'?"),
     (
         "detect.zzz=1",
-        "unknown key 'detect.zzz'; known here: size_px, enlarge, batch_size, every, between_scale, precision, threads, "
-        "variants, merge",
+        "unknown key 'detect.zzz'; known here: size_px, max_upscale, batch_size, every, small_scan_scale, precision, "
+        "threads, variants, merge",
     ),
     ("detect.cells=1", "unknown key 'detect.cells'; did you mean 'redact.cells'?"),
     ("devise=cpu", "unknown key 'devise'; did you mean 'device'?"),
@@ -21,8 +21,8 @@ OVERRIDES = [  # the override, and what its refusal says after "--set OVERRIDE: 
     ("classes.face.treshold=0", "unknown key 'classes.face.treshold'; did you mean 'classes.face.threshold'?"),
     (
         "detect=3",
-        "detect is a section with the keys size_px, enlarge, batch_size, every, between_scale, precision, threads, "
-        "variants, merge, got 3",
+        "detect is a section with the keys size_px, max_upscale, batch_size, every, small_scan_scale, precision, "
+        "threads, variants, merge, got 3",
     ),
     ("classes.face=0.1", "classes.face is a section with the keys threshold, margin, shape, got 0.1"),
     ("detect.size_px=abc", "detect.size_px must be a whole number in 32..8192, got 'abc'"),
@@ -33,10 +33,10 @@ OVERRIDES = [  # the override, and what its refusal says after "--set OVERRIDE: 
     ("detect.size_px=null", "detect.size_px must be a whole number in 32..8192, got null"),
     ("detect.size_px=[1]", "detect.size_px must be a whole number in 32..8192, got [1]"),
     ("detect.batch_size=0", "detect.batch_size must be a whole number in 1..256, got 0"),
-    ("detect.merge.iou=0", "detect.merge.iou must be a number in (0, 1], got 0"),
-    ("detect.merge.iou=nan", "detect.merge.iou must be a number in (0, 1], got nan"),
+    ("detect.merge.iou_threshold=0", "detect.merge.iou_threshold must be a number in (0, 1], got 0"),
+    ("detect.merge.iou_threshold=nan", "detect.merge.iou_threshold must be a number in (0, 1], got nan"),
     ("detect.merge_iou=0.4", "unknown key 'detect.merge_iou'; did you mean 'detect.merge'?"),
-    ("detect.merge=nms", "detect.merge is a section with the keys method, iou, area_method, "),
+    ("detect.merge=nms", "detect.merge is a section with the keys method, iou_threshold, area_method, "),
     (
         "detect.merge.method=best",
         "detect.merge.method must be nms, wbf, nmm, ensemble_wbf, ensemble_nmw or ensemble_soft_nms, got 'best'",
@@ -121,7 +121,7 @@ FILES = [  # the text of a --config FILE, and what its refusal says after "FILE:
     ("- a", "must hold lines of KEY: VALUE"),
     ("5", "must hold lines of KEY: VALUE"),
     ("1: 2", "unknown key '1'"),
-    ("redact: solid", "redact is a section with the keys method, cells, least_margin_px, solid_luma, got 'solid'"),
+    ("redact: solid", "redact is a section with the keys method, cells, min_margin_px, solid_luma, got 'solid'"),
     ("defaults: [{redact: solid}]", "'defaults' chooses files of a config folder; give the folder"),
     ("detect.size_px: 99\ndetect: {size_px: 99}", "'detect.size_px' is there twice"),
     ("classes: {'*': {margin: 1}}", "unknown key 'classes.*.margin'"),
@@ -186,11 +186,11 @@ def test_a_folder_is_refused_with_its_reason(tmp_path: Path, files: dict[str, st
 
 def test_values_that_do_not_go_together_are_refused_with_all_their_places(tmp_path: Path) -> None:
     file = tmp_path / "my.yaml"
-    file.write_text("track:\n  lead_s: 0.6\n")
-    reason = "track.lead_s must not be above track.lookahead_s, 0.3, got 0.6"
+    file.write_text("track:\n  pre_roll_s: 0.6\n")
+    reason = "track.pre_roll_s must not be above track.lookahead_s, 0.3, got 0.6"
     assert refusal(file, "track.lookahead_s=0.3") == f"--set track.lookahead_s=0.3 and {file}: {reason}"
-    reason = "track.lead_s must not be above track.lookahead_s, 0.5, got 2"
-    assert refusal(None, "track.lead_s=2") == f"--set track.lead_s=2: {reason}"
+    reason = "track.pre_roll_s must not be above track.lookahead_s, 0.5, got 2"
+    assert refusal(None, "track.pre_roll_s=2") == f"--set track.pre_roll_s=2: {reason}"
 
 
 def test_scales_that_are_too_large_for_the_size_are_refused() -> None:

@@ -32,7 +32,7 @@ VALUES = {
     "detect.size_px": st.integers(32, 8192),
     "detect.variants.mirror_image": st.booleans(),
     "detect.variants.scales": st.lists(st.floats(0, 1, exclude_min=True), min_size=1, max_size=8),
-    "detect.merge.iou": st.floats(0, 1, exclude_min=True),
+    "detect.merge.iou_threshold": st.floats(0, 1, exclude_min=True),
     "detect.merge.method": st.sampled_from([each.name for each in MergeMethod]),
     "detect.merge.pre_merge_score_threshold": SHARE,
     "redact.method": st.sampled_from(["mosaic", "solid", "blur"]),

@@ -20,6 +20,6 @@ def detector() -> Detector:
         Settings(
             device="cpu",
             detect=DetectConfig(size_px=WIDTH, precision=Precision.fp32, variants=VariantsConfig(scales=[1.0])),
-            track=TrackConfig(use=False),
+            track=TrackConfig(enabled=False),
         )
     )

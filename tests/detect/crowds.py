@@ -48,7 +48,7 @@ def slow_groups(boxes: Boxes, scores: Scores, config: MergeConfig) -> list[list[
     while left:
         overlap = iou(compared[[left[0]]], compared[left])[0]
         groups.append(
-            [left[0], *(box for box, share in zip(left[1:], overlap[1:], strict=True) if share >= config.iou)]
+            [left[0], *(box for box, share in zip(left[1:], overlap[1:], strict=True) if share >= config.iou_threshold)]
         )
         left = [box for box in left if box not in groups[-1]]
     return groups

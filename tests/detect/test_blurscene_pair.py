@@ -90,7 +90,7 @@ def test_processing_and_thresholds_count(folder: Path, scene: Picture) -> None:
     (plain,) = load()([frame_of(scene)])
     for more in (["processing.use=true", "processing.post_merge_score_threshold=0.6", "processing.merging_method=nms"],
                  ["classes.face.threshold=0.6", "classes.license_plate.threshold=0.6"]):  # fmt: skip
-        (fewer,) = load(*more, "track.use=false")([frame_of(scene)])
+        (fewer,) = load(*more, "track.enabled=false")([frame_of(scene)])
         assert 0 < len(fewer) < len(plain)
         assert fewer.scores.min() > 0.6
     (mirrored,) = load("processing.use=true", "processing.mirror_image=true")([frame_of(scene)])

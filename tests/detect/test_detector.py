@@ -36,7 +36,7 @@ FACE_AND_PLATE = np.array([FACE, PLATE], np.float32)
 def settings(threshold: float = 0.2, **changed: object) -> Settings:
     classes = {name: ClassConfig(threshold=threshold) for name in ("face", "license_plate")}
     given: dict[str, Any] = {"size_px": WIDTH, "variants": VariantsConfig(scales=[1.0]), **changed}
-    return Settings(device="cpu", classes=classes, detect=DetectConfig(**given), track=TrackConfig(use=False))
+    return Settings(device="cpu", classes=classes, detect=DetectConfig(**given), track=TrackConfig(enabled=False))
 
 
 def assert_same(found: Detections, boxes: Boxes, least_iou: float) -> None:
@@ -122,7 +122,7 @@ def test_thresholds_and_size_have_an_effect(scene: Picture) -> None:
 def test_doubtful_boxes_come_beside_the_others_and_change_none_of_them(method: MergeMethod, scene: Picture) -> None:
     alone = settings(threshold=0.05, merge=MergeConfig(method))
     followed = settings(threshold=0.05, merge=MergeConfig(method))
-    followed.track = TrackConfig(continue_at=0.1)
+    followed.track = TrackConfig(low_score_ratio=0.1)
     (without,), (both,) = (load_detector(each)([frame_of(scene)]) for each in (alone, followed))
     sure, doubtful = both.confident(), both[both.origins == Origin.low_confidence]
     np.testing.assert_array_equal(sure.xyxy, without.xyxy)
@@ -136,8 +136,8 @@ def test_doubtful_boxes_come_beside_the_others_and_change_none_of_them(method: M
 
 def test_enlarging_has_an_effect_and_a_bound(scene: Picture) -> None:
     seen: list[tuple[int, ...]] = []
-    for enlarge in (1.0, 2.0, 16.0):
-        detect = load_detector(settings(size_px=4 * WIDTH, threshold=0.01, enlarge=enlarge))
+    for max_upscale in (1.0, 2.0, 16.0):
+        detect = load_detector(settings(size_px=4 * WIDTH, threshold=0.01, max_upscale=max_upscale))
         network_of(detect).register_forward_pre_hook(lambda _, given: seen.append(tuple(given[0].shape)))
         detect([frame_of(scene)])
     assert seen == [(1, 3, 160, 224), (1, 3, 288, 448), (1, 3, 576, 896)]

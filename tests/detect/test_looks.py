@@ -83,7 +83,7 @@ def test_the_small_look_finds_what_its_size_shows(scene: Picture) -> None:
     assert 0 in found.class_ids, "a face of 20 pixels"
     assert_equal(found, load_detector(alone(0.5))([frame_of(scene)])[0])
     at_full_size = settings()
-    at_full_size.detect.between_scale = 1.0
+    at_full_size.detect.small_scan_scale = 1.0
     assert_equal(load_detector(at_full_size)([small])[0], load_detector(alone(1.0))([frame_of(scene)])[0])
 
 
@@ -101,17 +101,17 @@ def test_labelled_pictures_get_the_full_look_whatever_is_set_for_videos(scene: P
 
 
 def _checked(given: Settings) -> Settings:
-    assert not given.track.use and given.detect.every == 1
+    assert not given.track.enabled and given.detect.every == 1
     return given
 
 
 def test_a_network_that_sets_its_own_size_gains_nothing_from_a_smaller_picture() -> None:
     model = "model={name: mine, weights: mine.pt, network: {_target_: torch.nn.Identity}}"
     asked = load_settings(None, [model, "detect.every=2", "detect.variants.scales=[1]", "device=cpu"]).settings
-    with pytest.raises(ConfigError, match=r"mine: the network sets its own size.*detect\.between_scale must be 1"):
+    with pytest.raises(ConfigError, match=r"mine: the network sets its own size.*detect\.small_scan_scale must be 1"):
         load_detector(asked)
 
 
 def test_tracking_is_needed() -> None:
     with pytest.raises(ConfigError, match=r"^detect\.every must be 1 where track\.use is false, got 3$"):
-        replace(settings(), track=TrackConfig(use=False))
+        replace(settings(), track=TrackConfig(enabled=False))

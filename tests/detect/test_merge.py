@@ -46,7 +46,7 @@ def test_both_ways_to_group_are_the_definition(
         patched.setattr(nms_module, "_MIN_KEPT_SHARE", 0 if sparse else 2)
         patched.setattr(nms_module, "_BLOCK_BOXES", 16)
         patched.setattr(nms_module, "_CHUNK_PAIRS", 100)
-        found = group(snap(boxes, config.area_method), scores, config.iou)
+        found = group(snap(boxes, config.area_method), scores, config.iou_threshold)
     expected = slow_groups(boxes, scores, config)
     assert found.kept.tolist() == [members[0] for members in expected]
     assert [set(members) for members in np.split(found.members, found.starts[1:])] == [
@@ -78,7 +78,7 @@ def test_the_arguments_stay_as_they_are(seed: int, count: int, spread: int, conf
 @given(seeds, counts, spreads, configs)
 def test_nmm_covers_every_box(seed: int, count: int, spread: int, config: MergeConfig) -> None:
     boxes, scores = random_boxes(seed, count, spread)
-    made = merge(boxes, scores, MergeConfig(MergeMethod.nmm, config.iou, config.area_method), VIEWS)
+    made = merge(boxes, scores, MergeConfig(MergeMethod.nmm, config.iou_threshold, config.area_method), VIEWS)
     assert cover(made.boxes, boxes)
     assert made.best_scores.max(initial=0) == scores.max(initial=0)
 
@@ -88,9 +88,9 @@ def test_every_box_is_kept_or_overlaps_a_kept_one_that_is_as_good(
     seed: int, count: int, spread: int, config: MergeConfig
 ) -> None:
     boxes, scores = random_boxes(seed, count, spread, ties=True)
-    made = merge(boxes, scores, MergeConfig(MergeMethod.nms, config.iou), VIEWS)
+    made = merge(boxes, scores, MergeConfig(MergeMethod.nms, config.iou_threshold), VIEWS)
     overlap = np.where(made.scores[None] >= scores[:, None], iou(boxes, made.boxes), 0)
-    assert (overlap.max(axis=1, initial=0) >= config.iou - 1e-5).all()
+    assert (overlap.max(axis=1, initial=0) >= config.iou_threshold - 1e-5).all()
 
 
 @given(seeds, counts, spreads, configs, st.floats(0, 1), st.floats(0, 1))

@@ -38,7 +38,13 @@ sha256: null
 classes: [dog, cat]
 network: {{_target_: {target}{arguments}}}
 """
-CPU = ["device=cpu", "detect.size_px=160", "detect.enlarge=1", "detect.precision=fp32", "detect.variants.scales=[1]"]
+CPU = [
+    "device=cpu",
+    "detect.size_px=160",
+    "detect.max_upscale=1",
+    "detect.precision=fp32",
+    "detect.variants.scales=[1]",
+]
 
 
 @pytest.fixture
@@ -100,7 +106,7 @@ def test_a_model_of_torchvision_finds_what_it_finds_there(folder: Path, scene: P
 
 def test_it_looks_beside_the_built_in_model(folder: Path, scene: Picture) -> None:
     write(folder, "fasterrcnn_mobilenet_v3_large_320_fpn")
-    more = ["more_models=[animals.yaml]", f"detect.size_px={WIDTH}"]
+    more = ["extra_models=[animals.yaml]", f"detect.size_px={WIDTH}"]
     both = load_detector(load_settings(None, [*CPU, *more]).settings)
     only = load_detector(load_settings(None, [*CPU, more[1]]).settings)
     assert both.classes == ("face", "license_plate", "dog", "cat")
@@ -115,7 +121,7 @@ def test_boxes_of_one_class_by_two_models_are_merged(folder: Path, scene: Pictur
     """The same weights twice, under one name: every box is found twice, and comes out once."""
     write(folder, "fasterrcnn_mobilenet_v3_large_320_fpn")
     once = alone()
-    again = alone("more_models=[animals.yaml]")
+    again = alone("extra_models=[animals.yaml]")
     frame = frame_of(scene)
     peaks, looks = again.candidates([frame])
     assert looks == [2, 2] and len(peaks.scores) == 2 * len(once.candidates([frame])[0].scores)
@@ -124,12 +130,12 @@ def test_boxes_of_one_class_by_two_models_are_merged(folder: Path, scene: Pictur
 
 def test_labels_choose_among_the_networks_classes(folder: Path, scene: Picture) -> None:
     write(folder, "fasterrcnn_mobilenet_v3_large_320_fpn")
-    (every,) = alone("detect.merge.iou=1")([frame_of(scene)])
+    (every,) = alone("detect.merge.iou_threshold=1")([frame_of(scene)])
     write(folder, "fasterrcnn_mobilenet_v3_large_320_fpn", FILE.replace("[dog, cat]", "[cat]\nlabels: [2]"))
-    (cats,) = alone("detect.merge.iou=1")([frame_of(scene)])
+    (cats,) = alone("detect.merge.iou_threshold=1")([frame_of(scene)])
     assert 0 < len(cats) == every.count("cat")
     write(folder, "fasterrcnn_mobilenet_v3_large_320_fpn", FILE.replace("[dog, cat]", "[pet]\nlabels: []"))
-    assert len(alone("detect.merge.iou=1").candidates([frame_of(scene)])[0].scores) >= len(every)
+    assert len(alone("detect.merge.iou_threshold=1").candidates([frame_of(scene)])[0].scores) >= len(every)
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def plan_views(picture: PictureInfo, config: DetectConfig) -> list[Layout]:
     """What the built-in model is shown."""
 
     def plan(shown: PictureInfo, times: float) -> Layout:
-        return plan_layout(shown, config.size_px, config.enlarge, times)
+        return plan_layout(shown, config.size_px, config.max_upscale, times)
 
     return views_of(picture, config.variants, plan)
 
@@ -71,7 +71,7 @@ def plan_views(picture: PictureInfo, config: DetectConfig) -> list[Layout]:
 def looking(size_px: int = WIDTH, merge: MergeConfig | None = None, **kinds: Any) -> Detector:
     chosen = VariantsConfig(**{"scales": [1.0], **kinds})
     detect = DetectConfig(size_px=size_px, precision=Precision.fp32, variants=chosen, merge=merge or MergeConfig())
-    return load_detector(Settings(device="cpu", detect=detect, track=TrackConfig(use=False)))
+    return load_detector(Settings(device="cpu", detect=detect, track=TrackConfig(enabled=False)))
 
 
 @given(length=st.integers(1, 5000), parts=st.integers(1, 8), overlap=st.floats(0, 0.75))
@@ -270,7 +270,7 @@ def test_the_mirrored_picture_adds_what_is_found_only_there(scene: Picture, dete
     threshold = float(plain.scores[label] + turned.scores[label]) / 2
     for mirror, expected in ((False, 0), (True, 1)):
         config = Settings(device="cpu", detect=DetectConfig(size_px=WIDTH, precision=Precision.fp32))
-        config.track.use = False
+        config.track.enabled = False
         config.detect.variants = VariantsConfig(mirror_image=mirror, scales=[1.0])
         config.classes[config.model.classes[label]].threshold = threshold
         (found,) = load_detector(config)([frame_of(worse)])

@@ -58,8 +58,8 @@ def plan(detector: ToldDetector, maps: Sequence[str] = (), margin: float = 0.0, 
     """Measure with `detector`, and cover what it finds with no more than `margin`."""
     settings = Settings(
         classes={name: ClassConfig(margin=margin) for name in CLASSES},
-        redact=RedactConfig(least_margin_px=0),
-        track=TrackConfig(use=False),
+        redact=RedactConfig(min_margin_px=0),
+        track=TrackConfig(enabled=False),
     )
     return Plan(settings, Names(CLASSES, maps), Resampling(draws), load_detector=detector.load)
 

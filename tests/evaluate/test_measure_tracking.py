@@ -35,13 +35,13 @@ def test_each_line_is_a_setting_and_the_network_looks_once(
     }
     detector = Counting(answers)
     monkeypatch.setattr(measure_tracking, "load_torch_detector", detector.load)
-    short = "track.max_gap_s=0.1 track.hold_s=0.05 track.lead_s=0.05"
+    short = "track.max_gap_s=0.1 track.post_roll_s=0.05 track.pre_roll_s=0.05"
     measure_tracking.main([str(tmp_path), "--try", short])
     lines = [line.split("|") for line in capsys.readouterr().out.splitlines() if line.startswith("|")][2:]
     shares = {line[1].strip(): float(line[3].split()[0]) for line in lines}
     objects = 2 * FRAMES - 1  # in frame 15 the face is hidden
     assert shares == {
-        "use=false": pytest.approx(len(MISSED) / objects, abs=1e-3),
+        "enabled=false": pytest.approx(len(MISSED) / objects, abs=1e-3),
         "defaults": 0,
         short.replace("track.", ""): pytest.approx((len(MISSED) - 2) / objects, abs=1e-3),
     }

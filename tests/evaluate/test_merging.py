@@ -40,7 +40,7 @@ def _settings(method: MergeMethod) -> Settings:
     """Many views of each picture, and boxes that score low take part in merging: most methods lower scores then."""
     merge = MergeConfig(method=method, pre_merge_score_threshold=0.01)
     detect = DetectConfig(size_px=WIDTH, precision=Precision.fp32, variants=VIEWS, merge=merge)
-    return Settings(device="cpu", detect=detect, track=TrackConfig(use=False))
+    return Settings(device="cpu", detect=detect, track=TrackConfig(enabled=False))
 
 
 def _labelled_as_found(folder: Path, settings: Settings) -> Detections:

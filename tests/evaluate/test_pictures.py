@@ -27,7 +27,7 @@ def _measured(folder: Path, data: bytes, box: tuple[int, ...], size: tuple[int, 
 
 def _plan(detector: SquareDetector) -> Plan:
     settings = Settings(
-        classes={name: ClassConfig(margin=0.0) for name in CLASSES}, redact=RedactConfig(least_margin_px=0)
+        classes={name: ClassConfig(margin=0.0) for name in CLASSES}, redact=RedactConfig(min_margin_px=0)
     )
     return Plan(settings, Names(CLASSES), load_detector=detector.load)
 

@@ -55,7 +55,7 @@ def test_what_leaves_an_excluded_area_is_covered_from_the_first_pixel(
     """The square walks to the right, 4 pixels a frame, and sticks out of the left 60 columns from frame 10 on."""
     spec = replace(SPEC, frames=16, rotation=rotation)
     settings = with_areas(exclude=["0,0 60,120" if rotation == 0 else "0,100 120,160"])
-    settings.track.use = track
+    settings.track.enabled = track
     source = make_video(tmp_path / "in.mp4", spec)
     told: list[Detections] = []
     watch = replace(UNWATCHED, written=lambda frame: told.append(frame.detections))

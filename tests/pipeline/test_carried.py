@@ -214,7 +214,7 @@ def test_what_stays_behind_is_named_and_gone(target: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize("source", ["mkv", "mp4"])
 def test_tracks_keep_their_title_and_which_is_the_default(source: str, target: str, tmp_path: Path) -> None:
     before, after = _with_everything(tmp_path / f"in.{source}"), tmp_path / f"out.{target}"
-    anonymize(before, after, Settings(source=SourceConfig(video=0)))
+    anonymize(before, after, Settings(source=SourceConfig(video_stream=0)))
     with av.open(str(after)) as container:
         default = [bool(stream.disposition & Disposition.default) for stream in container.streams.audio]
         titles = [stream.metadata.get("title", stream.metadata.get("name")) for stream in container.streams.audio]

@@ -34,7 +34,7 @@ from blurscene_stream.redact import Redactor
 from blurscene_stream.sink.muxer import Muxer
 from blurscene_stream.sink.video_encoder import VideoEncoder
 from blurscene_stream.source import pictures
-from blurscene_stream.track import Camera, Tracker
+from blurscene_stream.track import Cuts, Tracker
 from tests.detectors import CLASSES, SquareDetector
 from tests.pipeline.runs import anonymize, fails
 
@@ -108,7 +108,7 @@ def test_the_detector_cannot_be_loaded(error: BlurSceneError, walker: Path, targ
 STAGES: dict[str, tuple[object, str, Exception, type[BlurSceneError], str]] = {
     # stage -> whose method is broken, its error; the error that comes out, a part of the message
     "reading": (pictures, "planes_of", av.error.InvalidDataError(1, "Bad picture"), SourceError, "bad picture"),
-    "watching the camera": (Camera, "step", IndexError("row 7"), DetectionError, "followed over time, IndexError"),
+    "looking for cuts": (Cuts, "cut", IndexError("row 7"), DetectionError, "followed over time, IndexError"),
     "following": (Tracker, "push", ValueError("nan"), DetectionError, "followed over time, ValueError"),
     "following to the end": (Tracker, "finish", KeyError("x"), DetectionError, "followed over time, KeyError"),
     "redacting": (Redactor, "_redact", IndexError("row 7"), RedactionError, "could not be redacted, IndexError"),

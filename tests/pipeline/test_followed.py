@@ -101,7 +101,7 @@ def stream(
 @given(st.lists(st.booleans(), max_size=80), st.sampled_from([0.0, 0.3, 2.0]))
 def test_packets_keep_their_place_between_the_frames(kinds: list[bool], lookahead_s: float) -> None:
     items = items_of(kinds)
-    config = TrackConfig(lookahead_s=lookahead_s, lead_s=0, max_gap_s=0)
+    config = TrackConfig(lookahead_s=lookahead_s, pre_roll_s=0, max_gap_s=0)
     out = list(followed(stream(items), config, CLASSES, TICK))
     assert [each[0] if isinstance(each, tuple) else each for each in out] == items
 

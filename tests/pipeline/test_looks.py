@@ -83,7 +83,7 @@ def test_a_small_look_lies_between_two_full_ones_that_tracking_spans(
     for one, other in pairwise(full):
         assert other - one <= every
         apart_s = float(times_ms[other] * TICK) - float(times_ms[one] * TICK)
-        assert other == one + 1 or apart_s <= track.bridged_s
+        assert other == one + 1 or apart_s <= track.covered_gap_s
 
 
 @given(steps_ms, st.integers(2, 8), track_settings(), st.data())
@@ -217,7 +217,7 @@ def test_where_no_rate_is_known_the_times_tell() -> None:
 @pytest.mark.parametrize(
     ("track", "reason"),
     [
-        (TrackConfig(use=False), "detect.every must be 1 where track.use is false, got 5"),
+        (TrackConfig(enabled=False), "detect.every must be 1 where track.enabled is false, got 5"),
         (TrackConfig(lookahead_frames=4), "detect.every must not be above track.lookahead_frames, 4, got 5"),
     ],
 )

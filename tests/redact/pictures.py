@@ -65,13 +65,13 @@ def settings_of(
     method: RedactMethod = RedactMethod.mosaic,
     shape: Shape = Shape.rectangle,
     margin: float = 0.1,
-    least_margin_px: int = 2,
+    min_margin_px: int = 2,
     cells: int = 6,
     solid_luma: int = 16,
 ) -> Settings:
     return Settings(
         classes={name: ClassConfig(shape=shape, margin=margin) for name in CLASSES},
-        redact=RedactConfig(method=method, least_margin_px=least_margin_px, cells=cells, solid_luma=solid_luma),
+        redact=RedactConfig(method=method, min_margin_px=min_margin_px, cells=cells, solid_luma=solid_luma),
     )
 
 

@@ -50,7 +50,7 @@ paths = st.lists(placed, min_size=2, max_size=6)
 
 def area_of(frame: Frame, detections: Detections, chosen: Settings) -> Mask:
     """The luma samples that are covered."""
-    margin = chosen.redact.least_margin_px
+    margin = chosen.redact.min_margin_px
     return covered_luma(frame.picture, cover_regions(frame.picture, detections, list(chosen.classes.values()), margin))
 
 
@@ -212,7 +212,7 @@ def test_luma_and_chroma_cells_meet_wherever_they_are_stretched(name: str, path:
 
 
 def test_what_lay_outside_at_first_looks_like_the_cell_beside_it() -> None:
-    redactor = Redactor(settings_of(margin=0, least_margin_px=0), CLASSES)
+    redactor = Redactor(settings_of(margin=0, min_margin_px=0), CLASSES)
     half, whole = frame_of_noise(200, 160), frame_of_noise(200, 160, seed=1)
     redactor(half, found((-60, 20, 60, 140), tracks=[3]))  # 3 x 6 cells of 20 px
     redactor(whole, found((40, 20, 160, 140), tracks=[3]))
@@ -222,7 +222,7 @@ def test_what_lay_outside_at_first_looks_like_the_cell_beside_it() -> None:
 
 
 def test_an_object_that_grows_keeps_its_one_cell() -> None:
-    redactor = Redactor(settings_of(margin=0, least_margin_px=0), CLASSES)
+    redactor = Redactor(settings_of(margin=0, min_margin_px=0), CLASSES)
     redactor(frame_of_noise(200, 160), found((50, 50, 54, 54), tracks=[3]))
     large = frame_of_noise(200, 160, seed=1)
     redactor(large, found((20, 20, 180, 140), tracks=[3]))
@@ -232,7 +232,7 @@ def test_an_object_that_grows_keeps_its_one_cell() -> None:
 
 def test_two_boxes_of_a_track_show_the_same_cells() -> None:
     frame = frame_of_noise(200, 160)
-    redactor = Redactor(settings_of(margin=0, least_margin_px=0), CLASSES)
+    redactor = Redactor(settings_of(margin=0, min_margin_px=0), CLASSES)
     redactor(frame, found((10, 10, 70, 70), (110, 50, 170, 110), tracks=[3, 3]))
     np.testing.assert_array_equal(frame.planes[0][10:70, 10:70], frame.planes[0][50:110, 110:170])
 

@@ -35,7 +35,7 @@ lengths = st.floats(0.25, 80)
 
 
 def regions_of(frame: Frame, detections: Detections, chosen: Settings) -> list[Region]:
-    return cover_regions(frame.picture, detections, list(chosen.classes.values()), chosen.redact.least_margin_px)
+    return cover_regions(frame.picture, detections, list(chosen.classes.values()), chosen.redact.min_margin_px)
 
 
 def seams(part: Plane, axis: int) -> NDArray[np.intp]:
@@ -134,7 +134,7 @@ def test_nothing_but_means_comes_through_even_where_regions_overlap(
     name: str, places: list[Box], method: RedactMethod, shape: Shape, generous: bool, seed: int
 ) -> None:
     """Samples that change places within a cell change nothing, if they share the cell in every region."""
-    chosen = settings_of(method, shape, least_margin_px=2 if generous else 0)
+    chosen = settings_of(method, shape, min_margin_px=2 if generous else 0)
     frame, shuffled = frame_of_noise(67, 51, name, seed), frame_of_noise(67, 51, name, seed)
     detections = found(*places)
     regions = regions_of(frame, detections, chosen)
@@ -196,7 +196,7 @@ def test_blur_is_smooth_and_within_the_range_of_the_means(name: str) -> None:
         for plane in frame.planes:  # an edge in the middle: as much contrast as there can be
             plane[...] = 0
             plane[:, plane.shape[1] // 2 :] = 255 * unit
-        Redactor(settings_of(method, margin=0, least_margin_px=0), CLASSES)(frame, found((40, 20, 160, 140)))
+        Redactor(settings_of(method, margin=0, min_margin_px=0), CLASSES)(frame, found((40, 20, 160, 140)))
     for hard, smooth in zip(flat.planes, soft.planes, strict=True):
         middle = slice(smooth.shape[1] // 5 + 1, smooth.shape[1] * 4 // 5 - 1)
         row = smooth[smooth.shape[0] // 2, middle].astype(int) / unit

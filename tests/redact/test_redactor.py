@@ -164,7 +164,7 @@ def test_a_class_without_settings_is_refused() -> None:
 
 
 def test_labels_follow_the_order_that_the_detector_gives() -> None:
-    chosen = settings_of(least_margin_px=0, method=RedactMethod.solid)
+    chosen = settings_of(min_margin_px=0, method=RedactMethod.solid)
     chosen.classes["face"].margin, chosen.classes["license_plate"].margin = 0.0, 1.0
     frame = frame_of_noise(40, 40, "yuv444p", low=100)
     turned = ("license_plate", "face")

@@ -202,7 +202,7 @@ def assert_made_of_cells(frame: Frame, regions: list[Region], chosen: Settings) 
 def test_a_zone_is_covered_as_an_object_that_fills_it_is() -> None:
     """The same cells, or the same colour, as for a box of that size without margin."""
     for method in RedactMethod:
-        chosen = settings_of(method, margin=0, least_margin_px=0)
+        chosen = settings_of(method, margin=0, min_margin_px=0)
         one, other = frame_of_noise(WIDTH, HEIGHT), frame_of_noise(WIDTH, HEIGHT)
         Redactor(chosen, CLASSES)(one, found((10, 12, 50, 40), tracks=[3]))
         Redactor(with_zones(chosen, always=["10,12 50,40"]), CLASSES)(other, found())

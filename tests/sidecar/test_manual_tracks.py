@@ -52,7 +52,7 @@ def test_a_box_by_hand_shows_the_cells_of_its_first_frame_in_all(walker: Path, t
 
 def test_boxes_of_a_run_without_tracking_stay_without_tracks(walker: Path, tmp_path: Path) -> None:
     """As in the one pass, in which each frame was judged alone."""
-    file, alone = tmp_path / "out.jsonl", Settings(track=TrackConfig(use=False))
+    file, alone = tmp_path / "out.jsonl", Settings(track=TrackConfig(enabled=False))
     write(walker, tmp_path / "out.mp4", file, settings=alone)
     assert {box["track"] for line in lines(file)[1:] for box in line["boxes"]} == {None}
     render(walker, tmp_path / "again.mp4", file, alone)

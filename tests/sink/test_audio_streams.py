@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from av.audio.stream import AudioStream
 
-from blurscene_stream.config.schema import EncodeConfig, Settings, Sound
+from blurscene_stream.config.schema import AudioMode, EncodeConfig, Settings
 from blurscene_stream.errors import CorruptInputError, SinkError
 from tests.pipeline.runs import anonymize, fails
 from tests.videos import VideoSpec, make_video, read_video
@@ -89,7 +89,7 @@ def test_audio_modes(codec: str, mode: str, suffix: str, tmp_path: Path) -> None
     """Encoded audio is not taken for a copy, and keeps its time: the tone begins with the pictures."""
     source = make_video(tmp_path / "in.mkv", VideoSpec(width=64, height=48, audio=(codec,)))
     target = tmp_path / f"out.{suffix}"
-    summary = anonymize(source, target, Settings(encode=EncodeConfig(audio=Sound[mode])))
+    summary = anonymize(source, target, Settings(encode=EncodeConfig(audio=AudioMode[mode])))
     expected = AUDIO_MODES[codec, mode, suffix]
     heard = audio_packets(target)
     assert [name for name, _ in heard] == ([expected] if expected else [])
@@ -124,6 +124,6 @@ def audio_times(path: Path) -> tuple[float, float]:
 def test_an_audio_codec_that_the_container_cannot_hold_is_an_error(tmp_path: Path) -> None:
     source = make_video(tmp_path / "in.mkv", VideoSpec(width=64, height=48, audio=("flac",)))
     (tmp_path / "out").mkdir()
-    settings = Settings(encode=EncodeConfig(audio=Sound.aac))
+    settings = Settings(encode=EncodeConfig(audio=AudioMode.aac))
     message = fails(SinkError, source, tmp_path / "out" / "out.webm", settings)
     assert "webm cannot hold aac audio; choose --audio opus or drop, or another kind of file" in message

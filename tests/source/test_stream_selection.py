@@ -36,7 +36,7 @@ def dash_cam(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 def chosen(number: int) -> Settings:
     settings = solid()
-    settings.source = SourceConfig(video=number)
+    settings.source = SourceConfig(video_stream=number)
     return settings
 
 
@@ -44,7 +44,7 @@ def test_several_videos_are_refused_unless_one_is_chosen(dash_cam: Path) -> None
     message = fails(SourceError, dash_cam, dash_cam.parent / "out" / "out.mp4")
     assert "holds 2 videos" in message
     assert "0 (h264 64x48) or 2 (h264 96x64)" in message
-    assert "--set source.video=N" in message
+    assert "--set source.video_stream=N" in message
     assert "run once for each" in message
 
 
@@ -67,7 +67,9 @@ def test_the_chosen_one_is_anonymized_and_the_other_left_out(
 @pytest.mark.parametrize("number", [1, 3])
 def test_what_is_no_video_cannot_be_chosen(number: int, dash_cam: Path) -> None:
     message = fails(ConfigError, dash_cam, dash_cam.parent / "out" / "out.mp4", chosen(number))
-    assert f"source.video must be the number of a video, 0 (h264 64x48) or 2 (h264 96x64), got {number}" in message
+    assert (
+        f"source.video_stream must be the number of a video, 0 (h264 64x48) or 2 (h264 96x64), got {number}" in message
+    )
 
 
 def test_a_single_video_may_be_chosen_too(walker: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurscene_stream.frames import PICTURE_FORMATS, PIXEL_FORMATS, ColorModel, Frame, PictureInfo, Plane
-from blurscene_stream.track.camera import Camera, Step
+from blurscene_stream.track.cuts import Cuts
 
 Picture = NDArray[np.float32]
 WIDTH, HEIGHT = 640, 360
@@ -57,12 +57,7 @@ def _no_rgb(width: int, height: int) -> NDArray[np.uint8]:
     raise AssertionError(f"the camera asked for a {width} x {height} RGB picture")
 
 
-def watched(pictures: Iterable[Picture], pixel_format: str = "yuv420p", motion: bool = True) -> list[Step]:
-    """The step to each of the pictures."""
-    camera = Camera(motion)
-    return [camera.step(frame_of(picture, pixel_format)) for picture in pictures]
-
-
-def cuts_in(pictures: Iterable[Picture]) -> list[int]:
+def cuts_in(pictures: Iterable[Picture], pixel_format: str = "yuv420p") -> list[int]:
     """Where a new scene begins."""
-    return [number for number, step in enumerate(watched(pictures, motion=False)) if step.cut]
+    cuts = Cuts()
+    return [number for number, picture in enumerate(pictures) if cuts.cut(frame_of(picture, pixel_format))]

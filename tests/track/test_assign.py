@@ -63,7 +63,7 @@ def test_what_is_so_much_smaller_or_larger_is_another_object(side: float) -> Non
 
 def test_a_detection_continues_what_was_sure_rather_than_what_was_doubtful_beside_it() -> None:
     both = [box(100, 100), box(112, 100, score=0.1, origin=Origin.low_confidence)]
-    done = tracked(times_s(8), [*[both] * 7, [box(107, 100)]], TrackConfig(hold_s=0, lead_s=0, max_gap_s=0.4))
+    done = tracked(times_s(8), [*[both] * 7, [box(107, 100)]], TrackConfig(post_roll_s=0, pre_roll_s=0, max_gap_s=0.4))
     assert [each.track_ids.tolist() for each in done] == [[0]] * 8
 
 
@@ -100,5 +100,5 @@ def test_an_object_that_sets_off_when_it_is_lost_stays_covered(rate: float, back
     faces = [box(300 + off_px(max(0, number - seen + 1) / rate), 100, SIDE_PX) for number in range(seen + unseen)]
     found = [[face] if number < seen else [] for number, face in enumerate(faces)]
     order = slice(None, None, -1 if backwards else 1)
-    done = tracked(times_s(len(faces), rate), found[order], TrackConfig(hold_s=0.41, lead_s=0.41))
+    done = tracked(times_s(len(faces), rate), found[order], TrackConfig(post_roll_s=0.41, pre_roll_s=0.41))
     assert all(covered(each, face) == [True] for each, face in zip(done, faces[order], strict=True))

@@ -10,7 +10,7 @@ import pytest
 from blurscene_stream.boxes import Detections, Origin
 from blurscene_stream.config.schema import TrackConfig
 from blurscene_stream.frames import ScanMode
-from blurscene_stream.track import STILL, Tracker
+from blurscene_stream.track import Tracker
 from tests.track.worlds import CLASSES, Clip, Found, box, covered, detections, tracked, watched
 
 SLOW = [1.0, 2.0, 60.0]  # seconds a frame: fixed cameras, time lapse
@@ -68,7 +68,7 @@ def test_no_more_than_one_frame_is_added_at_an_end_that_lasts_long() -> None:
 
 @pytest.mark.parametrize("frame_s", [0.04, 1.0])
 def test_limits_of_0_add_nothing(frame_s: float) -> None:
-    nothing = TrackConfig(lookahead_s=0.5, max_gap_s=0, hold_s=0, lead_s=0)
+    nothing = TrackConfig(lookahead_s=0.5, max_gap_s=0, post_roll_s=0, pre_roll_s=0)
     found = [[] if number % 2 else [box(100, 100)] for number in range(10)]
     assert [len(each) for each in tracked([frame_s * n for n in range(10)], found, nothing)] == [1, 0] * 5
 
@@ -79,19 +79,19 @@ def test_a_frame_waits_for_the_next_one_however_late_that_is_and_for_no_other() 
     assert given == [0, 1, 1, 1, 1]
 
 
-@pytest.mark.parametrize("hold_s", [0.3, 0.7])
+@pytest.mark.parametrize("post_roll_s", [0.3, 0.7])
 @pytest.mark.parametrize(
     ("frame_s", "gap", "away"), [(0.04, 12, 40), (0.04, 12, -40), (0.04, 5, 20), (1.0, 1, 90), (1.0, 2, 100)]
 )
 def test_who_comes_far_off_takes_no_cover_from_who_was_there(
-    frame_s: float, gap: int, away: float, hold_s: float
+    frame_s: float, gap: int, away: float, post_roll_s: float
 ) -> None:
     """One is missed from frame 8 on, another one is first seen `gap` frames later: they may be one, and may be two."""
     here, there = box(200, 100), box(200 + away, 100)
     alone = [[here] if number < 8 else [] for number in range(40)]
     comes = [[there] if number >= 7 + gap else [] for number in range(40)]
     times_s = [frame_s * number for number in range(40)]
-    config = TrackConfig(hold_s=hold_s)
+    config = TrackConfig(post_roll_s=post_roll_s)
     both = tracked(times_s, [one + other for one, other in zip(alone, comes, strict=True)], config)
     assert ids(both) == {0}, "taken for one"
     for found, who in ((alone, here), (comes, there)):
@@ -114,7 +114,7 @@ LOOKS = [ScanMode.full, ScanMode.small, ScanMode.small]
 def looked(found: Sequence[Sequence[Found]]) -> Clip:
     count = len(found)
     looks = (LOOKS * count)[:count]
-    return Clip([0.04 * number for number in range(count)], [list(each) for each in found], [STILL] * count, looks)
+    return Clip([0.04 * number for number in range(count)], [list(each) for each in found], [False] * count, looks)
 
 
 @pytest.mark.parametrize("off", [(0.0, 8.0), (9.0, 0.0), (-5.0, -5.0)])

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from blurscene_stream.boxes import Boxes, Detections, Origin, iou
 from blurscene_stream.config.schema import TrackConfig
 from blurscene_stream.errors import ConfigError, DetectionError
-from blurscene_stream.frames import ScanMode
-from blurscene_stream.track import Step, Tracker
+from blurscene_stream.track import Tracker
 from blurscene_stream.track.motion import to_boxes, to_rows
 from blurscene_stream.track.tracks import GAP_FRAMES
 from tests.profiles import examples
@@ -51,7 +50,7 @@ def test_frames_come_out_in_order_one_for_one_and_all_that_was_found_in_them_is_
 def test_between_two_sightings_of_an_object_every_frame_is_covered_where_it_went(
     clip: Clip, config: TrackConfig
 ) -> None:
-    """As far as what was found of it tells: on the straight way, in a picture that the camera may have moved."""
+    """As far as what was found of it tells: on the straight way."""
     done = watched(clip, config)
     for track, seen in sightings(clip, done).items():
         for first, last in pairwise(seen):
@@ -82,12 +81,8 @@ def sightings(clip: Clip, done: list[Detections]) -> dict[int, dict[int, Boxes]]
 
 
 def on_the_way(clip: Clip, first: Boxes, last: Boxes, numbers: tuple[int, int, int]) -> Boxes:
-    """The box between two, (1, 4), in the picture of the frame in the middle, which the camera sees from elsewhere."""
+    """The box between two, (1, 4), in the frame in the middle."""
     start, middle, end = numbers
-    for step in clip.steps[start + 1 : middle + 1]:
-        first = first * step.scale + (step.right, step.down, step.right, step.down)
-    for step in clip.steps[end:middle:-1]:
-        last = (last - (step.right, step.down, step.right, step.down)) / step.scale
     share = (clip.times_s[middle] - clip.times_s[start]) / (clip.times_s[end] - clip.times_s[start])
     return to_boxes(to_rows(first) * (1 - share) + to_rows(last) * share)
 
@@ -96,9 +91,9 @@ def on_the_way(clip: Clip, first: Boxes, last: Boxes, numbers: tuple[int, int, i
 @given(clips(), settings())
 def test_no_frame_waits_for_longer_than_the_lookahead(clip: Clip, config: TrackConfig) -> None:
     tracker, waiting = Tracker(config, CLASSES), list[float]()
-    for time_s, found, step in zip(clip.times_s, clip.found, clip.steps, strict=True):
+    for time_s, found, cut in zip(clip.times_s, clip.found, clip.cuts, strict=True):
         waiting.append(time_s)
-        del waiting[: len(tracker.push(time_s, detections(found), step))]
+        del waiting[: len(tracker.push(time_s, detections(found), cut))]
         assert all(time_s - since_s < config.lookahead_s for since_s in waiting)
         assert len(waiting) <= config.lookahead_frames
     assert len(tracker.finish()) == len(waiting)
@@ -165,7 +160,7 @@ def test_what_is_added_grows_with_the_time_since_the_object_was_seen() -> None:
 
 def test_a_doubtful_box_continues_an_object_in_both_directions_and_is_nothing_alone() -> None:
     times_s = [0.04 * number for number in range(30)]
-    config = TrackConfig(hold_s=0, lead_s=0, max_gap_s=0.2)
+    config = TrackConfig(post_roll_s=0, pre_roll_s=0, max_gap_s=0.2)
     moving = [box(100 + number, 100, origin=Origin.low_confidence, score=0.15) for number in range(30)]
     moving[15] = box(115, 100)
     alone = [box(300, 300, origin=Origin.low_confidence, score=0.15)] * 30
@@ -199,39 +194,10 @@ def test_a_cut_ends_every_object() -> None:
     tracker, done = Tracker(TrackConfig(), CLASSES), list[Detections]()
     for number in range(20):
         found = [box(100, 100)] if number < 10 else [box(300, 200)] if number > 12 else []
-        done += tracker.push(0.04 * number, detections(found), Step(cut=number == 10))
+        done += tracker.push(0.04 * number, detections(found), cut=number == 10)
     done += tracker.finish()
     sides = [{"left" if x0 < 200 else "right" for x0 in each.xyxy[:, 0].tolist()} for each in done]
     assert sides == [{"left"}] * 10 + [{"right"}] * 10
-
-
-def test_a_camera_that_moves_is_taken_into_account() -> None:
-    """An object that stands still in a shaking, zooming view is expected where it is."""
-    chance = np.random.default_rng(3)
-    steps = [Step(False, *chance.uniform((0.97, -12, -12), (1.03, 12, 12)).tolist()) for _ in range(30)]
-    place, side, frames = np.array([300.0, 200.0]), 30.0, []
-    for step in steps:
-        place, side = place * step.scale + (step.right, step.down), side * step.scale
-        frames.append(box(float(place[0]), float(place[1]), side))
-    tracker, done = Tracker(TrackConfig(), CLASSES), list[Detections]()
-    for number, (step, found) in enumerate(zip(steps, frames, strict=True)):
-        hidden = number < 4 or number in range(12, 20) or number > 25
-        done += tracker.push(0.04 * number, detections([] if hidden else [found]), step)
-    done += tracker.finish()
-    for each, truth in zip(done, frames, strict=True):
-        middle = (each.xyxy[:, :2] + each.xyxy[:, 2:]) / 2
-        assert np.abs(middle - (np.array(truth[:2]) + truth[2:4]) / 2).max() < 0.6
-
-
-def test_a_camera_that_zooms_is_taken_into_account() -> None:
-    """A face grows by half while it is missed."""
-    faces = [box(100 * 1.04**number, 80 * 1.04**number, 20 * 1.04**number) for number in range(30)]
-    found = [[] if number in range(9, 19) or number > 26 else [face] for number, face in enumerate(faces)]
-    clip = Clip([0.04 * number for number in range(30)], found, [Step(False, 1.04)] * 30, [ScanMode.full] * 30)
-    for each, face in zip(watched(clip), faces, strict=True):
-        truth = np.array([face[:4]], np.float32)
-        assert within(truth, each.xyxy + NEARLY).all()
-        assert iou(truth, each.xyxy)[0, 0] > 0.5
 
 
 def test_a_detector_that_changes_its_classes_is_refused() -> None:
@@ -240,7 +206,7 @@ def test_a_detector_that_changes_its_classes_is_refused() -> None:
 
 
 def test_settings_that_promise_what_cannot_be_kept_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"track.lead_s must not be above track.lookahead_s, 0.1, got 0.2"):
-        TrackConfig(lookahead_s=0.1, lead_s=0.2, max_gap_s=0.1)
+    with pytest.raises(ConfigError, match=r"track.pre_roll_s must not be above track.lookahead_s, 0.1, got 0.2"):
+        TrackConfig(lookahead_s=0.1, pre_roll_s=0.2, max_gap_s=0.1)
     with pytest.raises(ConfigError, match=r"track.max_gap_s must not be above .* 0.8, got 0.9"):
         TrackConfig(max_gap_s=0.9)

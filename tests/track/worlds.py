@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from blurscene_stream.boxes import Boxes, Detections, Origin
 from blurscene_stream.config.schema import TrackConfig
 from blurscene_stream.frames import ScanMode
-from blurscene_stream.track import STILL, Step, Tracker
+from blurscene_stream.track import Tracker
 
 CLASSES = ("face", "license_plate")
 Found = tuple[float, float, float, float, float, int, Origin]  # corners, score, label, origin
@@ -20,11 +20,11 @@ Found = tuple[float, float, float, float, float, int, Origin]  # corners, score,
 
 @dataclass(frozen=True)
 class Clip:
-    """When each frame comes, what is found in it, how the camera came to it, and how it was looked at."""
+    """When each frame comes, what is found in it, whether a scene begins with it, and how it was looked at."""
 
     times_s: list[float]
     found: list[list[Found]]
-    steps: list[Step]
+    cuts: list[bool]
     looks: list[ScanMode]
 
 
@@ -54,65 +54,50 @@ def box(x: float, y: float, side: float = 20.0, score: float = 0.9, origin: Orig
 def tracked(
     times_s: Sequence[float], found: Sequence[Sequence[Found]], config: TrackConfig | None = None
 ) -> list[Detections]:
-    """What must be covered in each frame, before a camera that stands still."""
+    """What must be covered in each frame."""
     count = len(times_s)
-    return watched(Clip(list(times_s), list(map(list, found)), [STILL] * count, [ScanMode.full] * count), config)
+    return watched(Clip(list(times_s), list(map(list, found)), [False] * count, [ScanMode.full] * count), config)
 
 
 def watched(clip: Clip, config: TrackConfig | None = None) -> list[Detections]:
     """What must be covered in each frame of a clip."""
     tracker = Tracker(config or TrackConfig(), CLASSES)
     done: list[Detections] = []
-    for time_s, each, step, look in zip(clip.times_s, clip.found, clip.steps, clip.looks, strict=True):
-        done += tracker.push(time_s, detections(each), step, look)
+    for time_s, each, cut, look in zip(clip.times_s, clip.found, clip.cuts, clip.looks, strict=True):
+        done += tracker.push(time_s, detections(each), cut, look)
     return done + tracker.finish()
 
 
 @st.composite
 def settings(draw: st.DrawFn) -> TrackConfig:
     """Any settings that are allowed."""
-    lookahead_s, hold_s = draw(st.sampled_from([0.0, 0.1, 0.5, 2.0])), draw(st.sampled_from([0.0, 0.1, 0.3, 1.0]))
+    lookahead_s, post_roll_s = draw(st.sampled_from([0.0, 0.1, 0.5, 2.0])), draw(st.sampled_from([0.0, 0.1, 0.3, 1.0]))
     return TrackConfig(
         lookahead_s=lookahead_s,
         lookahead_frames=draw(st.sampled_from([1, 3, 128])),
-        hold_s=hold_s,
-        lead_s=draw(st.floats(0, 1)) * lookahead_s,
-        max_gap_s=draw(st.floats(0, 1)) * (lookahead_s + hold_s),
+        post_roll_s=post_roll_s,
+        pre_roll_s=draw(st.floats(0, 1)) * lookahead_s,
+        max_gap_s=draw(st.floats(0, 1)) * (lookahead_s + post_roll_s),
     )
 
 
 @st.composite
 def clips(draw: st.DrawFn) -> Clip:
-    """Times that rise unevenly, a camera that moves or not, and boxes: some of objects that move, some of nothing."""
+    """Times that rise unevenly, cuts, and boxes: some of objects that move, some of nothing."""
     count = draw(st.integers(1, 25))
     chance = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     waits = chance.choice(draw(st.sampled_from([[0.001, 0.02, 0.04, 0.04, 0.1, 0.7], [1.0], [0.9, 2.5]])), count)
     times = np.cumsum(waits) + draw(st.sampled_from([0.0, 1e5]))
-    steps = [_step(chance) for _ in range(count)] if draw(st.booleans()) else [STILL] * count
+    cuts = (chance.random(count) < draw(st.sampled_from([0.0, 0.05]))).tolist()
     objects = [_object(chance) for _ in range(draw(st.integers(0, 4)))]
     seen = draw(st.sampled_from([0.1, 0.5, 0.9]))
     small = draw(st.sampled_from([0.0, 0.7]))
-    frames, scale, shift = list[list[Found]](), 1.0, np.zeros(2)
-    for time, step in zip(times.tolist(), steps, strict=True):
-        scale, shift = scale * step.scale, shift * step.scale + (step.right, step.down)
-        here = [_through(one(time), scale, shift) for one in objects if chance.random() < seen]
+    frames = list[list[Found]]()
+    for time in times.tolist():
+        here = [one(time) for one in objects if chance.random() < seen]
         frames.append(here + _nothing(chance))
     looks = [ScanMode.small if chance.random() < small else ScanMode.full for _ in range(count)]
-    return Clip(times.tolist(), frames, steps, looks)
-
-
-def _step(chance: np.random.Generator) -> Step:
-    """Now and then the camera stands still or cuts, else it turns and zooms."""
-    kind = chance.random()
-    if kind < 0.3:
-        return Step(cut=kind < 0.05)
-    return Step(False, *chance.uniform((0.97, -25, -25), (1.03, 25, 25)).tolist())
-
-
-def _through(found: Found, scale: float, shift: np.ndarray) -> Found:
-    """What is seen of it by a camera that has moved since the first frame."""
-    corners = np.array(found[:4]) * scale + (*shift, *shift)
-    return (*corners.tolist(), *found[4:])
+    return Clip(times.tolist(), frames, cuts, looks)
 
 
 def _object(chance: np.random.Generator):  # type: ignore[no-untyped-def]

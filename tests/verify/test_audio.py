@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from blurscene_stream.config.schema import Sound
+from blurscene_stream.config.schema import AudioMode
 from blurscene_stream.source.inspection.audio_reading import without_adts
 from blurscene_stream.verify.audio_diff import correlate
 from tests.verify.runs import anonymized, checked, failed, report_text, settings_of
@@ -126,7 +126,7 @@ def test_audio_that_was_cut_and_encoded_anew_passes_and_a_packet_s_shift_fails(s
     """What a cut MP4 has from before its start, no player plays; and Matroska has times in whole milliseconds."""
     source = make_scene(tmp_path / "in.mp4", Scene(frames=40, width=160, hidden_s=0.74))
     file, settings = tmp_path / "found.jsonl", settings_of()
-    settings.encode.audio = Sound.opus
+    settings.encode.audio = AudioMode.opus
     target = anonymized(source, tmp_path / f"out.{suffix}", file, settings)
     found = checked(source, target, file, settings)
     assert failed(found) == set(), report_text(found)

@@ -129,7 +129,7 @@ def test_the_second_look_is_another_one_than_that_of_a_run() -> None:
     made = more_sensitive(plain)
     assert made.detect.variants.mirror_image and made.detect.variants.scales != plain.detect.variants.scales
     assert made.classes["face"].threshold < plain.classes["face"].threshold == 0.2
-    assert not made.track.use and plain.track.use
+    assert not made.track.enabled and plain.track.enabled
 
 
 def test_no_look(honest: Honest) -> None:

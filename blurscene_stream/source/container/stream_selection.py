@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 
 from blurscene_stream.config.keep import KeepConfig
 from blurscene_stream.config.rules import listed
-from blurscene_stream.config.schema import Settings, Sound
+from blurscene_stream.config.schema import AudioMode, Settings
 from blurscene_stream.errors import ConfigError, SourceError
 from blurscene_stream.source.container.stream_types import InputStreamType, codec_name, describe_stream, stream_type
 from blurscene_stream.source.scrub.audio_headers import scrub_extradata
@@ -63,9 +63,9 @@ def select_streams(
     """
     keep = settings.keep
     types = {stream.index: stream_type(stream, container, formats) for stream in container.streams}
-    video = _select_video(_TypedStreams(container, types, formats), name, settings.source.video)
+    video = _select_video(_TypedStreams(container, types, formats), name, settings.source.video_stream)
     wanted = {kind for kind in COPIED_TYPES if kind.value in keep.streams}
-    wanted |= {InputStreamType.audio} if settings.encode.audio is not Sound.drop else set()
+    wanted |= {InputStreamType.audio} if settings.encode.audio is not AudioMode.drop else set()
     copied_streams = tuple(
         _copied_stream(stream, COPIED_TYPES[kind], keep, (name, codec_name(stream, formats)))
         for kind in COPIED_TYPES
@@ -105,10 +105,10 @@ def _select_video(typed: _TypedStreams, name: str, chosen: int | None) -> VideoS
         raise SourceError(f"{name}: there is no video in it, only {', '.join(words) or 'nothing'}; give a video")
     choices = listed([f"{index} ({_codec_and_size(stream)})" for index, stream in videos.items()])
     if chosen is not None and chosen not in videos:
-        raise ConfigError(f"{name}: source.video must be the number of a video, {choices}, got {chosen}")
+        raise ConfigError(f"{name}: source.video_stream must be the number of a video, {choices}, got {chosen}")
     if chosen is None and len(videos) > 1:
         raise SourceError(
-            f"{name}: holds {len(videos)} videos, an output has room for one: choose with --set source.video=N, "
+            f"{name}: holds {len(videos)} videos, an output has room for one: choose with --set source.video_stream=N, "
             f"N being {choices}; to have all, run once for each"
         )
     video = next(iter(videos.values())) if chosen is None else videos[chosen]

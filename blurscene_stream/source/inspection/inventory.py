@@ -84,8 +84,8 @@ def inspect_file(path: Path, settings: Settings) -> Inventory:
         formats = sample_formats(path, container_format)
         types = {stream.index: stream_type(stream, container, formats) for stream in container.streams}
         videos = [index for index, kind in types.items() if kind is InputStreamType.video]
-        undecided = settings.source.video is None and len(videos) > 1
-        choice = replace(settings.source, video=videos[0]) if undecided else settings.source
+        undecided = settings.source.video_stream is None and len(videos) > 1
+        choice = replace(settings.source, video_stream=videos[0]) if undecided else settings.source
         selection = select_streams(container, str(path), replace(settings, source=choice), formats)
         streams = [_stream_entry(stream, container, selection, formats) for stream in container.streams]
         refused = videos if undecided else []

@@ -1,4 +1,4 @@
-"""The camera's motion is found again, and nothing is called a cut but a cut."""
+"""Nothing is called a cut but a cut."""
 
 from __future__ import annotations
 
@@ -8,121 +8,43 @@ from typing import cast
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.frames import Frame
 from blurscene_stream.source import open_source
-from blurscene_stream.track.camera import Camera, Step
-from tests.profiles import examples
-from tests.track.scenes import HEIGHT, WIDTH, Picture, cuts_in, frame_of, scene, view, watched
+from blurscene_stream.track.cuts import Cuts
+from tests.track.scenes import HEIGHT, WIDTH, Picture, cuts_in, frame_of, scene, view
 
 STREET, MARKET = scene(1), scene(2)
-NEAR_PX = 0.75  # of 640: less than half a pixel of the small picture that is measured
-STILL = Step(cut=False)
-
-
-def moved(step: Step, x: float, y: float) -> tuple[float, float]:
-    return step.scale * x + step.right, step.scale * y + step.down
-
-
-def assert_corners(step: Step, zoom: float, right: float, down: float, near_px: float = NEAR_PX) -> None:
-    """All four corners of the picture go where they must."""
-    assert not step.cut
-    for x, y in ((0, 0), (WIDTH, 0), (0, HEIGHT), (WIDTH, HEIGHT)):
-        assert moved(step, x, y) == pytest.approx((zoom * x + right, zoom * y + down), abs=near_px)
-
-
-@examples(25)
-@given(right=st.floats(-50, 50), down=st.floats(-50, 50))
-def test_a_shift_is_found_again(right: float, down: float) -> None:
-    _, step = watched([view(STREET), view(STREET, 400 - right, 200 - down)])
-    assert_corners(step, 1, right, down)
-
-
-@examples(25)
-@given(zoom=st.floats(0.92, 1.08), right=st.floats(-20, 20), down=st.floats(-20, 20))
-def test_a_zoom_is_found_again(zoom: float, right: float, down: float) -> None:
-    """A point of the scene at 400 + a is seen at a before, and at zoom * a + right after."""
-    _, step = watched([view(STREET), view(STREET, 400 - right / zoom, 200 - down / zoom, zoom)])
-    assert_corners(step, zoom, right, down, near_px=1.0)
-
-
-@pytest.mark.parametrize("pixel_format", ["yuv420p10le", "yuv444p", "yuvj422p", "gray16le", "gbrp"])
-def test_every_depth_and_layout_is_measured_alike(pixel_format: str) -> None:
-    _, step = watched([view(STREET), view(STREET, 388, 206)], pixel_format)
-    assert_corners(step, 1, 12, -6)
-
-
-@pytest.mark.parametrize("size", [(641, 359), (333, 77), (1917, 1079), (202, 360), (150, 110)])
-def test_odd_sizes_are_measured_in_stored_pixels(size: tuple[int, int]) -> None:
-    wide = scene(3, 2400, 1400)
-    _, step = watched([view(wide, 200, 100, size=size), view(wide, 194, 103, size=size)])
-    assert (step.scale, step.right, step.down) == pytest.approx((1, 6, -3), abs=0.5)
 
 
 @pytest.mark.parametrize("size", [(16, 16), (17, 15), (1, 1), (2, 900), (900, 2), (3, 3)])
-def test_a_tiny_picture_has_no_cut_and_no_wild_motion(size: tuple[int, int]) -> None:
-    steps = watched([view(STREET, size=size), view(STREET, 401, size=size), view(MARKET, size=size)])
-    assert not any(step.cut for step in steps)
-    for step in steps:
-        assert moved(step, *size) == pytest.approx(size, abs=max(size))
-
-
-def test_colour_and_noise_hide_no_motion() -> None:
-    rng = np.random.default_rng(0)
-    after = view(STREET, 390, 207) * np.float32(0.8) + 10
-    noisy = [(picture + rng.normal(0, 6, picture.shape)).astype(np.float32) for picture in (view(STREET), after)]
-    assert_corners(watched(noisy)[1], 1, 10, -7, near_px=1.0)
-
-
-def test_a_camera_that_stands_still_has_no_motion() -> None:
-    for step in watched([view(STREET)] * 3):
-        assert_corners(step, 1, 0, 0, near_px=0.01)
+def test_a_tiny_picture_has_no_cut(size: tuple[int, int]) -> None:
+    assert not cuts_in([view(STREET, size=size), view(STREET, 401, size=size), view(MARKET, size=size)])
 
 
 @pytest.mark.parametrize("luma", [0, 16, 128, 255])
-def test_flat_pictures_show_no_motion(luma: int) -> None:
-    flat = np.full((HEIGHT, WIDTH), luma, np.float32)
-    assert watched([flat, flat, flat]) == [STILL] * 3
+def test_flat_pictures_have_no_cut(luma: int) -> None:
+    assert not cuts_in([np.full((HEIGHT, WIDTH), luma, np.float32)] * 3)
 
 
-def test_what_cannot_be_measured_is_no_motion() -> None:
-    rng = np.random.default_rng(0)
-    noise = [rng.uniform(0, 255, (HEIGHT, WIDTH)).astype(np.float32) for _ in range(4)]
-    assert all((step.scale, step.right, step.down) == (1, 0, 0) for step in watched(noise))
-
-
-def test_without_motion_only_cuts_are_told() -> None:
-    pictures = [view(STREET), view(STREET, 390), view(MARKET), view(MARKET, 390)]
-    assert watched(pictures, motion=False) == [STILL, STILL, Step(cut=True), STILL]
-
-
-def test_the_same_pictures_give_the_same_steps() -> None:
+def test_the_same_pictures_give_the_same_cuts() -> None:
     pictures = [view(STREET, 400 + 7 * n, 200 + 3 * n, 1 + n / 50) for n in range(8)] + [view(MARKET)]
     cv2.setRNGSeed(1)
-    first = watched(pictures)
+    assert cuts_in(pictures) == [8]
     cv2.setRNGSeed(99)
-    np.random.default_rng().random()
-    assert watched(pictures) == first
+    assert cuts_in(pictures) == [8]
 
 
-def test_a_frame_that_is_redacted_afterwards_changes_no_step() -> None:
+def test_a_frame_that_is_redacted_afterwards_changes_no_cut() -> None:
     """Redaction writes into the frame's own memory."""
     for size in ((WIDTH, HEIGHT), (160, 120)):
-        camera = Camera(motion=True)
-        frame = frame_of(view(STREET, size=size))
-        camera.step(frame)
-        frame.planes[0][...] = 16
-        step = camera.step(frame_of(view(STREET, 396, size=size)))
-        assert (step.right, step.down) == pytest.approx((4, 0), abs=0.5)
-
-
-@pytest.mark.parametrize("covered", [0.3, 0.5, 0.7])
-def test_a_lorry_before_a_fixed_camera_moves_no_camera(covered: float) -> None:
-    assert all(abs(step.right) < 1 for step in watched(passing_lorry(round(covered * WIDTH))))
+        for scene_after, cut in ((STREET, False), (MARKET, True)):
+            cuts, frame = Cuts(), frame_of(view(STREET, size=size))
+            cuts.cut(frame)
+            frame.planes[0][...] = 16
+            assert cuts.cut(frame_of(view(scene_after, 396, size=size))) is cut
 
 
 @pytest.mark.parametrize("covered", [0.3, 0.7, 1.0])
@@ -205,8 +127,7 @@ def test_a_cut_through_black_is_found_when_the_new_scene_shows() -> None:
 
 
 def test_a_cut_in_ten_bits_is_found() -> None:
-    steps = watched([view(STREET), view(STREET), view(MARKET)], "yuv420p10le")
-    assert [step.cut for step in steps] == [False, False, True]
+    assert cuts_in([view(STREET), view(STREET), view(MARKET)], "yuv420p10le") == [2]
 
 
 CUTS = {"speaker_640x360": [20, 82, 211]}  # the rest is one scene each
@@ -216,7 +137,7 @@ CUTS = {"speaker_640x360": [20, 82, 211]}  # the rest is one scene each
     "name", ["speaker_640x360", "walkers_synthetic_752x416", "motorway_1280x720", "portrait_608x1080", "table_fisheye"]
 )
 def test_the_cuts_of_real_clips(name: str, shared: Path) -> None:
-    camera = Camera(motion=False)
+    cuts = Cuts()
     with open_source(Address(str(shared / "data" / "clips" / f"{name}.mp4")), Settings()) as source:
         frames = (item for item in source.items() if isinstance(item, Frame))
-        assert [frame.number for frame in frames if camera.step(frame).cut] == CUTS.get(name, [])
+        assert [frame.number for frame in frames if cuts.cut(frame)] == CUTS.get(name, [])
