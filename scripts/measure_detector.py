@@ -125,11 +125,11 @@ def measure(pictures: Iterable[Sample], detectors: Detectors, methods: Methods) 
     for sample in pictures:
         for name, detector in detectors.items():
             start = time.perf_counter()
-            peaks, views = detector.candidates([sample.frame])
+            candidates, views = detector.candidates([sample.frame])
             looked = time.perf_counter() - start
             for method in methods:
                 start = time.perf_counter()
-                found = detector.merged(peaks, 0, views, MergeConfig(method))
+                found = detector.merge(candidates, 0, views, MergeConfig(method))
                 result = results[name, method]
                 result.seconds += looked + time.perf_counter() - start
                 result.count += 1

@@ -1,6 +1,5 @@
-"""Finds faces and licence plates: frames in, one `Detections` a frame out. The only room that knows torch."""
+"""Detection of faces and licence plates: frames in, one `Detections` per frame out. The only room that knows torch."""
 
-from blurscene_stream.detect.detector import Detector
-from blurscene_stream.detect.load import load_detector
+from blurscene_stream.detect.detector import Detector, load_detector
 
 __all__ = ["Detector", "load_detector"]

@@ -1,4 +1,4 @@
-"""Where the network runs, and with which numbers."""
+"""Device and precision of the network."""
 
 from pathlib import Path
 
@@ -7,13 +7,13 @@ import torch
 from blurscene_stream.config.schema import Precision
 from blurscene_stream.errors import DeviceError
 
-_CPU_FACTS = Path("/proc/cpuinfo")
+_CPUINFO = Path("/proc/cpuinfo")
 _NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 _FAST_BF16 = ("avx512_bf16", "amx_bf16")
 
 
 def choose_device(asked: str) -> torch.device:
-    """The device that `asked` ("auto", "cpu", "cuda" or "cuda:N") names; auto: the first GPU, else the CPU.
+    """Return the device that `asked` ("auto", "cpu", "cuda" or "cuda:N") names; auto: the first GPU, else the CPU.
 
     Raises DeviceError when it is not there.
     """
@@ -30,7 +30,7 @@ def choose_device(asked: str) -> torch.device:
 
 
 def choose_dtype(precision: Precision, device: torch.device) -> torch.dtype:
-    """The numbers to calculate with; auto: bfloat16 where the chip multiplies it, else float32.
+    """Return the dtype to calculate in; auto: bfloat16 where the chip multiplies it, else float32.
 
     A CPU does so with AVX512-BF16 or AMX (1.5 to 2.5 times as fast as float32); a GPU from compute
     capability 8.0 on. A rule and not a timing, so that a machine gives the same boxes in every run.
@@ -45,7 +45,7 @@ def choose_dtype(precision: Precision, device: torch.device) -> torch.dtype:
 
 
 def choose_amp_dtype(with_amp: bool, precision: Precision, device: torch.device) -> torch.dtype:
-    """The numbers of a network that is built for 32 bits: those of autocast, or float32 for none.
+    """Return the dtype of autocast for a network that is built for 32 bits; float32 means none.
 
     `with_amp` is for "auto": bfloat16 where the chip multiplies it, else float16 on a GPU and float32 on a CPU.
     """
@@ -57,15 +57,15 @@ def choose_amp_dtype(with_amp: bool, precision: Precision, device: torch.device)
 
 
 def cpu_flags() -> frozenset[str]:
-    """What the processor can do, in Linux's words; empty where Linux is not there to say it."""
+    """Return the CPU's feature flags, from /proc/cpuinfo; none where there is no such file."""
     try:
-        lines = _CPU_FACTS.read_text(encoding="ascii", errors="replace").splitlines()
+        lines = _CPUINFO.read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:
         return frozenset()
     return frozenset(next((line.partition(":")[2] for line in lines if line.startswith("flags")), "").split())
 
 
 def describe(device: torch.device, dtype: torch.dtype) -> str:
-    """Device and precision in words, such as "cpu, bf16" or "cuda:0 NVIDIA H200, bf16"."""
+    """Name device and precision, such as "cpu, bf16" or "cuda:0 NVIDIA H200, bf16"."""
     name = f"{device} {torch.cuda.get_device_name(device)}" if device.type == "cuda" else "cpu"
     return f"{name}, {_NAMES[dtype]}"

@@ -1,4 +1,4 @@
-"""The names that BlurScene's model files build their Faster R-CNNs from, with their meaning there.
+"""BlurScene's Faster R-CNN: the targets that its model files name, with their meaning there.
 
 Only for inference: weights of losses are taken and have no effect, and neither has `compile_parts` (see the class).
 """
@@ -57,7 +57,7 @@ class FasterRCNNWrapper(nn.Module):
         self.model.roi_heads.box_roi_pool = AlignedRoIAlign(model.roi_heads.box_roi_pool)
 
     def forward(self, pictures: list[Tensor]) -> list[dict[str, Tensor]]:
-        """What torchvision's Faster R-CNN gives for RGB pictures (3, H, W) in 0..1: labels from 1 on."""
+        """Run torchvision's Faster R-CNN on RGB images (3, H, W) in 0..1; its labels begin at 1."""
         found: list[dict[str, Tensor]] = self.model(pictures)
         return found
 
@@ -74,7 +74,7 @@ class AlignedRoIAlign(nn.Module):
         self._pool = pool
 
     def forward(self, features: Mapping[str, Tensor], boxes: list[Tensor], shapes: list[tuple[int, int]]) -> Tensor:
-        """Boxes (N_i, 4) on each picture of a batch, of `shapes` (height, width) -> (sum of N_i, C, *output_size)."""
+        """Pool boxes (N_i, 4) of each image of a batch, `shapes` (height, width) -> (sum of N_i, C, *output_size)."""
         pool = self._pool
         maps = [features[name] for name in pool.featmap_names if name in features]
         tall = max(height for height, _ in shapes)
@@ -113,7 +113,7 @@ def build_generalized_frcnn_from_conf(  # noqa: PLR0913, PLR0917
     compile_parts: bool = False,
     **arguments: Any,
 ) -> FasterRCNNWrapper:
-    """A Faster R-CNN for the classes of `class_map` and the background; `arguments` are torchvision's.
+    """Build a Faster R-CNN for the classes of `class_map` and the background; `arguments` are torchvision's.
 
     The heads are called for the channels of the backbone and what the anchors and the pool give.
     """

@@ -1,39 +1,69 @@
-"""What the detector asks of a model, whatever network it runs."""
+"""What the detector asks of a model, and what it gets: candidate boxes. Without torch at run time."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-from blurscene_stream.detect.decode import Peaks
-from blurscene_stream.detect.prepare import Layout
+from blurscene_stream.boxes import Boxes, Scores
+from blurscene_stream.detect.letterbox import Letterbox
 from blurscene_stream.frames import PictureInfo
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """Candidate boxes of a batch of images, before overlapping ones are merged.
+
+    images:    int64 (N,), index into the batch
+    class_ids: int64 (N,), index into the classes
+    scores:    float32 (N,), in [0, 1]
+    boxes:     float32 (N, 4), x0 y0 x1 y1 in network pixels, in stored ones once they are mapped back
+    """
+
+    images: NDArray[np.int64]
+    class_ids: NDArray[np.int64]
+    scores: Scores
+    boxes: Boxes
+
+    def __getitem__(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> Candidates:
+        return Candidates(self.images[chosen], self.class_ids[chosen], self.scores[chosen], self.boxes[chosen])
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Candidates]) -> Candidates:
+        """Concatenate `parts`, of which there is at least one, in order."""
+        each = [(part.images, part.class_ids, part.scores, part.boxes) for part in parts]
+        return cls(*(np.concatenate(arrays) for arrays in zip(*each, strict=True)))
 
 
 class Model(Protocol):
-    """A network on its device, and how it is asked."""
+    """A network on its device, with its pre- and postprocessing."""
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The names that its labels stand for."""
+        """The names of its classes, by class id."""
 
     @property
     def pad_rgb(self) -> tuple[int, int, int]:
-        """The colour beside the picture."""
+        """The colour of the padding beside the picture."""
 
     @property
     def device_name(self) -> str:
-        """Where it runs and how, such as "cpu, bf16"."""
+        """Device and precision, such as "cpu, bf16"."""
 
-    def plan(self, picture: PictureInfo, times: float) -> Layout:
-        """How it wants to see a whole picture, at so many times the size that it has otherwise."""
+    def letterbox(self, picture: PictureInfo, scale: float) -> Letterbox:
+        """Return how it takes a whole picture, at `scale` times the size that it has otherwise."""
 
-    def __call__(self, pictures: Tensor, thresholds: Sequence[float]) -> Peaks:
-        """All that it finds with a score above its class's threshold, boxes in pixels of the pictures.
+    def __call__(self, images: Tensor, thresholds: Sequence[float]) -> Candidates:
+        """Return all boxes with a score above their class's threshold, in pixels of the images.
 
-        pictures: uint8 (B, 3, H, W), RGB, on the device, channels last
+        images: uint8 (B, 3, H, W), RGB, on the device, channels last
 
         Raises DetectionError when it gives numbers that are not finite, RuntimeError when torch fails.
         """

@@ -1,4 +1,4 @@
-"""Reads the weights of a network: tensors and nothing else, and of the file that the settings mean."""
+"""Weights of a network: read as tensors and nothing else, checked by sha256, loaded layer by layer."""
 
 import hashlib
 import io
@@ -19,7 +19,7 @@ _WAY_OUT = "give one written by torch.save(network.state_dict(), file)"
 
 
 def find_weights(name: str) -> Path:
-    """The file `name`: a path, or a file among the weights that come with the package.
+    """Find the file `name`: a path, or a file among the weights that come with the package.
 
     Raises ConfigError when there is no such file.
     """
@@ -30,7 +30,7 @@ def find_weights(name: str) -> Path:
 
 
 def read_weights(model: ModelConfig) -> State:
-    """The tensors of `model` by name, on the CPU, floating-point ones as float32.
+    """Read the tensors of `model` by name, on the CPU, floating-point ones as float32.
 
     Raises ConfigError when the file is missing, is not the one that `model.sha256` names, cannot be read or holds
     anything but tensors of finite numbers.
@@ -64,7 +64,7 @@ def _parse(content: bytes, name: str) -> State:
 
 
 def _plain(value: Tensor, layer: str, name: str) -> Tensor:
-    """The tensor in main memory, number by number, floating-point ones as float32."""
+    """The tensor as a dense one in main memory, floating-point ones as float32."""
     if value.layout is not torch.strided or value.is_meta or value.is_complex() or value.is_quantized:
         kind = f"{value.dtype}, {value.layout}, {value.device}"
         raise ConfigError(f"{name}: layer {layer} holds something else than plain real numbers ({kind}); {_WAY_OUT}")
@@ -75,9 +75,9 @@ def _plain(value: Tensor, layer: str, name: str) -> Tensor:
 
 
 def fill_network(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
-    """Give `network` the tensors of `state`: every one, each of the right shape and kind of numbers.
+    """Load the tensors of `state` into `network`: every one, each of the right shape and kind of numbers.
 
-    Two differences are none: parts that were compiled when they were saved bear `_orig_mod` in their names, and the
+    Two differences are ignored: parts that were compiled when they were saved bear `_orig_mod` in their names, and the
     counters of batch norms serve training alone.
     Raises ConfigError naming the first layer that does not fit; `name` is the file's in the message.
     """

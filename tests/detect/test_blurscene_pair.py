@@ -13,8 +13,7 @@ from torch import Tensor
 from blurscene_stream.boxes import iou
 from blurscene_stream.config.load import load_settings
 from blurscene_stream.detect import Detector, load_detector
-from blurscene_stream.detect.detector import Shown
-from blurscene_stream.detect.prepare import Drawer
+from blurscene_stream.detect.preprocessor import Preprocessor, Sample
 from blurscene_stream.errors import ConfigError, DetectionError
 from tests.detect.networks import answer, need_torchvision, save, save_pair
 from tests.detect.pictures import Picture, frame_of
@@ -45,7 +44,7 @@ def align_as_blurscene(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def shown(detector: Detector, index: int, scene: Picture) -> Tensor:
     model, frame = detector._models[index], frame_of(scene)
-    return detector._upload(Drawer(), [Shown(frame, model.plan(frame.picture, 1.0), 0)], model.pad_rgb)
+    return Preprocessor("cpu", model.pad_rgb).batch([Sample(frame, model.letterbox(frame.picture, 1.0), 0)])
 
 
 def test_the_pair_finds_the_boxes_of_plain_torchvision(
@@ -61,13 +60,13 @@ def test_the_pair_finds_the_boxes_of_plain_torchvision(
         pictures = shown(detector, index, scene)
         assert pictures.shape == (1, 3, 96, 160)
         (wanted,) = answer(network, pictures)
-        peaks = detector._models[index](pictures, [0.0])
+        candidates = detector._models[index](pictures, [0.0])
         assert len(wanted["boxes"]) > 20
-        assert (peaks.labels == 0).all()  # whatever the model calls it
-        assert np.allclose(peaks.boxes, wanted["boxes"], atol=1e-3)
-        assert np.allclose(peaks.scores, wanted["scores"], atol=1e-5)
+        assert (candidates.class_ids == 0).all()  # whatever the model calls it
+        assert np.allclose(candidates.boxes, wanted["boxes"], atol=1e-3)
+        assert np.allclose(candidates.scores, wanted["scores"], atol=1e-5)
         # 224 x 144 in 160 x 96: 149 x 96 are shown, in the middle
-        back = (peaks.boxes - [5, 0, 5, 0]) * np.array([width / 149, height / 96] * 2)
+        back = (candidates.boxes - [5, 0, 5, 0]) * np.array([width / 149, height / 96] * 2)
         mine = found[found.class_ids == index]
         assert detector.classes[index] == name
         overlap = iou(mine.xyxy, back.astype(np.float32))
@@ -102,13 +101,13 @@ def test_processing_and_thresholds_count(folder: Path, scene: Picture) -> None:
 def test_each_variant_is_another_look_of_both_models(folder: Path, scene: Picture, more: list[str]) -> None:
     save_pair(folder)
     frame = frame_of(scene)
-    plain, more_looks = load().candidates([frame]), load(*more).candidates([frame])
+    plain, more_views = load().candidates([frame]), load(*more).candidates([frame])
     assert plain[1] == [1, 1]
-    assert more_looks[1] == ([5, 5] if "regions" in more[0] else [2, 2])
+    assert more_views[1] == ([5, 5] if "regions" in more[0] else [2, 2])
     for label in (0, 1):
-        assert (more_looks[0].labels == label).sum() > (plain[0].labels == label).sum()
-    assert np.isfinite(more_looks[0].boxes).all()
-    assert np.abs(more_looks[0].boxes).max() < 3 * max(scene.shape)
+        assert (more_views[0].class_ids == label).sum() > (plain[0].class_ids == label).sum()
+    assert np.isfinite(more_views[0].boxes).all()
+    assert np.abs(more_views[0].boxes).max() < 3 * max(scene.shape)
 
 
 def test_a_batch_gives_what_its_frames_give_alone(folder: Path, scene: Picture) -> None:

@@ -100,7 +100,7 @@ def test_bfloat16_and_the_plain_convolutions_find_the_same(
     (wanted,) = detector([frame_of(scene)])
     (short,) = load_detector(settings(precision=Precision.bf16))([frame_of(scene)])
     assert_same(short, wanted.xyxy, 0.95)
-    monkeypatch.setattr(face_plate, "can_do_one_step", lambda *_: False)
+    monkeypatch.setattr(face_plate, "has_fused_conv_relu", lambda *_: False)
     (plain,) = load_detector(settings(precision=Precision.fp32))([frame_of(scene)])
     assert np.allclose(plain.xyxy, wanted.xyxy, atol=1e-2)
 
@@ -158,15 +158,15 @@ def test_another_thread_finds_the_same_without_gradients(detector: Detector, sce
 
 
 @pytest.mark.parametrize(
-    ("layer", "one_step"),
+    ("layer", "fused_relu"),
     [("face.heads.bias", True), ("plate.heads.weight", True), ("face.heads.bias", False),
      ("trunk.features.0.0.weight", False), ("trunk.features.17.conv.2.weight", False)],
 )  # fmt: skip
 def test_a_network_gone_wrong_is_an_error(
-    scene: Picture, layer: str, one_step: bool, monkeypatch: pytest.MonkeyPatch
+    scene: Picture, layer: str, fused_relu: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not one_step:
-        monkeypatch.setattr(face_plate, "can_do_one_step", lambda *_: False)
+    if not fused_relu:
+        monkeypatch.setattr(face_plate, "has_fused_conv_relu", lambda *_: False)
     detect = load_detector(settings())
     with torch.inference_mode():
         network_of(detect).state_dict()[layer].fill_(float("nan"))

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from blurscene_stream.config.schema import ModelConfig
 from blurscene_stream.detect import network as network_module
-from blurscene_stream.detect.decode import to_boxes
-from blurscene_stream.detect.network import FacePlateNetwork, can_do_one_step
+from blurscene_stream.detect.face_plate import decode_boxes
+from blurscene_stream.detect.layers import has_fused_conv_relu
+from blurscene_stream.detect.network import FacePlateNetwork
 from blurscene_stream.detect.weights import fill_network, read_weights
 from tests.detect.pictures import Picture
 
@@ -31,10 +32,10 @@ CELLS = (
 MEANS = ([-5.95568, 2.56809, 2.34542, -0.00096, -0.00689], [-5.96057, 1.39012, 1.88706, 0.01905, -0.00475])
 
 
-def build(one_step: bool, dtype: torch.dtype = torch.float32) -> FacePlateNetwork:
+def build(fused_relu: bool, dtype: torch.dtype = torch.float32) -> FacePlateNetwork:
     network = FacePlateNetwork()
     fill_network(network, read_weights(ModelConfig()), "face_plate_v1.pt")
-    network.fuse(one_step).to(dtype=dtype)
+    network.fuse(fused_relu).to(dtype=dtype)
     return network
 
 
@@ -46,11 +47,11 @@ def as_input(picture: Picture) -> Tensor:
     return torch.from_numpy(padded).permute(0, 3, 1, 2)
 
 
-@pytest.mark.parametrize("one_step", [False, True])
-def test_the_output_is_that_of_the_day_it_equalled_the_reference(scene: Picture, one_step: bool) -> None:
-    if one_step and not can_do_one_step(CPU, torch.float32):
+@pytest.mark.parametrize("fused_relu", [False, True])
+def test_the_output_is_that_of_the_day_it_equalled_the_reference(scene: Picture, fused_relu: bool) -> None:
+    if fused_relu and not has_fused_conv_relu(CPU, torch.float32):
         pytest.skip("this torch has no convolution with a fused relu")
-    maps = build(one_step)(as_input(scene))
+    maps = build(fused_relu)(as_input(scene))
     assert maps.shape == (1, 2, 5, 40, 56)
     assert np.allclose(maps.mean((0, 3, 4)), MEANS, atol=1e-3)
     for row, column, face, plate in CELLS:
@@ -70,20 +71,20 @@ def test_the_output_is_that_of_the_reference_network(shared: Path) -> None:
     picture = as_input(np.asarray(bgr[..., ::-1], np.uint8))
     with torch.inference_mode():
         heat, boxes = reference(picture)
-        maps = build(can_do_one_step(CPU, torch.float32))(picture)
+        maps = build(has_fused_conv_relu(CPU, torch.float32))(picture)
     assert torch.allclose(maps[:, :, 0], heat, atol=1e-3)
     rows, columns = (side.flatten() for side in torch.meshgrid(*map(torch.arange, heat.shape[2:]), indexing="ij"))
     for label in (0, 1):
-        ours = to_boxes(maps[0, label, 1:].flatten(1).T, rows, columns)
+        ours = decode_boxes(maps[0, label, 1:].flatten(1).T, rows, columns)
         assert torch.allclose(ours, boxes[0, label].flatten(1).T, atol=1e-2)  # pixels, of boxes of up to 500
 
 
 @pytest.mark.parametrize("shape", [(288, 96), (32, 320), (352, 64), (32, 32)])
-def test_strips_change_nothing(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tiled_execution_changes_nothing(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     picture = torch.rand(1, 3, *shape, generator=torch.Generator().manual_seed(1)) * 255
     network = build(False)
     whole = network(picture)
-    monkeypatch.setattr(network_module, "_STRIP_BYTES", 1)
+    monkeypatch.setattr(network_module, "_TILE_BYTES", 1)
     assert network._rows(picture) == 32
     assert torch.allclose(network(picture), whole, atol=1e-4)
 
@@ -96,7 +97,7 @@ def test_pictures_of_a_batch_do_not_touch_each_other(scene: Picture) -> None:
 
 def test_bfloat16_is_close(scene: Picture) -> None:
     picture = as_input(scene)
-    network = build(can_do_one_step(CPU, torch.bfloat16), torch.bfloat16)
+    network = build(has_fused_conv_relu(CPU, torch.bfloat16), torch.bfloat16)
     difference = (network(picture.bfloat16()).float() - build(False)(picture)).abs()
     assert difference[:, :, 0].mean() < 0.05
     assert difference[:, :, 1:3].mean() < 0.05

@@ -13,9 +13,8 @@ from torch import nn
 from blurscene_stream.config.load import load_settings
 from blurscene_stream.config.schema import ModelConfig
 from blurscene_stream.detect import Detector, load_detector
-from blurscene_stream.detect.detector import Shown
-from blurscene_stream.detect.labels import Labels
-from blurscene_stream.detect.prepare import Drawer
+from blurscene_stream.detect.preprocessor import Preprocessor, Sample
+from blurscene_stream.detect.torchvision_model import LabelMap
 from blurscene_stream.errors import ConfigError, DetectionError
 from tests.detect.networks import answer, need_torchvision, save
 from tests.detect.pictures import WIDTH, Picture, frame_of
@@ -88,19 +87,19 @@ def test_a_model_of_torchvision_finds_what_it_finds_there(folder: Path, scene: P
     detector = alone("classes.dog.threshold=0", "classes.cat.threshold=0")
     assert detector.classes == ("dog", "cat")
     frame, model = frame_of(scene), detector._models[0]
-    view = model.plan(frame.picture, 1.0)
+    view = model.letterbox(frame.picture, 1.0)
     assert (view.width, view.height, view.left, view.top) == (160, 103, 0, 0)
-    pictures = detector._upload(Drawer(), [Shown(frame, view, 0)], model.pad_rgb)
+    pictures = Preprocessor("cpu", model.pad_rgb).batch([Sample(frame, view, 0)])
     (wanted,) = answer(network, pictures)
     named = wanted["labels"].numpy() > 0
     assert named.sum() > 3
-    peaks = model(pictures, [0.0, 0.0])
-    assert np.allclose(peaks.boxes, wanted["boxes"].numpy()[named], atol=1e-3)
-    assert np.allclose(peaks.scores, wanted["scores"].numpy()[named], atol=1e-5)
-    assert np.array_equal(peaks.labels, wanted["labels"].numpy()[named] - 1)
+    candidates = model(pictures, [0.0, 0.0])
+    assert np.allclose(candidates.boxes, wanted["boxes"].numpy()[named], atol=1e-3)
+    assert np.allclose(candidates.scores, wanted["scores"].numpy()[named], atol=1e-5)
+    assert np.array_equal(candidates.class_ids, wanted["labels"].numpy()[named] - 1)
     (found,) = detector([frame])
-    best = int(np.argmax(peaks.scores))
-    back = peaks.boxes[best] * np.array([WIDTH / 160, 144 / 103] * 2, np.float32)
+    best = int(np.argmax(candidates.scores))
+    back = candidates.boxes[best] * np.array([WIDTH / 160, 144 / 103] * 2, np.float32)
     assert np.abs(found.xyxy - back).max(1).min() < 1e-2
 
 
@@ -123,8 +122,8 @@ def test_boxes_of_one_class_by_two_models_are_merged(folder: Path, scene: Pictur
     once = alone()
     again = alone("extra_models=[animals.yaml]")
     frame = frame_of(scene)
-    peaks, looks = again.candidates([frame])
-    assert looks == [2, 2] and len(peaks.scores) == 2 * len(once.candidates([frame])[0].scores)
+    candidates, looks = again.candidates([frame])
+    assert looks == [2, 2] and len(candidates.scores) == 2 * len(once.candidates([frame])[0].scores)
     assert np.array_equal(again([frame])[0].xyxy, once([frame])[0].xyxy)
 
 
@@ -157,10 +156,10 @@ def test_a_wrong_class_list_is_refused(folder: Path, classes: str, reason: str, 
 
 
 def test_a_label_without_a_name_ends_the_run() -> None:
-    labels = Labels(ModelConfig(classes=["dog", "cat"]), nn.Identity())
-    assert labels.classes_of(np.array([1, 0, 2])).tolist() == [0, -1, 1]
+    labels = LabelMap(ModelConfig(classes=["dog", "cat"]), nn.Identity())
+    assert labels.class_ids(np.array([1, 0, 2])).tolist() == [0, -1, 1]
     with pytest.raises(DetectionError, match="label 3"):
-        labels.classes_of(np.array([1, 3]))
+        labels.class_ids(np.array([1, 3]))
 
 
 def test_weights_of_another_network_are_refused_by_the_layer(folder: Path) -> None:
@@ -195,9 +194,9 @@ def test_a_mirrored_look_finds_the_mirrored_object(folder: Path, scene: Picture)
     """A picture that is its own mirror image: each box of the mirrored look lies where one of the plain look lies."""
     write(folder, "fasterrcnn_mobilenet_v3_large_320_fpn")
     even = np.concatenate([scene[:, :112], scene[:, 111::-1]], axis=1)
-    peaks, looks = alone("detect.variants.mirror_image=true").candidates([frame_of(np.ascontiguousarray(even))])
-    assert looks == [2, 2] and len(peaks.boxes) % 2 == 0
-    half = len(peaks.boxes) // 2
-    one, other = peaks.boxes[:half], peaks.boxes[half:]
+    candidates, looks = alone("detect.variants.mirror_image=true").candidates([frame_of(np.ascontiguousarray(even))])
+    assert looks == [2, 2] and len(candidates.boxes) % 2 == 0
+    half = len(candidates.boxes) // 2
+    one, other = candidates.boxes[:half], candidates.boxes[half:]
     mirrored = np.stack([WIDTH - other[:, 2], other[:, 1], WIDTH - other[:, 0], other[:, 3]], 1)
     assert np.allclose(one, mirrored, atol=0.05)

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blurscene_stream.boxes import UPRIGHT, Orientation
-from blurscene_stream.detect.prepare import Drawer, Layout, plan_layout, plan_padded
+from blurscene_stream.detect.letterbox import Letterbox, letterbox_centered, letterbox_top_left
+from blurscene_stream.detect.network import MULTIPLE
+from blurscene_stream.detect.preprocessor import Preprocessor
 from blurscene_stream.frames import PIXEL_FORMATS, PictureInfo
 from tests.detect.pictures import Picture, frame_of, stored_as
 
@@ -28,21 +30,21 @@ pictures = st.builds(
 )
 
 
-def drawn(layout: Layout, *stored: Picture) -> Picture:
-    picture = layout.picture
+def drawn(view: Letterbox, *stored: Picture) -> Picture:
+    picture = view.picture
     frames = [frame_of(each, picture.orientation, picture.sample_aspect_ratio) for each in stored]
     frames = [type(frame)(0, 0, picture, (), frame.scale_rgb, None) for frame in frames]
-    out = np.full((len(stored), layout.height, layout.width, 3), 7, np.uint8)
-    drawer = Drawer()
+    out = np.full((len(stored), view.height, view.width, 3), 7, np.uint8)
+    preprocessor = Preprocessor()
     for frame, target in zip(frames, out, strict=True):
-        drawer.draw(frame, layout, target)
+        preprocessor.draw(frame, view, target)
     return out
 
 
 @given(picture=pictures, size_px=st.integers(32, 8192))
 def test_the_input_is_bounded_and_fits_the_network(picture: PictureInfo, size_px: int) -> None:
-    layout = plan_layout(picture, size_px, 2)
-    for padded, content in ((layout.width, layout.content_width), (layout.height, layout.content_height)):
+    view = letterbox_top_left(picture, size_px, 2, multiple=MULTIPLE)
+    for padded, content in ((view.width, view.content_width), (view.height, view.content_height)):
         assert padded % 32 == 0
         assert 1 <= content <= size_px
         assert content <= padded < content + 32
@@ -50,10 +52,10 @@ def test_the_input_is_bounded_and_fits_the_network(picture: PictureInfo, size_px
 
 @given(picture=pictures, size_px=st.integers(32, 2048), corners=st.lists(st.floats(0, 1), min_size=4, max_size=4))
 def test_a_box_goes_there_and_back(picture: PictureInfo, size_px: int, corners: list[float]) -> None:
-    layout = plan_layout(picture, size_px, 2)
-    wide, high = layout.content_width, layout.content_height
+    view = letterbox_top_left(picture, size_px, 2, multiple=MULTIPLE)
+    wide, high = view.content_width, view.content_height
     upright = np.array([corners], np.float32) * np.array([wide, high, wide, high], np.float32)
-    x0, y0, x1, y1 = layout.to_stored(upright)[0] / np.tile([picture.width, picture.height], 2)
+    x0, y0, x1, y1 = view.to_stored(upright)[0] / np.tile([picture.width, picture.height], 2)
     turn = picture.orientation
     if turn.transposed:
         x0, y0, x1, y1 = y0, x0, y1, x1
@@ -76,10 +78,10 @@ def test_a_pixel_is_drawn_where_its_box_comes_from(
     column, row = int(place[0] * width), int(place[1] * height)
     stored = np.zeros((height, width, 3), np.uint8)
     stored[row, column] = 255
-    layout = plan_layout(PictureInfo(width, height, YUV, orientation), 160, 1)
-    (picture,) = drawn(layout, stored)
-    (y,), (x,) = np.nonzero(picture[: layout.content_height, : layout.content_width, 0])
-    box = layout.to_stored(np.array([[x, y, x + 1, y + 1]], np.float32))
+    view = letterbox_top_left(PictureInfo(width, height, YUV, orientation), 160, 1, multiple=MULTIPLE)
+    (picture,) = drawn(view, stored)
+    (y,), (x,) = np.nonzero(picture[: view.content_height, : view.content_width, 0])
+    box = view.to_stored(np.array([[x, y, x + 1, y + 1]], np.float32))
     assert box.round(3).tolist() == [[column, row, column + 1, row + 1]]
 
 
@@ -106,17 +108,21 @@ def test_sizes(
     content: tuple[int, int],
     padded: tuple[int, int],
 ) -> None:
-    layout = plan_layout(PictureInfo(width, height, YUV, orientation, Fraction(aspect)), 1280, 2)
-    assert (layout.content_width, layout.content_height) == content
-    assert (layout.width, layout.height) == padded
+    view = letterbox_top_left(
+        PictureInfo(width, height, YUV, orientation, Fraction(aspect)), 1280, 2, multiple=MULTIPLE
+    )
+    assert (view.content_width, view.content_height) == content
+    assert (view.width, view.height) == padded
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 def test_every_pixel_of_the_upright_picture_is_drawn(orientation: Orientation) -> None:
     upright = np.random.default_rng(3).integers(0, 256, (50, 70, 3), np.uint8)
     stored = stored_as(upright, orientation)
-    layout = plan_layout(PictureInfo(stored.shape[1], stored.shape[0], YUV, orientation), 640, 1)
-    pair = drawn(layout, stored, stored // 2)
+    view = letterbox_top_left(
+        PictureInfo(stored.shape[1], stored.shape[0], YUV, orientation), 640, 1, multiple=MULTIPLE
+    )
+    pair = drawn(view, stored, stored // 2)
     assert np.array_equal(pair[0, :50, :70], upright)
     assert np.array_equal(pair[1, :50, :70], upright // 2)
     assert (pair[:, 50:] == 7).all()
@@ -133,15 +139,15 @@ def test_every_pixel_of_the_upright_picture_is_drawn(orientation: Orientation) -
 def test_a_padded_picture_fits_as_blurscene_counts(
     width: int, height: int, sides: tuple[int, int], times: float, corners: list[float]
 ) -> None:
-    layout = plan_padded(PictureInfo(width, height, YUV), *sides, times)
+    view = letterbox_centered(PictureInfo(width, height, YUV), *sides, times)
     factor = times * min(sides[0] / width, sides[1] / height)
-    content = layout.content_width, layout.content_height
-    assert (layout.width, layout.height) == sides
+    content = view.content_width, view.content_height
+    assert (view.width, view.height) == sides
     assert np.allclose(content, np.maximum(np.floor([factor * width, factor * height]), 1), atol=1)
-    assert (layout.left, layout.top) == tuple((side - inner) // 2 for side, inner in zip(sides, content, strict=True))
+    assert (view.left, view.top) == tuple((side - inner) // 2 for side, inner in zip(sides, content, strict=True))
     assert 0 < content[0] <= sides[0] and 0 < content[1] <= sides[1]
-    shown = np.array([corners], np.float32) * np.array([*content, *content]) + np.tile([layout.left, layout.top], 2)
-    back = layout.to_stored(shown.astype(np.float32))[0] / np.tile([width, height], 2)
+    shown = np.array([corners], np.float32) * np.array([*content, *content]) + np.tile([view.left, view.top], 2)
+    back = view.to_stored(shown.astype(np.float32))[0] / np.tile([width, height], 2)
     assert np.allclose(back, corners, atol=1e-3)
 
 
@@ -149,17 +155,17 @@ def test_a_padded_picture_fits_as_blurscene_counts(
 def test_a_padded_picture_is_drawn_in_the_middle(orientation: Orientation) -> None:
     upright = np.random.default_rng(3).integers(0, 256, (50, 70, 3), np.uint8)
     stored = stored_as(upright, orientation)
-    layout = plan_padded(PictureInfo(stored.shape[1], stored.shape[0], YUV, orientation), 70, 81)
-    assert layout.top == 15
-    (picture,) = drawn(layout, stored)
+    view = letterbox_centered(PictureInfo(stored.shape[1], stored.shape[0], YUV, orientation), 70, 81)
+    assert view.top == 15
+    (picture,) = drawn(view, stored)
     assert np.array_equal(picture[15:65], upright)
     assert (picture[:15] == 7).all() and (picture[65:] == 7).all()
-    (mirrored,) = drawn(replace(layout, mirrored=True), stored)
+    (mirrored,) = drawn(replace(view, mirrored=True), stored)
     assert np.array_equal(mirrored[15:65], upright[:, ::-1])
 
 
 def test_a_frame_of_another_shape_is_refused() -> None:
     one, other = (frame_of(np.zeros((height, 40, 3), np.uint8)) for height in (40, 41))
-    layout = plan_layout(one.picture, 640, 2)
+    view = letterbox_top_left(one.picture, 640, 2, multiple=MULTIPLE)
     with pytest.raises(ValueError, match="frame 0"):
-        Drawer().draw(other, layout, np.zeros((96, 96, 3), np.uint8))
+        Preprocessor().draw(other, view, np.zeros((96, 96, 3), np.uint8))

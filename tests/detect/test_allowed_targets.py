@@ -9,7 +9,7 @@ import pytest
 from torch import nn
 
 from blurscene_stream.config.models import ModelConfig
-from blurscene_stream.detect.targets import build_network
+from blurscene_stream.detect.allowed_targets import build_network
 from blurscene_stream.errors import ConfigError
 from tests.detect.networks import need_torchvision
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from blurscene_stream.detect.decode import find_peaks
+from blurscene_stream.detect.face_plate import decode_heat_maps
 from blurscene_stream.errors import DetectionError
 
 
@@ -26,39 +26,39 @@ def random_maps(seed: int) -> Tensor:
 def test_a_peak_becomes_a_box_around_its_cell() -> None:
     maps = empty_maps()
     maps[1, 0, :, 4, 6] = torch.tensor([2.0, np.log(10), np.log(3), 0.25, -0.5])
-    peaks = find_peaks(maps, [0.2, 0.2])
-    assert peaks.pictures.tolist() == [1]
-    assert peaks.labels.tolist() == [0]
-    assert peaks.scores == pytest.approx(1 / (1 + np.exp(-2)))
+    candidates = decode_heat_maps(maps, [0.2, 0.2])
+    assert candidates.images.tolist() == [1]
+    assert candidates.class_ids.tolist() == [0]
+    assert candidates.scores == pytest.approx(1 / (1 + np.exp(-2)))
     middle_x, middle_y = (6 + 0.5 - 0.5) * 4, (4 + 0.5 + 0.25) * 4
-    assert peaks.boxes[0] == pytest.approx([middle_x - 6, middle_y - 20, middle_x + 6, middle_y + 20], abs=1e-3)
+    assert candidates.boxes[0] == pytest.approx([middle_x - 6, middle_y - 20, middle_x + 6, middle_y + 20], abs=1e-3)
 
 
 def test_each_class_has_its_own_threshold() -> None:
     maps = empty_maps(1)
     maps[0, 0, 0, 2, 2] = maps[0, 1, 0, 2, 2] = 0.0  # a score of 0.5
-    assert find_peaks(maps, [0.6, 0.4]).labels.tolist() == [1]
-    assert find_peaks(maps, [0.4, 0.6]).labels.tolist() == [0]
+    assert decode_heat_maps(maps, [0.6, 0.4]).class_ids.tolist() == [1]
+    assert decode_heat_maps(maps, [0.4, 0.6]).class_ids.tolist() == [0]
 
 
 def test_neighbours_of_a_peak_are_not_peaks_but_equals_are() -> None:
     maps = empty_maps(1)
     maps[0, 0, 0, 5, 4:7] = torch.tensor([1.0, 2.0, 1.0])
-    assert len(find_peaks(maps, [0.2, 0.2]).scores) == 1
+    assert len(decode_heat_maps(maps, [0.2, 0.2]).scores) == 1
     maps[0, 0, 0, 5, 4:7] = 40.0  # scores of 1, all three
-    assert len(find_peaks(maps, [0.2, 0.2]).scores) == 3
+    assert len(decode_heat_maps(maps, [0.2, 0.2]).scores) == 3
 
 
 def test_a_crowd_is_found_to_the_last() -> None:
     maps = empty_maps(1, 200, 200)
     maps[0, 0, 0, ::2, ::2] = 1.0
-    assert len(find_peaks(maps, [0.2, 0.2]).scores) == 100 * 100
+    assert len(decode_heat_maps(maps, [0.2, 0.2]).scores) == 100 * 100
 
 
 def test_absurd_sizes_are_bounded() -> None:
     maps = empty_maps(1)
     maps[0, 0, :, 4, 6] = torch.tensor([2.0, 80.0, -80.0, 0.0, 0.0])
-    x0, y0, x1, y1 = find_peaks(maps, [0.2, 0.2]).boxes[0]
+    x0, y0, x1, y1 = decode_heat_maps(maps, [0.2, 0.2]).boxes[0]
     assert 0 < x1 - x0 < 1
     assert 2000 < y1 - y0 < 3000
 
@@ -66,7 +66,7 @@ def test_absurd_sizes_are_bounded() -> None:
 @given(seed=st.integers(0, 1000), low=st.floats(0, 0.99), high=st.floats(0, 0.99))
 def test_a_higher_threshold_never_finds_more(seed: int, low: float, high: float) -> None:
     low, high = sorted((low, high))
-    more, fewer = (find_peaks(random_maps(seed), [each, each]) for each in (low, high))
+    more, fewer = (decode_heat_maps(random_maps(seed), [each, each]) for each in (low, high))
     assert {tuple(box) for box in fewer.boxes.tolist()} <= {tuple(box) for box in more.boxes.tolist()}
     assert (fewer.scores > high).all()
 
@@ -83,18 +83,18 @@ def test_a_number_that_is_not_finite_is_an_error(
     maps = random_maps(seed).to(dtype)
     maps[cell] = bad
     with pytest.raises(DetectionError, match="not finite"):
-        find_peaks(maps, [0.2, 0.2])
+        decode_heat_maps(maps, [0.2, 0.2])
 
 
 def test_two_infinities_do_not_cancel() -> None:
     maps = random_maps(1)
     maps[0, 0, 1, 0, 0], maps[0, 0, 1, 0, 1] = float("inf"), float("-inf")
     with pytest.raises(DetectionError, match="not finite"):
-        find_peaks(maps, [0.2, 0.2])
+        decode_heat_maps(maps, [0.2, 0.2])
 
 
 def test_a_box_beyond_all_numbers_is_an_error() -> None:
     maps = empty_maps(1)
     maps[0, 0, 0, 4, 6], maps[0, 0, 3, 4, 6] = 2.0, 3e38
     with pytest.raises(DetectionError, match="not finite"):
-        find_peaks(maps, [0.2, 0.2])
+        decode_heat_maps(maps, [0.2, 0.2])

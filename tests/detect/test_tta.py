@@ -29,10 +29,11 @@ from blurscene_stream.config.schema import (
     VariantsConfig,
 )
 from blurscene_stream.detect import Detector, load_detector
-from blurscene_stream.detect.decode import Peaks
 from blurscene_stream.detect.face_plate import FacePlateModel
-from blurscene_stream.detect.prepare import Drawer, Layout, plan_layout
-from blurscene_stream.detect.variants import regions, tile_spans, views_of
+from blurscene_stream.detect.letterbox import Letterbox, letterbox_top_left, tile_spans, tiles, tta_views
+from blurscene_stream.detect.model import Candidates
+from blurscene_stream.detect.network import MULTIPLE
+from blurscene_stream.detect.preprocessor import Preprocessor
 from blurscene_stream.frames import PIXEL_FORMATS, Frame, PictureInfo
 from blurscene_stream.source import open_source
 from tests.detect.pictures import FACE, PLATE, WIDTH, Picture, frame_of, network_of, stored_as
@@ -59,13 +60,13 @@ pictures = st.builds(
 )
 
 
-def plan_views(picture: PictureInfo, config: DetectConfig) -> list[Layout]:
+def plan_views(picture: PictureInfo, config: DetectConfig) -> list[Letterbox]:
     """What the built-in model is shown."""
 
-    def plan(shown: PictureInfo, times: float) -> Layout:
-        return plan_layout(shown, config.size_px, config.max_upscale, times)
+    def plan(shown: PictureInfo, times: float) -> Letterbox:
+        return letterbox_top_left(shown, config.size_px, config.max_upscale, times, MULTIPLE)
 
-    return views_of(picture, config.variants, plan)
+    return tta_views(picture, config.variants, plan)
 
 
 def looking(size_px: int = WIDTH, merge: MergeConfig | None = None, **kinds: Any) -> Detector:
@@ -95,7 +96,7 @@ def test_what_is_on_a_cut_is_whole_in_one_region(length: int, parts: int, overla
 @given(width=st.integers(1, 60), height=st.integers(1, 60), parts=st.integers(1, 8), overlap=st.floats(0, 0.75))
 def test_regions_leave_no_pixel_unseen(width: int, height: int, parts: int, overlap: float) -> None:
     seen = np.zeros((height, width), np.bool_)
-    for x0, y0, x1, y1 in regions(width, height, parts, overlap):
+    for x0, y0, x1, y1 in tiles(width, height, parts, overlap):
         assert 0 <= x0 < x1 <= width
         assert 0 <= y0 < y1 <= height
         seen[y0:y1, x0:x1] = True
@@ -141,7 +142,7 @@ def test_every_combination_is_planned_once(picture: PictureInfo, size_px: int, k
         assert 1 <= view.content_width <= view.width
         assert 1 <= view.content_height <= view.height
     if parts > 1 and max(picture.width, picture.height) > 1:  # one batch
-        assert len({(view.width, view.height) for view in views if not view.shows_all}) == 1
+        assert len({(view.width, view.height) for view in views if not view.is_whole}) == 1
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
@@ -153,11 +154,11 @@ def test_a_region_shows_its_pixels_upright_and_mirrored(orientation: Orientation
     kinds = VariantsConfig(mirror_image=True, enlarged_regions_n=2, region_overlap=0, scales=[1.0])
     views = plan_views(frame.picture, DetectConfig(size_px=32, variants=kinds))
     drawn = np.zeros((1, len(views), views[0].height, views[0].width, 3), np.uint8)
-    drawer = Drawer()
+    preprocessor = Preprocessor()
     for view, target in zip(views, drawn[0], strict=True):
-        drawer.draw(frame, view, target)
+        preprocessor.draw(frame, view, target)
     for view, shown in zip(views, drawn[0], strict=True):
-        if view.shows_all:
+        if view.is_whole:
             continue
         content = shown[: view.content_height, : view.content_width]
         x0, y0, x1, y1 = view.region
@@ -216,7 +217,7 @@ def test_no_call_is_given_more_pictures_than_the_batch_size(scene: Picture, monk
     given: list[int] = []
     ask = FacePlateModel.__call__
 
-    def counted(model: FacePlateModel, shown: Tensor, thresholds: Sequence[float]) -> Peaks:
+    def counted(model: FacePlateModel, shown: Tensor, thresholds: Sequence[float]) -> Candidates:
         given.append(len(shown))
         return ask(model, shown, thresholds)
 
@@ -232,8 +233,8 @@ def test_no_call_is_given_more_pictures_than_the_batch_size(scene: Picture, monk
         np.testing.assert_array_equal(one, other)
 
 
-def arrays_of(peaks: Peaks) -> tuple[NDArray[Any], ...]:
-    return peaks.pictures, peaks.labels, peaks.scores, peaks.boxes
+def arrays_of(candidates: Candidates) -> tuple[NDArray[Any], ...]:
+    return candidates.images, candidates.class_ids, candidates.scores, candidates.boxes
 
 
 def test_what_mirrored_and_plain_views_share_is_made_once(scene: Picture) -> None:
@@ -313,9 +314,9 @@ def test_regions_of_a_decoded_video_lie_where_they_are(tmp_path: Path) -> None:
     kinds = VariantsConfig(enlarged_regions_n=2, mirror_image=True, scales=[1.0])
     views = plan_views(frame.picture, DetectConfig(size_px=252, variants=kinds))
     drawn = np.zeros((1, len(views), views[0].height, views[0].width, 3), np.uint8)
-    drawer = Drawer()
+    preprocessor = Preprocessor()
     for view, target in zip(views, drawn[0], strict=True):
-        drawer.draw(frame, view, target)
+        preprocessor.draw(frame, view, target)
     full = frame.scale_rgb(frame.picture.width, frame.picture.height).astype(int)
     checked = 0
     for view, shown in zip(views, drawn[0].astype(int), strict=True):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from blurscene_stream.detect.strips import in_strips, strip_rows
+from blurscene_stream.detect.layers import run_tiled, tile_rows
 
 
 def blur_and_halve(maps: list[Tensor]) -> Sequence[Tensor]:
@@ -22,13 +22,13 @@ def blur_and_halve(maps: list[Tensor]) -> Sequence[Tensor]:
 @given(height=st.integers(1, 20), rows=st.integers(1, 12), halo=st.integers(1, 4))
 def test_the_result_is_that_of_the_whole(height: int, rows: int, halo: int) -> None:
     maps = [torch.rand(1, 2, 2 * height, 6), torch.rand(1, 2, height, 6)]
-    for whole, part in zip(blur_and_halve(maps), in_strips(blur_and_halve, maps, 2 * rows, 2 * halo), strict=True):
+    for whole, part in zip(blur_and_halve(maps), run_tiled(blur_and_halve, maps, 2 * rows, 2 * halo), strict=True):
         assert torch.allclose(whole, part, atol=1e-6)
 
 
 @given(width=st.integers(1, 10_000), blocks=st.integers(1, 300), pixel=st.integers(1, 200))
-def test_a_strip_fits_its_budget_or_is_as_low_as_can_be(width: int, blocks: int, pixel: int) -> None:
-    rows = strip_rows(width, blocks * 32, pixel, 1 << 20, 32)
+def test_a_tile_fits_its_budget_or_is_as_low_as_can_be(width: int, blocks: int, pixel: int) -> None:
+    rows = tile_rows(width, blocks * 32, pixel, 1 << 20, 32)
     assert rows % 32 == 0
     assert 32 <= rows <= blocks * 32
     assert rows == 32 or rows * width * pixel <= 1 << 20

@@ -1,4 +1,4 @@
-"""Which names a model's file may build, and the network that comes of them; nothing else is ever called."""
+"""Allow-list of the `_target_` names in a model's file, and the network built from them; nothing else is called."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ _OURS = {
     "models.faster_rcnn.FasterRCNNWrapper": f"{_BLURSCENE}.FasterRCNNWrapper",
     "common.classes.ClassMap": f"{_BLURSCENE}.ClassMap",
 }
-"""BlurScene's names, and ours."""
+"""BlurScene's names, and the ones of this package that they stand for."""
 
-_ROOMS = ("torch.nn.", "torchvision.models.", "torchvision.ops.")
+_PACKAGES = ("torch.nn.", "torchvision.models.", "torchvision.ops.")
 _BACKBONES = ("resnet_fpn_backbone", "mobilenet_backbone")
 _ALLOWED = (
-    f"layers and models of {', '.join(f'{room}*' for room in _ROOMS)}, torchvision's model and backbone functions, "
+    f"layers and models of {', '.join(f'{package}*' for package in _PACKAGES)}, "
+    "torchvision's model and backbone functions, "
     f"{', '.join(_OURS)}"
 )
 _INSTALL = "pip install 'blurscene-stream[models]', and the torchvision that belongs to your torch"
 
 
 def build_network(model: ModelConfig) -> nn.Module:
-    """The network that `model.network` describes, its weights still at random.
+    """Build the network that `model.network` describes, its weights still at random.
 
     Raises ConfigError when torchvision is missing or does not fit torch, when a target or an argument is not allowed,
     and when nothing can be built of them.
@@ -69,9 +70,9 @@ def _check(node: Node) -> Node:
 
 
 def _located(name: str) -> object:
-    """What a dotted name stands for, or None; only modules of torch and torchvision are ever imported."""
+    """The object that a dotted name stands for, or None; only modules of torch and torchvision are ever imported."""
     parts = name.split(".")
-    if not name.startswith(_ROOMS) or not all(part.isidentifier() and part[0] != "_" for part in parts):
+    if not name.startswith(_PACKAGES) or not all(part.isidentifier() and part[0] != "_" for part in parts):
         return None
     found: Any = import_module(parts[0])
     for count, part in enumerate(parts[1:], start=2):
@@ -87,7 +88,7 @@ def _located(name: str) -> object:
 def _is_layer(found: object) -> bool:
     """The name alone says little: torchvision.models.detection.rpn.torch.hub.load leads to torch.hub.load."""
     inside = isinstance(found, type) and issubclass(found, nn.Module)
-    return inside and f"{found.__module__}.".startswith(_ROOMS)
+    return inside and f"{found.__module__}.".startswith(_PACKAGES)
 
 
 def _is_builder(found: object) -> bool:
