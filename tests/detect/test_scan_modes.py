@@ -51,7 +51,7 @@ def shown_to(detector: Detector) -> list[tuple[int, int]]:
 
 
 def assert_equal(one: Detections, other: Detections) -> None:
-    for name in ("boxes", "scores", "labels", "origins"):
+    for name in ("xyxy", "scores", "class_ids", "origins"):
         assert np.array_equal(getattr(one, name), getattr(other, name)), name
 
 
