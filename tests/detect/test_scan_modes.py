@@ -1,4 +1,4 @@
-"""The small look of the real detector: less is calculated, but every frame is shown to the network."""
+"""The small scan of the real detector: less is calculated, but every frame is shown to the network."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def alone(scale: float) -> Settings:
 def frames(scene: Picture) -> list[Frame]:
     """A batch in which each frame differs from the others."""
     return [
-        replace(frame_of(np.roll(scene, 8 * number, axis=1), number=number), scan_mode=look)
-        for number, look in enumerate(MIXED)
+        replace(frame_of(np.roll(scene, 8 * number, axis=1), number=number), scan_mode=mode)
+        for number, mode in enumerate(MIXED)
     ]
 
 
@@ -77,7 +77,7 @@ def test_a_frame_gets_the_same_answer_whatever_batch_it_is_in(scene: Picture) ->
         assert_equal(found, again)
 
 
-def test_the_small_look_finds_what_its_size_shows(scene: Picture) -> None:
+def test_the_small_scan_finds_what_its_size_shows(scene: Picture) -> None:
     small = replace(frame_of(scene), scan_mode=ScanMode.small)
     (found,) = load_detector(settings())([small])
     assert 0 in found.class_ids, "a face of 20 pixels"
@@ -87,13 +87,13 @@ def test_the_small_look_finds_what_its_size_shows(scene: Picture) -> None:
     assert_equal(load_detector(at_full_size)([small])[0], load_detector(alone(1.0))([frame_of(scene)])[0])
 
 
-def test_the_full_look_is_what_it_is_without_a_small_one(scene: Picture) -> None:
+def test_the_full_scan_is_what_it_is_without_a_small_one(scene: Picture) -> None:
     frame = frame_of(scene)
     assert frame.scan_mode is ScanMode.full and frame.picture.height == HEIGHT
     assert_equal(load_detector(settings())([frame])[0], load_detector(settings(every=1))([frame])[0])
 
 
-def test_labelled_pictures_get_the_full_look_whatever_is_set_for_videos(scene: Picture) -> None:
+def test_labelled_pictures_get_the_full_scan_whatever_is_set_for_videos(scene: Picture) -> None:
     judges = load_judges(settings(), lambda given: load_detector(_checked(given)))
     sizes = shown_to(judges.cover)  # type: ignore[arg-type]
     judges.cover([frame_of(scene)])
@@ -113,5 +113,5 @@ def test_a_network_that_sets_its_own_size_gains_nothing_from_a_smaller_picture()
 
 
 def test_tracking_is_needed() -> None:
-    with pytest.raises(ConfigError, match=r"^detect\.every must be 1 where track\.use is false, got 3$"):
+    with pytest.raises(ConfigError, match=r"^detect\.every must be 1 where track\.enabled is false, got 3$"):
         replace(settings(), track=TrackConfig(enabled=False))
