@@ -28,7 +28,7 @@ ENCODERS = {AudioMode.aac: "aac", AudioMode.opus: "libopus"}
 COMMON_RATE_HZ = 48_000  # that every encoder takes
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 NO_EDIT_LIST = {"movflags": "empty_moov", "use_editlist": "0"}
-MAX_PADDING_S = 0.1  # of an encoder; a longer one is a cut, as source.edits has it
+MAX_PADDING_S = 0.1  # of an encoder; a longer one is a cut: PRIMING_S of source.scrub.hidden_audio
 
 
 def add_audio(container: OutputContainer, source: CopiedStream, name: str, mode: AudioMode) -> StreamWriter:

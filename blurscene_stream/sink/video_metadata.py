@@ -37,7 +37,7 @@ def set_metadata(stream: VideoStream, info: StreamInfo, container: str) -> list[
     context.color_range = FULL_RANGE if info.picture.full_range else info.color.color_range
     context.color_primaries, context.color_trc = info.color.primaries, info.color.transfer
     context.colorspace = info.color.matrix
-    context.field_order = info.container_field_order
+    context.options["field_order"] = str(info.container_field_order)  # PyAV has an attribute for it from 18.1 on
     if info.picture.sample_aspect_ratio != 1:
         context.sample_aspect_ratio = info.picture.sample_aspect_ratio
     if info.display_matrix is not None:

@@ -39,7 +39,8 @@ class PictureMaker:
         if target.name != first.format.name and first.format.name not in LOSSLESS:
             log.warning("%s: %s pictures are converted to %s", name, first.format.name, target.name)
         self.display_matrix, self.two_views, self.lost = said.display_matrix, said.two_views, said.lost
-        self.fields, self.field_order = said.fields, order_of(said.fields, stream.codec_context.field_order)
+        order = getattr(stream.codec_context, "field_order", 0)  # PyAV 17 cannot read it: the pictures decide
+        self.fields, self.field_order = said.fields, order_of(said.fields, order)
         self.colour = converted(said.colour, first)
         ratio = stream.sample_aspect_ratio
         self.picture = PictureInfo(

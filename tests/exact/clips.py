@@ -103,7 +103,7 @@ def _video(container: OutputContainer, clip: Clip) -> VideoStream:
         video.set_display_rotation(*clip.turn)
     if clip.fields is not FieldOrder.progressive:
         context.flags |= Flags.interlaced_dct | Flags.interlaced_me
-        context.field_order = FIELD_ORDERS[clip.fields][0]
+        context.options["field_order"] = str(FIELD_ORDERS[clip.fields][0])
     return video
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import struct
 from collections import deque
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Final, cast
 
 import av
-from av.packet import Packet
+from av.audio.stream import AudioStream
+from av.packet import Packet, PacketSideData
 from av.stream import Stream
 
 from blurscene_stream.errors import CorruptInputError, reason
 from blurscene_stream.source.container.opening import open_file
 from blurscene_stream.source.rationals import fraction, known_fraction
 
+SKIP_SAMPLES: Final = "skip_samples"
 PRIMING_S = Fraction(1, 10)  # encoder delay before the first sample: 2112 samples of AAC are 0.05 s at 44.1 kHz
 PRIMING_PACKETS = 3  # of AAC: 0.26 s at 8 kHz
 MAX_PRIMING_PACKETS = 64  # Opus may have 40 of 2.5 ms in PRIMING_S
@@ -31,18 +35,24 @@ class HiddenAudioFilter:
         self._begun = False
         self._hidden: deque[Packet[Stream]] = deque(maxlen=MAX_PRIMING_PACKETS)
         self._first_s: Fraction | None = None
+        self._skip: PacketSideData | None = None
 
     def __call__(self, packet: Packet[Stream]) -> list[Packet[Stream]]:
         """Return the packets to pass on, now that the next one has come."""
         if packet.is_discard:
             if not self._begun:
+                if packet.has_sidedata(SKIP_SAMPLES):
+                    self._skip = packet.get_sidedata(SKIP_SAMPLES)
                 self._first_s = _start_s(packet) if self._first_s is None else self._first_s
                 self._hidden.append(packet)
             return []
         if self._begun:
             return [packet]
         self._begun = True
-        return [*self._priming(_start_s(packet)), packet]
+        passed = [*self._priming(_start_s(packet)), packet]
+        if self._skip is not None and not passed[0].has_sidedata(SKIP_SAMPLES):
+            _set_skip(passed[0], self._skip, _start_s(passed[0]) - (self._first_s or 0))
+        return passed
 
     def _priming(self, start_s: Fraction) -> list[Packet[Stream]]:
         held = list(self._hidden)
@@ -50,6 +60,18 @@ class HiddenAudioFilter:
         if self._first_s is not None and start_s - self._first_s > PRIMING_S:
             held = held[-1:]
         return [packet for packet in held if start_s - _start_s(packet) <= PRIMING_S]
+
+
+def _set_skip(packet: Packet[Stream], skip: PacketSideData, later_s: Fraction) -> None:
+    """Tell a decoder how many samples to leave out from `packet` on, `later_s` after the packet that `skip` was with.
+
+    Where the first packet has no such number, or 0, FFmpeg 9 leaves out as many samples as the edit list hides in all,
+    although they do not pass; below 0 it leaves out none.
+    """
+    (count,) = struct.unpack_from("<I", bytes(skip))
+    left = count - round(later_s * cast(AudioStream, packet.stream).sample_rate)
+    skip.update(struct.pack("<i", left if left > 0 else -1) + bytes(skip)[4:])
+    packet.set_sidedata(skip)
 
 
 def _start_s(packet: Packet[Stream]) -> Fraction:
