@@ -83,10 +83,6 @@ PICTURE_FORMATS = {
         PixelFormat("gbrap", 8, 0, 0, full_range=True, color_model=ColorModel.gbr, alpha=True),
         PixelFormat("gray", 8, 0, 0, full_range=True, color_model=ColorModel.gray),
         PixelFormat("ya8", 8, 0, 0, full_range=True, color_model=ColorModel.gray, alpha=True),
-        PixelFormat("gbrp16le", 16, 0, 0, full_range=True, color_model=ColorModel.gbr),
-        PixelFormat("gbrap16le", 16, 0, 0, full_range=True, color_model=ColorModel.gbr, alpha=True),
-        PixelFormat("gray16le", 16, 0, 0, full_range=True, color_model=ColorModel.gray),
-        PixelFormat("ya16le", 16, 0, 0, full_range=True, color_model=ColorModel.gray, alpha=True),
     )
 }
 """The formats of single pictures: what a file holds is redacted without a detour through YUV."""

@@ -24,7 +24,7 @@ from blurscene_stream.cli import run
 from blurscene_stream.cli.video import video_command
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.frames import RedactedFrame
-from blurscene_stream.pipeline import Interruption, Job, Summary, Watch, anonymize_video
+from blurscene_stream.pipeline import Callbacks, Job, StopToken, Summary, anonymize_video
 from scripts.fuzz_inputs import DOCUMENTED, Case, make_case, make_films
 from tests.detectors import BRIGHT, SquareDetector
 from tests.videos import read_video
@@ -44,9 +44,9 @@ class Probe:
         self.covered_whole = 0
         self.early: list[int] = []
 
-    def __call__(self, job: Job, settings: Settings, _: Watch, interruption: Interruption) -> Summary:
+    def __call__(self, job: Job, settings: Settings, _: Callbacks, stop_token: StopToken) -> Summary:
         """Run with this detector."""
-        return anonymize_video(job, settings, Watch(written=self._note), interruption, self.detector.load)
+        return anonymize_video(job, settings, Callbacks(on_frame=self._note), stop_token, self.detector.load)
 
     def _note(self, frame: RedactedFrame) -> None:
         self.written.append(frame.number)

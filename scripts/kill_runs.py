@@ -20,7 +20,7 @@ from pathlib import Path
 
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.pipeline import Interruption, Job, Watch, anonymize_video
+from blurscene_stream.pipeline import Callbacks, Job, StopToken, anonymize_video
 from tests.detectors import SquareDetector
 from tests.videos import VideoSpec, make_video, read_video
 
@@ -37,7 +37,7 @@ def run(source: Path, target: Path, kill_after_s: float | None) -> tuple[int, fl
         try:
             beside = Address(str(target.with_suffix(".jsonl")))
             job = Job(Address(str(source)), Address(str(target)), overwrite=True, detections=beside)
-            anonymize_video(job, Settings(), Watch(), Interruption(), SquareDetector().load)
+            anonymize_video(job, Settings(), Callbacks(), StopToken(), SquareDetector().load)
             code = 0
         finally:
             os._exit(code)

@@ -18,7 +18,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 import cv2
 import numpy as np
@@ -42,8 +41,8 @@ from blurscene_stream.evaluate.labels import Dataset, Truth
 from blurscene_stream.evaluate.matching import match, of_class
 from blurscene_stream.evaluate.pictures import read_labelled
 from blurscene_stream.evaluate.scores import LOOSE
-from blurscene_stream.frames import Frame, Plane
-from blurscene_stream.image import Picture
+from blurscene_stream.frames import Frame
+from blurscene_stream.image import DecodedImage
 
 Detectors = Mapping[str, Detector]
 Methods = Sequence[MergeMethod]
@@ -77,13 +76,13 @@ def samples(dataset: Dataset, zoom: float, every: int) -> Iterator[Sample]:
         yield Sample(picture.frames()[0], truth, labelled.exhaustive)
 
 
-def zoomed(picture: Picture, truth: Truth, zoom: float) -> tuple[Picture, Truth]:
+def zoomed(picture: DecodedImage, truth: Truth, zoom: float) -> tuple[DecodedImage, Truth]:
     """Both `zoom` times as large."""
     height, width, channels = picture.samples.shape
     size = round(width * zoom), round(height * zoom)
     made = cv2.resize(picture.samples, size, interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC)
     boxes = scale(truth.boxes, size[0] / width, size[1] / height)
-    larger = cast(Plane, made.reshape(size[1], size[0], channels))
+    larger = np.asarray(made, np.uint8).reshape(size[1], size[0], channels)
     return replace(picture, samples=larger), replace(truth, boxes=boxes)
 
 

@@ -24,7 +24,7 @@ from blurscene_stream.evaluate import LeakReport, Names, Plan, find_pairs, measu
 from blurscene_stream.evaluate.leaks import ALL
 from blurscene_stream.evaluate.report import markdown
 from blurscene_stream.frames import Frame
-from blurscene_stream.pipeline.judge import Detector, load_torch_detector
+from blurscene_stream.pipeline.detection import Detector, load_torch_detector
 
 LEAST_SHARE = 0.1  # of a class's threshold: what is remembered of doubtful boxes
 HEAD = ["settings", "tracks ever exposed", "frames exposed", "longest, mean, ms", "worst, ms", "area, %"]

@@ -24,7 +24,7 @@ from blurscene_stream.cli.picture import picture_command
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.frames import Frame
 from blurscene_stream.image import decode
-from blurscene_stream.pipeline.image_files import anonymize_pictures, find_in_pictures
+from blurscene_stream.pipeline.image import anonymize_images, detect_images
 from tests.conftest import ROOT
 from tests.detectors import LookingDetector, SquareDetector
 from tests.pictures import SQUARE, exif_of, file_of, read_back, samples_of, turned
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.usefixtures("own_logs")
 def detector(monkeypatch: pytest.MonkeyPatch) -> SquareDetector:
     """Takes the place of the network."""
     made = LookingDetector()
-    for function in (anonymize_pictures, find_in_pictures):
+    for function in (anonymize_images, detect_images):
         monkeypatch.setattr(function, "__defaults__", (made.load,))
     return made
 
@@ -183,7 +183,7 @@ def test_a_failing_detector_leaves_nothing(
     def broken(_: Sequence[Frame]) -> list[Detections]:
         raise RuntimeError("out of ideas")
 
-    monkeypatch.setattr(anonymize_pictures, "__defaults__", (SquareDetector(broken).load,))
+    monkeypatch.setattr(anonymize_images, "__defaults__", (SquareDetector(broken).load,))
     assert picture(folder / "a.png", tmp_path / "out.png") == 6
     assert "a.png: " in capsys.readouterr().err.splitlines()[-1]
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
@@ -279,8 +279,8 @@ PROGRAM = textwrap.dedent("""
     import time
     from tests.detectors import SquareDetector
     from blurscene_stream import cli
-    from blurscene_stream.pipeline.image_files import anonymize_pictures
-    anonymize_pictures.__defaults__ = (SquareDetector(lambda frames: time.sleep(0.3)).load,)
+    from blurscene_stream.pipeline.image import anonymize_images
+    anonymize_images.__defaults__ = (SquareDetector(lambda frames: time.sleep(0.3)).load,)
     cli.main()
 """)
 

@@ -12,7 +12,7 @@ import pytest
 from blurscene_stream.address import Address
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.pipeline import Interruption, Job, Watch, anonymize_video
+from blurscene_stream.pipeline import Callbacks, Job, StopToken, anonymize_video
 from tests.clip_checks import check_clip
 
 CLIPS = {  # name -> frames, and the smallest size at which something is found
@@ -41,9 +41,9 @@ def test_a_clip_goes_through(name: str, shared: Path, tmp_path: Path, pytestconf
     frames, size_px = CLIPS[name]
     settings.detect.size_px = pytestconfig.getoption("--clip-size") or size_px
     found: list[Detections] = []
-    watch = Watch(written=lambda frame: found.append(frame.detections))
+    callbacks = Callbacks(on_frame=lambda frame: found.append(frame.detections))
     job = Job(Address(str(source)), Address(str(target)))
-    summary = anonymize_video(job, settings, watch, Interruption())
+    summary = anonymize_video(job, settings, callbacks, StopToken())
     assert summary.frames == frames
     boxes = check_clip(source, target, found, settings)
     assert boxes > 0, "nothing was found in a clip that has something in it"

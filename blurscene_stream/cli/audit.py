@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from blurscene_stream.audit import Changed, changed_files, verify
+from blurscene_stream.audit import FileCheck, check_files, verify_log
 from blurscene_stream.cli.logs import printable
 from blurscene_stream.cli.options import COMMAND_SETTINGS
 from blurscene_stream.verify import EXIT_CODES, Grade
@@ -30,16 +30,16 @@ Exit codes: 0 as it was written, 4 not so, or with --files one of the files is n
 @click.option("--files", is_flag=True, help="Are the videos that it names still the same? Reads all of them.")
 def verify_command(file: Path, known: str | None, files: bool) -> int:
     """Check that nothing in FILE was changed, removed, added or moved."""
-    entries, wrong = verify(file, known)
-    changed = changed_files(entries, file) if files else Changed(0, ())
-    for line in (*wrong, *changed.wrong):
+    entries, wrong = verify_log(file, known)
+    changed = check_files(entries, file) if files else FileCheck(0, ())
+    for line in (*wrong, *changed.changed):
         click.echo(printable(line))
     name = printable(str(file))
     if wrong:
         click.echo(f"FAIL: {name} is not as it was written")
         return EXIT_CODES[Grade.fail]
-    if changed.wrong:
-        click.echo(f"FAIL: {name} is as it was written; {len(changed.wrong)} of its {changed.files} files are not")
+    if changed.changed:
+        click.echo(f"FAIL: {name} is as it was written; {len(changed.changed)} of its {changed.files} files are not")
         return EXIT_CODES[Grade.fail]
     count = f"{len(entries)} entr{'y' if len(entries) == 1 else 'ies'}"
     click.echo(f"PASS: {name} is as it was written, {count}, the last is {entries[-1]['sha256']}")

@@ -13,9 +13,8 @@ from blurscene_stream.boxes import Boxes, Detections
 from blurscene_stream.cli.logs import printable
 from blurscene_stream.cli.options import COMMAND_SETTINGS, CONFIGURE, LOOK, TELL, begin, options
 from blurscene_stream.cli.stopping import signals
-from blurscene_stream.pipeline import Interruption
-from blurscene_stream.pipeline.image import Found
-from blurscene_stream.pipeline.image_files import find_in_pictures
+from blurscene_stream.pipeline import StopToken
+from blurscene_stream.pipeline.image import ImageDetections, detect_images
 
 EPILOG = """\b
 On a terminal, a table. Anywhere else, one JSON object a picture and line:
@@ -35,14 +34,14 @@ def detect_command(pictures: tuple[Path, ...], **given: Any) -> int:
     settings, _ = begin(given)
     if not pictures:
         raise click.UsageError("PICTURE is missing")
-    interruption = Interruption()
+    stop_token = StopToken()
     tell = _print_table if sys.stdout.isatty() else _print_json
-    with signals(interruption, "the pictures that are not printed were not looked at"):
-        find_in_pictures(pictures, settings, tell, interruption)
+    with signals(stop_token, "the pictures that are not printed were not looked at"):
+        detect_images(pictures, settings, tell, stop_token)
     return 0
 
 
-def _print_json(file: Path, found: Found) -> None:
+def _print_json(file: Path, found: ImageDetections) -> None:
     rows = [
         {"label": label, "score": round(score, 4), "xyxy": [round(edge, 2) for edge in box]}
         for label, score, box in _rows(found)
@@ -51,14 +50,14 @@ def _print_json(file: Path, found: Found) -> None:
     print(json.dumps(line), flush=True)
 
 
-def _print_table(file: Path, found: Found) -> None:
+def _print_table(file: Path, found: ImageDetections) -> None:
     print(f"{printable(str(file))}  {found.width}x{found.height}  {'' if len(found.detections) else 'nothing found'}")
     for label, score, box in _rows(found):
         x0, y0, x1, y1 = box
         print(f"  {label:<15} {score:.2f}  x {x0:7.1f} to {x1:7.1f}  y {y0:7.1f} to {y1:7.1f}", flush=True)
 
 
-def _rows(found: Found) -> list[tuple[str, float, list[float]]]:
+def _rows(found: ImageDetections) -> list[tuple[str, float, list[float]]]:
     """Label, score and corners of each box, cut at the border of the picture."""
     boxes = _cut(found.detections, found.width, found.height).tolist()
     labels = [found.detections.class_names[label] for label in found.detections.class_ids]

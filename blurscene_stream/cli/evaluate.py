@@ -25,7 +25,7 @@ from blurscene_stream.evaluate import (
     measure_pictures,
     picture_text,
 )
-from blurscene_stream.pipeline import Interruption
+from blurscene_stream.pipeline import StopToken
 
 Report = PictureReport | LeakReport
 
@@ -93,12 +93,12 @@ def evaluate_command(
         files.check_pictures(dataset)
     elif files is not None:
         files.check_videos(chain.from_iterable(pairs))
-    interruption = Interruption()
+    stop_token = StopToken()
     names = Names(list(settings.classes), maps)
-    with signals(interruption, "no report was written"), interruption.remembered():
+    with signals(stop_token, "no report was written"), stop_token.reraise_swallowed():
         with closing(ProgressBar(bar)) as progress:
             sampling = Resampling(draws, seed)
-            plan = Plan(settings, names, sampling, least_visible, least_px, progress.reach, interruption)
+            plan = Plan(settings, names, sampling, least_visible, least_px, progress.reach, stop_token)
             report: Report = measure_pictures(dataset, plan) if dataset is not None else measure_leaks(pairs, plan)
         click.echo(leak_text(report) if isinstance(report, LeakReport) else picture_text(report))
         if files is not None:

@@ -13,9 +13,9 @@ from blurscene_stream.cli.options import AREAS, COMMAND_SETTINGS, CONFIGURE, HID
 from blurscene_stream.cli.progress import ProgressBar, pictures_fields, pictures_line
 from blurscene_stream.cli.stopping import signals
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.pipeline import Interruption
-from blurscene_stream.pipeline.image_files import PictureWatch, anonymize_pictures
-from blurscene_stream.pipeline.image_paths import PictureJob
+from blurscene_stream.pipeline import StopToken
+from blurscene_stream.pipeline.image import ImageCallbacks, anonymize_images
+from blurscene_stream.pipeline.image_paths import ImageJob
 
 log = logging.getLogger(__name__)
 
@@ -51,14 +51,14 @@ def picture_command(
     settings, bar = begin(given)
     if source is None or target is None:
         raise click.UsageError(f"{'IN' if source is None else 'OUT'} is missing")
-    _run(PictureJob(source, target, overwrite, preview), settings, ProgressBar(bar))
+    _run(ImageJob(source, target, overwrite, preview), settings, ProgressBar(bar))
     return 0
 
 
-def _run(job: PictureJob, settings: Settings, progress: ProgressBar) -> None:
-    interruption = Interruption()
+def _run(job: ImageJob, settings: Settings, progress: ProgressBar) -> None:
+    stop_token = StopToken()
     left = "pictures that were finished stay" if job.source.is_dir() else "nothing was left"
-    with closing(progress), signals(interruption, left):
-        watch = PictureWatch(started=lambda count: progress.show(count, "pictures"), written=progress.count)
-        summary = anonymize_pictures(job, settings, watch, interruption)
+    with closing(progress), signals(stop_token, left):
+        callbacks = ImageCallbacks(on_start=lambda count: progress.show(count, "pictures"), on_image=progress.count)
+        summary = anonymize_images(job, settings, callbacks, stop_token)
     log.info("%s", pictures_line(summary), extra={"fields": pictures_fields(summary)})

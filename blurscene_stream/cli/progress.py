@@ -11,7 +11,7 @@ from tqdm import tqdm
 from blurscene_stream.boxes import Detections
 from blurscene_stream.frames import RedactedFrame
 from blurscene_stream.pipeline import Summary
-from blurscene_stream.pipeline.image_files import PictureSummary
+from blurscene_stream.pipeline.image import ImageSummary
 from blurscene_stream.streams import StreamInfo
 
 SHOWN_CLASSES = {"license_plate": "plate"}
@@ -106,7 +106,7 @@ def closing_fields(summary: Summary) -> dict[str, object]:
     }
 
 
-def pictures_line(summary: PictureSummary) -> str:
+def pictures_line(summary: ImageSummary) -> str:
     """A whole run over pictures in one line."""
     count = f"{summary.pictures:,} picture{'' if summary.pictures == 1 else 's'}"
     line = f"{summary.target}: {count} in {summary.seconds:.1f} s, {words(summary.found)}"
@@ -115,7 +115,7 @@ def pictures_line(summary: PictureSummary) -> str:
     return line
 
 
-def pictures_fields(summary: PictureSummary) -> dict[str, object]:
+def pictures_fields(summary: ImageSummary) -> dict[str, object]:
     """The same for a machine."""
     return {
         "event": "done",

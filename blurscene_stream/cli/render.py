@@ -32,7 +32,7 @@ FILE has a header, and then one line for each frame, in order:
 
 A box that is added by hand needs a label and its corners; every frame keeps its line. Boxes are in pixels of the stored
 picture, before any rotation that the video asks for: x to the right, y down. Boxes with one track are one object. A
-frame with "damaged": true is covered whole.
+frame with "corrupt": true is covered whole.
 
 \b
 Examples:
@@ -71,5 +71,5 @@ def render_command(
     here = parse_address(source)
     there = default_target(here, preview) if target is None else parse_address(target)
     job = Job(here, there, overwrite, preview, audit=parse_address(audit) if audit else None)
-    carry_out(lambda watch, stop: render_video(job, file, settings, watch, stop), ProgressBar(bar))
+    carry_out(lambda callbacks, stop: render_video(job, file, settings, callbacks, stop), ProgressBar(bar))
     return 0

@@ -9,7 +9,7 @@ from pathlib import Path
 from blurscene_stream.address import Address
 from blurscene_stream.errors import UsageError
 from blurscene_stream.evaluate import LeakReport, PictureReport, Plan, can_plot, plot_png, report_json
-from blurscene_stream.pipeline.targets import refuse_same
+from blurscene_stream.pipeline.output_paths import refuse_same
 from blurscene_stream.sink import check_output_folder, check_output_path, make_folder, write_file
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class ReportFiles:
             else:
                 missing = "matplotlib is missing, pip install 'blurscene-stream[evaluate]'"
                 log.warning("%s", f"plot.png was left out: {missing}")
-        with plan.interruption.between_steps():  # from here on it is too late to stop: all files are written
+        with plan.stop_token.defer():  # from here on it is too late to stop: all files are written
             make_folder(self._folder)
             for path, data in files.items():
                 write_file(path, data, self._overwrite)

@@ -19,8 +19,8 @@ from blurscene_stream.cli.stopping import signals
 from blurscene_stream.config.provenance import program, settings_sha256
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import SinkError, UsageError, reason
-from blurscene_stream.pipeline import Interruption
-from blurscene_stream.pipeline.targets import refuse_same
+from blurscene_stream.pipeline import StopToken
+from blurscene_stream.pipeline.output_paths import refuse_same
 from blurscene_stream.sink import check_output_path, write_file
 from blurscene_stream.verify import (
     EXIT_CODES,
@@ -111,8 +111,8 @@ def verify_command(
         _refuse_conflicts(beside, "sheet", read, replacing)
     if report:
         _refuse_conflicts(Address(report), "report", read | {"sheet": beside}, overwrite)
-    interruption = Interruption()
-    with signals(interruption, "nothing was proved"), interruption.remembered():
+    stop_token = StopToken()
+    with signals(stop_token, "nothing was proved"), stop_token.reraise_swallowed():
         with closing(ProgressBar(bar)) as progress:
             job = VerifyJob(
                 source=one,
@@ -121,13 +121,13 @@ def verify_command(
                 detections=None if detections is None else Path(detections),
                 audio_dropped=audio == "drop",
                 every=0 if no_redetect else every,
-                interruption=interruption,
+                stop_token=stop_token,
                 progress=progress.reach,
             )
             findings = verify_video(job)
         grade = _print_findings(findings, job)
         try:
-            with interruption.between_steps():
+            with stop_token.defer():
                 written = None if no_redetect else _write_sheet(findings, beside.path, settings, replacing)
                 if report:
                     write_file(Path(report), _json_report(job, findings, written), overwrite)

@@ -26,7 +26,7 @@ from blurscene_stream.cli.options import (
 )
 from blurscene_stream.cli.progress import ProgressBar, closing_fields, closing_line
 from blurscene_stream.cli.stopping import signals
-from blurscene_stream.pipeline import Interruption, Job, Summary, Watch, anonymize_video, default_target
+from blurscene_stream.pipeline import Callbacks, Job, StopToken, Summary, anonymize_video, default_target
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ def video_command(
     here = parse_address(source)
     there = default_target(here, preview) if target is None else parse_address(target)
     job = Job(here, there, overwrite, preview, _beside(detections), _beside(audit))
-    carry_out(lambda watch, stop: anonymize_video(job, settings, watch, stop), ProgressBar(bar))
+    carry_out(lambda callbacks, stop: anonymize_video(job, settings, callbacks, stop), ProgressBar(bar))
     return 0
 
 
@@ -94,10 +94,10 @@ def _beside(file: str | None) -> Address | None:
     return None if file is None else parse_address(file)
 
 
-def carry_out(work: Callable[[Watch, Interruption], Summary], progress: ProgressBar) -> None:
+def carry_out(work: Callable[[Callbacks, StopToken], Summary], progress: ProgressBar) -> None:
     """Do the work on one video: it can be stopped, and what it has done is told."""
-    interruption = Interruption()
-    with closing(progress), signals(interruption):
-        watch = Watch(started=progress.started, written=progress.written)
-        summary = work(watch, interruption)
+    stop_token = StopToken()
+    with closing(progress), signals(stop_token):
+        callbacks = Callbacks(on_start=progress.started, on_frame=progress.written)
+        summary = work(callbacks, stop_token)
     log.info("%s", closing_line(summary), extra={"fields": closing_fields(summary)})

@@ -20,9 +20,8 @@ from blurscene_stream.evaluate.exposure import TrackExposure, frame_ends_s, long
 from blurscene_stream.evaluate.plan import Plan
 from blurscene_stream.evaluate.truth import FrameTruth, inside, refuse_outside, with_area
 from blurscene_stream.frames import RedactedFrame
-from blurscene_stream.pipeline.anonymize import redacted
-from blurscene_stream.pipeline.judge import Detector
-from blurscene_stream.pipeline.judgement import ByDetector
+from blurscene_stream.pipeline.detection import Detector
+from blurscene_stream.pipeline.stages import DetectorSource, redacted
 from blurscene_stream.redact import Redactor, cover_mask
 from blurscene_stream.source import open_source
 
@@ -80,7 +79,7 @@ def covered_frames(clip: Path, detector: Detector, settings: Settings) -> Genera
         picture, ticks = source.info.picture, source.info.time_base
         usual_s = 1 / (source.info.frame_rate or Fraction(25))
         first: int | None = None
-        known = ByDetector(detector, settings).judged(source.items(), source.info)
+        known = DetectorSource(detector, settings).detected(source.items(), source.info)
         with closing(redacted(known, redactor)) as items:
             for item in items:
                 if isinstance(item, RedactedFrame):
@@ -103,7 +102,7 @@ def watch_clip(clip: Path, truth: Sequence[FrameTruth], detector: Detector, plan
                 refuse_outside(truth, frame.mask.shape[1], frame.mask.shape[0])
             _check_time(clip, number, frame.time_s, truth)
             tally.add(number, frame, truth[number], plan)
-            plan.interruption.check()
+            plan.stop_token.raise_if_stopped()
     if len(tally.times_s) != len(truth):
         raise SourceError(f"{clip}: has {len(tally.times_s)} frames, its truth {len(truth)}")
     return tally.report(str(clip), detector.classes)

@@ -12,7 +12,7 @@ from blurscene_stream.evaluate.clips import ClipReport, TrackReport, watch_clip
 from blurscene_stream.evaluate.estimates import Estimate, Resampling
 from blurscene_stream.evaluate.plan import Plan
 from blurscene_stream.evaluate.truth import read_truth
-from blurscene_stream.pipeline.judge import Detector
+from blurscene_stream.pipeline.detection import Detector
 
 ALL = "all"
 
@@ -61,11 +61,11 @@ def measure_leaks(pairs: Sequence[tuple[Path, Path]], plan: Plan) -> LeakReport:
     truths = [read_truth(truth, plan.names) for _, truth in pairs]
     detector = plan.load_detector(plan.settings)
     clips = []
-    with plan.interruption.between_steps():
+    with plan.stop_token.defer():
         for (clip, _), truth in zip(pairs, truths, strict=True):
             clips.append(watch_clip(clip, truth, detector, plan))
             plan.progress(len(clips), len(pairs))
-    plan.interruption.check()
+    plan.stop_token.raise_if_stopped()
     return _together(clips, detector, plan.resampling)
 
 

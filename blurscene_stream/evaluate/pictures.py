@@ -6,18 +6,18 @@ from dataclasses import replace
 
 from blurscene_stream.errors import SourceError
 from blurscene_stream.evaluate.labels import Labelled, Truth
-from blurscene_stream.image import Picture
-from blurscene_stream.pipeline.image_files import read_picture
+from blurscene_stream.image import DecodedImage
+from blurscene_stream.pipeline.image import read_image
 
 
-def read_labelled(labelled: Labelled) -> tuple[Picture, Truth]:
+def read_labelled(labelled: Labelled) -> tuple[DecodedImage, Truth]:
     """The upright picture, and what is to be found in it.
 
     Labels are in pixels of the stored picture; of the upright one where only that has the size that they state.
 
     Raises SourceError when the picture cannot be read, or is not of that size either way.
     """
-    picture = read_picture(labelled.file)
+    picture = read_image(labelled.file)
     height, width = picture.samples.shape[:2]
     stored = picture.orientation.upright_size(width, height)  # to transpose again is to turn back
     if labelled.size in (None, stored):

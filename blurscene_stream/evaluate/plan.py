@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.evaluate.estimates import Resampling
 from blurscene_stream.evaluate.names import Names
-from blurscene_stream.pipeline import Interruption
-from blurscene_stream.pipeline.judge import LoadDetector, load_torch_detector
+from blurscene_stream.pipeline import StopToken
+from blurscene_stream.pipeline.detection import LoadDetector, load_torch_detector
 
 LEAST_VISIBLE = 0.5
 
@@ -24,7 +24,7 @@ class Plan:
     least_visible: an object in a video of which less is to be seen does not count in that frame
     least_px:      nor does one whose longer side has fewer pixels there
     progress:      called with what is done, and with all that there is: pictures or clips
-    interruption:  stops it between two pictures or frames
+    stop_token:  stops it between two pictures or frames
     load_detector: builds what judges the pictures, once
     """
 
@@ -34,5 +34,5 @@ class Plan:
     least_visible: float = LEAST_VISIBLE
     least_px: float = 0.0
     progress: Callable[[int, int], None] = lambda _done, _all: None
-    interruption: Interruption = field(default_factory=Interruption)
+    stop_token: StopToken = field(default_factory=StopToken)
     load_detector: LoadDetector = load_torch_detector

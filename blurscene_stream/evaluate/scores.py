@@ -15,9 +15,9 @@ from blurscene_stream.evaluate.labels import Dataset, Labelled
 from blurscene_stream.evaluate.matching import Match, match, of_class
 from blurscene_stream.evaluate.pictures import read_labelled
 from blurscene_stream.evaluate.plan import Plan
-from blurscene_stream.image import Picture
-from blurscene_stream.pipeline.image import together
-from blurscene_stream.pipeline.judge import Detector, LoadDetector, judge, named
+from blurscene_stream.image import DecodedImage
+from blurscene_stream.pipeline.detection import Detector, LoadDetector, detect_frames, prefix_errors
+from blurscene_stream.pipeline.image import merge_frame_detections
 from blurscene_stream.redact import cover_mask, cover_regions
 
 FLOOR = 0.02  # the detector is asked for everything above; curves end there
@@ -117,12 +117,12 @@ def score_pictures(dataset: Dataset, judges: Judges, plan: Plan) -> Scores:
     Raises SourceError when one cannot be read, DetectionError, and StoppedError after a picture.
     """
     scores = Scores({name: ClassScores() for name in judges.curves.classes})
-    with plan.interruption.between_steps():
+    with plan.stop_token.defer():
         for number, labelled in enumerate(dataset.pictures):
             _score(scores, number, labelled, judges, plan.settings)
             plan.progress(number + 1, len(dataset.pictures))
-            plan.interruption.check()
-    plan.interruption.check()
+            plan.stop_token.raise_if_stopped()
+    plan.stop_token.raise_if_stopped()
     return scores
 
 
@@ -130,7 +130,7 @@ def _score(scores: Scores, number: int, labelled: Labelled, judges: Judges, sett
     """Judge one picture."""
     picture, truth = read_labelled(labelled)
     classes = chosen(settings, judges.curves.classes)
-    with named(str(labelled.file)):
+    with prefix_errors(str(labelled.file)):
         everything, shown = _judged(picture, judges, classes)
     scores.clipped += truth.clipped
     scores.lost += truth.lost
@@ -144,18 +144,18 @@ def _score(scores: Scores, number: int, labelled: Labelled, judges: Judges, sett
         tally.covered += shares[(truth.labels == label) & truth.counts].tolist()
 
 
-def _judged(picture: Picture, judges: Judges, classes: Sequence[ClassConfig]) -> tuple[Detections, Detections]:
+def _judged(picture: DecodedImage, judges: Judges, classes: Sequence[ClassConfig]) -> tuple[Detections, Detections]:
     """Everything that is found in a picture, and what a run with the settings as they are finds.
 
     Raises DetectionError.
     """
-    everything = judge(picture.frames(), judges.curves)
+    everything = detect_frames(picture.frames(), judges.curves)
     if judges.cover is judges.curves:
         # Each frame for itself: what scores low in one must not stand for what scores high in another.
         shown = [found[above_threshold(found, classes)] for found in everything]
     else:
-        shown = judge(picture.frames(), judges.cover)
-    return together(everything), together(shown)
+        shown = detect_frames(picture.frames(), judges.cover)
+    return merge_frame_detections(everything), merge_frame_detections(shown)
 
 
 def above_threshold(found: Detections, classes: Sequence[ClassConfig]) -> NDArray[np.bool_]:

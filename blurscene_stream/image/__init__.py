@@ -1,7 +1,7 @@
-"""Still-image codecs: the bytes of a file to samples and back; all metadata but an ICC profile are dropped."""
+"""Still-image codecs: bytes of a file to samples and back; all metadata but an ICC profile are dropped."""
 
-from blurscene_stream.image.decode import LARGEST_PIXELS, decode
-from blurscene_stream.image.encode import FORMATS, encode
-from blurscene_stream.image.samples import Picture
+from blurscene_stream.image.decode import MAX_PIXELS, decode
+from blurscene_stream.image.encode import FORMATS, encode, format_for, refuse_loss
+from blurscene_stream.image.samples import DecodedImage
 
-__all__ = ["FORMATS", "LARGEST_PIXELS", "Picture", "decode", "encode"]
+__all__ = ["FORMATS", "MAX_PIXELS", "DecodedImage", "decode", "encode", "format_for", "refuse_loss"]

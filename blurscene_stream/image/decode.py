@@ -1,12 +1,12 @@
-"""The bytes of a file become the samples of one upright picture; what else the file holds stays behind."""
+"""Decoding of a still image: bytes of a file to the samples of one upright image; metadata stay behind."""
 
 from __future__ import annotations
 
 import warnings
 from io import BytesIO
-from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.JpegImagePlugin import JpegImageFile, get_sampling
@@ -16,16 +16,13 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from blurscene_stream.boxes import UPRIGHT, Orientation
 from blurscene_stream.errors import BlurSceneError, CorruptInputError, SourceError
-from blurscene_stream.frames import Plane
-from blurscene_stream.image.deep import is_deep, read_deep
 from blurscene_stream.image.integrity import CUT_SHORT, checked, format_of, webp_is_lossless
-from blurscene_stream.image.samples import JpegLook, Picture
-from blurscene_stream.image.tiff import is_negative, refuse_odd_samples
+from blurscene_stream.image.samples import DecodedImage, JpegEncoding
 
 # Whatever Pillow finds odd in metadata is of no account here: they are dropped.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
-LARGEST_PIXELS = 200_000_000
+MAX_PIXELS = 200_000_000
 """A small file can claim to hold a picture that fills the memory; a frame of the largest cameras has 150 megapixels."""
 
 READERS: dict[str, type[ImageFile.ImageFile]] = {
@@ -35,10 +32,20 @@ READERS: dict[str, type[ImageFile.ImageFile]] = {
     "bmp": BmpImageFile,
     "tiff": TiffImageFile,
 }
-CHANNELS = {"1": "L", "L": "L", "LA": "LA", "P": "RGB", "PA": "RGBA", "RGB": "RGB", "RGBA": "RGBA"}
+COLOR_MODES = {"1": "L", "L": "L", "LA": "LA", "P": "RGB", "PA": "RGBA", "RGB": "RGB", "RGBA": "RGBA"}
 WITH_ALPHA = {"L": "LA", "RGB": "RGBA"}
-DEEP_GREY = {"I;16", "I;16L", "I;16B"}
+PNG_BIT_DEPTH = 24  # offset in a file: IHDR comes first (PNG, 11.2.1)
 ORIENTATION_TAG = 0x0112
+TIFF_TAGS = {  # tag of TIFF 6.0 -> name, value where it is missing, values of plain 8-bit images
+    258: ("BitsPerSample", 1, (8,)),
+    262: (
+        "PhotometricInterpretation",
+        None,
+        (1, 2, 3, 5, 6),
+    ),  # black is 0, RGB, palette, CMYK, YCbCr
+    284: ("PlanarConfiguration", 1, (1,)),  # pixel by pixel
+    339: ("SampleFormat", 1, (1,)),  # unsigned
+}
 ORIENTATIONS = {  # EXIF 2.32, 4.6.4 A
     2: Orientation(flip_x=True),
     3: Orientation(flip_x=True, flip_y=True),
@@ -50,21 +57,21 @@ ORIENTATIONS = {  # EXIF 2.32, 4.6.4 A
 }
 
 
-def decode(data: bytes) -> Picture:
+def decode(data: bytes) -> DecodedImage:
     """Decode a JPEG, PNG, WebP, BMP or TIFF picture.
 
-    Raises SourceError when it is none, or one of a kind that is not taken; CorruptInputError when it is cut short or
+    Raises SourceError when it is none, or of a kind that is not supported; CorruptInputError when it is cut short or
     damaged. The messages do not name the file.
     """
-    form = format_of(data)
+    file_format = format_of(data)
     if not data:
         raise CorruptInputError("the file is empty; nothing was written")
-    if form is None:
+    if file_format is None:
         raise SourceError("not a picture in one of the formats that are read: jpeg, png, webp, bmp, tiff")
-    whole = checked(data, form)
+    whole = checked(data, file_format)
     try:
-        with READERS[form](BytesIO(whole)) as image:
-            return _read(image, whole, form)
+        with READERS[file_format](BytesIO(whole)) as image:
+            return _read(image, whole, file_format)
     except BlurSceneError:
         raise
     except MemoryError:
@@ -73,67 +80,70 @@ def decode(data: bytes) -> Picture:
         if "truncated" in str(error):
             raise CorruptInputError(CUT_SHORT) from error
         raise CorruptInputError(
-            f"the {form} picture cannot be decoded, the file is damaged or of an unknown kind; nothing was written"
+            f"the {file_format} picture cannot be decoded, the file is damaged or of an unknown kind; "
+            "nothing was written"
         ) from error
 
 
-def _read(image: ImageFile.ImageFile, data: bytes, form: str) -> Picture:
-    _refuse(image, form)
-    if is_deep(image, data, form):
-        samples = read_deep(image, data, form)
-        orientation = _orientation(image)
-    else:
-        image.load()
-        samples = _samples(image)
-        orientation = _orientation(image)  # asked now: Pillow turns TIFFs on its own, and then has nothing to tell
-    stands = np.ascontiguousarray(orientation.upright(samples))  # type: ignore[arg-type]  # uint16 turns as well
-    profile = _profile(image.info.get("icc_profile"), samples.shape[2])
-    lossless = form in ("png", "bmp", "tiff") or (form == "webp" and webp_is_lossless(data))
-    look = _look(image) if isinstance(image, JpegImageFile) and orientation is UPRIGHT else None
-    return Picture(stands if stands.base is None else stands.copy(), form, lossless, profile, look, orientation)
+def _read(image: ImageFile.ImageFile, data: bytes, file_format: str) -> DecodedImage:
+    _refuse_unsupported(image, data, file_format)
+    image.load()
+    samples = _samples(image)
+    orientation = _orientation(image)  # asked now: Pillow turns TIFFs on its own, and then has nothing to tell
+    upright = np.ascontiguousarray(orientation.upright(samples))
+    profile = _icc_profile(image.info.get("icc_profile"), samples.shape[2])
+    lossless = file_format in ("png", "bmp", "tiff") or (file_format == "webp" and webp_is_lossless(data))
+    jpeg = _jpeg_encoding(image) if isinstance(image, JpegImageFile) and orientation is UPRIGHT else None
+    own = upright if upright.base is None else upright.copy()
+    return DecodedImage(own, file_format, lossless, profile, jpeg, orientation)
 
 
-def _refuse(image: ImageFile.ImageFile, form: str) -> None:
-    """What would be too large, would lose something or would be shown only in part."""
+def _refuse_unsupported(image: ImageFile.ImageFile, data: bytes, file_format: str) -> None:
+    """Refuse what would be too large, would lose something or would be shown only in part."""
     width, height = image.size
-    if width * height > LARGEST_PIXELS:
-        raise SourceError(
-            f"{width}x{height} is more than {LARGEST_PIXELS:,} pixels, the most that is taken; scale it down"
-        )
+    if width * height > MAX_PIXELS:
+        raise SourceError(f"{width}x{height} is more than {MAX_PIXELS:,} pixels, the most that is taken; scale it down")
     count = getattr(image, "n_frames", 1)
     if count > 1:
         raise SourceError(f"holds {count} pictures (animated, or of several pages); give a file for each of them")
-    if image.mode not in CHANNELS.keys() | DEEP_GREY:
-        raise SourceError(f"{image.mode} colours are not taken in {form} pictures; convert it to RGB first")
+    if file_format == "png" and data[PNG_BIT_DEPTH] == 16:
+        raise SourceError("16 bits a sample are not supported; convert it to 8 bits first")
     if isinstance(image, TiffImageFile):
-        refuse_odd_samples(image)
+        _refuse_special_tiff(image)
+    if image.mode not in COLOR_MODES:
+        raise SourceError(f"{image.mode} colours are not taken in {file_format} pictures; convert it to RGB first")
 
 
-def _samples(image: Image.Image) -> Plane:
+def _refuse_special_tiff(image: TiffImageFile) -> None:
+    """Refuse a TIFF that is not plain 8-bit: Pillow reads many of them as something else than they are."""
+    for tag, (name, default, allowed) in TIFF_TAGS.items():
+        values = image.tag_v2.get(tag, default)
+        for value in values if isinstance(values, tuple) else (values,):
+            if value not in allowed:
+                stated = "no" if value is None else value
+                raise SourceError(f"TIFF with {name} {stated} is not supported; save it as 8-bit grey or RGB first")
+
+
+def _samples(image: Image.Image) -> NDArray[np.uint8]:
     """Grey or RGB, with alpha where the file has it, (height, width, channels); palettes become colours."""
-    if image.mode in DEEP_GREY:
-        if "transparency" in image.info:
-            raise SourceError("16 bits with a transparent colour are not taken; convert it to an alpha channel first")
-        grey = np.asarray(image).astype(np.uint16)[:, :, None]
-        return cast(Plane, ~grey if isinstance(image, TiffImageFile) and is_negative(image) else grey)
-    mode = CHANNELS[image.mode]
+    mode = COLOR_MODES[image.mode]
     if image.has_transparency_data:
         mode = WITH_ALPHA.get(mode, mode)
-    samples = np.array(image if image.mode == mode else image.convert(mode))
-    return cast(Plane, samples[:, :, None] if samples.ndim == 2 else samples)
+    samples: NDArray[np.uint8] = np.array(image if image.mode == mode else image.convert(mode))
+    return samples[:, :, None] if samples.ndim == 2 else samples
 
 
 def _orientation(image: Image.Image) -> Orientation:
     return ORIENTATIONS.get(image.getexif().get(ORIENTATION_TAG, 1), UPRIGHT)
 
 
-def _profile(profile: bytes | None, channels: int) -> bytes | None:
+def _icc_profile(profile: bytes | None, channels: int) -> bytes | None:
     """The ICC profile if it is one, and for these channels (ICC.1:2022, 7.2: header)."""
     space = b"GRAY" if channels < 3 else b"RGB "
-    good = profile is not None and profile[36:40] == b"acsp" and profile[16:20] == space
-    return profile if good else None
+    valid = profile is not None and profile[36:40] == b"acsp" and profile[16:20] == space
+    return profile if valid else None
 
 
-def _look(image: JpegImageFile) -> JpegLook:
+def _jpeg_encoding(image: JpegImageFile) -> JpegEncoding:
     tables = tuple(tuple(image.quantization[index]) for index in sorted(image.quantization))
-    return JpegLook(tables, max(get_sampling(image), 0))
+    return JpegEncoding(tables, max(get_sampling(image), 0))

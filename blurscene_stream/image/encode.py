@@ -1,4 +1,4 @@
-"""A redacted picture becomes the bytes of a file: samples and ICC profile, and nothing else."""
+"""Encoding of a redacted image: samples and ICC profile to the bytes of a file, and nothing else."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from PIL import Image
 
 from blurscene_stream.errors import SinkError, UsageError
 from blurscene_stream.frames import RedactedFrame
-from blurscene_stream.image.deep import deep_png, deep_tiff
-from blurscene_stream.image.samples import Picture
+from blurscene_stream.image.samples import DecodedImage
 
-FORMATS = {
+FORMATS = {  # file extension -> file format
     ".jpg": "jpeg",
     ".jpeg": "jpeg",
     ".png": "png",
@@ -24,66 +23,62 @@ FORMATS = {
     ".tiff": "tiff",
 }
 WITH_ALPHA = ("png", "webp", "tiff")
-WITH_16_BITS = ("png", "tiff")
 QUALITY = 95  # of what is encoded with loss, and was not a JPEG stored upright
 
 
 def format_for(path: Path) -> str:
-    """The format that a file's ending asks for.
+    """Return the format that a file's extension asks for.
 
     Raises UsageError when there is none.
     """
-    form = FORMATS.get(path.suffix.lower())
-    if form is None:
+    file_format = FORMATS.get(path.suffix.lower())
+    if file_format is None:
         raise UsageError(f"{path}: the ending must be one of {' '.join(FORMATS)}")
-    return form
+    return file_format
 
 
-def refuse_loss(picture: Picture, form: str) -> None:
-    """Refuse a format that cannot hold the picture.
+def refuse_loss(image: DecodedImage, file_format: str) -> None:
+    """Refuse a format that cannot hold the image.
 
     Raises UsageError.
     """
-    if picture.bits > 8 and form not in WITH_16_BITS:
-        raise UsageError(f"has 16 bits a sample, which {form} cannot hold; choose {' or '.join(WITH_16_BITS)}")
-    if picture.translucent and form not in WITH_ALPHA:
-        raise UsageError(f"has transparent parts, which {form} cannot hold; choose {' or '.join(WITH_ALPHA)}")
+    if image.translucent and file_format not in WITH_ALPHA:
+        raise UsageError(f"has transparent parts, which {file_format} cannot hold; choose {' or '.join(WITH_ALPHA)}")
 
 
-def encode(frame: RedactedFrame, form: str) -> bytes:
-    """The file of a redacted picture in one of FORMATS. PNG, BMP and TIFF keep every sample.
+def encode(frame: RedactedFrame, file_format: str) -> bytes:
+    """Encode a redacted image in one of FORMATS. PNG, BMP and TIFF keep every sample.
 
     Raises SinkError.
     """
-    picture = cast(Picture, frame.native)
-    if picture.bits > 8:
-        return (deep_png if form == "png" else deep_tiff)(picture.samples, picture.profile)
-    samples = picture.samples
-    if picture.has_alpha and form not in WITH_ALPHA:  # opaque, see refuse_loss
-        samples = samples[:, :, :-1]
+    decoded = cast(DecodedImage, frame.native)
+    samples = decoded.color if file_format not in WITH_ALPHA else decoded.samples  # opaque there, see refuse_loss
     image = Image.fromarray(np.ascontiguousarray(samples[:, :, 0] if samples.shape[2] == 1 else samples))
     written = BytesIO()
     try:
-        image.save(written, form, icc_profile=_profile(picture, form), **_options(picture, form))
+        image.save(
+            written, file_format, icc_profile=_icc_profile(decoded, file_format), **_options(decoded, file_format)
+        )
     except (OSError, ValueError) as error:
         size = f"{image.width}x{image.height}"
-        raise SinkError(f"{form} cannot hold a picture of {size} pixels; choose another format") from error
+        raise SinkError(f"{file_format} cannot hold a picture of {size} pixels; choose another format") from error
     return written.getvalue()
 
 
-def _profile(picture: Picture, form: str) -> bytes | None:
+def _icc_profile(image: DecodedImage, file_format: str) -> bytes | None:
     """BMP has no place for one, and a WebP is never grey."""
-    channels = picture.samples.shape[2]
-    return None if form == "bmp" or (form == "webp" and channels < 3) else picture.profile
+    channels = image.samples.shape[2]
+    return None if file_format == "bmp" or (file_format == "webp" and channels < 3) else image.icc_profile
 
 
-def _options(picture: Picture, form: str) -> dict[str, Any]:
-    """Pillow's options; of a picture that was compressed with loss, about as much is lost again."""
-    if form == "jpeg" and picture.look is not None:
-        return {"qtables": [list(table) for table in picture.look.tables], "subsampling": picture.look.sampling}
-    if form == "jpeg":
+def _options(image: DecodedImage, file_format: str) -> dict[str, Any]:
+    """Pillow's options; of an image that was compressed with loss, about as much is lost again."""
+    if file_format == "jpeg" and image.jpeg_encoding is not None:
+        tables = [list(table) for table in image.jpeg_encoding.quantization_tables]
+        return {"qtables": tables, "subsampling": image.jpeg_encoding.subsampling}
+    if file_format == "jpeg":
         return {"quality": QUALITY, "subsampling": 0}
-    if form == "webp":
-        kept = {"lossless": True, "quality": 75} if picture.lossless else {"quality": QUALITY}
+    if file_format == "webp":
+        kept = {"lossless": True, "quality": 75} if image.lossless else {"quality": QUALITY}
         return {**kept, "exact": True}  # the colours under transparent parts stay too
-    return {"compression": "tiff_adobe_deflate"} if form == "tiff" else {}
+    return {"compression": "tiff_adobe_deflate"} if file_format == "tiff" else {}

@@ -1,4 +1,4 @@
-"""Is all of a picture there? Decoders fill up with grey what a file lacks, and say nothing."""
+"""Integrity of image files: decoders fill up with grey what a file lacks, and say nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from blurscene_stream.errors import CorruptInputError
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-MAGIC = {  # how a file begins; RIFF and its length come before WEBP
+MAGIC = {  # magic bytes; RIFF and its length come before WEBP
     "jpeg": re.compile(rb"\xff\xd8\xff"),
     "png": re.compile(re.escape(PNG_SIGNATURE)),
     "webp": re.compile(rb"RIFF....WEBP", re.DOTALL),
@@ -27,25 +27,25 @@ READ_AHEAD = bytes(16)
 
 
 def format_of(data: bytes) -> str | None:
-    """The format that a file's first bytes tell; None for none of MAGIC."""
-    return next((form for form, magic in MAGIC.items() if magic.match(data)), None)
+    """Return the format by a file's magic bytes; None for none of MAGIC."""
+    return next((name for name, magic in MAGIC.items() if magic.match(data)), None)
 
 
-def checked(data: bytes, form: str) -> bytes:
-    """What a decoder is to be given: it notices then by itself when something is missing.
+def checked(data: bytes, file_format: str) -> bytes:
+    """Return the bytes to give to a decoder, which then notices by itself when something is missing.
 
     Raises CorruptInputError when that is seen before.
     """
-    if form == "jpeg":
-        return _whole_jpeg(data)
-    if form == "png":
+    if file_format == "jpeg":
+        return _complete_jpeg(data)
+    if file_format == "png":
         for _ in png_chunks(data):
             pass
     return data
 
 
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Type and content of every chunk up to IEND.
+    """Yield type and content of every chunk up to IEND.
 
     Raises CorruptInputError when one is incomplete, or its checksum is wrong.
     """
@@ -75,7 +75,7 @@ def webp_is_lossless(data: bytes) -> bool:
     return False
 
 
-def _whole_jpeg(data: bytes) -> bytes:
+def _complete_jpeg(data: bytes) -> bytes:
     """The JPEG up to its end, without what comes after it: other pictures, videos.
 
     A single sequential scan gets a few zeros instead of its end mark, for libjpeg to read ahead into: at the mark it

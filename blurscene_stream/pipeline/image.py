@@ -1,26 +1,51 @@
-"""Finds and hides, in the bytes of one picture after the other."""
+"""Still images, from file to file: read, detect, redact and write one after the other."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from blurscene_stream.boxes import Detections, iou
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.image.decode import decode
-from blurscene_stream.image.encode import encode, refuse_loss
-from blurscene_stream.image.samples import Picture
-from blurscene_stream.pipeline.judge import Detect, Detector, judge
+from blurscene_stream.errors import (
+    BlurSceneError,
+    CorruptInputError,
+    SinkError,
+    SourceError,
+    StoppedError,
+    UsageError,
+    reason,
+)
+from blurscene_stream.image import DecodedImage, decode, encode, format_for, refuse_loss
+from blurscene_stream.pipeline.detection import (
+    Detect,
+    Detector,
+    LoadDetector,
+    detect_frames,
+    load_torch_detector,
+    prefix_errors,
+)
+from blurscene_stream.pipeline.image_paths import FilePair, ImageJob, Plan, plan
+from blurscene_stream.pipeline.job import StopToken
 from blurscene_stream.redact import Preview, Redactor
+from blurscene_stream.sink import make_folder, write_file
 
-SAME_IOU = 0.5  # boxes of one class that overlap by more, in two frames of one picture, are one object
+log = logging.getLogger(__name__)
+
+SAME_OBJECT_IOU = 0.5  # boxes of one class that overlap by more, in two frames of one image, are one object
+MAX_FILE_BYTES = 2 << 30
+NAMELESS = (SourceError, CorruptInputError, UsageError, SinkError)  # errors that do not name the file
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
-    """What is in a picture.
+class ImageDetections:
+    """Detections of an image.
 
-    width, height: pixels of the upright picture, which the boxes of `detections` are on
+    width, height: pixels of the upright image, which the boxes of `detections` are on
     """
 
     width: int
@@ -29,40 +54,50 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Anonymized:
-    """A picture in which everything is covered that must be.
+class AnonymizedImage:
+    """An image in which everything is covered that must be.
 
-    data:       the bytes of its file
-    detections: what of it was found, in pixels of the upright picture
+    data:       bytes of its file
+    detections: what was covered, in pixels of the upright image
     """
 
     data: bytes
     detections: Detections
 
 
-def judge_picture(picture: Picture, detect: Detect) -> Detections:
-    """What is found in the picture.
+@dataclass(frozen=True, slots=True)
+class ImageCallbacks:
+    """Progress of a run over images.
 
-    Raises DetectionError.
+    on_start: called once with the number of images
+    on_image: called after each image
     """
-    return together(judge(picture.frames(), detect))
+
+    on_start: Callable[[int], None] = lambda _: None
+    on_image: Callable[[Detections], None] = lambda _: None
 
 
-def together(answers: Sequence[Detections]) -> Detections:
-    """One list of the answers for all frames of a picture: an object that shows in several is in it once."""
-    first, *others = (found.confident() for found in answers)
-    for other in others:
-        shared = iou(other.xyxy, first.xyxy) * (other.class_ids[:, None] == first.class_ids[None, :])
-        new = other[~(shared > SAME_IOU).any(axis=1)]
-        first = Detections.concatenate([first, new])
-    return first
+@dataclass(slots=True)
+class ImageSummary:
+    """Result of a run over images.
+
+    found:   boxes of each class, in all images together
+    skipped: files of the folder that are no images
+    """
+
+    target: str
+    device: str
+    pictures: int = 0
+    seconds: float = 0.0
+    found: Counter[str] = field(default_factory=Counter)
+    skipped: int = 0
 
 
-class PictureAnonymizer:
-    """Anonymizes pictures that are given as the bytes of a file. Built once; holds nothing of a picture."""
+class ImageAnonymizer:
+    """Detects and redacts in images given as the bytes of a file. Built once; holds nothing of an image."""
 
     def __init__(self, settings: Settings, detector: Detector, preview: bool = False) -> None:
-        """`preview`: draw boxes and scores instead of hiding.
+        """`preview`: draw boxes and scores instead of redacting.
 
         Raises ConfigError for a class of the detector without settings.
         """
@@ -70,22 +105,151 @@ class PictureAnonymizer:
         classes = detector.classes
         self._redact = Preview(settings, classes) if preview else Redactor(settings, classes, still=True)
 
-    def find(self, data: bytes) -> Found:
-        """What is in the picture `data`.
+    def detect(self, data: bytes) -> ImageDetections:
+        """Return the detections of the image `data`.
 
         Raises SourceError, CorruptInputError, DetectionError; none of them names the file.
         """
-        picture = decode(data)
-        height, width = picture.samples.shape[:2]
-        return Found(width, height, judge_picture(picture, self._detector))
+        image = decode(data)
+        height, width = image.samples.shape[:2]
+        return ImageDetections(width, height, _detect_image(image, self._detector))
 
-    def anonymize(self, data: bytes, form: str) -> Anonymized:
-        """The picture `data` as a file of the format `form`, upright, with all covered that must be of what was found.
+    def anonymize(self, data: bytes, file_format: str) -> AnonymizedImage:
+        """Return the image `data` redacted, upright, as a file of `file_format`.
 
-        Raises SourceError, CorruptInputError, UsageError when `form` cannot hold it, DetectionError, RedactionError,
-        ConfigError for an area that lies outside it, SinkError; none of them names the file.
+        Raises SourceError, CorruptInputError, UsageError when `file_format` cannot hold it, DetectionError,
+        RedactionError, ConfigError for an area that lies outside it, SinkError; none of them names the file.
         """
-        picture = decode(data)
-        refuse_loss(picture, form)
-        done = self._redact(picture.frames()[0], judge_picture(picture, self._detector))
-        return Anonymized(encode(done, form), done.detections)
+        image = decode(data)
+        refuse_loss(image, file_format)
+        redacted = self._redact(image.frames()[0], _detect_image(image, self._detector))
+        return AnonymizedImage(encode(redacted, file_format), redacted.detections)
+
+
+def _detect_image(image: DecodedImage, detect: Detect) -> Detections:
+    return merge_frame_detections(detect_frames(image.frames(), detect))
+
+
+def merge_frame_detections(frames: Sequence[Detections]) -> Detections:
+    """Merge the detections of all frames of one image: an object that shows in several is in it once."""
+    merged, *others = (detections.confident() for detections in frames)
+    for other in others:
+        overlap = iou(other.xyxy, merged.xyxy) * (other.class_ids[:, None] == merged.class_ids[None, :])
+        new = other[~(overlap > SAME_OBJECT_IOU).any(axis=1)]
+        merged = Detections.concatenate([merged, new])
+    return merged
+
+
+def anonymize_images(
+    job: ImageJob,
+    settings: Settings,
+    callbacks: ImageCallbacks,
+    stop_token: StopToken,
+    load_detector: LoadDetector = load_torch_detector,
+) -> ImageSummary:
+    """Write an anonymized copy of an image, or of every image in a folder.
+
+    Raises the first error, a BlurSceneError when it was foreseen. Images that were finished before it stay; of the
+    one that failed nothing is left.
+    """
+    todo = plan(job)
+    for path in todo.skipped:
+        log.info("%s: skipped, not a picture that can be read", path)
+    with stop_token.reraise_swallowed():
+        detector = load_detector(settings)
+        anonymizer = ImageAnonymizer(settings, detector, job.preview)
+        what = "PREVIEW, NOT ANONYMIZED: boxes are drawn, nothing is hidden" if job.preview else "anonymizing"
+        log.info("%s -> %s on %s: %s", job.source, todo.target, detector.device_name, what)
+        if areas := settings.areas.in_words:
+            log.info("%s", areas)
+        summary = ImageSummary(str(todo.target), detector.device_name, skipped=len(todo.skipped))
+        with stop_token.defer():
+            _anonymize_all(todo, anonymizer, summary, callbacks, stop_token)
+    return summary
+
+
+def _anonymize_all(
+    todo: Plan, anonymizer: ImageAnonymizer, summary: ImageSummary, callbacks: ImageCallbacks, stop_token: StopToken
+) -> None:
+    callbacks.on_start(len(todo.pairs))
+    start_s = time.monotonic()
+    for pair in todo.pairs:
+        stop_token.raise_if_stopped()
+        try:
+            detections = _anonymize_file(pair, anonymizer, todo.overwrite, stop_token)
+        except StoppedError:
+            raise
+        except BlurSceneError as error:
+            if not summary.pictures:
+                raise
+            raise type(error)(f"{error}; the {summary.pictures:,} pictures before it are complete") from error
+        summary.pictures += 1
+        summary.found.update(detections.class_names[class_id] for class_id in detections.class_ids)
+        callbacks.on_image(detections)
+    summary.seconds = time.monotonic() - start_s
+
+
+def _anonymize_file(pair: FilePair, anonymizer: ImageAnonymizer, overwrite: bool, stop_token: StopToken) -> Detections:
+    data = _read(pair.source)
+    with prefix_errors(str(pair.source), *NAMELESS):
+        done = anonymizer.anonymize(data, format_for(pair.target))
+    stop_token.raise_if_stopped()
+    make_folder(pair.target.parent)
+    write_file(pair.target, done.data, overwrite)
+    return done.detections
+
+
+def detect_images(
+    sources: Sequence[Path],
+    settings: Settings,
+    callback: Callable[[Path, ImageDetections], None],
+    stop_token: StopToken,
+    load_detector: LoadDetector = load_torch_detector,
+) -> None:
+    """Call `callback` with the detections of each image, in order.
+
+    Raises the first error, a BlurSceneError when it was foreseen.
+    """
+    for source in sources:
+        _refuse_unreadable(source)
+    with stop_token.reraise_swallowed():
+        anonymizer = ImageAnonymizer(settings, load_detector(settings))
+        with stop_token.defer():
+            for source in sources:
+                stop_token.raise_if_stopped()
+                data = _read(source)
+                with prefix_errors(str(source), *NAMELESS):
+                    detections = anonymizer.detect(data)
+                stop_token.raise_if_stopped()
+                callback(source, detections)
+
+
+def read_image(source: Path) -> DecodedImage:
+    """Decode the image in a file, upright.
+
+    Raises SourceError, CorruptInputError.
+    """
+    data = _read(source)
+    with prefix_errors(str(source), *NAMELESS):
+        return decode(data)
+
+
+def _read(source: Path) -> bytes:
+    _refuse_unreadable(source)
+    try:
+        return source.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{source}: cannot be read: {reason(error)}") from error
+
+
+def _refuse_unreadable(source: Path) -> None:
+    try:
+        if not source.exists():
+            raise SourceError(f"{source}: there is no such file")
+        if not source.is_file():
+            raise SourceError(f"{source}: is not a file; give a picture")
+        size = source.stat().st_size
+    except OSError as error:
+        raise SourceError(f"{source}: cannot be read: {reason(error)}") from error
+    if size > MAX_FILE_BYTES:
+        raise SourceError(f"{source}: {size:,} bytes are more than the {MAX_FILE_BYTES:,} that a picture may have")

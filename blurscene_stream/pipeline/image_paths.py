@@ -1,4 +1,4 @@
-"""Where the result of each picture goes, and the refusal of what would harm, before any work is done."""
+"""Output paths of images, and the refusal of those that would harm, before any work is done."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import NoReturn
 
 from blurscene_stream.address import Address
 from blurscene_stream.errors import SourceError, UsageError, reason
-from blurscene_stream.image.encode import FORMATS, format_for
-from blurscene_stream.pipeline.targets import preview_target, refuse_same
+from blurscene_stream.image import FORMATS, format_for
+from blurscene_stream.pipeline.output_paths import preview_target, refuse_same
 from blurscene_stream.sink import check_output_path, partial_path
 
 
 @dataclass(frozen=True, slots=True)
-class PictureJob:
-    """What to do.
+class ImageJob:
+    """Input and output of a run over images.
 
-    source:    a picture, or a folder of them
+    source:    an image, or a folder of them
     target:    a file for a file, a folder for a folder
     overwrite: replace targets that exist
-    preview:   draw boxes and scores instead of hiding; each target is marked as not anonymized
+    preview:   draw boxes and scores instead of redacting; each target is marked as not anonymized
     """
 
     source: Path
@@ -32,8 +32,8 @@ class PictureJob:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """A picture, and the file that its result is written to."""
+class FilePair:
+    """An image file, and the file that its result is written to."""
 
     source: Path
     target: Path
@@ -41,20 +41,20 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that a run will do.
+    """All files that a run reads and writes.
 
     target:  the file or folder that is written to
-    skipped: files and linked folders in the source folder that are no pictures
+    skipped: files and linked folders in the source folder that are no images
     """
 
     target: Path
-    pairs: Sequence[Pair]
+    pairs: Sequence[FilePair]
     overwrite: bool
     skipped: Sequence[Path] = ()
 
 
-def plan(job: PictureJob) -> Plan:
-    """Look at source and target; nothing is written.
+def plan(job: ImageJob) -> Plan:
+    """Plan a run over the source; nothing is written.
 
     Raises SourceError when there is nothing to read, UsageError when a target cannot be one: it exists and is not to be
     replaced, is the source itself, or lies where the source does.
@@ -63,37 +63,37 @@ def plan(job: PictureJob) -> Plan:
         return _plan_folder(job)
     if not job.source.exists():
         raise SourceError(f"{job.source}: there is no such file or folder")
-    pair = Pair(job.source, _marked(job.target) if job.preview else job.target)
+    pair = FilePair(job.source, _preview_path(job.target) if job.preview else job.target)
     refuse_same(Address(str(pair.source)), Address(str(pair.target)))
     format_for(pair.target)
     check_output_path(pair.target, job.overwrite)
     return Plan(pair.target, [pair], job.overwrite)
 
 
-def _plan_folder(job: PictureJob) -> Plan:
-    _refuse_folders(job)
-    pictures, skipped = _listed(job.source)
+def _plan_folder(job: ImageJob) -> Plan:
+    _refuse_nested_folders(job)
+    pictures, skipped = _find_images(job.source)
     if not pictures:
         raise SourceError(f"{job.source}: holds no picture; their endings are {' '.join(FORMATS)}")
     pairs = []
     for picture in pictures:
         target = job.target / picture.relative_to(job.source)
-        pairs.append(Pair(picture, _marked(target) if job.preview else target))
+        pairs.append(FilePair(picture, _preview_path(target) if job.preview else target))
     targets = {pair.target for pair in pairs}
     if len(targets) < len(pairs):  # a.png and a_NOT_ANONYMIZED.png
         raise UsageError(f"{job.source}: the previews of two pictures would have the same name; take one of them away")
-    _refuse_inputs(pairs)
+    _refuse_input_files(pairs)
     for target in sorted(targets):
         if target.parent.exists():
             check_output_path(target, job.overwrite)
     return Plan(job.target, pairs, job.overwrite, skipped)
 
 
-def _marked(target: Path) -> Path:
+def _preview_path(target: Path) -> Path:
     return preview_target(Address(str(target))).path
 
 
-def _refuse_folders(job: PictureJob) -> None:
+def _refuse_nested_folders(job: ImageJob) -> None:
     """A folder within the other one would be read and written at once."""
     if job.target.exists() and not job.target.is_dir():
         raise UsageError(f"{job.target}: is not a folder, and {job.source} is one; choose another output")
@@ -106,11 +106,11 @@ def _refuse_folders(job: PictureJob) -> None:
         raise UsageError(f"{job.target}: there is no folder {job.target.parent}; make it first")
 
 
-def _listed(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The pictures in `folder` and below, by their endings, and everything else; both in order."""
+def _find_images(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Images in `folder` and below, by their file extensions, and everything else; both in order."""
     pictures: list[Path] = []
     others: list[Path] = []
-    for parent, folders, names in os.walk(folder, onerror=_unreadable):
+    for parent, folders, names in os.walk(folder, onerror=_raise_unreadable):
         folders.sort()
         others += [Path(parent, name) for name in folders if Path(parent, name).is_symlink()]  # not followed
         for name in sorted(names):
@@ -119,21 +119,21 @@ def _listed(folder: Path) -> tuple[list[Path], list[Path]]:
     return pictures, others
 
 
-def _unreadable(error: OSError) -> NoReturn:
+def _raise_unreadable(error: OSError) -> NoReturn:
     raise SourceError(f"{error.filename}: the folder cannot be read: {reason(error)}") from error
 
 
-def _refuse_inputs(pairs: Sequence[Pair]) -> None:
+def _refuse_input_files(pairs: Sequence[FilePair]) -> None:
     """An input is never touched, under whatever name, a link among them, a target reaches it."""
-    inputs = {_identity(pair.source) for pair in pairs}
+    inputs = {_file_id(pair.source) for pair in pairs}
     for pair in pairs:
         final = Path(os.path.realpath(pair.target))
         for place in (final, partial_path(final)):
-            if (identity := _identity(place)) is not None and identity in inputs:
+            if (identity := _file_id(place)) is not None and identity in inputs:
                 raise UsageError(f"{pair.target}: is one of the pictures of the input; choose another output")
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _file_id(path: Path) -> tuple[int, int] | None:
     try:
         found = path.stat()
     except OSError:

@@ -1,24 +1,26 @@
-"""What a run is asked for, what it has done, and who is told how far it is."""
+"""One run over a video: the job, its callbacks, its summary, and the token that stops it."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from blurscene_stream.address import Address
+from blurscene_stream.errors import BlurSceneError, StoppedError
 from blurscene_stream.frames import RedactedFrame
 from blurscene_stream.streams import StreamInfo
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to do.
+    """Input and outputs of a run.
 
     overwrite:  replace a target that exists
-    preview:    draw boxes and scores instead of hiding; the target is marked as not anonymized
-    detections: the file that is to tell what was covered in each frame; None: no such file
-    audit:      the audit log that is to tell of the run; None: none
+    preview:    draw boxes and scores instead of redacting; the target is marked as not anonymized
+    detections: file to which the covered boxes of each frame are written; None: no such file
+    audit:      audit log to which an entry for the run is added; None: none
     """
 
     source: Address
@@ -29,13 +31,25 @@ class Job:
     audit: Address | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """Progress of a run; both are called on the main thread.
+
+    on_start: called once with the source, before the first frame
+    on_frame: called after each frame
+    """
+
+    on_start: Callable[[StreamInfo], None] = lambda _: None
+    on_frame: Callable[[RedactedFrame], None] = lambda _: None
+
+
 @dataclass(slots=True)
 class Summary:
-    """What was done.
+    """Result of a run.
 
     found:          boxes of each class, in all frames together
     added:          boxes that tracking added to them
-    covered_whole:  damaged pictures of a file, of which nothing is shown
+    covered_whole:  corrupt pictures of a file, which are covered whole
     dropped_frames: pictures of a live source that came too fast or could not be decoded
     left_out:       what the source holds and the target does not, in words
     audit:          checksum of the run's entry in the audit log; "" without one
@@ -53,8 +67,8 @@ class Summary:
     audit: str = ""
 
     @property
-    def told(self) -> dict[str, object]:
-        """What the audit log holds of it."""
+    def counts(self) -> dict[str, object]:
+        """The fields that go into the audit log, as JSON has them."""
         return {
             "device": self.device,
             "frames": self.frames,
@@ -66,13 +80,53 @@ class Summary:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """Who is told how far a run is; both run on the main thread.
+class StopToken:
+    """Stops a run when `request_stop` is called, from a signal handler on the main thread.
 
-    started: called once with the source, before the first frame
-    written: called after each frame
+    While stages run, the error goes through their queue: raised between any two instructions it could leave a thread
+    behind. Work on one thread defers it to the end of a step. Before and after that it is raised at once.
     """
 
-    started: Callable[[StreamInfo], None] = lambda _: None
-    written: Callable[[RedactedFrame], None] = lambda _: None
+    def __init__(self) -> None:
+        self._deliver: Callable[[StoppedError], None] | None = None
+        self._raised: StoppedError | None = None
+        self._deferred: list[StoppedError] = []
+
+    def request_stop(self, error: StoppedError) -> None:
+        """Stop the run. Raises `error` when no stage runs, and no step."""
+        if self._deliver is None:
+            self._raised = error
+            raise error
+        self._deliver(error)
+
+    @contextmanager
+    def reraise_swallowed(self) -> Generator[None]:
+        """libav may swallow our exception and raise its own; re-raise ours."""
+        try:
+            yield
+        except BlurSceneError as error:
+            if self._raised is None or error is self._raised:
+                raise
+            raise self._raised from error
+
+    @contextmanager
+    def deliver_to(self, deliver: Callable[[StoppedError], None]) -> Generator[None]:
+        """Hand requests to `deliver` instead of raising them. Raises the error of one that was swallowed before."""
+        if self._raised is not None:
+            raise self._raised
+        self._deliver = deliver
+        try:
+            yield
+        finally:
+            self._deliver = None
+
+    @contextmanager
+    def defer(self) -> Generator[None]:
+        """Hold requests back until `raise_if_stopped`: a file that is begun is finished or deleted."""
+        with self.deliver_to(self._deferred.append):
+            yield
+
+    def raise_if_stopped(self) -> None:
+        """Raise the request that was held back, if any; called between two steps."""
+        if self._deferred:
+            raise self._deferred[0]

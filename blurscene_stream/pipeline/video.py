@@ -1,4 +1,4 @@
-"""One video from its source to its target: read, detect, redact and write, each at its own pace."""
+"""One video from a source to a target: read, detect, redact and write, each at its own pace."""
 
 from __future__ import annotations
 
@@ -8,22 +8,27 @@ from collections.abc import Generator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
+from pathlib import Path
 
 from blurscene_stream.address import Address
-from blurscene_stream.audit import Ran, record, withdrawn_on_error
+from blurscene_stream.audit import RunRecord, append_run, withdraw_on_error
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.errors import ConfigError, DetectionError, StoppedError
-from blurscene_stream.frames import CopiedPacket, Frame, RedactedFrame
-from blurscene_stream.pipeline.anonymize import redacted
-from blurscene_stream.pipeline.interruption import Interruption
-from blurscene_stream.pipeline.job import Job, Summary, Watch
-from blurscene_stream.pipeline.judge import LoadDetector, Redact, load_torch_detector, named
-from blurscene_stream.pipeline.judgement import Judgement, LoadJudgement, by_detector
+from blurscene_stream.errors import ConfigError, DetectionError, StoppedError, UsageError
+from blurscene_stream.frames import Frame, RedactedFrame, SinkItem, SourceItem
+from blurscene_stream.pipeline.detection import (
+    DetectionSource,
+    LoadDetectionSource,
+    LoadDetector,
+    Redact,
+    load_torch_detector,
+    prefix_errors,
+)
+from blurscene_stream.pipeline.job import Callbacks, Job, StopToken, Summary
+from blurscene_stream.pipeline.output_paths import check_audit, check_detections_path, preview_target, refuse_same
 from blurscene_stream.pipeline.prefetch import Stage
-from blurscene_stream.pipeline.targets import check_audit, check_beside, preview_target, refuse_same
+from blurscene_stream.pipeline.stages import detector_source, redacted
 from blurscene_stream.redact import Preview, Redactor
-from blurscene_stream.sidecar.header import Header
-from blurscene_stream.sidecar.writing import DetectionsWriter, Pair
+from blurscene_stream.sidecar import DetectionsFile, DetectionsWriter, Header, PairedSink
 from blurscene_stream.sink import Sink, check_target, open_sink
 from blurscene_stream.source import Source, open_source
 from blurscene_stream.streams import StreamInfo
@@ -36,98 +41,115 @@ LIVE_QUEUE_FRAMES = 2  # a live picture that waits longer is late
 def anonymize_video(
     job: Job,
     settings: Settings,
-    watch: Watch,
-    interruption: Interruption,
+    callbacks: Callbacks,
+    stop_token: StopToken,
     load_detector: LoadDetector = load_torch_detector,
 ) -> Summary:
     """Write an anonymized copy of a source to a target.
 
-    load_detector: builds what judges the pictures, once
+    load_detector: builds the detector, once
     Raises the first error of any stage, a BlurSceneError when it was foreseen; then nothing is left that
     looks finished.
     """
-    return write_video(job, settings, watch, interruption, by_detector(load_detector))
+    return _write_video(job, settings, callbacks, stop_token, detector_source(load_detector))
 
 
-def write_video(
-    job: Job, settings: Settings, watch: Watch, interruption: Interruption, load_judgement: LoadJudgement
-) -> Summary:
-    """Write a copy of a source to a target in which everything is covered that must be, as a judgement says.
+def render_video(job: Job, file: Path, settings: Settings, callbacks: Callbacks, stop_token: StopToken) -> Summary:
+    """Write an anonymized copy of a video file, covering what the file of detections `file` says; without a detector.
 
-    load_judgement: makes what judges the pictures, once
-    Raises as `anonymize_video` does.
+    With the settings of the run that wrote `file`, and the file as it was written, the pictures are those of that run.
+    Raises the first error of any stage, as `anonymize_video` does; UsageError for a live source.
     """
+    if job.source.live:
+        raise UsageError(f"{job.source}: a live stream cannot be rendered, its pictures are gone; give a video file")
+    target = preview_target(job.target) if job.preview else job.target
+    refuse_same(Address(str(file.absolute())), target, "file of detections and output")
+    with DetectionsFile(file, settings) as detections:
+        return _write_video(job, detections.with_areas(settings), callbacks, stop_token, lambda _: detections)
+
+
+def _write_video(
+    job: Job, settings: Settings, callbacks: Callbacks, stop_token: StopToken, load_detections: LoadDetectionSource
+) -> Summary:
+    job = _checked(job, settings)
+    start = datetime.now(timezone.utc)
+    loaded = load_detections(settings) if job.source.live else None  # a camera does not wait for a network to load
+    with stop_token.reraise_swallowed(), open_source(job.source, settings) as source:
+        detections = loaded or load_detections(settings)
+        redactor = (Preview if job.preview else Redactor)(settings, detections.classes)
+        stages = _Stages(source, detections, redactor, settings)
+        summary = Summary(str(job.target), detections.device_name, left_out=source.info.dropped)
+        opening = _opening_line(job, source.info, detections.description, settings)
+        for line in filter(None, (opening, settings.areas.in_words)):
+            log.info("%s", line)
+        with _open_target(job, source.info, detections.classes, settings) as sink:
+            callbacks.on_start(source.info)
+            start_s = time.monotonic()
+            with stop_token.deliver_to(stages.stop), prefix_errors(source.info.name, ConfigError):
+                _write_all(stages, sink, summary, callbacks)
+            summary.seconds = time.monotonic() - start_s
+            run = RunRecord(job.source, job.target, job.preview, detections.path, start, summary.counts)
+            summary.audit = _complete(sink, job.audit, run, settings)
+    return summary
+
+
+def _checked(job: Job, settings: Settings) -> Job:
+    """Refuse outputs that would harm, before any work is done; return the job with the name that a preview gets."""
     if job.preview:
         job = replace(job, target=preview_target(job.target))
     refuse_same(job.source, job.target)
     check_target(job.target, settings, job.overwrite)
     if job.detections:
-        check_beside(job.detections, job.source, job.target, job.overwrite)
+        check_detections_path(job.detections, job.source, job.target, job.overwrite)
     if job.audit:
         check_audit(job.audit, job.source, job.target, job.detections)
-    began = datetime.now(timezone.utc)
-    ready = load_judgement(settings) if job.source.live else None  # a camera does not wait for a network to load
-    with interruption.remembered(), open_source(job.source, settings) as source:
-        judgement = ready or load_judgement(settings)
-        redactor = (Preview if job.preview else Redactor)(settings, judgement.classes)
-        stages = _Stages(source, judgement, redactor, settings)
-        summary = Summary(str(job.target), judgement.device_name, left_out=source.info.dropped)
-        opening = _opening_line(job, source.info, judgement.words, settings)
-        for line in filter(None, (opening, settings.areas.in_words)):
-            log.info("%s", line)
-        with _open_target(job, source.info, judgement.classes, settings) as sink:
-            watch.started(source.info)
-            start_s = time.monotonic()
-            with interruption.delivered_to(stages.interrupt), named(source.info.name, ConfigError):
-                _write_all(stages, sink, summary, watch)
-            summary.seconds = time.monotonic() - start_s
-            ran = Ran(job.source, job.target, job.preview, judgement.file, began, summary.told)
-            summary.audit = _complete(sink, job.audit, ran, settings)
-    return summary
+    return job
 
 
-def _complete(sink: Sink | Pair, log: Address | None, ran: Ran, settings: Settings) -> str:
+def _complete(sink: Sink | PairedSink, log: Address | None, run: RunRecord, settings: Settings) -> str:
     """Give the output its name, once the audit log tells of it; return the checksum of the entry, "" without a log."""
-    made = sink.flush()
+    partial = sink.flush()
     if log is None:
         sink.commit()
         return ""
-    entry = record(log.path, ran, settings, made)
-    with withdrawn_on_error(log.path, entry):
+    entry = append_run(log.path, run, settings, partial)
+    with withdraw_on_error(log.path, entry):
         sink.commit()
     return str(entry["sha256"])
 
 
 @contextmanager
-def _open_target(job: Job, info: StreamInfo, classes: tuple[str, ...], settings: Settings) -> Generator[Sink | Pair]:
-    """Where the frames go, and what was covered in them if that is asked for."""
+def _open_target(
+    job: Job, info: StreamInfo, classes: tuple[str, ...], settings: Settings
+) -> Generator[Sink | PairedSink]:
+    """Open the sink for the frames, paired with the file of detections if that is asked for."""
     if job.detections is None:
         with open_sink(job.target, info, settings, job.overwrite) as sink:
             yield sink
         return
     header = Header.of(info, classes, settings.areas.always)
     with (
-        DetectionsWriter(job.detections.path, header, settings, job.overwrite) as lines,
+        DetectionsWriter(job.detections.path, header, settings, job.overwrite) as writer,
         open_sink(job.target, info, settings, job.overwrite) as sink,
     ):
-        lines.start()
-        yield Pair(sink, lines)
+        writer.start()
+        yield PairedSink(sink, writer)
 
 
 class _Stages:
     """The reader's and the consumer's thread; the third, the writer, is the one that reads `items`."""
 
-    def __init__(self, source: Source, judgement: Judgement, redact: Redact, settings: Settings) -> None:
+    def __init__(self, source: Source, detections: DetectionSource, redact: Redact, settings: Settings) -> None:
         live = source.info.live
         depth = LIVE_QUEUE_FRAMES if live else settings.queue_frames
         self._source = source
         self._read = Stage(source.items(), depth, "read", droppable=_is_frame if live else None)
-        known = judgement.judged(self._read.items(), source.info)
-        self._safe = Stage(redacted(known, redact), depth, "anonymize")
+        detected = detections.detected(self._read.items(), source.info)
+        self._redacted = Stage(redacted(detected, redact), depth, "anonymize")
 
     @property
-    def items(self) -> Generator[RedactedFrame | CopiedPacket]:
-        return self._safe.items()
+    def items(self) -> Generator[SinkItem]:
+        return self._redacted.items()
 
     @property
     def dropped(self) -> int:
@@ -137,26 +159,26 @@ class _Stages:
     def frames_read(self) -> int:
         return self._source.passed - self._read.dropped
 
-    def interrupt(self, error: StoppedError) -> None:
+    def stop(self, error: StoppedError) -> None:
         """A camera has no end of its own: being stopped is how its recording ends well."""
         if self._source.info.live:
             self._source.stop()
         else:
-            self._safe.interrupt(error)
+            self._redacted.interrupt(error)
             self._source.stop()
 
     @contextmanager
-    def given_up(self) -> Generator[None]:
-        """When this is left, the source is not waited for any more: a pipe may be without data for ever."""
+    def source_stopped_at_exit(self) -> Generator[None]:
+        """Stop waiting for the source on leaving: a pipe may be without data for ever."""
         try:
             yield
         finally:
             self._source.stop()
 
 
-def _write_all(stages: _Stages, sink: Sink | Pair, summary: Summary, watch: Watch) -> None:
+def _write_all(stages: _Stages, sink: Sink | PairedSink, summary: Summary, callbacks: Callbacks) -> None:
     last = -1
-    with closing(stages.items) as items, stages.given_up():
+    with closing(stages.items) as items, stages.source_stopped_at_exit():
         for item in items:
             sink.write(item)
             if isinstance(item, RedactedFrame):
@@ -165,16 +187,16 @@ def _write_all(stages: _Stages, sink: Sink | Pair, summary: Summary, watch: Watc
                 last = item.number
                 summary.frames += 1
                 summary.covered_whole += item.corrupt
-                seen = item.detections.observed()
-                summary.found.update(seen.class_names[label] for label in seen.class_ids)
-                summary.added += len(item.detections) - len(seen)
-                watch.written(item)
+                observed = item.detections.observed()
+                summary.found.update(observed.class_names[class_id] for class_id in observed.class_ids)
+                summary.added += len(item.detections) - len(observed)
+                callbacks.on_frame(item)
     summary.dropped_frames = stages.dropped
     if summary.frames != stages.frames_read:
         raise DetectionError(f"{stages.frames_read} frames were read but {summary.frames} written")
 
 
-def _is_frame(item: Frame | CopiedPacket) -> bool:
+def _is_frame(item: SourceItem) -> bool:
     return isinstance(item, Frame)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from blurscene_stream.boxes import Boxes, Detections
 from blurscene_stream.config.schema import AreasConfig, RedactConfig, Settings
 from blurscene_stream.frames import Frame
-from blurscene_stream.image import Picture, encode
+from blurscene_stream.image import DecodedImage, encode
 from blurscene_stream.redact import Redactor
 
 Rgb = NDArray[np.uint8]
@@ -83,10 +83,10 @@ class TileCutter:
         upright = turn.upright(frame.scale_rgb(picture.width, picture.height))
         boxes = turn.to_upright(found.xyxy, width, height)
         x0, y0, x1, y1 = _surroundings(boxes[index].tolist(), width, height)
-        part = Picture(np.ascontiguousarray(upright[y0:y1, x0:x1]), "png", lossless=True)
+        part = DecodedImage(np.ascontiguousarray(upright[y0:y1, x0:x1]), "png", lossless=True)
         moved = boxes - np.array([x0, y0, x0, y0], np.float32)
         redacted = self._redact(part.frames()[0], replace(found, xyxy=moved))
-        covered = cast(Picture, redacted.native).frames()[0]
+        covered = cast(DecodedImage, redacted.native).frames()[0]
         scale = TILE_PX / max(x1 - x0, y1 - y0)
         columns, rows = max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale))
         tile = np.zeros((TILE_PX, TILE_PX, 3), np.uint8)
@@ -122,7 +122,7 @@ def sheet_png(suspects: Sequence[Suspect], settings: Settings) -> bytes:
             cv2.putText(sheet, text, line, FONT, FONT_SCALE, (INK,) * 3, 1, cv2.LINE_AA)
     # Each tile is covered already: the sheet as a whole has no objects, and no area is meant for it.
     plain, classes = replace(settings, areas=AreasConfig()), tuple(settings.classes)
-    frame = Picture(sheet, "png", lossless=True).frames()[0]
+    frame = DecodedImage(sheet, "png", lossless=True).frames()[0]
     made = encode(Redactor(plain, classes, still=True)(frame, Detections.empty(classes)), "png")
     return made[:PNG_HEAD_BYTES] + MARK + made[PNG_HEAD_BYTES:]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from blurscene_stream.boxes import Boxes, Detections, iou
 from blurscene_stream.config.schema import Settings, VariantsConfig
-from blurscene_stream.pipeline.judge import LoadDetector, judge
+from blurscene_stream.pipeline.detection import LoadDetector, detect_frames
 from blurscene_stream.verify.contact_sheet import Suspect, TileCutter
 from blurscene_stream.verify.frame_pair import FramePair
 from blurscene_stream.verify.report import Check, Grade
@@ -58,7 +58,7 @@ class Redetect:
         if pair.number % self._every:
             return
         self._frames += 1
-        (found,) = judge([pair.frame], self._detector)
+        (found,) = detect_frames([pair.frame], self._detector)
         found = found.confident()
         self._close(MAX_MISSED)
         for index in range(len(found)):

@@ -14,9 +14,9 @@ from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import EncodeConfig, Settings, SourceConfig
 from blurscene_stream.errors import ConfigError, CorruptInputError, SourceError
 from blurscene_stream.frames import CopiedPacket, DetectedItem, Frame, SourceItem
-from blurscene_stream.pipeline import Interruption
-from blurscene_stream.pipeline.judge import LoadDetector, load_torch_detector, named
-from blurscene_stream.pipeline.judgement import ByDetector, Judgement
+from blurscene_stream.pipeline import StopToken
+from blurscene_stream.pipeline.detection import DetectionSource, LoadDetector, load_torch_detector, prefix_errors
+from blurscene_stream.pipeline.stages import DetectorSource
 from blurscene_stream.redact import Redactor
 from blurscene_stream.sidecar import DetectionsFile
 from blurscene_stream.source import Source, open_source
@@ -46,7 +46,7 @@ class VerifyJob:
     detections:    the file of what a run has covered; None: it is detected again
     audio_dropped: the run was to drop the audio
     every:         the detector runs on each so many frames of OUTPUT; 0: on none
-    interruption:  stops it
+    stop_token:  stops it
     load_detector: makes a detector
     progress:      called with the number of frames that are done, and of all
     """
@@ -57,7 +57,7 @@ class VerifyJob:
     detections: Path | None = None
     audio_dropped: bool = False
     every: int = 1
-    interruption: Interruption = field(default_factory=Interruption)
+    stop_token: StopToken = field(default_factory=StopToken)
     load_detector: LoadDetector = load_torch_detector
     progress: Callable[[int, int], None] = lambda _done, _all: None
 
@@ -90,14 +90,14 @@ def verify_video(job: VerifyJob) -> Findings:
             return Findings((_undecodable(Check("frames"), error),))
         judgement = _judgement(job, stack)
         if isinstance(judgement, DetectionsFile):
-            job = replace(job, settings=judgement.obeyed(job.settings))
-        with named(before.info.name, ConfigError):
+            job = replace(job, settings=judgement.with_areas(job.settings))
+        with prefix_errors(before.info.name, ConfigError):
             return _Verification(job, before, after, foreign, judgement).findings()
 
 
-def _judgement(job: VerifyJob, stack: ExitStack) -> Judgement:
+def _judgement(job: VerifyJob, stack: ExitStack) -> DetectionSource:
     if job.detections is None:
-        return ByDetector(job.load_detector(job.settings), job.settings)
+        return DetectorSource(job.load_detector(job.settings), job.settings)
     return stack.enter_context(DetectionsFile(job.detections, job.settings))
 
 
@@ -111,10 +111,10 @@ class _Verification:
     """Two opened videos and the checks."""
 
     def __init__(
-        self, job: VerifyJob, before: Source, after: Source, foreign: ForeignMetadata, judgement: Judgement
+        self, job: VerifyJob, before: Source, after: Source, foreign: ForeignMetadata, judgement: DetectionSource
     ) -> None:
         self._job, self._before, self._after = job, before, after
-        self._judged: Generator[DetectedItem] = judgement.judged(before.items(), before.info)
+        self._judged: Generator[DetectedItem] = judgement.detected(before.items(), before.info)
         one, other = before.info, after.info
         recorded = job.detections is not None
         self._times = FrameTimes(one, other, job.target.path.suffix.lower() in EXACT_SUFFIXES)
@@ -131,15 +131,15 @@ class _Verification:
     def findings(self) -> Findings:
         """Read both to their ends."""
         same_size = _size(self._before.info) == _size(self._after.info)
-        total, interruption = self._before.info.frame_count, self._job.interruption
-        with closing(self._inputs()) as inputs, closing(self._outputs()) as outputs, interruption.between_steps():
+        total, stop_token = self._before.info.frame_count, self._job.stop_token
+        with closing(self._inputs()) as inputs, closing(self._outputs()) as outputs, stop_token.defer():
             for number, (known, shown) in enumerate(zip_longest(inputs, outputs)):
                 if known is None or shown is None:
                     self._times.add_unpaired(output=known is None)
                 elif self._times.add_pair(known[0].pts, shown.pts) and same_size:
                     self._add(known[0], known[1], shown)
                 self._job.progress(number + 1, max(total, number + 1))
-                interruption.check()
+                stop_token.raise_if_stopped()
         return self._finished()
 
     def _inputs(self) -> Generator[tuple[Frame, Detections]]:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from blurscene_stream.audit import chain
-from blurscene_stream.audit.chain import append, check_log, verify
+from blurscene_stream.audit import hash_chain
+from blurscene_stream.audit.hash_chain import append, check_log, verify_log
 from blurscene_stream.errors import SinkError, SourceError, UsageError
 from tests.profiles import examples
 
@@ -31,12 +31,12 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def problems(content: bytes, folder: Path, known: str | None = None) -> list[str]:
     path = folder / "looked_at.jsonl"
     path.write_bytes(content)
-    return verify(path, known)[1]
+    return verify_log(path, known)[1]
 
 
 def test_what_was_written_is_whole_and_says_what_it_was_given(written: bytes, tmp_path: Path) -> None:
     assert problems(written, tmp_path) == []
-    entries, _ = verify(tmp_path / "looked_at.jsonl")
+    entries, _ = verify_log(tmp_path / "looked_at.jsonl")
     assert [{key: entry[key] for key in FOUR[0]} for entry in entries] == FOUR
     assert [entry["previous_sha256"] for entry in entries] == [None, *[entry["sha256"] for entry in entries[:-1]]]
 
@@ -88,7 +88,7 @@ def test_several_programs_may_write_at_the_same_time(tmp_path: Path) -> None:
     for writer in writers:
         writer.join(50)
         assert writer.exitcode == 0
-    entries, wrong = verify(path)
+    entries, wrong = verify_log(path)
     assert wrong == []
     assert sorted((entry["who"], entry["number"]) for entry in entries) == [(w, n) for w in range(4) for n in range(10)]
 
@@ -108,7 +108,7 @@ def test_a_disk_that_is_full_leaves_the_log_as_it_was(room_bytes: int, tmp_path:
             resource.setrlimit(resource.RLIMIT_FSIZE, limit)
         assert path.read_bytes() == written
     append(path, {"long": "x" * 10_000})
-    assert verify(path)[1] == []
+    assert verify_log(path)[1] == []
 
 
 def test_a_log_that_could_not_be_begun_can_be_begun_later(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_log_that_could_not_be_begun_can_be_begun_later(tmp_path: Path) -> Non
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     append(path, {"long": "x" * 2500})
-    assert verify(path)[1] == []
+    assert verify_log(path)[1] == []
 
 
 @pytest.mark.parametrize(
@@ -154,8 +154,8 @@ def test_places_that_cannot_be(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=said):
             check_log(path)
     with pytest.raises(SourceError, match="there is no such file"):
-        verify(tmp_path / "new.jsonl")
+        verify_log(tmp_path / "new.jsonl")
     (tmp_path / "empty.jsonl").touch()
     check_log(tmp_path / "empty.jsonl")
-    assert verify(tmp_path / "empty.jsonl")[1] == [f"{tmp_path / 'empty.jsonl'}: holds no entry"]
-    assert chain.FORMAT == "blurscene-stream audit"
+    assert verify_log(tmp_path / "empty.jsonl")[1] == [f"{tmp_path / 'empty.jsonl'}: holds no entry"]
+    assert hash_chain.FORMAT == "blurscene-stream audit"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from blurscene_stream.address import Address
-from blurscene_stream.audit import Changed, Ran, changed_files, record, verify
+from blurscene_stream.audit import FileCheck, RunRecord, append_run, check_files, verify_log
 from blurscene_stream.boxes import Detections
 from blurscene_stream.cli import run
 from blurscene_stream.cli.audit import audit_command
@@ -19,7 +19,7 @@ from blurscene_stream.config.provenance import settings_sha256
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import BlurSceneError, SinkError, UsageError
 from blurscene_stream.frames import Frame
-from blurscene_stream.pipeline import Interruption, Job, Summary, Watch, anonymize_video, render_video
+from blurscene_stream.pipeline import Callbacks, Job, StopToken, Summary, anonymize_video, render_video
 from tests.detectors import SquareDetector
 from tests.pipeline.runs import PLAIN, solid
 
@@ -36,7 +36,7 @@ def job(source: Path, folder: Path, **more: Address | bool) -> Job:
 
 
 def go(asked: Job, settings: Settings = PLAIN, detector: SquareDetector | None = None) -> Summary:
-    return anonymize_video(asked, settings, Watch(), Interruption(), (detector or SquareDetector()).load)
+    return anonymize_video(asked, settings, Callbacks(), StopToken(), (detector or SquareDetector()).load)
 
 
 def sha256(path: Path) -> str:
@@ -66,11 +66,11 @@ def test_runs_share_a_log_and_a_rendering_names_what_it_was_made_from(walker: Pa
     go(job(walker, folder, detections=Address(str(lines))))
     target = Address(str(folder / "again.mp4"))
     asked = Job(Address(str(walker)), target, audit=Address(str(folder / "log.jsonl")))
-    render_video(asked, lines, PLAIN, Watch(), Interruption())
-    first, second = verify(folder / "log.jsonl")[0]
+    render_video(asked, lines, PLAIN, Callbacks(), StopToken())
+    first, second = verify_log(folder / "log.jsonl")[0]
     assert second["previous_sha256"] == first["sha256"]
     assert second["detections"]["sha256"] == sha256(lines) and second["models"] == []
-    assert verify(folder / "log.jsonl")[1] == []
+    assert verify_log(folder / "log.jsonl")[1] == []
 
 
 class _Vandal(SquareDetector):
@@ -124,7 +124,7 @@ def test_an_output_that_cannot_be_named_is_taken_back_in_the_log(
 ) -> None:
     with pytest.raises(SinkError, match="cannot be completed"):
         go(job(walker, folder, overwrite=True), detector=_Occupier(folder / "out.mp4"))
-    (first, second), wrong = verify(folder / "log.jsonl")
+    (first, second), wrong = verify_log(folder / "log.jsonl")
     assert wrong == [] and second["withdrawn"] == first["sha256"]
     assert run(audit_command, ["verify", str(folder / "log.jsonl"), "--files"], "blurscene-stream audit") == 0
     assert "2 entries" in capsys.readouterr().out
@@ -161,8 +161,10 @@ def test_a_camera_has_a_name_without_a_password_and_no_checksum(folder: Path, mo
     monkeypatch.chdir(folder)
     Path("-").write_text("a file that is called like standard output")
     camera, pipe = Address("rtsp://user:secret@h/x?key=secret"), Address("-")
-    ran = Ran(camera, pipe, preview=False, judged_by=None, started=datetime(2026, 1, 2, tzinfo=timezone.utc), counts={})
-    entry = record(folder / "log.jsonl", ran, PLAIN, None)
+    ran = RunRecord(
+        camera, pipe, preview=False, detections=None, start=datetime(2026, 1, 2, tzinfo=timezone.utc), counts={}
+    )
+    entry = append_run(folder / "log.jsonl", ran, PLAIN, None)
     assert entry["input"] == {"name": "rtsp://h/x", "bytes": None, "sha256": None}
     assert entry["output"] == {"name": "-", "bytes": None, "sha256": None, "preview": False}
     assert entry["started"] == "2026-01-02T00:00:00Z"
@@ -201,9 +203,9 @@ def test_one_file_under_several_names_is_what_the_last_run_made(
     go(Job(Address(str(walker)), Address("out.mp4"), audit=log))
     go(Job(Address(str(walker)), Address("./out.mp4"), True, audit=log), settings=solid())
     (folder / "link.mp4").symlink_to("out.mp4")
-    assert changed_files(verify(log.path)[0], log.path) == Changed(2, ())
+    assert check_files(verify_log(log.path)[0], log.path) == FileCheck(2, ())
     go(Job(Address(str(walker)), Address("../out/link.mp4"), True, audit=log))
-    assert changed_files(verify(log.path)[0], log.path) == Changed(2, ())
+    assert check_files(verify_log(log.path)[0], log.path) == FileCheck(2, ())
 
 
 def test_names_are_looked_up_beside_the_log_too(walker: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,6 +213,6 @@ def test_names_are_looked_up_beside_the_log_too(walker: Path, folder: Path, monk
     go(Job(Address(str(walker)), Address("out.mp4"), audit=Address("log.jsonl")))
     monkeypatch.chdir(walker.parent)
     log = folder / "log.jsonl"
-    assert changed_files(verify(log)[0], log) == Changed(2, ())
+    assert check_files(verify_log(log)[0], log) == FileCheck(2, ())
     (folder / "out.mp4").unlink()
-    assert changed_files(verify(log)[0], log) == Changed(2, ("out.mp4: is not there any more",))
+    assert check_files(verify_log(log)[0], log) == FileCheck(2, ("out.mp4: is not there any more",))

@@ -12,7 +12,7 @@ from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import ClassConfig, RedactConfig, Settings, TrackConfig
 from blurscene_stream.evaluate import Names, Plan, Resampling
 from blurscene_stream.frames import Frame
-from blurscene_stream.image import Picture
+from blurscene_stream.image import DecodedImage
 from tests.detectors import CLASSES
 
 Answer = tuple[str, float, tuple[float, float, float, float]]  # class, score, corners
@@ -27,14 +27,14 @@ class ToldDetector:
     def __init__(self, answers: Mapping[int, Sequence[Answer]]) -> None:
         self.answers = answers
         self.thresholds: list[float] = []
-        self._pictures: list[Picture] = []
+        self._pictures: list[DecodedImage] = []
 
     def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
         return [self._one(self.answers.get(self._number(frame), ())) for frame in frames]
 
     def _number(self, frame: Frame) -> int:
         picture = frame.native
-        if not isinstance(picture, Picture):
+        if not isinstance(picture, DecodedImage):
             return frame.number
         if not any(picture is each for each in self._pictures):
             self._pictures.append(picture)

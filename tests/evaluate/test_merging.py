@@ -22,9 +22,8 @@ from blurscene_stream.config.schema import (
 from blurscene_stream.evaluate import Estimate, Names, Plan, Resampling, measure_pictures
 from blurscene_stream.evaluate.measures import ClassReport
 from blurscene_stream.frames import Frame
-from blurscene_stream.pipeline import Interruption
-from blurscene_stream.pipeline.image import Found
-from blurscene_stream.pipeline.image_files import find_in_pictures
+from blurscene_stream.pipeline import StopToken
+from blurscene_stream.pipeline.image import ImageDetections, detect_images
 from tests.detect.pictures import HEIGHT, WIDTH, draw_scene
 from tests.detectors import CLASSES
 from tests.evaluate.doubles import ToldDetector, plan
@@ -46,8 +45,8 @@ def _settings(method: MergeMethod) -> Settings:
 def _labelled_as_found(folder: Path, settings: Settings) -> Detections:
     """Write a picture, labelled with what a run with `settings` finds in it; all of that is covered."""
     (folder / "a.png").write_bytes(file_of(draw_scene(), "png"))
-    told: list[Found] = []
-    find_in_pictures([folder / "a.png"], settings, lambda _, found: told.append(found), Interruption())
+    told: list[ImageDetections] = []
+    detect_images([folder / "a.png"], settings, lambda _, found: told.append(found), StopToken())
     found = told[0].detections
     boxes = [
         {"label": CLASSES[label], "xyxy": np.clip(box, 0, (WIDTH, HEIGHT, WIDTH, HEIGHT)).tolist()}

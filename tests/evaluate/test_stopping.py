@@ -25,12 +25,12 @@ COUNT = 200
 # The real command line with a detector that needs no weights, that takes its time and tells when it looks.
 PROGRAM = textwrap.dedent("""
     import signal, sys, time
-    from blurscene_stream.pipeline import judge
+    from blurscene_stream.pipeline import detection
     from tests.detectors import SquareDetector
     def look(frames):
         print("looking", file=sys.stderr, flush=True)
         time.sleep(0.05 * len(frames))
-    judge.load_torch_detector = SquareDetector(look).load
+    detection.load_torch_detector = SquareDetector(look).load
     from blurscene_stream import cli
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started without it
     cli.main()

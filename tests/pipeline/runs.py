@@ -11,11 +11,11 @@ import pytest
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import ClassConfig, RedactConfig, RedactMethod, Settings
 from blurscene_stream.errors import BlurSceneError
-from blurscene_stream.pipeline import Interruption, Job, Summary, Watch, anonymize_video
+from blurscene_stream.pipeline import Callbacks, Job, StopToken, Summary, anonymize_video
 from tests.detectors import CLASSES, SquareDetector
 
 PLAIN = Settings()
-UNWATCHED = Watch()
+NO_CALLBACKS = Callbacks()
 
 
 def solid() -> Settings:
@@ -32,10 +32,10 @@ def anonymize(
     settings: Settings = PLAIN,
     detector: SquareDetector | None = None,
     overwrite: bool = False,
-    watch: Watch = UNWATCHED,
+    callbacks: Callbacks = NO_CALLBACKS,
 ) -> Summary:
     job = Job(Address(str(source)), Address(str(target)), overwrite)
-    return anonymize_video(job, settings, watch, Interruption(), (detector or SquareDetector()).load)
+    return anonymize_video(job, settings, callbacks, StopToken(), (detector or SquareDetector()).load)
 
 
 def fails(

@@ -14,12 +14,12 @@ from blurscene_stream.address import Address
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import AreasConfig, RedactMethod, Settings
 from blurscene_stream.errors import ConfigError
-from blurscene_stream.pipeline import Interruption, Job, anonymize_video
-from blurscene_stream.pipeline.image import PictureAnonymizer
+from blurscene_stream.pipeline import Job, StopToken, anonymize_video
+from blurscene_stream.pipeline.image import ImageAnonymizer
 from tests import pictures
 from tests.detectors import SquareDetector
 from tests.pictures import exif_of, file_of, read_back, samples_of
-from tests.pipeline.runs import UNWATCHED, anonymize, fails, solid
+from tests.pipeline.runs import NO_CALLBACKS, anonymize, fails, solid
 from tests.videos import VideoSpec, make_video, read_video, square_at
 
 SPEC = VideoSpec(frames=12, audio=())
@@ -58,8 +58,8 @@ def test_what_leaves_an_excluded_area_is_covered_from_the_first_pixel(
     settings.track.enabled = track
     source = make_video(tmp_path / "in.mp4", spec)
     told: list[Detections] = []
-    watch = replace(UNWATCHED, written=lambda frame: told.append(frame.detections))
-    summary = anonymize(source, tmp_path / "out.mp4", settings, watch=watch)
+    callbacks = replace(NO_CALLBACKS, on_frame=lambda frame: told.append(frame.detections))
+    summary = anonymize(source, tmp_path / "out.mp4", settings, callbacks=callbacks)
     originals = read_video(source).luma
     for number, (old, new) in enumerate(zip(originals, read_video(tmp_path / "out.mp4").luma, strict=True)):
         x0, y0, x1, y1 = square_at(number, spec)
@@ -115,7 +115,7 @@ def test_a_preview_shows_areas_and_only_boxes_that_would_be_covered(tmp_path: Pa
     source = make_video(tmp_path / "in.mp4", SPEC)
     settings = with_areas(exclude=["0,0 80,120"])  # the square is in it in all frames
     job = Job(Address(str(source)), Address(str(tmp_path / "out.mp4")), preview=True)
-    summary = anonymize_video(job, settings, UNWATCHED, Interruption(), SquareDetector().load)
+    summary = anonymize_video(job, settings, NO_CALLBACKS, StopToken(), SquareDetector().load)
     assert summary.found.total() == 0
     for number, new in enumerate(read_video(tmp_path / "out_NOT_ANONYMIZED.mp4").luma):
         x0, y0, x1, y1 = square_at(number, SPEC)
@@ -130,7 +130,7 @@ def test_areas_of_a_picture_lie_where_it_is_seen(orientation: int) -> None:
     upright = samples_of(3)
     stored = pictures.turned(upright, orientation)
     data = file_of(stored, "png", exif=exif_of(orientation))
-    done = PictureAnonymizer(settings, SquareDetector()).anonymize(data, "png")
+    done = ImageAnonymizer(settings, SquareDetector()).anonymize(data, "png")
     after = read_back(done.data)
     assert len(done.detections) == 0
     expected = upright.copy()
@@ -141,4 +141,4 @@ def test_areas_of_a_picture_lie_where_it_is_seen(orientation: int) -> None:
 def test_a_picture_too_small_for_an_area_is_refused() -> None:
     settings = replace(Settings(), areas=AreasConfig(always=["90,0 99,9"]))
     with pytest.raises(ConfigError, match=r"^areas\.always: '90,0 99,9' lies outside the picture, which has 80x60"):
-        PictureAnonymizer(settings, SquareDetector()).anonymize(file_of(samples_of(3), "png"), "png")
+        ImageAnonymizer(settings, SquareDetector()).anonymize(file_of(samples_of(3), "png"), "png")

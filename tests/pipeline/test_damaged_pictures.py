@@ -19,7 +19,7 @@ from blurscene_stream.errors import CorruptInputError
 from blurscene_stream.frames import Frame, ScanMode
 from tests.detectors import BRIGHT, CLASSES, SquareDetector
 from tests.pipeline.runs import anonymize, fails, solid
-from tests.pipeline.test_targets import preview
+from tests.pipeline.test_output_paths import preview
 from tests.sidecar.doubles import edit, lines, render, write
 from tests.videos import VideoSpec, make_video, read_video
 
@@ -143,14 +143,14 @@ def test_the_tracker_goes_on_as_if_the_damaged_pictures_were_not_there(torn: Pat
 def test_the_file_of_detections_tells_and_is_told(torn: Path, tmp_path: Path) -> None:
     written, file = tmp_path / "out.mp4", tmp_path / "out.jsonl"
     write(torn, written, file, SquareDetector())
-    assert [row["frame"] for row in lines(file)[1:] if row.get("damaged")] == [7, 8, 9]
+    assert [row["frame"] for row in lines(file)[1:] if row.get("corrupt")] == [7, 8, 9]
     assert render(torn, tmp_path / "again.mp4", file).covered_whole == 3
     assert (tmp_path / "again.mp4").read_bytes() == written.read_bytes()
 
     def change(rows: list[dict[str, object]]) -> None:
-        rows[1]["damaged"] = True  # by hand: one more
+        rows[1]["corrupt"] = True  # by hand: one more
         for row in rows[8:11]:
-            del row["damaged"]  # nobody can take it back
+            del row["corrupt"]  # nobody can take it back
 
     assert render(torn, tmp_path / "edited.mkv", edit(file, change)).covered_whole == 4
 

@@ -27,9 +27,9 @@ from blurscene_stream.errors import (
     SourceError,
 )
 from blurscene_stream.frames import DetectedItem, Frame, RedactedFrame, SinkItem
-from blurscene_stream.pipeline import Watch, video
-from blurscene_stream.pipeline.anonymize import redacted
-from blurscene_stream.pipeline.judge import Redact
+from blurscene_stream.pipeline import Callbacks, video
+from blurscene_stream.pipeline.detection import Redact
+from blurscene_stream.pipeline.stages import redacted
 from blurscene_stream.redact import Redactor
 from blurscene_stream.sink.muxer import Muxer
 from blurscene_stream.sink.video_encoder import VideoEncoder
@@ -72,9 +72,17 @@ DETECTOR: dict[str, tuple[Callable[[Sequence[Frame]], Answer], type[BlurSceneErr
     "fails without words": (raising(ZeroDivisionError()), DetectionError, "ZeroDivisionError: no reason given"),
     "is out of memory": (raising(MemoryError()), DetectionError, "MemoryError"),
     "ends by itself": (raising(StopIteration()), DetectionError, "StopIteration"),
-    "judges one too few": (lambda frames: [NONE] * (len(frames) - 1), DetectionError, "judged 3 of 4 pictures"),
-    "judges one too many": (lambda frames: [NONE] * (len(frames) + 1), DetectionError, "judged 5 of 4 pictures"),
-    "judges none": (lambda _: [], DetectionError, "judged 0 of 4 pictures"),
+    "answers for one too few": (
+        lambda frames: [NONE] * (len(frames) - 1),
+        DetectionError,
+        "answered for 3 of 4 pictures",
+    ),
+    "answers for one too many": (
+        lambda frames: [NONE] * (len(frames) + 1),
+        DetectionError,
+        "answered for 5 of 4",
+    ),
+    "answers for none": (lambda _: [], DetectionError, "answered for 0 of 4 pictures"),
     "finds what is no number": (lambda _: [_odd_boxes([[0, 0, np.nan, 9]])], DetectionError, "must be finite"),
     "finds no rectangles": (lambda _: [_odd_boxes([[0, 0, 9]])], DetectionError, "xyxy must be (N, 4)"),
     "finds an unknown class": (lambda _: [_odd_boxes([[0, 0, 9, 9]], 2)], DetectionError, "class ids must be in 0..1"),
@@ -108,9 +116,9 @@ def test_the_detector_cannot_be_loaded(error: BlurSceneError, walker: Path, targ
 STAGES: dict[str, tuple[object, str, Exception, type[BlurSceneError], str]] = {
     # stage -> whose method is broken, its error; the error that comes out, a part of the message
     "reading": (pictures, "planes_of", av.error.InvalidDataError(1, "Bad picture"), SourceError, "bad picture"),
-    "looking for cuts": (Cuts, "cut", IndexError("row 7"), DetectionError, "followed over time, IndexError"),
-    "following": (Tracker, "push", ValueError("nan"), DetectionError, "followed over time, ValueError"),
-    "following to the end": (Tracker, "finish", KeyError("x"), DetectionError, "followed over time, KeyError"),
+    "looking for cuts": (Cuts, "cut", IndexError("row 7"), DetectionError, "tracked over time, IndexError"),
+    "following": (Tracker, "push", ValueError("nan"), DetectionError, "tracked over time, ValueError"),
+    "following to the end": (Tracker, "finish", KeyError("x"), DetectionError, "tracked over time, KeyError"),
     "redacting": (Redactor, "_redact", IndexError("row 7"), RedactionError, "could not be redacted, IndexError"),
     "encoding": (VideoEncoder, "encode", SinkError("frame 7 cannot be encoded"), SinkError, "frame 7 cannot"),
     "flushing": (VideoEncoder, "flush", SinkError("the end cannot be encoded"), SinkError, "the end cannot"),
@@ -232,7 +240,7 @@ def test_no_picture_that_was_not_judged_is_written(walker: Path, target: Path) -
         assert frame.number in detector.judged
         written.append(frame.number)
 
-    anonymize(walker, target, detector=detector, watch=Watch(written=check))
+    anonymize(walker, target, detector=detector, callbacks=Callbacks(on_frame=check))
     assert written == detector.judged == list(range(FRAMES))
 
 

@@ -16,7 +16,7 @@ from blurscene_stream.boxes import Detections
 from blurscene_stream.cli import main
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.frames import Frame, RedactedFrame
-from blurscene_stream.pipeline import Interruption, Job, Summary, Watch, anonymize_video
+from blurscene_stream.pipeline import Callbacks, Job, StopToken, Summary, anonymize_video
 from blurscene_stream.streams import StreamInfo
 from tests.detectors import SquareDetector
 
@@ -38,10 +38,10 @@ class Probe:
         self.dropped = 0
         self.seconds = 0.0
 
-    def run(self, job: Job, settings: Settings, _: Watch, interruption: Interruption) -> Summary:
+    def run(self, job: Job, settings: Settings, _: Callbacks, stop_token: StopToken) -> Summary:
         """Takes the place of `anonymize_video`."""
-        own = Watch(self._started, self._note)
-        summary = anonymize_video(job, settings, own, interruption, self.detector.load)
+        own = Callbacks(self._started, self._note)
+        summary = anonymize_video(job, settings, own, stop_token, self.detector.load)
         self.dropped, self.seconds = summary.dropped_frames, summary.seconds
         return summary
 

@@ -14,9 +14,9 @@ from blurscene_stream.address import Address
 from blurscene_stream.boxes import Detections, Origin
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.frames import Frame
-from blurscene_stream.pipeline import Interruption, Job, Summary, Watch, anonymize_video, render_video
+from blurscene_stream.pipeline import Callbacks, Job, StopToken, Summary, anonymize_video, render_video
 from tests.detectors import CLASSES, SquareDetector
-from tests.pipeline.runs import UNWATCHED
+from tests.pipeline.runs import NO_CALLBACKS
 
 Line = dict[str, Any]
 MISSED = (4, 5, 11)
@@ -51,12 +51,12 @@ def write(
     detector: SquareDetector | None = None,
     settings: Settings | None = None,
     overwrite: bool = False,
-    watch: Watch = UNWATCHED,
+    callbacks: Callbacks = NO_CALLBACKS,
 ) -> Summary:
     """One pass, with a file of detections beside the target."""
     job = Job(Address(str(source)), Address(str(target)), overwrite, detections=Address(str(file)))
     load = (detector or BlinkingDetector()).load
-    return anonymize_video(job, repeatable(settings), watch, Interruption(), load)
+    return anonymize_video(job, repeatable(settings), callbacks, StopToken(), load)
 
 
 def render(
@@ -64,7 +64,7 @@ def render(
 ) -> Summary:
     """The second pass, from the file."""
     job = Job(Address(str(source)), Address(str(target)), overwrite)
-    return render_video(job, file, repeatable(settings), Watch(), Interruption())
+    return render_video(job, file, repeatable(settings), Callbacks(), StopToken())
 
 
 def lines(file: Path) -> list[Line]:

@@ -23,9 +23,9 @@ from blurscene_stream.errors import (
     StoppedError,
     UsageError,
 )
-from blurscene_stream.pipeline import Interruption, Job, Watch, anonymize_video
+from blurscene_stream.pipeline import Callbacks, Job, StopToken, anonymize_video
 from blurscene_stream.redact import Redactor
-from blurscene_stream.sidecar.writing import DetectionsWriter
+from blurscene_stream.sidecar.writer import DetectionsWriter
 from blurscene_stream.sink import AtomicFile
 from blurscene_stream.sink.video_encoder import VideoEncoder
 from blurscene_stream.streams import StreamInfo
@@ -140,16 +140,16 @@ def test_a_file_that_was_made_in_the_meantime_is_not_replaced(walker: Path, targ
     def other_program(_: StreamInfo) -> None:
         file.write_text("theirs")
 
-    watch = Watch(started=other_program)
+    callbacks = Callbacks(on_start=other_program)
     with pytest.raises(SinkError, match=r"out\.jsonl: was made by another program in the meantime"):
-        write(walker, target, file, watch=watch)
+        write(walker, target, file, callbacks=callbacks)
     assert {path.name: path.read_text() for path in target.parent.iterdir()} == {"out.jsonl": "theirs"}
 
 
 def test_neither_has_its_name_before_both_are_complete(walker: Path, target: Path, file: Path) -> None:
     seen: list[set[str]] = []
-    watch = Watch(written=lambda _: seen.append({path.name for path in target.parent.iterdir()}))
-    write(walker, target, file, watch=watch)
+    callbacks = Callbacks(on_frame=lambda _: seen.append({path.name for path in target.parent.iterdir()}))
+    write(walker, target, file, callbacks=callbacks)
     assert seen == [{"out.mp4.partial", "out.jsonl.partial"}] * 25
     assert {path.name for path in target.parent.iterdir()} == {"out.mp4", "out.jsonl"}
 
@@ -204,7 +204,7 @@ def test_a_file_that_cannot_be_is_refused_before_any_work(what: str, walker: Pat
     detector = SquareDetector()
     job = Job(Address(str(walker)), Address(str(target)), overwrite, detections=Address(str(file)))
     message = fails(
-        UsageError, lambda: anonymize_video(job, Settings(), Watch(), Interruption(), detector.load), target.parent
+        UsageError, lambda: anonymize_video(job, Settings(), Callbacks(), StopToken(), detector.load), target.parent
     )
     assert part in message and "secret" not in message
     assert not detector.judged
@@ -213,4 +213,4 @@ def test_a_file_that_cannot_be_is_refused_before_any_work(what: str, walker: Pat
 def test_a_live_target_that_is_not_there_leaves_no_file(walker: Path, target: Path, file: Path) -> None:
     job = Job(Address(str(walker)), Address("rtsp://127.0.0.1:9/x"), detections=Address(str(file)))
     load = SquareDetector().load
-    fails(SinkLostError, lambda: anonymize_video(job, Settings(), Watch(), Interruption(), load), target.parent)
+    fails(SinkLostError, lambda: anonymize_video(job, Settings(), Callbacks(), StopToken(), load), target.parent)

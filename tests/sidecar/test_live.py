@@ -17,7 +17,7 @@ import blurscene_stream.source
 from blurscene_stream.address import Address
 from blurscene_stream.errors import SourceLostError, StoppedError
 from blurscene_stream.frames import RedactedFrame
-from blurscene_stream.pipeline import Interruption, Job, Summary, Watch, anonymize_video
+from blurscene_stream.pipeline import Callbacks, Job, StopToken, Summary, anonymize_video
 from blurscene_stream.source.live import LiveReader
 from tests.sidecar.doubles import BlinkingDetector, lines, repeatable
 from tests.videos import VideoSpec, make_video, read_video
@@ -46,15 +46,15 @@ def _camera(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
 
 def record(target: Path, file: Path, stop_after: int) -> tuple[Summary, list[tuple[int, int]]]:
     """Number and time of each frame that was written; Ctrl-C comes after so many."""
-    interruption, written = Interruption(), list[tuple[int, int]]()
+    stop_token, written = StopToken(), list[tuple[int, int]]()
 
     def note(frame: RedactedFrame) -> None:
         written.append((frame.number, frame.pts))
         if len(written) == stop_after:
-            interruption.request(StoppedError("stopped by SIGINT; nothing was left", signal.SIGINT))
+            stop_token.request_stop(StoppedError("stopped by SIGINT; nothing was left", signal.SIGINT))
 
     job = Job(CAMERA, Address(str(target)), detections=Address(str(file)))
-    summary = anonymize_video(job, repeatable(), Watch(written=note), interruption, BlinkingDetector().load)
+    summary = anonymize_video(job, repeatable(), Callbacks(on_frame=note), stop_token, BlinkingDetector().load)
     return summary, written
 
 

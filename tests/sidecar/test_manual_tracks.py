@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from blurscene_stream.boxes import NO_TRACK, Detections
 from blurscene_stream.config.schema import Settings, TrackConfig
-from blurscene_stream.sidecar.manual_tracks import MOST, REMEMBERED_FRAMES, UNTOLD, ManualTracks
+from blurscene_stream.sidecar.manual_tracks import MAX_BOXES, MAX_GAP_FRAMES, UNSET_TRACK, ManualTracks
 from tests.detectors import CLASSES
 from tests.sidecar.doubles import Line, edit, lines, render, write
 from tests.videos import read_video
@@ -25,7 +25,7 @@ def told(*boxes: tuple[float, ...], tracks: list[int] | None = None, labels: lis
         np.ones(count, np.float32),
         np.array(labels or [0] * count, np.int64),
         CLASSES,
-        track_ids=np.array(tracks or [UNTOLD] * count, np.int64),
+        track_ids=np.array(tracks or [UNSET_TRACK] * count, np.int64),
     )
 
 
@@ -75,7 +75,7 @@ def test_a_box_elsewhere_or_of_another_class_is_another_object() -> None:
 
 
 def test_an_object_is_remembered_over_lines_without_it_and_not_for_ever() -> None:
-    for missing, same in ((REMEMBERED_FRAMES - 1, True), (REMEMBERED_FRAMES, False)):
+    for missing, same in ((MAX_GAP_FRAMES - 1, True), (MAX_GAP_FRAMES, False)):
         by_hand = ManualTracks()
         [first] = by_hand.tracked(told(square(0))).track_ids.tolist()
         for _ in range(missing):
@@ -85,7 +85,9 @@ def test_an_object_is_remembered_over_lines_without_it_and_not_for_ever() -> Non
 
 edges = st.floats(-50, 50, width=32) | st.sampled_from([HUGE, -HUGE, 0.0])
 boxes = st.tuples(edges, edges, edges, edges)
-frames = st.lists(st.lists(st.tuples(boxes, st.sampled_from([UNTOLD, UNTOLD, NO_TRACK, 0, 7])), max_size=6), max_size=8)
+frames = st.lists(
+    st.lists(st.tuples(boxes, st.sampled_from([UNSET_TRACK, UNSET_TRACK, NO_TRACK, 0, 7])), max_size=6), max_size=8
+)
 
 
 @given(frames)
@@ -96,7 +98,7 @@ def test_nothing_but_the_tracks_of_untold_boxes_changes(film: list[list[tuple[tu
         after = by_hand.tracked(before)
         for name in ("xyxy", "scores", "class_ids", "origins"):
             np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
-        untold = before.track_ids == UNTOLD
+        untold = before.track_ids == UNSET_TRACK
         np.testing.assert_array_equal(after.track_ids[~untold], before.track_ids[~untold])
         given_ = after.track_ids[untold].tolist()
         assert len(set(given_)) == len(given_) and all(track < -(1 << 31) for track in given_)
@@ -106,4 +108,4 @@ def test_a_line_of_very_many_boxes_takes_no_memory_for_all_pairs() -> None:
     by_hand, crowd = ManualTracks(), told(*(square(30.0 * place) for place in range(20_000)))
     for _ in range(2):
         tracks = by_hand.tracked(crowd).track_ids
-        assert (tracks[:MOST] < NO_TRACK).all() and (tracks[MOST:] == NO_TRACK).all()
+        assert (tracks[:MAX_BOXES] < NO_TRACK).all() and (tracks[MAX_BOXES:] == NO_TRACK).all()

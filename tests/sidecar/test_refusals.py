@@ -15,8 +15,8 @@ import pytest
 
 from blurscene_stream.address import Address
 from blurscene_stream.errors import BlurSceneError, DetectionError, SourceError, UsageError
-from blurscene_stream.pipeline import Interruption, Job, Watch, render_video
-from blurscene_stream.sidecar import reading
+from blurscene_stream.pipeline import Callbacks, Job, StopToken, render_video
+from blurscene_stream.sidecar import reader
 from tests.sidecar.doubles import Line, edit, lines, put, render, repeatable, write
 from tests.videos import VideoSpec, make_video
 
@@ -244,7 +244,7 @@ def test_memory_does_not_grow_with_the_length(source: Path, file: Path, tmp_path
     """Only as much is read of a file as there are frames to judge."""
     with file.open("a") as more:
         more.write("{}\n" * 200_000)
-    judgement = reading.DetectionsFile(file, repeatable())
+    judgement = reader.DetectionsFile(file, repeatable())
     with judgement:
         assert judgement._file.tell() < 2000
         assert judgement._number == 1
@@ -254,7 +254,7 @@ def test_memory_does_not_grow_with_the_length(source: Path, file: Path, tmp_path
 def test_a_live_stream(file: Path, tmp_path: Path) -> None:
     job = Job(Address("rtsp://user:secret@127.0.0.1:9/cam"), Address(str(tmp_path / "out.mp4")))
     with pytest.raises(UsageError) as caught:
-        render_video(job, file, repeatable(), Watch(), Interruption())
+        render_video(job, file, repeatable(), Callbacks(), StopToken())
     assert str(caught.value).startswith("rtsp://127.0.0.1:9/cam: a live stream cannot be rendered")
 
 
@@ -274,7 +274,7 @@ def test_the_file_is_not_written_over(detour: str, preview: bool, source: Path, 
     kept = file.read_bytes()
     job = Job(Address(str(source)), Address(str(target).replace(mark, "")), overwrite=True, preview=preview)
     with pytest.raises(UsageError, match="file of detections and output are the same"):
-        render_video(job, file, repeatable(), Watch(), Interruption())
+        render_video(job, file, repeatable(), Callbacks(), StopToken())
     assert file.read_bytes() == kept
 
 

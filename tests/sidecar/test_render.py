@@ -16,7 +16,7 @@ import pytest
 from blurscene_stream.address import Address
 from blurscene_stream.boxes import Origin
 from blurscene_stream.config.schema import RedactMethod, Settings
-from blurscene_stream.pipeline import Interruption, Job, Watch, render_video
+from blurscene_stream.pipeline import Callbacks, Job, StopToken, render_video
 from tests.conftest import ROOT
 from tests.detectors import SquareDetector
 from tests.pipeline.runs import solid
@@ -197,7 +197,7 @@ def test_the_order_of_boxes_is_kept(walker: Path, tmp_path: Path, file: Path) ->
 def test_a_preview_shows_what_the_file_says(walker: Path, tmp_path: Path, file: Path) -> None:
     write(walker, tmp_path / "out.mp4", file)
     job = Job(Address(str(walker)), Address(str(tmp_path / "look.mp4")), preview=True)
-    summary = render_video(job, file, repeatable(), Watch(), Interruption())
+    summary = render_video(job, file, repeatable(), Callbacks(), StopToken())
     assert summary.frames == len(read_video(tmp_path / "look_NOT_ANONYMIZED.mp4").luma) == 25
 
 

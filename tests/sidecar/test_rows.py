@@ -17,8 +17,8 @@ from hypothesis.extra import numpy as arrays
 from blurscene_stream.boxes import NO_TRACK, Detections, Origin
 from blurscene_stream.frames import PIXEL_FORMATS, Frame, PictureInfo, RedactedFrame
 from blurscene_stream.json_lines import LineError
-from blurscene_stream.sidecar.manual_tracks import UNTOLD
-from blurscene_stream.sidecar.rows import frame_line, parse_frame
+from blurscene_stream.sidecar.line_format import frame_line, parse_frame
+from blurscene_stream.sidecar.manual_tracks import UNSET_TRACK
 from tests.detectors import CLASSES
 
 TICK = Fraction(1, 90_000)
@@ -66,9 +66,9 @@ def test_what_is_written_is_read(made: Detections, number: int, pts: int) -> Non
     frame = frame_of(number, pts)
     line = line_of(frame, made)
     assert line.endswith("}\n") and len(line.splitlines()) == 1
-    found, damaged = parse_frame(line.encode(), frame, CLASSES)
+    found, corrupt = parse_frame(line.encode(), frame, CLASSES)
     check_same(found, made)
-    assert not damaged and "damaged" not in line
+    assert not corrupt and "corrupt" not in line
 
 
 def test_a_line_is_for_one_picture_alone() -> None:
@@ -107,7 +107,7 @@ def test_a_box_by_hand_needs_a_label_and_its_corners() -> None:
     found, _ = parse_frame(line, FIRST, CLASSES)
     assert found.xyxy.tolist() == [[1, 2.5, 3, 4]]
     assert (found.class_ids.tolist(), found.scores.tolist()) == ([1], [1.0])
-    assert (found.origins.tolist(), found.track_ids.tolist()) == ([Origin.detected], [UNTOLD])
+    assert (found.origins.tolist(), found.track_ids.tolist()) == ([Origin.detected], [UNSET_TRACK])
 
 
 GOOD: dict[str, Any] = {"label": "face", "score": 0.5, "xyxy": [1, 2, 3, 4], "origin": "detected", "track": 4}

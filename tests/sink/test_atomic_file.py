@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from blurscene_stream.errors import SinkError, StoppedError, UsageError
-from blurscene_stream.pipeline import Watch
+from blurscene_stream.pipeline import Callbacks
 from blurscene_stream.sink import partial_path
 from blurscene_stream.sink.encoder_presets import X264
 from tests.pipeline.runs import anonymize, fails
@@ -20,8 +20,8 @@ from tests.videos import read_video
 def test_only_the_partial_file_is_there_while_it_is_written(walker: Path, tmp_path: Path) -> None:
     target = tmp_path / "out.mp4"
     seen: list[list[str]] = []
-    watch = Watch(written=lambda _: seen.append(sorted(path.name for path in tmp_path.iterdir())))
-    anonymize(walker, target, watch=watch)
+    callbacks = Callbacks(on_frame=lambda _: seen.append(sorted(path.name for path in tmp_path.iterdir())))
+    anonymize(walker, target, callbacks=callbacks)
     assert set(map(tuple, seen)) == {("in", "out.mp4.partial")}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out.mp4"]
 
@@ -43,7 +43,7 @@ def test_two_runs_do_not_write_one_file(walker: Path, tmp_path: Path) -> None:
                 anonymize(walker, target)
             refused.append(str(caught.value))
 
-    assert anonymize(walker, target, watch=Watch(written=second)).frames == 25
+    assert anonymize(walker, target, callbacks=Callbacks(on_frame=second)).frames == 25
     assert refused == [f"{target}: another run is writing it; wait for its end or choose another name"]
     assert len(read_video(target).luma) == 25
 
@@ -76,7 +76,7 @@ def test_a_file_that_appears_while_another_is_written_is_kept(walker: Path, tmp_
         target.write_bytes(b"precious")
 
     with pytest.raises(SinkError, match="is not replaced"):
-        anonymize(walker, target, watch=Watch(written=appear))
+        anonymize(walker, target, callbacks=Callbacks(on_frame=appear))
     assert target.read_bytes() == b"precious"
     assert not partial_path(target).exists()
 

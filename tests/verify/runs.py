@@ -6,7 +6,7 @@ from pathlib import Path
 
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.pipeline import Interruption, Job, Watch, anonymize_video
+from blurscene_stream.pipeline import Callbacks, Job, StopToken, anonymize_video
 from blurscene_stream.verify import Check, Findings, Grade, VerifyJob, verify_video
 from tests.detectors import SquareDetector
 from tests.verify.scenes import ObjectDetector
@@ -27,7 +27,7 @@ def anonymized(
 ) -> Path:
     """An honest run, as far as `settings` and `detector` are."""
     job = Job(Address(str(source)), Address(str(target)), True, detections=Address(str(file)) if file else None)
-    anonymize_video(job, settings or settings_of(), Watch(), Interruption(), (detector or ObjectDetector()).load)
+    anonymize_video(job, settings or settings_of(), Callbacks(), StopToken(), (detector or ObjectDetector()).load)
     return target
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import RedactMethod, Settings
-from blurscene_stream.pipeline import Interruption, Job, Watch, render_video
+from blurscene_stream.pipeline import Callbacks, Job, StopToken, render_video
 from blurscene_stream.redact import Redactor
 from blurscene_stream.verify import Grade
 from tests.verify.conftest import Honest
@@ -30,7 +30,7 @@ def _rendered(honest: Honest, target: Path, change: Callable[[list[Line]], None]
     broken = target.with_suffix(".jsonl")
     broken.write_text("".join(json.dumps(line) + "\n" for line in lines))
     job = Job(Address(str(honest.source)), Address(str(target)))
-    render_video(job, broken, settings, Watch(), Interruption())
+    render_video(job, broken, settings, Callbacks(), StopToken())
     return target
 
 

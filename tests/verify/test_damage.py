@@ -26,7 +26,7 @@ def test_a_run_over_damaged_pictures_is_proved(tmp_path: Path) -> None:
     source = damaged(make_scene(tmp_path / "in.mkv", Scene(frames=30, audio=())), 12)
     file = tmp_path / "found.jsonl"
     target = anonymized(source, tmp_path / "out.mkv", file)
-    assert '"damaged": true' in file.read_text()
+    assert '"corrupt": true' in file.read_text()
     found = checked(source, target, file, detector=ObjectDetector(), every=1)
     assert failed(found) <= {"redetect"}, report_text(found)
     assert all(one.frame < 12 for one in found.suspects), "nothing is seen in what is covered whole"

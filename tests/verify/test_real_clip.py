@@ -11,7 +11,7 @@ from PIL import Image
 
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.pipeline import Interruption, Job, Watch, anonymize_video, render_video
+from blurscene_stream.pipeline import Callbacks, Job, StopToken, anonymize_video, render_video
 from blurscene_stream.verify import Findings, Grade, VerifyJob, sheet_png, verify_video, worst
 from tests.verify.runs import check_of, report_text
 
@@ -35,7 +35,7 @@ def file(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of detections of a run; out.mp4 is beside it."""
     folder = tmp_path_factory.mktemp("clip")
     job = Job(Address(str(clip)), Address(str(folder / "out.mp4")), detections=Address(str(folder / "found.jsonl")))
-    anonymize_video(job, _settings(), Watch(), Interruption())
+    anonymize_video(job, _settings(), Callbacks(), StopToken())
     return folder / "found.jsonl"
 
 
@@ -58,7 +58,7 @@ def test_plates_that_are_left_out_in_one_frame_are_a_failure(clip: Path, file: P
     lines[21]["boxes"] = []
     (tmp_path / "edited.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     job = Job(Address(str(clip)), Address(str(tmp_path / "out.mp4")))
-    render_video(job, tmp_path / "edited.jsonl", _settings(), Watch(), Interruption())
+    render_video(job, tmp_path / "edited.jsonl", _settings(), Callbacks(), StopToken())
     found = _verified(clip, tmp_path / "out.mp4", file)
     assert worst(found.checks) is Grade.fail, report_text(found)
     assert {place.frame for place in check_of(found, "residual").places} == {20}

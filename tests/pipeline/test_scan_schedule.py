@@ -17,8 +17,8 @@ from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import DetectConfig, Settings, TrackConfig
 from blurscene_stream.errors import ConfigError
 from blurscene_stream.frames import CopiedPacket, Frame, ScanMode, SourceItem
-from blurscene_stream.pipeline.anonymize import MOST_SILENT, followed, judged
-from blurscene_stream.pipeline.looks import check_looks, with_looks
+from blurscene_stream.pipeline.scan_schedule import MAX_PACKETS_WITHOUT_FRAME, check_scan_interval, with_scan_modes
+from blurscene_stream.pipeline.stages import detected, tracked
 from blurscene_stream.streams import StreamInfo
 from tests.detectors import CLASSES, SquareDetector
 from tests.pipeline.runs import anonymize, fails, solid
@@ -49,7 +49,7 @@ def stream(items: Sequence[SourceItem]) -> Generator[SourceItem]:
 
 
 def looks(items: Sequence[SourceItem], chosen: Settings) -> list[ScanMode]:
-    done = list(with_looks(stream(items), chosen, TICK))
+    done = list(with_scan_modes(stream(items), chosen, TICK))
     assert [_name(item) for item in done] == [_name(item) for item in items]
     return [item.scan_mode for item in done if isinstance(item, Frame)]
 
@@ -102,8 +102,8 @@ def test_what_only_the_full_look_sees_is_covered_in_all_frames_while_it_is_there
         return [_thing() if each else Detections.empty(CLASSES) for each in here]
 
     chosen = settings(min(every, track.lookahead_frames), track)
-    known = judged(with_looks(stream(frames), chosen, TICK), detect, data.draw(st.integers(1, 5)))
-    done = [item for item in followed(known, track, CLASSES, TICK) if not isinstance(item, CopiedPacket)]
+    known = detected(with_scan_modes(stream(frames), chosen, TICK), detect, data.draw(st.integers(1, 5)))
+    done = [item for item in tracked(known, track, CLASSES, TICK) if not isinstance(item, CopiedPacket)]
     assert [frame.number for frame, _ in done] == list(range(len(frames)))
     for frame, found in done[comes : goes + 1]:
         assert not any(seen) or _is_covered(found), f"frame {frame.number} of {comes}..{goes}"
@@ -113,8 +113,8 @@ def test_what_the_small_look_finds_beside_it_uncovers_nothing_that_the_full_look
     def detect(some: Sequence[Frame]) -> list[Detections]:
         return [_thing(0 if frame.scan_mode is ScanMode.full else 5) for frame in some]
 
-    known = judged(with_looks(stream(frames_at(range(0, 40 * 20, 40))), settings(3), TICK), detect, 1)
-    for item in followed(known, settings(3).track, CLASSES, TICK):
+    known = detected(with_scan_modes(stream(frames_at(range(0, 40 * 20, 40))), settings(3), TICK), detect, 1)
+    for item in tracked(known, settings(3).track, CLASSES, TICK):
         assert not isinstance(item, CopiedPacket) and _is_covered(item[1]), item
 
 
@@ -139,15 +139,15 @@ def test_a_frame_does_not_wait_for_ever_when_only_sound_comes() -> None:
     def items() -> Generator[SourceItem]:
         nonlocal taken
         yield frames_at([0])[0]
-        for _ in range(2 * MOST_SILENT):
+        for _ in range(2 * MAX_PACKETS_WITHOUT_FRAME):
             taken += 1
             yield CopiedPacket(0, object())
 
-    done = with_looks(items(), settings(3), TICK)
+    done = with_scan_modes(items(), settings(3), TICK)
     first = next(done)
     assert isinstance(first, Frame) and first.scan_mode is ScanMode.full
-    assert taken < 1.1 * MOST_SILENT
-    assert sum(1 for _ in done) == 2 * MOST_SILENT
+    assert taken < 1.1 * MAX_PACKETS_WITHOUT_FRAME
+    assert sum(1 for _ in done) == 2 * MAX_PACKETS_WITHOUT_FRAME
 
 
 def test_the_answers_to_a_stream_do_not_depend_on_the_batch() -> None:
@@ -156,7 +156,7 @@ def test_the_answers_to_a_stream_do_not_depend_on_the_batch() -> None:
     for batch in (1, 2, 3, 4, 9):
         looked: list[ScanMode] = []
         detector = SquareDetector(lambda some, looked=looked: looked.extend(frame.scan_mode for frame in some))  # type: ignore[misc]
-        assert len(list(judged(with_looks(stream(frames), settings(3), TICK), detector, batch))) == len(frames)
+        assert len(list(detected(with_scan_modes(stream(frames), settings(3), TICK), detector, batch))) == len(frames)
         by_batch.append(looked)
     assert by_batch == [by_batch[0]] * len(by_batch)
     assert full_ones(by_batch[0]) == [0, 3, 4, 7, 8]
@@ -208,10 +208,10 @@ def test_gaps_that_tracking_does_not_span_are_refused_where_the_rate_is_known(wa
 
 def test_where_no_rate_is_known_the_times_tell() -> None:
     unknown = StreamInfo("camera", PLAIN.picture, TICK)
-    check_looks(settings(8), unknown)
+    check_scan_interval(settings(8), unknown)
     assert full_ones(looks(frames_at(range(0, 40 * 20, 40)), settings(8))) == [0, 7, 14, 19]
     assert full_ones(looks(frames_at(range(0, 1000 * 5, 1000)), settings(8))) == [0, 1, 2, 3, 4]
-    check_looks(settings(1), replace(unknown, frame_rate=Fraction(1)))
+    check_scan_interval(settings(1), replace(unknown, frame_rate=Fraction(1)))
 
 
 @pytest.mark.parametrize(

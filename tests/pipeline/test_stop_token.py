@@ -10,7 +10,7 @@ from collections.abc import Generator
 import pytest
 
 from blurscene_stream.errors import StoppedError
-from blurscene_stream.pipeline import Interruption
+from blurscene_stream.pipeline import StopToken
 from blurscene_stream.pipeline.prefetch import Stage
 
 
@@ -71,20 +71,20 @@ def test_interrupt_by_a_signal_while_the_reader_waits_for_an_item() -> None:
 
 
 def test_a_request_is_delivered_while_stages_run_and_raised_otherwise() -> None:
-    interruption = Interruption()
+    stop_token = StopToken()
     error = StoppedError("stopped", signal.SIGINT)
     delivered: list[StoppedError] = []
-    with interruption.delivered_to(delivered.append):
-        interruption.request(error)
+    with stop_token.deliver_to(delivered.append):
+        stop_token.request_stop(error)
     assert delivered == [error]
     with pytest.raises(StoppedError):
-        interruption.request(error)
+        stop_token.request_stop(error)
 
 
 def test_a_request_that_was_swallowed_before_the_stages_run_is_not_lost() -> None:
     """Libraries catch errors of any kind while they load."""
-    interruption = Interruption()
+    stop_token = StopToken()
     with pytest.raises(StoppedError):
-        interruption.request(StoppedError("stopped", signal.SIGTERM))
-    with pytest.raises(StoppedError, match="stopped"), interruption.delivered_to(lambda _: None):
+        stop_token.request_stop(StoppedError("stopped", signal.SIGTERM))
+    with pytest.raises(StoppedError, match="stopped"), stop_token.deliver_to(lambda _: None):
         pytest.fail("the stages run")

@@ -1,4 +1,4 @@
-"""Where the output goes; not to the source itself, nor a preview to where it could be taken for the real thing."""
+"""Output paths of videos: their default names, and the refusal of those that would harm."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from blurscene_stream.audit import check_log
 from blurscene_stream.errors import UsageError
 from blurscene_stream.sink import FILE_FORMATS, check_output_path, partial_path
 
-MARK = "_anonymized"
-PREVIEW_MARK = "_NOT_ANONYMIZED"
-ANY_VIDEO = ".mkv"  # holds every video and every sound
+ANONYMIZED_SUFFIX = "_anonymized"
+PREVIEW_SUFFIX = "_NOT_ANONYMIZED"
+FALLBACK_EXTENSION = ".mkv"  # Matroska holds every video and audio codec
 
 
 def refuse_same(source: Address, target: Address, names: str = "input and output") -> None:
-    """An input is never touched, under whatever name the output reaches it.
+    """Refuse an output that is the input, under whatever name, through whatever link.
 
     names: what the two are, in words
     Raises UsageError.
@@ -32,17 +32,17 @@ def refuse_same(source: Address, target: Address, names: str = "input and output
         raise UsageError(f"{target}: {names} are the same; choose another file")
 
 
-def check_beside(beside: Address, source: Address, target: Address, overwrite: bool) -> None:
-    """Refuse a file that is to be written beside the target, before any work is done for it.
+def check_detections_path(detections: Address, source: Address, target: Address, overwrite: bool) -> None:
+    """Refuse a file of detections that cannot be written, before any work is done for it.
 
     Raises UsageError when it is live, cannot be made, or is the source or the target under whatever name.
     """
-    if beside.live or beside.piped:
-        raise UsageError(f"{beside}: detections are only written to a file")
-    refuse_same(source, beside, "input and file of detections")
-    refuse_same(beside, target, "file of detections and output")
-    refuse_same(target, beside, "output and file of detections")
-    check_output_path(beside.path, overwrite)
+    if detections.live or detections.piped:
+        raise UsageError(f"{detections}: detections are only written to a file")
+    refuse_same(source, detections, "input and file of detections")
+    refuse_same(detections, target, "file of detections and output")
+    refuse_same(target, detections, "output and file of detections")
+    check_output_path(detections.path, overwrite)
 
 
 def check_audit(log: Address, source: Address, target: Address, detections: Address | None) -> None:
@@ -60,28 +60,28 @@ def check_audit(log: Address, source: Address, target: Address, detections: Addr
 
 
 def default_target(source: Address, preview: bool) -> Address:
-    """Where the output goes when nobody says: beside the input, in the same kind of file if that can be written.
+    """Return the output path when none is given: beside the input, in the same container if that can be written.
 
     Raises UsageError for what is not a file.
     """
     if source.live or source.piped:
         raise UsageError(f"{source}: what is not a file has no name to call its output by; give an OUTPUT")
     path = source.path
-    suffix = path.suffix if path.suffix.lower() in FILE_FORMATS else ANY_VIDEO
-    return Address(str(path.with_name(path.stem + ("" if preview else MARK) + suffix)))
+    suffix = path.suffix if path.suffix.lower() in FILE_FORMATS else FALLBACK_EXTENSION
+    return Address(str(path.with_name(path.stem + ("" if preview else ANONYMIZED_SUFFIX) + suffix)))
 
 
 def preview_target(target: Address) -> Address:
-    """The target under a name that says what is in it.
+    """Return the target under a name that says that it is not anonymized.
 
     Raises UsageError for a live target and for standard output: nobody could see that it is not anonymized.
     """
     if target.live or target.piped:
         raise UsageError(f"{target}: a preview is not anonymized and is only written to a file")
     path = target.path
-    if path.stem.endswith(PREVIEW_MARK):
+    if path.stem.endswith(PREVIEW_SUFFIX):
         return target
-    return Address(str(path.with_name(path.stem + PREVIEW_MARK + path.suffix)))
+    return Address(str(path.with_name(path.stem + PREVIEW_SUFFIX + path.suffix)))
 
 
 def _same_file(one: Path, other: Path) -> bool:

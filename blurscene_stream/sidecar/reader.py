@@ -1,4 +1,4 @@
-"""Judges the frames of a video by a file of detections, line by line."""
+"""Reader of a file of detections, line by line, frame by frame."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import DetectionError, SourceError, reason
 from blurscene_stream.frames import CopiedPacket, DetectedItem, Frame, SourceItem
 from blurscene_stream.json_lines import LineError
-from blurscene_stream.sidecar.header import parse_header
+from blurscene_stream.sidecar.line_format import parse_frame, parse_header
 from blurscene_stream.sidecar.manual_tracks import ManualTracks
-from blurscene_stream.sidecar.rows import parse_frame
 from blurscene_stream.streams import StreamInfo
 
-LONGEST_LINE_BYTES = 1 << 24  # 150,000 boxes
+MAX_LINE_BYTES = 1 << 24  # 150,000 boxes
 
 
 class DetectionsFile:
-    """An opened file of detections; only its header has been read. To be used once, as a context manager.
+    """An opened file of detections, of which only the header has been read; a `DetectionSource`.
 
-    classes:     the names of what was looked for, in the order of the labels
+    To be used once, as a context manager.
+
+    classes:     class names, by class id
     device_name: none is needed
-    words:       who judges
+    description: where the detections come from, in words
+    path:        the file
 
     Raises SourceError when it cannot be opened, is no such file, or has a class that the settings do not know.
     """
@@ -36,7 +38,7 @@ class DetectionsFile:
     def __init__(self, path: Path, settings: Settings) -> None:
         self._path = path
         self._number = 0
-        self._by_hand = ManualTracks()
+        self._manual_tracks = ManualTracks()
         try:
             if path.is_dir():
                 raise SourceError(f"{path}: is a folder, a file of detections is expected")
@@ -55,8 +57,8 @@ class DetectionsFile:
             self._file.close()
             raise
         self.classes = self._header.classes
-        self.words = f"as {path} says"
-        self.file: Path | None = path
+        self.description = f"as {path} says"
+        self.path: Path | None = path
 
     def _check_classes(self, settings: Settings) -> None:
         for name in self._header.classes:
@@ -64,22 +66,22 @@ class DetectionsFile:
                 known = ", ".join(settings.classes)
                 raise LineError(f"has the class {shown(name)}, which the settings do not know; known: {known}")
 
-    def obeyed(self, settings: Settings) -> Settings:
-        """`settings` by which those areas are covered too that the run covered in every frame."""
-        asked = settings.areas.always
-        always = [*asked, *(area for area in self._header.always if area not in asked)]
+    def with_areas(self, settings: Settings) -> Settings:
+        """Return `settings` with those areas too that the run covered in every frame."""
+        own = settings.areas.always
+        always = [*own, *(area for area in self._header.always if area not in own)]
         return replace(settings, areas=replace(settings.areas, always=always))
 
-    def judged(self, items: Generator[SourceItem], info: StreamInfo) -> Generator[DetectedItem]:
-        """Every frame with what its line says; packets keep their place between them.
+    def detected(self, items: Generator[SourceItem], info: StreamInfo) -> Generator[DetectedItem]:
+        """Yield every frame with the detections of its line; packets keep their place between them.
 
         Raises UsageError when the file is of another video; DetectionError for a frame without a line of its own, for
         a line that makes no sense, and for lines that are left over.
         """
         self._header.check(info, str(self._path))
-        return self._judged(items)
+        return self._detected(items)
 
-    def _judged(self, items: Generator[SourceItem]) -> Generator[DetectedItem]:
+    def _detected(self, items: Generator[SourceItem]) -> Generator[DetectedItem]:
         last = -1
         with closing(items):
             for item in items:
@@ -87,34 +89,34 @@ class DetectionsFile:
                     yield item
                     continue
                 last = item.number
-                yield self._answer(item)
+                yield self._parsed(item)
         try:
-            left = self._next_line()
+            rest = self._next_line()
         except LineError as error:
             raise DetectionError(f"{self._path}: line {self._number} {error}") from error
-        if left:
+        if rest:
             raise DetectionError(f"{self._path}: line {self._number} is left over: the video ends with frame {last}")
 
-    def _answer(self, frame: Frame) -> DetectedItem:
+    def _parsed(self, frame: Frame) -> DetectedItem:
         try:
             line = self._next_line()
             if not line:
                 raise DetectionError(f"{self._path}: ends before frame {frame.number}; every frame needs its line")
-            detections, damaged = parse_frame(line, frame, self.classes)
-            return replace(frame, corrupt=frame.corrupt or damaged), self._by_hand.tracked(detections)
+            detections, corrupt = parse_frame(line, frame, self.classes)
+            return replace(frame, corrupt=frame.corrupt or corrupt), self._manual_tracks.tracked(detections)
         except LineError as error:
             raise DetectionError(f"{self._path}: line {self._number} {error}") from error
 
     def _next_line(self) -> bytes:
-        """The next line that is not blank; nothing at the end.
+        """Return the next line that is not blank; b"" at the end.
 
         Raises LineError for one that is too long, SourceError when the file cannot be read.
         """
         try:
-            while line := self._file.readline(LONGEST_LINE_BYTES + 1):
+            while line := self._file.readline(MAX_LINE_BYTES + 1):
                 self._number += 1
-                if len(line) > LONGEST_LINE_BYTES:
-                    raise LineError(f"is longer than {LONGEST_LINE_BYTES:,} bytes")
+                if len(line) > MAX_LINE_BYTES:
+                    raise LineError(f"is longer than {MAX_LINE_BYTES:,} bytes")
                 if line.strip():
                     return line
         except OSError as error:
@@ -125,6 +127,6 @@ class DetectionsFile:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()

@@ -16,8 +16,9 @@ from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import Settings, TrackConfig
 from blurscene_stream.errors import DetectionError
 from blurscene_stream.frames import CopiedPacket, DetectedItem, Frame, RedactedFrame, SourceItem
-from blurscene_stream.pipeline import Watch
-from blurscene_stream.pipeline.anonymize import MOST_SILENT, followed
+from blurscene_stream.pipeline import Callbacks
+from blurscene_stream.pipeline.scan_schedule import MAX_PACKETS_WITHOUT_FRAME
+from blurscene_stream.pipeline.stages import tracked
 from tests.detect.pictures import frame_of
 from tests.detectors import BRIGHT, CLASSES, SquareDetector
 from tests.pipeline.runs import anonymize, fails, solid
@@ -76,7 +77,9 @@ def test_an_error_while_frames_wait_leaves_nothing(walker: Path, tmp_path: Path)
 
     written: list[RedactedFrame] = []
     with pytest.raises(DetectionError):
-        anonymize(walker, tmp_path / "a.mp4", one_by_one(), SquareDetector(fail), watch=Watch(written=written.append))
+        anonymize(
+            walker, tmp_path / "a.mp4", one_by_one(), SquareDetector(fail), callbacks=Callbacks(on_frame=written.append)
+        )
     assert [frame.number for frame in written] == []  # 0.5 s are 13 frames: all that were judged still wait
     assert "no more" in fails(DetectionError, walker, tmp_path / "b.mp4", one_by_one(), SquareDetector(fail))
 
@@ -102,7 +105,7 @@ def stream(
 def test_packets_keep_their_place_between_the_frames(kinds: list[bool], lookahead_s: float) -> None:
     items = items_of(kinds)
     config = TrackConfig(lookahead_s=lookahead_s, pre_roll_s=0, max_gap_s=0)
-    out = list(followed(stream(items), config, CLASSES, TICK))
+    out = list(tracked(stream(items), config, CLASSES, TICK))
     assert [each[0] if isinstance(each, tuple) else each for each in out] == items
 
 
@@ -115,8 +118,8 @@ def test_sound_that_goes_on_after_the_last_picture_does_not_wait_for_another() -
         waiting += 1
         most = max(most, waiting)
 
-    items = items_of([True] * 25 + [False] * 4 * MOST_SILENT)
-    for _ in followed(stream(items, taken), TrackConfig(), CLASSES, TICK):
+    items = items_of([True] * 25 + [False] * 4 * MAX_PACKETS_WITHOUT_FRAME)
+    for _ in tracked(stream(items, taken), TrackConfig(), CLASSES, TICK):
         waiting -= 1
     assert waiting == 0
-    assert most <= MOST_SILENT + 16
+    assert most <= MAX_PACKETS_WITHOUT_FRAME + 16

@@ -1,4 +1,4 @@
-"""Writes a file of detections while the video that it belongs to is written: both get their names, or neither."""
+"""Writer of a file of detections, paired with the sink of its video: both get their names, or neither."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from types import TracebackType
 
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import SinkError, reason
-from blurscene_stream.frames import CopiedPacket, RedactedFrame
-from blurscene_stream.sidecar.header import Header, header_line
-from blurscene_stream.sidecar.rows import frame_line
+from blurscene_stream.frames import RedactedFrame, SinkItem
+from blurscene_stream.sidecar.line_format import Header, frame_line, header_line
 from blurscene_stream.sink import AtomicFile, Sink
 
 
@@ -49,7 +48,7 @@ class DetectionsWriter:
             raise SinkError(f"{self._path}: cannot be written: {reason(error)}; nothing was left") from error
 
     def close(self) -> None:
-        """Everything is written, and takes no more room. Raises SinkError."""
+        """Flush to disk and close: a full disk shows now. Raises SinkError."""
         if self._file.closed:
             return
         try:
@@ -76,33 +75,33 @@ class DetectionsWriter:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         with suppress(OSError):
             self._file.close()
         self._partial.discard()
 
 
-class Pair:
-    """A video and the file of its detections, which are written together.
+class PairedSink:
+    """Sink of a video and of its file of detections.
 
     The video gets its name first: whoever finds the file finds the video too. When the file can then not be named,
     both are taken back.
     """
 
-    def __init__(self, video: Sink, lines: DetectionsWriter) -> None:
+    def __init__(self, video: Sink, writer: DetectionsWriter) -> None:
         self._video = video
-        self._lines = lines
+        self._writer = writer
 
-    def write(self, item: RedactedFrame | CopiedPacket) -> None:
+    def write(self, item: SinkItem) -> None:
         """Write the next item, and the line of a frame. Raises SinkError."""
         self._video.write(item)
         if isinstance(item, RedactedFrame):
-            self._lines.write(item)
+            self._writer.write(item)
 
     def flush(self) -> Path | None:
         """Write the end of both, and return where the video lies until it has its name. Raises SinkError."""
-        self._lines.close()  # a full disk shows before the video has its name
+        self._writer.close()  # a full disk shows before the video has its name
         return self._video.flush()
 
     def commit(self) -> None:
@@ -110,12 +109,12 @@ class Pair:
         self.flush()
         try:
             self._video.commit()
-            self._lines.commit()
+            self._writer.commit()
         except BaseException:
             self.rollback()
             raise
 
     def rollback(self) -> None:
         """Delete both, committed or not."""
-        self._lines.rollback()
+        self._writer.rollback()
         self._video.rollback()

@@ -11,8 +11,8 @@ import pytest
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import EncodeConfig, Settings
 from blurscene_stream.errors import BlurSceneError, SinkError, UsageError
-from blurscene_stream.pipeline import Interruption, Job, Watch, anonymize_video, default_target
-from blurscene_stream.pipeline.targets import preview_target
+from blurscene_stream.pipeline import Callbacks, Job, StopToken, anonymize_video, default_target
+from blurscene_stream.pipeline.output_paths import preview_target
 from tests.detectors import SquareDetector
 from tests.pipeline.runs import PLAIN, anonymize, fails
 from tests.videos import read_video
@@ -160,7 +160,7 @@ def test_codecs_that_a_target_cannot_hold(codec: str, walker: Path, tmp_path: Pa
 
 def preview(source: Path, target: Path | str, overwrite: bool = False) -> None:
     job = Job(Address(str(source)), Address(str(target)), overwrite, preview=True)
-    anonymize_video(job, PLAIN, Watch(), Interruption(), SquareDetector().load)
+    anonymize_video(job, PLAIN, Callbacks(), StopToken(), SquareDetector().load)
 
 
 def test_a_preview_bears_its_name_and_never_the_one_that_was_given(walker: Path, tmp_path: Path) -> None:

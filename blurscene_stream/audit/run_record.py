@@ -1,0 +1,152 @@
+"""Entries of the audit log: the record of a run, and a check of the files that the entries name."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from blurscene_stream.address import Address
+from blurscene_stream.audit.hash_chain import Entry, append
+from blurscene_stream.config.provenance import models, program, settings_of_results, settings_sha256
+from blurscene_stream.config.schema import Settings
+from blurscene_stream.errors import SinkError, SourceError, reason
+
+WITHDRAWN = "withdrawn"  # key of an entry that takes another one back, by its checksum
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A run over one video that has come to its end.
+
+    detections: file that the detections were read from; None: the detector made them
+    start:      time at which it began
+    counts:     further keys of the entry, as JSON has them
+    """
+
+    source: Address
+    target: Address
+    preview: bool
+    detections: Path | None
+    start: datetime
+    counts: Mapping[str, object]
+
+
+def append_run(log: Path, run: RunRecord, settings: Settings, output: Path | None) -> Entry:
+    """Append an entry for a run whose output is complete, but for its name.
+
+    output: where it lies until it has its name; None when it is no file
+    Raises SourceError when the input can no longer be read, SinkError when the output or the log cannot.
+    """
+    try:
+        source = _file(run.source, _path_of(run.source))
+        detections = None if run.detections is None else _file(Address(str(run.detections)), run.detections)
+    except OSError as error:
+        raise SourceError(f"{run.source}: cannot be read again for the audit: {reason(error)}") from error
+    try:
+        target = _file(run.target, output)
+    except OSError as error:
+        raise SinkError(f"{run.target}: cannot be read again for the audit: {reason(error)}") from error
+    return append(
+        log,
+        {
+            "started": _iso(run.start),
+            "ended": _iso(datetime.now(timezone.utc)),
+            "program": program(),
+            "models": models(settings) if detections is None else [],
+            "settings_sha256": settings_sha256(settings),
+            "settings": settings_of_results(settings),
+            "input": source,
+            "detections": detections,
+            "output": target | {"preview": run.preview},
+            **run.counts,
+        },
+    )
+
+
+@contextmanager
+def withdraw_on_error(log: Path, entry: Entry) -> Generator[None]:
+    """Append an entry that withdraws `entry` when the body fails: the output has not become what it says."""
+    try:
+        yield
+    except BaseException:
+        with suppress(SinkError):  # the first error is on its way up
+            append(log, {WITHDRAWN: entry["sha256"]})
+        raise
+
+
+def _path_of(address: Address) -> Path | None:
+    """Path of a file; None for a camera, a server or a pipe, which keep no bytes."""
+    return None if address.live or address.piped or not address.path.is_file() else address.path
+
+
+def _file(address: Address, path: Path | None) -> dict[str, object]:
+    return {
+        "name": str(address),
+        "bytes": None if path is None else path.stat().st_size,
+        "sha256": None if path is None else sha256_of(path),
+    }
+
+
+def _iso(time: datetime) -> str:
+    return time.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class FileCheck:
+    """Result of comparing the files that a log names with their checksums.
+
+    files:   how many it names
+    changed: those that are missing or differ from the latest entry about them, in words
+    """
+
+    files: int
+    changed: tuple[str, ...]
+
+
+def check_files(entries: Sequence[Entry], log: Path) -> FileCheck:
+    """Compare all files that the entries of a log name with their checksums.
+
+    Names that are not absolute are relative to the run's working folder, which the log does not hold: they are looked
+    up in the present one, then in the folder of the log.
+    """
+    withdrawn = {entry[WITHDRAWN] for entry in entries if WITHDRAWN in entry}
+    files = [
+        entry[key]
+        for entry in entries
+        if entry["sha256"] not in withdrawn
+        for key in ("input", "detections", "output")
+        if entry.get(key)
+    ]
+    latest = {_located(file["name"], log): file for file in files if file["sha256"]}
+    differences = ((file["name"], _difference(path, file["sha256"])) for path, file in latest.items())
+    return FileCheck(len(latest), tuple(f"{name}: {difference}" for name, difference in differences if difference))
+
+
+def sha256_of(path: Path) -> str:
+    """Return the checksum of a file. Raises OSError."""
+    checksum = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            checksum.update(block)
+    return checksum.hexdigest()
+
+
+def _located(name: str, log: Path) -> str:
+    """Real path of a file of that name; in the working folder when it is nowhere."""
+    beside = os.path.realpath(log.parent / name)
+    here = os.path.realpath(name)
+    return beside if os.path.exists(beside) and not os.path.exists(here) else here  # noqa: PTH110  # of any length
+
+
+def _difference(path: str, sha256: str) -> str:
+    try:
+        return "" if sha256_of(Path(path)) == sha256 else "has changed since"
+    except FileNotFoundError:
+        return "is not there any more"
+    except OSError as error:
+        return f"cannot be read: {reason(error)}"

@@ -1,0 +1,162 @@
+"""Stages of a run as generators: detect, track and redact; in order, one frame out for one in."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Generator, Sequence
+from contextlib import closing, contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+from blurscene_stream.boxes import Detections
+from blurscene_stream.config.schema import Settings, TrackConfig
+from blurscene_stream.errors import BlurSceneError, DetectionError
+from blurscene_stream.frames import CopiedPacket, DetectedItem, Frame, ScanMode, SinkItem, SourceItem
+from blurscene_stream.pipeline.detection import (
+    Detect,
+    Detector,
+    LoadDetectionSource,
+    LoadDetector,
+    Redact,
+    detect_frames,
+)
+from blurscene_stream.pipeline.scan_schedule import (
+    MAX_PACKETS_WITHOUT_FRAME,
+    check_scan_interval,
+    scan_warning,
+    with_scan_modes,
+)
+from blurscene_stream.streams import StreamInfo
+from blurscene_stream.track import Cuts, Tracker
+
+log = logging.getLogger(__name__)
+
+
+class DetectorSource:
+    """Detections of a detector, followed over time by the tracker; a `DetectionSource`."""
+
+    def __init__(self, detector: Detector, settings: Settings) -> None:
+        self._detect = detector
+        self._settings = settings
+        self.classes = detector.classes
+        self.device_name = detector.device_name
+        self.description = f"on {detector.device_name}"
+        self.path: Path | None = None
+
+    def detected(self, items: Generator[SourceItem], info: StreamInfo) -> Generator[DetectedItem]:
+        """Yield every frame with what must be covered in it; live frames are detected one by one, without batching.
+
+        Raises ConfigError when `detect.every` is too many frames for the tracker.
+        """
+        check_scan_interval(self._settings, info)
+        if self._settings.detect.every > 1:
+            log.warning("%s", scan_warning(self._settings, info))
+        batch = 1 if info.live else self._settings.detect.batch_size
+        found = detected(with_scan_modes(items, self._settings, info.time_base), self._detect, batch)
+        return tracked(found, self._settings.track, self.classes, info.time_base)
+
+
+def detector_source(load_detector: LoadDetector) -> LoadDetectionSource:
+    """Return a function that loads the detector when its detections are needed."""
+    return lambda settings: DetectorSource(load_detector(settings), settings)
+
+
+def detected(items: Generator[SourceItem], detect: Detect, batch: int) -> Generator[DetectedItem]:
+    """Yield every frame with its detections; packets keep their place between them.
+
+    detect: called with at most `batch` frames, returns one Detections for each
+    Raises DetectionError when it fails or does not.
+    """
+    with closing(items):
+        for group in _batches(items, batch):
+            frames = [item for item in group if isinstance(item, Frame)]
+            detections = iter(detect_frames(frames, detect) if frames else ())
+            for item in group:
+                yield (item, next(detections)) if isinstance(item, Frame) else item
+
+
+def _batches(items: Generator[SourceItem], batch: int) -> Generator[list[SourceItem]]:
+    """Runs of items with `batch` frames in each; the last one may have fewer."""
+    group: list[SourceItem] = []
+    frames = 0
+    for item in items:
+        group.append(item)
+        frames += isinstance(item, Frame)
+        if frames == batch:
+            yield group
+            group, frames = [], 0
+    if group:
+        yield group
+
+
+def tracked(
+    items: Generator[DetectedItem], config: TrackConfig, classes: tuple[str, ...], time_base: Fraction
+) -> Generator[DetectedItem]:
+    """Yield every frame with the boxes that the tracker adds, from the frames before and after it; see `Tracker`.
+
+    classes:   class names, by class id
+    time_base: seconds a tick of Frame.pts
+    A corrupt frame is covered whole anyway; it says nothing about the frames around it.
+    A frame waits for `config.lookahead_s`, and everything behind it with it. Without `config.enabled` nothing is
+    tracked.
+    Raises DetectionError when tracking fails.
+    """
+    if not config.enabled:
+        yield from items
+        return
+    tracker, cuts = Tracker(config, classes), Cuts()
+    waiting, packets = deque[SourceItem](), 0
+    with closing(items):
+        for item in items:
+            if isinstance(item, CopiedPacket):
+                waiting.append(item)
+                packets += 1
+                with _tracking_errors():
+                    done = tracker.finish() if packets > MAX_PACKETS_WITHOUT_FRAME else []
+            else:
+                frame, detections = item
+                waiting.append(frame)
+                packets = 0
+                with _tracking_errors(f"frame {frame.number}: "):
+                    done = tracker.push(float(frame.pts * time_base), *_observed(frame, detections, cuts))
+            yield from _released(waiting, done)
+        with _tracking_errors():
+            done = tracker.finish()
+        yield from _released(waiting, done)
+
+
+def _observed(frame: Frame, detections: Detections, cuts: Cuts) -> tuple[Detections, bool, ScanMode]:
+    """What the tracker gets to know of a frame: nothing of a corrupt one."""
+    if frame.corrupt:
+        return Detections.empty(detections.class_names), False, frame.scan_mode
+    return detections, cuts.cut(frame), frame.scan_mode
+
+
+@contextmanager
+def _tracking_errors(where: str = "") -> Generator[None]:
+    """Turn an unexpected error of the tracker into DetectionError, without its text: nobody knows what it holds."""
+    try:
+        yield
+    except BlurSceneError:
+        raise
+    except Exception as error:
+        raise DetectionError(f"{where}objects could not be tracked over time, {type(error).__name__}") from error
+
+
+def _released(waiting: deque[SourceItem], done: Sequence[Detections]) -> Generator[DetectedItem]:
+    """The frames that `done` is for, and all packets up to the first frame that must wait on."""
+    for detections in done:
+        while not isinstance(item := waiting.popleft(), Frame):
+            yield item
+        yield item, detections
+    while waiting and not isinstance(packet := waiting[0], Frame):
+        waiting.popleft()
+        yield packet
+
+
+def redacted(items: Generator[DetectedItem], redact: Redact) -> Generator[SinkItem]:
+    """Yield every frame, redacted; packets as they are."""
+    with closing(items):
+        for item in items:
+            yield item if isinstance(item, CopiedPacket) else redact(*item)
