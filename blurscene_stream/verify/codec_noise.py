@@ -11,7 +11,7 @@ import numpy as np
 from blurscene_stream.verify.frame_pair import Levels, Mask
 from blurscene_stream.verify.report import Grade
 
-EXPONENT = 0.7  # fits x264 and x265 from crf 20 to 35 on eleven clips
+EXPONENT = 0.7  # fits 4,000 frames of eleven clips at crf 20 and 35
 PERCENTILE = 90  # of the busier half of the windows: flat ones are often skipped, and tell nothing of the quality
 FADING = 0.97  # a frame: after a moving picture a still one has less error, but not where something still moves
 ROUNDING = 0.5  # levels

@@ -21,8 +21,8 @@ WINDOW_PX = 2 * BLOCK_PX  # a macroblock of H.264; windows overlap by half
 
 NEARER = 0.6
 """A picture shows one content rather than another when its RMS distance to the one is less than this share of that to
-the other. Of 3,000 covered regions of real videos at crf 20 to 40, none did so for what it covers; uncovered ones come
-to 0.1 at crf 20 and to 0.5 at crf 35."""
+the other. Of 3,360 covered regions in 42 honest runs (six real clips; H.264, H.265, AV1 and VP9 at crf 20 to 40) none
+did so for what it covers, where the cover changes more than the codec does; regions without cover do at crf 35."""
 MIN_CONTRAST = 3.0  # levels RMS between two contents; below, they look the same
 
 

@@ -23,7 +23,7 @@ from blurscene_stream.verify.frame_pair import (
 )
 from blurscene_stream.verify.report import Check, Grade
 
-MAX_CELLS = 6  # along the longer side of an object: faces of more have been recognized
+MAX_CELLS = 6  # along the longer side of an object; more could be recognized
 ABOVE_NOISE = 2.0  # times the usual error of the codec that a cover must have changed for a window to tell
 UNCOVERED_SHARE, MIN_WINDOWS = 0.05, 3
 """A region is uncovered when so many of its telling windows are. Where a cover moves over what was seen in the frame
