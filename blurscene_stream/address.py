@@ -1,4 +1,4 @@
-"""Where a video comes from or goes to: a file, a pipe, or an RTSP address whose secrets are never printed."""
+"""Addresses of inputs and outputs: a file, a pipe, or an RTSP URL whose credentials are never printed."""
 
 import re
 from dataclasses import dataclass
@@ -14,24 +14,24 @@ RTSP_PORTS = {"rtsp": 554, "rtsps": 322}  # RFC 2326, RFC 7826
 class Address:
     """A file, a pipe or an RTSP server.
 
-    text: as given; may hold a password, so it is for the library that connects and for nobody else
+    text: as given; may hold a password, so only the library that connects may see it
     """
 
     text: str
 
     @property
     def live(self) -> bool:
-        """True for a camera or a server, False for a file."""
+        """True for an RTSP camera or server, False for a file or a pipe."""
         return self.text.lower().startswith(("rtsp://", "rtsps://"))
 
     @property
     def piped(self) -> bool:
-        """True for `-`: standard input, or standard output. A named pipe is a file; so is ./-."""
+        """True for `-`: standard input or output. A named pipe counts as a file; so does ./-."""
         return self.text == "-"
 
     @property
     def path(self) -> Path:
-        """The file. Only for addresses that are neither live nor piped."""
+        """Path of the file; only for addresses that are neither live nor piped."""
         return Path(self.text)
 
     @property
@@ -50,20 +50,20 @@ class Address:
         return host, port or RTSP_PORTS[parts.scheme.lower()]
 
     def __str__(self) -> str:
-        """The address as it may be printed: user, password, query and fragment are left out."""
+        """Return the address as it may be printed: without user, password, query and fragment."""
         if not self.live:
             return self.text
         scheme, _, rest = self.text.partition("://")
         # the last @ before the path ends the user part: a password may hold an @ or a # of its own
-        place = re.split(r"[?#]", rest.rpartition("@")[2])[0]
-        return f"{scheme.lower()}://{place}"
+        location = re.split(r"[?#]", rest.rpartition("@")[2])[0]
+        return f"{scheme.lower()}://{location}"
 
     def __repr__(self) -> str:
         return f"Address({str(self)!r})"
 
 
 def parse_address(text: str) -> Address:
-    """Read a command-line argument.
+    """Parse a command-line argument.
 
     Raises UsageError for an empty text and for schemes other than rtsp and rtsps.
     """

@@ -1,4 +1,4 @@
-"""Every error raised on purpose, with the exit code that it becomes.
+"""Errors raised on purpose, as a tree with their exit codes.
 
 BlurSceneError             1  could not run
 ├── UsageError             2  the command line asks for something that makes no sense
@@ -7,19 +7,19 @@ BlurSceneError             1  could not run
 │   ├── CorruptInputError  3  the input is cut short or cannot be decoded
 │   └── SourceLostError    8  a live source went away
 ├── DetectionError         6  the detector failed or gave no usable answer
-├── RedactionError         7  a picture could not be redacted
+├── RedactionError         7  a frame could not be redacted
 ├── SinkError              9  the output cannot be encoded or written
 │   └── SinkLostError     10  a live target went away
 ├── DeviceError           11  the device asked for is not there
 └── StoppedError         130  stopped by Ctrl-C (143: by SIGTERM)
 
-4 and 5 are what `verify` answers (FAIL, REVIEW). 70 is an error nobody raised on purpose: a bug.
+4 and 5 are the verdicts FAIL and REVIEW of `verify`. 70 is an error that nobody raised on purpose: a bug.
 Messages are one line: where, what, the way out. They never hold a credential or picture content.
 """
 
 
 class BlurSceneError(Exception):
-    """Could not run."""
+    """Base of all errors raised on purpose: the run could not be done."""
 
     exit_code = 1
 
@@ -57,7 +57,7 @@ class DetectionError(BlurSceneError):
 
 
 class RedactionError(BlurSceneError):
-    """A picture could not be redacted."""
+    """A frame could not be redacted."""
 
     exit_code = 7
 
@@ -89,14 +89,14 @@ class StoppedError(BlurSceneError):
 
 
 INTERNAL_ERROR_EXIT_CODE = 70  # EX_SOFTWARE of sysexits.h
-LONGEST_REASON = 200
+MAX_REASON_LENGTH = 200
 
 
 def reason(error: BaseException) -> str:
-    """Why the system or libav refused, in its words; never its file name or log, which may hold a password."""
+    """Return the reason of an error of the system or FFmpeg, without file name and log: they may hold a password."""
     return str(getattr(error, "strerror", None) or type(error).__name__).lower()
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of what a library says of its failure, cut where it gets long."""
-    return next(filter(str.strip, str(error).splitlines()), "no reason given")[:LONGEST_REASON]
+    """Return the first line of a library's error message, cut at MAX_REASON_LENGTH."""
+    return next(filter(str.strip, str(error).splitlines()), "no reason given")[:MAX_REASON_LENGTH]

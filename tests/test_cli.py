@@ -44,7 +44,7 @@ REFUSALS = [  # arguments, exit code, what is said
     (("--set", "detect.sise_px=9", "IN", "OUT"), 2, "did you mean 'detect.size_px'"),
     (("--roi", "0,0 0,9", "IN", "OUT"), 2, "option --roi: areas.roi must be a list of polygons such as"),
     (("--always", "0.1,0.1 9,9", "--always", "1 2", "IN", "OUT"), 2, "option --always: areas.always must be"),
-    (("--exclude", "500,0 600,9", "IN", "OUT"), 2, "lies outside the picture, which has 160x120 pixels"),
+    (("--exclude", "500,0 600,9", "IN", "OUT"), 2, "lies outside the upright picture of 160x120 pixels"),
     (("--keep", "subtitles,gps", "IN", "OUT"), 2, "option --keep: keep.streams must be a list of subtitles, data,"),
     (("--keep-tag", " ", "IN", "OUT"), 2, "option --keep-tag: keep.tags must be"),
     (("--keep", "chapters", "IN", "rtsp://127.0.0.1:9/x"), 2, "is sent video and audio alone"),

@@ -58,7 +58,7 @@ class Preview:
                 _draw_label(frame, region, zone, ZONE_COLORS[zone])
         if frame.corrupt:
             _draw_box(frame, whole := full_region(frame.picture), ZONE_COLORS["always"])
-            _draw_label(frame, whole, "damaged, covered whole", ZONE_COLORS["always"])
+            _draw_label(frame, whole, "corrupt frame, covered whole", ZONE_COLORS["always"])
         for region in cover_regions(frame.picture, kept, self._classes, 0):
             class_id = int(kept.class_ids[region.index])
             color = class_id % len(PALETTE)

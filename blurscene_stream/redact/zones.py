@@ -97,8 +97,8 @@ def _visible_mask(zone: str, outline: Polygon, picture: PictureInfo) -> Mask:
             round(picture.width * picture.sample_aspect_ratio), picture.height
         )
         raise ConfigError(
-            f"areas.{zone}: {outline.text[:60]!r} lies outside the picture, which has {width}x{height} pixels as it is "
-            f"seen; give other corners, or shares of the picture, 0..1"
+            f"areas.{zone}: {outline.text[:60]!r} lies outside the upright picture of {width}x{height} pixels; "
+            "give other corners, or fractions of the picture, 0..1"
         )
     return mask
 

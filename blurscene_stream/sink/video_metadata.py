@@ -52,18 +52,18 @@ def set_metadata(stream: VideoStream, info: StreamInfo, container: str) -> list[
 def _lost_metadata(stream: VideoStream, info: StreamInfo, container: str, hdr_lost: bool) -> Iterator[str]:
     encoder = stream.codec_context.name
     if info.picture.sample_aspect_ratio != 1 and encoder in NO_ASPECT_ENCODERS and container not in ASPECT_CONTAINERS:
-        yield f"{encoder} in {container} cannot tell that pixels are not square; write mp4, or use h264 or hevc"
+        yield f"{encoder} in {container} has no pixel aspect ratio, pixels become square; write mp4, or use h264, hevc"
     if info.picture.orientation != UPRIGHT and container not in ROTATING_CONTAINERS:
-        yield f"{container} cannot tell how pictures are turned; write mp4 or mkv"
+        yield f"{container} has no display matrix, the rotation is lost; write mp4 or mkv"
     if info.field_order is FieldOrder.single_field:
-        yield "each picture is one field of an interlaced one, and is encoded as a picture by itself"
+        yield "each picture is a single field of an interlaced frame, and is encoded as a frame of its own"
     elif info.field_order is not FieldOrder.progressive and not codes_interlaced(stream):
         size = f" of {info.picture.height} lines" if encoder in INTERLACED_ENCODERS else ""
-        yield f"{encoder} cannot mark pictures{size} as interlaced, they are encoded as progressive; use h264"
+        yield f"{encoder} cannot code pictures{size} as interlaced, they are encoded as progressive; use h264"
     if info.stereo3d and encoder not in STEREO3D_ENCODERS:
-        yield f"{encoder} cannot tell how the two views of a 3D picture lie; use h264"
+        yield f"{encoder} has no stereo 3D metadata, the layout of the two views is lost; use h264"
     if hdr_lost:
-        yield f"{encoder} cannot tell how bright the HDR display was; use h264, hevc or av1"
+        yield f"{encoder} has no HDR10 metadata, mastering display and light level are lost; use h264, hevc or av1"
 
 
 def hdr_options(encoder: str, color: ColorMetadata) -> dict[str, str] | None:

@@ -49,12 +49,12 @@ QUIET = "log-level=error"
 MUTE = Clip(sound=())
 UNEVEN = (0, 1, 2, 50, 51, 700, 701, 702)
 TOP, BOTTOM = (Clip(fields=order, sound=()) for order in (FieldOrder.top_first, FieldOrder.bottom_first))
-TURNED = {"turn": "mpegts cannot tell how pictures are turned; write mp4 or mkv"}
+TURNED = {"turn": "mpegts has no display matrix, the rotation is lost; write mp4 or mkv"}
 HDR = replace(MUTE, form="yuv420p10le", colours=(1, 9, 16, 9))
 HDR_264 = replace(HDR, options={"x264-params": f"mastering-display={display()}:cll=1000,400"})
 HDR_265 = replace(HDR, codec="libx265", options={"x265-params": f"{QUIET}:master-display={display()}:max-cll=1000,400"})
 SQUEEZED = replace(MUTE, ratio=Fraction(16, 15))
-UNSHAPED = {"ratio": "cannot tell that pixels are not square; write mp4, or use h264 or hevc"}
+UNSHAPED = {"ratio": "has no pixel aspect ratio, pixels become square; write mp4, or use h264, hevc"}
 TONGUES = (Sound(language="ita"), Sound(language="fra", default=True), Sound(language="eng", start_s=0.1))
 
 ROWS = {
@@ -102,7 +102,7 @@ ROWS = {
     "3D, one above the other, to HEVC": Case(
         replace(MUTE, options={"x264-params": "frame-packing=4"}),
         codec="hevc",
-        lost={"": {"views": "libx265 cannot tell how the two views of a 3D picture lie"}},
+        lost={"": {"views": "libx265 has no stereo 3D metadata, the layout of the two views is lost"}},
     ),
     # fields
     "top field first": Case(TOP, targets=ALL),
@@ -114,14 +114,14 @@ ROWS = {
     ),
     "fields, 4:2:2 10 bit": Case(replace(TOP, codec="ffv1", form="yuv422p10le", size=(64, 50)), "in.mkv"),
     "fields, 50 lines": Case(
-        replace(TOP, codec="ffv1", size=(64, 50)), "in.mkv", lost={"": {"fields": "cannot mark pictures of 50 lines"}}
+        replace(TOP, codec="ffv1", size=(64, 50)), "in.mkv", lost={"": {"fields": "cannot code pictures of 50 lines"}}
     ),
-    "fields, HEVC": Case(TOP, codec="hevc", lost={"": {"fields": "libx265 cannot mark pictures as interlaced"}}),
-    "fields, VP9": Case(TOP, targets=NEW, codec="vp9", lost={"": {"fields": "libvpx-vp9 cannot mark pictures"}}),
-    "fields, AV1": Case(BOTTOM, targets=NEW, codec="av1", lost={"": {"fields": "libsvtav1 cannot mark pictures"}}),
+    "fields, HEVC": Case(TOP, codec="hevc", lost={"": {"fields": "libx265 cannot code pictures as interlaced"}}),
+    "fields, VP9": Case(TOP, targets=NEW, codec="vp9", lost={"": {"fields": "libvpx-vp9 cannot code pictures"}}),
+    "fields, AV1": Case(BOTTOM, targets=NEW, codec="av1", lost={"": {"fields": "libsvtav1 cannot code pictures"}}),
     "fields as pictures, HEVC": Case(
         replace(MUTE, codec="libx265", options={"x265-params": f"{QUIET}:interlace=tff"}),
-        lost={"": {"fields": "each picture is one field of an interlaced one"}},
+        lost={"": {"fields": "each picture is a single field of an interlaced frame"}},
     ),
     # colour
     "BT.601, 625 lines": Case(replace(MUTE, colours=(1, 5, 6, 5)), targets=ALL),
@@ -146,7 +146,11 @@ ROWS = {
         targets=NEW,
         codec="vp9",
         lost={
-            "": {"format": "encoded as yuv420p", "light": "cannot tell how bright the HDR display was", "mastering": ""}
+            "": {
+                "format": "encoded as yuv420p",
+                "light": "has no HDR10 metadata",
+                "mastering": "",
+            }
         },
     ),
     "HDR10, light alone": Case(replace(HDR, options={"x264-params": "cll=600,120"}), codec="hevc"),

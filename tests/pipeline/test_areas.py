@@ -91,8 +91,8 @@ def test_pixels_that_are_not_square_are_counted_as_they_are_seen(tmp_path: Path)
 def test_an_area_outside_the_picture_ends_the_run(kind: str, walker: Path, tmp_path: Path) -> None:
     message = fails(ConfigError, walker, tmp_path / "out.mp4", with_areas(**{kind: ["300,0 400,50"]}))
     assert message == (
-        f"{walker}: areas.{kind}: '300,0 400,50' lies outside the picture, which has 160x120 pixels as it is seen; "
-        "give other corners, or shares of the picture, 0..1"
+        f"{walker}: areas.{kind}: '300,0 400,50' lies outside the upright picture of 160x120 pixels; "
+        "give other corners, or fractions of the picture, 0..1"
     )
 
 
@@ -140,5 +140,5 @@ def test_areas_of_a_picture_lie_where_it_is_seen(orientation: int) -> None:
 
 def test_a_picture_too_small_for_an_area_is_refused() -> None:
     settings = replace(Settings(), areas=AreasConfig(always=["90,0 99,9"]))
-    with pytest.raises(ConfigError, match=r"^areas\.always: '90,0 99,9' lies outside the picture, which has 80x60"):
+    with pytest.raises(ConfigError, match=r"^areas\.always: '90,0 99,9' lies outside the upright picture of 80x60"):
         ImageAnonymizer(settings, SquareDetector()).anonymize(file_of(samples_of(3), "png"), "png")

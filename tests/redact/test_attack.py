@@ -1,4 +1,4 @@
-"""What 60 frames of one object give to an attacker who knows how it moves, its boxes, the cells and what is usual."""
+"""Multi-frame attacks on the mosaic: averaging and super-resolution with known motion, boxes, cells and spectrum."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from blurscene_stream.redact import Redactor, cover_regions
 from blurscene_stream.redact.mosaic_grid import MEAN_STEP, mosaic_grid
 from blurscene_stream.redact.plane_views import plane_views
 
-from .pictures import CLASSES, Box, found, settings_of
+from .noise_frames import CLASSES, Box, detections_at, settings_of
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -84,7 +84,7 @@ def shown(frames: Iterable[Frame], scene: Scene, track: int, method: RedactMetho
     redactor = Redactor(settings_of(method, margin=MARGIN), CLASSES)
     seen = []
     for frame in frames:
-        redactor(frame, found(scene.boxes[frame.number], tracks=[track]))
+        redactor(frame, detections_at(scene.boxes[frame.number], track_ids=[track]))
         seen.append(np.asarray(frame.planes[0], np.uint8))
     return seen
 
@@ -117,7 +117,7 @@ def super_resolved(seen: list[Seen], scene: Scene) -> Floats:
 
 def cells_of(box: Box) -> Iterator[tuple[Places, Places]]:
     """The rows and columns of each cell of an object on its own."""
-    [region] = cover_regions(PICTURE, found(box), [ClassConfig(margin=MARGIN)] * 2, 2)
+    [region] = cover_regions(PICTURE, detections_at(box), [ClassConfig(margin=MARGIN)] * 2, 2)
     [view] = plane_views(frame_of(0, np.zeros((100, 100))), region.rect)
     cells = mosaic_grid(view, 6, region.longest_px)
     for top, height in zip(region.y0 + cells.top, cells.height, strict=True):

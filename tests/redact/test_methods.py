@@ -1,3 +1,5 @@
+"""Mosaic, blur and solid fill: cells are few, flat, and the means of their samples."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -14,28 +16,28 @@ from blurscene_stream.redact.mosaic_grid import MEAN_STEP, MIN_CELL_PX, mosaic_g
 from blurscene_stream.redact.plane_views import plane_views
 from tests.profiles import examples
 
-from .pictures import (
+from .noise_frames import (
     CLASSES,
     FORMATS,
     Box,
     corners,
     covered_luma,
+    detections_at,
     formats,
-    found,
     frame_of_noise,
     on_plane,
     settings_of,
     shapes,
 )
 
-WHOLE = examples(200)
+EXAMPLES = examples(200)
 from_means = st.sampled_from([RedactMethod.mosaic, RedactMethod.blur])
 starts = st.floats(-20, 60)
 lengths = st.floats(0.25, 80)
 
 
-def regions_of(frame: Frame, detections: Detections, chosen: Settings) -> list[Region]:
-    return cover_regions(frame.picture, detections, list(chosen.classes.values()), chosen.redact.min_margin_px)
+def regions_of(frame: Frame, detections: Detections, settings: Settings) -> list[Region]:
+    return cover_regions(frame.picture, detections, list(settings.classes.values()), settings.redact.min_margin_px)
 
 
 def seams(part: Plane, axis: int) -> NDArray[np.intp]:
@@ -44,17 +46,17 @@ def seams(part: Plane, axis: int) -> NDArray[np.intp]:
     return np.flatnonzero(differs.any(axis=tuple(other for other in range(part.ndim) if other != axis))) + 1
 
 
-@WHOLE
+@EXAMPLES
 @given(formats, starts, starts, lengths, lengths, st.integers(1, 6), st.integers(0, 99))
 def test_mosaic_cells_are_few_flat_and_the_same_in_all_planes(
     name: str, x0: float, y0: float, width: float, height: float, cells: int, seed: int
 ) -> None:
     frame = frame_of_noise(71, 53, name, seed)
-    chosen = settings_of(cells=cells)
-    one = found((x0, y0, x0 + width, y0 + height))
-    Redactor(chosen, CLASSES)(frame, one)
+    settings = settings_of(cells=cells)
+    one = detections_at((x0, y0, x0 + width, y0 + height))
+    Redactor(settings, CLASSES)(frame, one)
     form = frame.picture.pixel_format
-    for region in regions_of(frame, one, chosen):
+    for region in regions_of(frame, one, settings):
         area = (region.x0, region.y0, region.x1, region.y1)
         for view in plane_views(frame, area):
             for axis, length, shift in ((0, area[3] - area[1], form.shift_y), (1, area[2] - area[0], form.shift_x)):
@@ -64,7 +66,7 @@ def test_mosaic_cells_are_few_flat_and_the_same_in_all_planes(
                 assert (found_px % (1 << shift) == 0).all()  # so chroma has cells of the same outline
 
 
-@WHOLE
+@EXAMPLES
 @given(formats, st.integers(1, 90), st.integers(1, 90), st.integers(1, 6), st.booleans())
 def test_luma_and_chroma_cells_meet(name: str, width: int, height: int, cells: int, cropped: bool) -> None:
     frame = frame_of_noise(91, 91, name)
@@ -107,11 +109,11 @@ def test_half_an_object_has_half_the_cells() -> None:
     assert (len(cells.left), len(cells.top)) == (3, 6)
 
 
-@WHOLE
+@EXAMPLES
 @given(formats, st.integers(0, 40), st.integers(0, 40), st.integers(2, 60), st.integers(2, 60), st.integers(0, 99))
 def test_a_cell_is_the_mean_of_its_samples(name: str, x0: int, y0: int, width: int, height: int, seed: int) -> None:
     frame, before = frame_of_noise(71, 53, name, seed), frame_of_noise(71, 53, name, seed)
-    one = found((x0, y0, x0 + width, y0 + height))
+    one = detections_at((x0, y0, x0 + width, y0 + height))
     Redactor(settings_of(), CLASSES)(frame, one)
     step = MEAN_STEP << (frame.picture.pixel_format.bits - 8)
     [region] = regions_of(frame, one, settings_of())
@@ -128,22 +130,22 @@ def test_a_cell_is_the_mean_of_its_samples(name: str, x0: int, y0: int, width: i
                 assert (flat[0, 0] % step == 0).all()
 
 
-@WHOLE
+@EXAMPLES
 @given(formats, st.lists(corners, min_size=1, max_size=5), from_means, shapes, st.booleans(), st.integers(0, 99))
 def test_nothing_but_means_comes_through_even_where_regions_overlap(
     name: str, places: list[Box], method: RedactMethod, shape: Shape, generous: bool, seed: int
 ) -> None:
     """Samples that change places within a cell change nothing, if they share the cell in every region."""
-    chosen = settings_of(method, shape, min_margin_px=2 if generous else 0)
+    settings = settings_of(method, shape, min_margin_px=2 if generous else 0)
     frame, shuffled = frame_of_noise(67, 51, name, seed), frame_of_noise(67, 51, name, seed)
-    detections = found(*places)
-    regions = regions_of(frame, detections, chosen)
+    detections = detections_at(*places)
+    regions = regions_of(frame, detections, settings)
     rng = np.random.default_rng(seed)
     for index, plane in enumerate(shuffled.planes):
-        keys = atoms(frame, index, regions, chosen.redact.cells)
+        keys = atoms(frame, index, regions, settings.redact.cells)
         plane[...] = exchanged(plane, keys, rng)
-    Redactor(chosen, CLASSES)(frame, detections)
-    Redactor(chosen, CLASSES)(shuffled, detections)
+    Redactor(settings, CLASSES)(frame, detections)
+    Redactor(settings, CLASSES)(shuffled, detections)
     for plane, other in zip(frame.planes, shuffled.planes, strict=True):
         np.testing.assert_array_equal(plane, other)
 
@@ -181,7 +183,7 @@ def exchanged(plane: Plane, keys: NDArray[np.int64], rng: np.random.Generator) -
 def test_shuffling_is_a_real_change(shape: Shape) -> None:
     """The test above is worth nothing when its two pictures are the same."""
     frame = frame_of_noise(67, 51)
-    regions = regions_of(frame, found((5, 5, 50, 45), (20, 9, 60, 50)), settings_of(shape=shape))
+    regions = regions_of(frame, detections_at((5, 5, 50, 45), (20, 9, 60, 50)), settings_of(shape=shape))
     for index, plane in enumerate(frame.planes):
         other = exchanged(plane, atoms(frame, index, regions, 6), np.random.default_rng(0))
         mask = on_plane(frame, index, covered_luma(frame.picture, regions))
@@ -196,7 +198,7 @@ def test_blur_is_smooth_and_within_the_range_of_the_means(name: str) -> None:
         for plane in frame.planes:  # an edge in the middle: as much contrast as there can be
             plane[...] = 0
             plane[:, plane.shape[1] // 2 :] = 255 * unit
-        Redactor(settings_of(method, margin=0, min_margin_px=0), CLASSES)(frame, found((40, 20, 160, 140)))
+        Redactor(settings_of(method, margin=0, min_margin_px=0), CLASSES)(frame, detections_at((40, 20, 160, 140)))
     for hard, smooth in zip(flat.planes, soft.planes, strict=True):
         middle = slice(smooth.shape[1] // 5 + 1, smooth.shape[1] * 4 // 5 - 1)
         row = smooth[smooth.shape[0] // 2, middle].astype(int) / unit
@@ -212,7 +214,9 @@ def test_blur_is_smooth_and_within_the_range_of_the_means(name: str) -> None:
 @pytest.mark.parametrize("shape", list(Shape))
 def test_a_huge_box_and_a_tiny_one(name: str, method: RedactMethod, shape: Shape) -> None:
     frame = frame_of_noise(2101, 2051, name)
-    Redactor(settings_of(method, shape), CLASSES)(frame, found((20.5, 10.5, 2020.5, 2010.5), (2090, 2040, 2091, 2041)))
+    Redactor(settings_of(method, shape), CLASSES)(
+        frame, detections_at((20.5, 10.5, 2020.5, 2010.5), (2090, 2040, 2091, 2041))
+    )
     corner = frame.planes[0][2040:2041, 2090:2091]
     assert corner.shape == (1, 1)
     inner = frame.planes[0][300:1700, 300:1700]

@@ -1,4 +1,4 @@
-"""Polygons become pixels: those of which any part lies inside, and those that lie inside from corner to corner."""
+"""Polygon masks: pixels of which any part lies inside, and pixels that lie inside from corner to corner."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from blurscene_stream.redact.regions import block_region
 from blurscene_stream.redact.zones import Mask, inner_pixels, to_stored, touched_pixels
 from tests.profiles import examples
 
-from .pictures import FORMATS, covered_luma, formats, sizes
+from .noise_frames import FORMATS, covered_luma, formats, sizes
 
 WIDTH, HEIGHT = 37, 23
 FINE = 16  # points looked at along each side of a pixel
@@ -165,9 +165,9 @@ def test_a_region_has_all_blocks_of_its_pixels_and_no_others(
 ) -> None:
     width, height = size
     picture = PictureInfo(width, height, FORMATS[name])
-    chosen = data.draw(st.lists(st.integers(0, width * height - 1), min_size=1, max_size=9))
+    settings = data.draw(st.lists(st.integers(0, width * height - 1), min_size=1, max_size=9))
     mask = np.zeros((height, width), bool)
-    mask.flat[chosen] = True
+    mask.flat[settings] = True
     covered = covered_luma(picture, [block_region(mask, picture)])
     step_y, step_x = 1 << picture.pixel_format.shift_y, 1 << picture.pixel_format.shift_x
     for y, x in np.argwhere(covered | mask).tolist():

@@ -1,3 +1,5 @@
+"""Preview: outlines and labels in every pixel format; nothing is covered."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -13,7 +15,17 @@ from blurscene_stream.frames import ColorModel, RedactedFrame
 from blurscene_stream.redact import Preview
 from tests.profiles import examples
 
-from .pictures import CLASSES, FORMATS, Box, corners, formats, found, frame_of_noise, samples_of, settings_of
+from .noise_frames import (
+    CLASSES,
+    FORMATS,
+    Box,
+    corners,
+    detections_at,
+    formats,
+    frame_of_noise,
+    samples_of,
+    settings_of,
+)
 
 PREVIEW = Preview(settings_of(), CLASSES)
 
@@ -31,7 +43,7 @@ def test_any_box_in_any_picture_can_be_drawn(
 ) -> None:
     frame = frame_of_noise(*size, name, padding=padding)
     frame = replace(frame, picture=replace(frame.picture, orientation=turn))
-    done = PREVIEW(frame, found(*places))
+    done = PREVIEW(frame, detections_at(*places))
     assert isinstance(done, RedactedFrame)
     assert all(plane.max() < 1 << frame.picture.pixel_format.bits for plane in frame.planes)
 
@@ -45,7 +57,7 @@ def test_the_outline_is_seen_in_every_plane_and_hides_nothing_within(name: str) 
         plane[...] = 128 << deeper
     before = samples_of(frame)
     green = {ColorModel.yuv: 145, ColorModel.gbr: 255, ColorModel.gray: 150}[form.color_model]
-    PREVIEW(frame, found((200, 150, 400, 350)))
+    PREVIEW(frame, detections_at((200, 150, 400, 350)))
     luma = frame.planes[0] >> deeper
     for edge in (luma[150, 200:400], luma[349, 200:400], luma[150:350, 200], luma[150:350, 399]):
         assert (edge == green).all()
@@ -56,11 +68,11 @@ def test_the_outline_is_seen_in_every_plane_and_hides_nothing_within(name: str) 
         assert (plane[150 >> shift_y, 200 >> shift_x : 400 >> shift_x] != old[0, 0]).all()
 
 
-def test_the_caption_has_letters_and_follows_the_score() -> None:
+def test_the_label_has_letters_and_follows_the_score() -> None:
     pictures = []
     for score in (0.31, 0.97):
         frame = frame_of_noise(640, 480)
-        one = found((200, 150, 400, 350))
+        one = detections_at((200, 150, 400, 350))
         PREVIEW(frame, Detections(one.xyxy, np.full(1, score, np.float32), one.class_ids, CLASSES))
         pictures.append(frame.planes[0])
     above = np.s_[100:150, 200:300]
@@ -76,7 +88,7 @@ def test_classes_have_colours_of_their_own() -> None:
     corner = []
     for label in (0, 1):
         frame = frame_of_noise(640, 480)
-        PREVIEW(frame, found((200, 150, 400, 350), label=label))
+        PREVIEW(frame, detections_at((200, 150, 400, 350), class_id=label))
         luma, cb, cr = frame.planes
         corner.append((int(luma[349, 399]), int(cb[174, 199]), int(cr[174, 199])))
     assert corner == [(145, 54, 34), (210, 16, 146)]
@@ -87,15 +99,15 @@ def test_the_outline_grows_with_the_picture() -> None:
     for height in (240, 1080, 2160):
         frame = frame_of_noise(400, height, "yuv444p")
         frame.planes[0][...] = 0
-        PREVIEW(frame, found((100, 100, 300, 200)))
+        PREVIEW(frame, detections_at((100, 100, 300, 200)))
         widths.append(int((frame.planes[0][150] == 145).sum()) // 2)
     assert widths == [2, 4, 6]
 
 
-def test_a_caption_fits_at_the_right_and_the_upper_border() -> None:
+def test_a_label_fits_at_the_right_and_the_upper_border() -> None:
     frame = frame_of_noise(641, 481)
     frame.planes[0][...] = 0
-    PREVIEW(frame, found((620, 3, 700, 60)))
+    PREVIEW(frame, detections_at((620, 3, 700, 60)))
     assert (frame.planes[0][:30, 540:] == 16).any()
     assert frame.planes[0][59, 640] == 145
 
@@ -107,7 +119,7 @@ def test_what_is_drawn_is_upright_where_the_picture_is(turn: Orientation) -> Non
         frame = frame_of_noise(480, 480)
         frame = replace(frame, picture=replace(frame.picture, orientation=orientation))
         frame.planes[0][...] = 0
-        one = found((200, 150, 400, 350))
+        one = detections_at((200, 150, 400, 350))
         PREVIEW(frame, replace(one, xyxy=orientation.to_stored(one.xyxy, 480, 480)))
         seen.append(orientation.upright(frame.planes[0].astype(np.uint8)))
     np.testing.assert_array_equal(seen[0], seen[1])

@@ -1,3 +1,5 @@
+"""The redactor changes the covered regions alone, refuses planes and classes that it does not know."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -12,14 +14,14 @@ from blurscene_stream.frames import ColorModel, Frame, PixelFormat, RedactedFram
 from blurscene_stream.redact import Preview, Redactor, cover_regions
 from tests.profiles import examples
 
-from .pictures import (
+from .noise_frames import (
     CLASSES,
     FORMATS,
     Box,
     corners,
     covered_luma,
+    detections_at,
     formats,
-    found,
     frame_of_noise,
     methods,
     on_plane,
@@ -29,12 +31,12 @@ from .pictures import (
     sizes,
 )
 
-WHOLE = examples(200)
+EXAMPLES = examples(200)
 boxes = st.lists(corners, max_size=5)
 margins = st.tuples(st.sampled_from([0.0, 0.1, 1.0]), st.integers(0, 3))
 
 
-@WHOLE
+@EXAMPLES
 @given(formats, sizes, boxes, methods, shapes, margins, st.integers(0, 9), st.integers(0, 99))
 def test_nothing_outside_the_regions_changes(
     name: str,
@@ -49,11 +51,11 @@ def test_nothing_outside_the_regions_changes(
     frame = frame_of_noise(*size, name, seed, padding)
     owners = [plane.base.copy() for plane in frame.planes if plane.base is not None]
     before = samples_of(frame)
-    chosen = settings_of(method, shape, *margin)
-    detections = found(*places)
-    Redactor(chosen, CLASSES)(frame, detections)
+    settings = settings_of(method, shape, *margin)
+    detections = detections_at(*places)
+    Redactor(settings, CLASSES)(frame, detections)
     luma = covered_luma(
-        frame.picture, cover_regions(frame.picture, detections, list(chosen.classes.values()), margin[1])
+        frame.picture, cover_regions(frame.picture, detections, list(settings.classes.values()), margin[1])
     )
     for index, plane in enumerate(frame.planes):
         mask = on_plane(frame, index, luma)
@@ -64,15 +66,15 @@ def test_nothing_outside_the_regions_changes(
         np.testing.assert_array_equal(plane.base, owner)  # the memory after a row and after the last row
 
 
-@WHOLE
+@EXAMPLES
 @given(formats, sizes, boxes, shapes, margins, st.sampled_from([0, 16, 235, 255]))
 def test_solid_is_one_colour_everywhere_in_the_regions(
     name: str, size: tuple[int, int], places: list[Box], shape: Shape, margin: tuple[float, int], grey: int
 ) -> None:
     frame = frame_of_noise(*size, name)
-    chosen = settings_of(RedactMethod.solid, shape, *margin, solid_luma=grey)
-    Redactor(chosen, CLASSES)(frame, found(*places))
-    regions = cover_regions(frame.picture, found(*places), list(chosen.classes.values()), margin[1])
+    settings = settings_of(RedactMethod.solid, shape, *margin, solid_luma=grey)
+    Redactor(settings, CLASSES)(frame, detections_at(*places))
+    regions = cover_regions(frame.picture, detections_at(*places), list(settings.classes.values()), margin[1])
     for index, plane in enumerate(frame.planes):
         mask = on_plane(frame, index, covered_luma(frame.picture, regions))
         assert (plane[mask] == solid_sample(frame.picture.pixel_format, index, grey)).all()
@@ -86,7 +88,7 @@ def solid_sample(form: PixelFormat, plane: int, grey: int) -> int:
     return top if form.alpha and plane == form.plane_count - 1 else {0: 0, 16: 0, 235: top, 255: top}[grey]
 
 
-@WHOLE
+@EXAMPLES
 @given(formats, sizes, boxes, shapes, margins)
 def test_luma_and_chroma_are_covered_alike(
     name: str, size: tuple[int, int], places: list[Box], shape: Shape, margin: tuple[float, int]
@@ -96,7 +98,7 @@ def test_luma_and_chroma_are_covered_alike(
     for plane in frame.planes:
         plane[plane == top] -= 1  # nor opaque
     before = samples_of(frame)
-    Redactor(settings_of(RedactMethod.solid, shape, *margin), CLASSES)(frame, found(*places))
+    Redactor(settings_of(RedactMethod.solid, shape, *margin), CLASSES)(frame, detections_at(*places))
     changed = frame.planes[0] != before[0]
     for index in range(1, len(frame.planes)):
         differs = frame.planes[index] != before[index]
@@ -119,7 +121,7 @@ def test_a_box_over_everything_leaves_nothing(
     for plane, other in zip(frame.planes, noise, strict=True):
         plane[...] = other // 4 * 4 + 1  # never a multiple of MEAN_STEP, as everything that covers is, blur aside
     before = samples_of(frame)
-    Redactor(settings_of(method, shape), CLASSES)(frame, found((0, 0, *size)))
+    Redactor(settings_of(method, shape), CLASSES)(frame, detections_at((0, 0, *size)))
     for plane, old in zip(frame.planes, before, strict=True):
         if method is not RedactMethod.blur:
             assert (plane != old).all()
@@ -133,7 +135,7 @@ def test_the_brightest_picture_stays_within_its_bits(name: str, method: RedactMe
     top = (1 << frame.picture.pixel_format.bits) - 1
     for plane in frame.planes:
         plane[...] = top
-    Redactor(settings_of(method), CLASSES)(frame, found((5, 5, 40, 40)))
+    Redactor(settings_of(method), CLASSES)(frame, detections_at((5, 5, 40, 40)))
     assert all(plane.max() <= top for plane in frame.planes)
     if method is not RedactMethod.solid:
         assert all(plane.min() == top for plane in frame.planes)  # white stays white
@@ -143,14 +145,14 @@ def test_the_same_picture_is_redacted_the_same_way_wherever_the_box_lies() -> No
     one, other = frame_of_noise(90, 80, seed=3), frame_of_noise(90, 80, seed=4)
     for source, target, step in zip(one.planes, other.planes, (8, 4, 4), strict=True):
         target[step:, step:] = source[:-step, :-step]
-    Redactor(settings_of(), CLASSES)(one, found((10.3, 11.7, 40.1, 59.5)))
-    Redactor(settings_of(), CLASSES)(other, found((18.3, 19.7, 48.1, 67.5)))
+    Redactor(settings_of(), CLASSES)(one, detections_at((10.3, 11.7, 40.1, 59.5)))
+    Redactor(settings_of(), CLASSES)(other, detections_at((18.3, 19.7, 48.1, 67.5)))
     for source, target, step in zip(one.planes, other.planes, (8, 4, 4), strict=True):
         np.testing.assert_array_equal(target[step:, step:], source[:-step, :-step])
 
 
-def test_what_comes_back_is_the_frame_with_what_was_found() -> None:
-    frame, detections = frame_of_noise(40, 40), found((5, 5, 9, 9))
+def test_the_redacted_frame_has_the_number_pts_and_detections_of_the_frame() -> None:
+    frame, detections = frame_of_noise(40, 40), detections_at((5, 5, 9, 9))
     done = Redactor(settings_of(), CLASSES)(frame, detections)
     assert isinstance(done, RedactedFrame)
     assert (done.number, done.pts, done.native) == (frame.number, frame.pts, frame.native)
@@ -163,13 +165,13 @@ def test_a_class_without_settings_is_refused() -> None:
             maker(settings_of(), ("face", "tram"))
 
 
-def test_labels_follow_the_order_that_the_detector_gives() -> None:
-    chosen = settings_of(min_margin_px=0, method=RedactMethod.solid)
-    chosen.classes["face"].margin, chosen.classes["license_plate"].margin = 0.0, 1.0
+def test_class_ids_follow_the_order_of_the_class_names() -> None:
+    settings = settings_of(min_margin_px=0, method=RedactMethod.solid)
+    settings.classes["face"].margin, settings.classes["license_plate"].margin = 0.0, 1.0
     frame = frame_of_noise(40, 40, "yuv444p", low=100)
     turned = ("license_plate", "face")
     one = Detections(np.array([[10, 10, 20, 20]], np.float32), np.ones(1, np.float32), np.zeros(1, np.int64), turned)
-    Redactor(chosen, turned)(frame, one)
+    Redactor(settings, turned)(frame, one)
     assert (frame.planes[0] == 16).sum() == 30 * 30
 
 
@@ -197,5 +199,5 @@ def test_planes_that_are_not_what_they_should_be_are_refused(maker: type[Redacto
         bad[1].flags.writeable = False
     frame = Frame(7, 0, good.picture, bad, good.scale_rgb, None)
     with pytest.raises(RedactionError, match=r"^frame 7: ") as caught:
-        maker(settings_of(), CLASSES)(frame, found((5, 5, 9, 9)))
+        maker(settings_of(), CLASSES)(frame, detections_at((5, 5, 9, 9)))
     assert "\n" not in str(caught.value)

@@ -1,3 +1,5 @@
+"""Cover geometry: boxes with margin and shape become regions of whole blocks."""
+
 from __future__ import annotations
 
 import math
@@ -12,44 +14,44 @@ from blurscene_stream.frames import PIXEL_FORMATS, PictureInfo
 from blurscene_stream.redact import Region, cover_regions
 from tests.profiles import examples
 
-from .pictures import FORMATS, Box, corners, covered_luma, formats, found, shapes, sizes
+from .noise_frames import FORMATS, Box, corners, covered_luma, detections_at, formats, shapes, sizes
 
-WHOLE = examples(300)
-
-
-def regions_of(picture: PictureInfo, *boxes: Box, shape: Shape, margin: float, least: int) -> list[Region]:
-    return cover_regions(picture, found(*boxes), [ClassConfig(margin=margin, shape=shape)] * 2, least)
+EXAMPLES = examples(300)
 
 
-def grown(low: float, high: float, margin: float, least: int) -> tuple[float, float]:
+def regions_of(picture: PictureInfo, *boxes: Box, shape: Shape, margin: float, min_margin_px: int) -> list[Region]:
+    return cover_regions(picture, detections_at(*boxes), [ClassConfig(margin=margin, shape=shape)] * 2, min_margin_px)
+
+
+def grown(low: float, high: float, margin: float, min_margin_px: int) -> tuple[float, float]:
     low, high = float(np.float32(min(low, high))), float(np.float32(max(low, high)))
-    grow = max((high - low) * margin, least)
+    grow = max((high - low) * margin, min_margin_px)
     return low - grow, high + grow
 
 
-@WHOLE
+@EXAMPLES
 @given(formats, sizes, corners, shapes, st.sampled_from([0.0, 0.1, 1.0]), st.integers(0, 3))
 def test_the_whole_box_and_its_margin_are_covered(
-    name: str, size: tuple[int, int], box: Box, shape: Shape, margin: float, least: int
+    name: str, size: tuple[int, int], box: Box, shape: Shape, margin: float, min_margin_px: int
 ) -> None:
     picture = PictureInfo(*size, FORMATS[name])
-    mask = covered_luma(picture, regions_of(picture, box, shape=shape, margin=margin, least=least))
-    (x0, x1), (y0, y1) = grown(box[0], box[2], margin, least), grown(box[1], box[3], margin, least)
+    mask = covered_luma(picture, regions_of(picture, box, shape=shape, margin=margin, min_margin_px=min_margin_px))
+    (x0, x1), (y0, y1) = grown(box[0], box[2], margin, min_margin_px), grown(box[1], box[3], margin, min_margin_px)
     for y in range(max(0, math.floor(y0)), min(size[1], math.ceil(y1))):
         for x in range(max(0, math.floor(x0)), min(size[0], math.ceil(x1))):
             assert mask[y, x]
 
 
-@WHOLE
+@EXAMPLES
 @given(formats, sizes, corners, st.sampled_from([0.0, 0.1, 1.0]), st.integers(0, 3))
 def test_a_rectangle_covers_less_than_a_block_beyond_the_margin(
-    name: str, size: tuple[int, int], box: Box, margin: float, least: int
+    name: str, size: tuple[int, int], box: Box, margin: float, min_margin_px: int
 ) -> None:
     picture = PictureInfo(*size, FORMATS[name])
-    for region in regions_of(picture, box, shape=Shape.rectangle, margin=margin, least=least):
+    for region in regions_of(picture, box, shape=Shape.rectangle, margin=margin, min_margin_px=min_margin_px):
         for start, stop, (low, high), shift in (
-            (region.x0, region.x1, grown(box[0], box[2], margin, least), picture.pixel_format.shift_x),
-            (region.y0, region.y1, grown(box[1], box[3], margin, least), picture.pixel_format.shift_y),
+            (region.x0, region.x1, grown(box[0], box[2], margin, min_margin_px), picture.pixel_format.shift_x),
+            (region.y0, region.y1, grown(box[1], box[3], margin, min_margin_px), picture.pixel_format.shift_y),
         ):
             block = 1 << shift
             assert start % block == 0
@@ -57,13 +59,13 @@ def test_a_rectangle_covers_less_than_a_block_beyond_the_margin(
             assert stop < high + block or stop - start <= block
 
 
-@WHOLE
+@EXAMPLES
 @given(formats, st.floats(0, 60), st.floats(0, 60), st.floats(0.5, 60), st.floats(0.5, 60))
 def test_an_ellipse_is_filled_and_not_much_more(name: str, x0: float, y0: float, width: float, height: float) -> None:
     picture = PictureInfo(67, 53, FORMATS[name])
     form = picture.pixel_format
     box = (x0, y0, x0 + width, y0 + height)
-    regions = regions_of(picture, box, shape=Shape.ellipse, margin=0, least=0)
+    regions = regions_of(picture, box, shape=Shape.ellipse, margin=0, min_margin_px=0)
     mask = covered_luma(picture, regions)
     block_x, block_y = 1 << form.shift_x, 1 << form.shift_y
     (a0, a1), (b0, b1) = grown(x0, x0 + width, 0, 0), grown(y0, y0 + height, 0, 0)
@@ -98,15 +100,15 @@ def test_an_ellipse_is_filled_and_not_much_more(name: str, x0: float, y0: float,
 )
 def test_regions_of_a_picture_with_odd_sides(box: Box, expected: tuple[int, int, int, int] | None) -> None:
     picture = PictureInfo(33, 31, PIXEL_FORMATS["yuv420p"])
-    regions = regions_of(picture, box, shape=Shape.rectangle, margin=0, least=0)
+    regions = regions_of(picture, box, shape=Shape.rectangle, margin=0, min_margin_px=0)
     assert [(r.x0, r.y0, r.x1, r.y1) for r in regions] == ([expected] if expected else [])
 
 
 def test_each_class_has_its_own_margin_and_shape() -> None:
     picture = PictureInfo(200, 200, PIXEL_FORMATS["yuv444p"])
     classes = [ClassConfig(margin=0.5), ClassConfig(margin=0, shape=Shape.ellipse)]
-    [face] = cover_regions(picture, found((50, 50, 70, 90), label=0), classes, 0)
-    [plate] = cover_regions(picture, found((50, 50, 70, 90), label=1), classes, 0)
+    [face] = cover_regions(picture, detections_at((50, 50, 70, 90), class_id=0), classes, 0)
+    [plate] = cover_regions(picture, detections_at((50, 50, 70, 90), class_id=1), classes, 0)
     assert (face.x0, face.y0, face.x1, face.y1) == (40, 30, 80, 110)
     assert face.block_mask is None
     assert plate.block_mask is not None
@@ -115,20 +117,20 @@ def test_each_class_has_its_own_margin_and_shape() -> None:
 
 def test_regions_name_their_detections() -> None:
     picture = PictureInfo(64, 64, PIXEL_FORMATS["yuv420p"])
-    detections = found((1, 1, 9, 9), (-90, 0, -80, 9), (30, 30, 40, 50))
+    detections = detections_at((1, 1, 9, 9), (-90, 0, -80, 9), (30, 30, 40, 50))
     classes = [ClassConfig(margin=0)] * 2
     assert [(r.index, r.longest_px) for r in cover_regions(picture, detections, classes, 0)] == [(0, 10), (2, 20)]
 
 
 def test_the_longer_side_counts_what_the_border_cuts_off() -> None:
     picture = PictureInfo(64, 64, PIXEL_FORMATS["yuv420p"])
-    [region] = cover_regions(picture, found((-100, 10, 20, 50)), [ClassConfig(margin=0)] * 2, 0)
+    [region] = cover_regions(picture, detections_at((-100, 10, 20, 50)), [ClassConfig(margin=0)] * 2, 0)
     assert region.longest_px == 120
 
 
-def test_a_number_that_is_none_is_never_taken_for_an_object_outside() -> None:
+def test_nan_is_never_taken_for_an_object_outside() -> None:
     picture = PictureInfo(64, 64, PIXEL_FORMATS["yuv420p"])
-    detections = found((10, 10, 20, 20))
+    detections = detections_at((10, 10, 20, 20))
     detections.xyxy[0, 0] = np.nan
     with pytest.raises(ValueError, match="NaN"):
         cover_regions(picture, detections, [ClassConfig()] * 2, 2)

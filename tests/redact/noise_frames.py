@@ -1,4 +1,4 @@
-"""Frames of noise in every format, boxes to cover in them, and where a region lies in each plane."""
+"""Noise frames of every pixel format, strategies for boxes and settings, and masks of regions in each plane."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ corners = st.tuples(edges, edges, edges, edges)
 def frame_of_noise(
     width: int, height: int, pixel_format: str = "yuv420p", seed: int = 0, padding: int = 0, low: int = 0
 ) -> Frame:
-    """Samples in low..top; rows and columns of other samples follow each plane in memory: `padding` of them."""
+    """Return samples in low..top; `padding` rows and columns of other samples follow each plane in memory."""
     form = FORMATS[pixel_format]
     rng = np.random.default_rng(seed)
     chroma = (-(-height >> form.shift_y), -(-width >> form.shift_x))
@@ -49,15 +49,15 @@ def _no_rgb(width: int, height: int) -> NDArray[np.uint8]:
     raise AssertionError(f"redaction asked for a {width} x {height} RGB picture")
 
 
-def found(*boxes: Box, label: int = 0, tracks: Sequence[int] = ()) -> Detections:
-    """`tracks`: of each box; none of them has one when left out."""
+def detections_at(*boxes: Box, class_id: int = 0, track_ids: Sequence[int] = ()) -> Detections:
+    """Return detections of these boxes, all of one class; without tracks when `track_ids` is left out."""
     count = len(boxes)
     return Detections(
         np.array(boxes, np.float32).reshape(count, 4),
         np.full(count, 0.5, np.float32),
-        np.full(count, label, np.int64),
+        np.full(count, class_id, np.int64),
         CLASSES,
-        track_ids=np.array(tracks, np.int64),
+        track_ids=np.array(track_ids, np.int64),
     )
 
 
@@ -76,12 +76,12 @@ def settings_of(
 
 
 def samples_of(frame: Frame) -> list[Plane]:
-    """Copies of the planes."""
+    """Return copies of the planes."""
     return [plane.copy() for plane in frame.planes]
 
 
 def covered_luma(picture: PictureInfo, regions: list[Region]) -> Mask:
-    """The luma samples that `regions` cover, (height, width)."""
+    """Return the luma samples that `regions` cover, (height, width); calculated apart from `cover_mask`."""
     form = picture.pixel_format
     mask = np.zeros((picture.height, picture.width), bool)
     for region in regions:
@@ -95,7 +95,7 @@ def covered_luma(picture: PictureInfo, regions: list[Region]) -> Mask:
 
 
 def on_plane(frame: Frame, plane: int, luma: Mask) -> Mask:
-    """The samples of a plane that share a pixel with the luma samples of a mask."""
+    """Return the samples of a plane that share a pixel with the luma samples of a mask."""
     form = frame.picture.pixel_format
     if plane == 0:
         return luma
