@@ -10,12 +10,14 @@ from blurscene_stream.frames import PictureInfo
 
 
 class StreamType(Enum):
-    """Media type of a copied stream."""
+    """Media type of a copied stream; the values are the words of `--keep` where there is one."""
 
     audio = "audio"
     subtitle = "subtitles"
-    data = "timed data, such as the positions of a camera"
-    attachment = "a file without times; it has no packets"
+    data = "data"
+    """Timed data, such as the positions of a camera."""
+    attachment = "attachments"
+    """Files without times: they have no packets."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

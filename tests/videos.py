@@ -14,7 +14,7 @@ from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from blurscene_stream.source.rationals import fraction
+from blurscene_stream.source.frames.timestamps import fraction
 
 SQUARE_PX = 24
 WHITE, GREY = 235, 90

@@ -153,11 +153,11 @@ class _Stages:
 
     @property
     def dropped(self) -> int:
-        return self._read.dropped + self._source.dropped
+        return self._read.dropped + self._source.dropped_frames
 
     @property
     def frames_read(self) -> int:
-        return self._source.passed - self._read.dropped
+        return self._source.passed_frames - self._read.dropped
 
     def stop(self, error: StoppedError) -> None:
         """A camera has no end of its own: being stopped is how its recording ends well."""

@@ -113,8 +113,8 @@ def add_passthrough(container: OutputContainer, source: CopiedStream, name: str)
         return _add_text_subtitles(container, source, name)
     is_text = source.codec in TEXT_SUBTITLES
     others = [other for other in SUFFIXES if _holds(other, source) or (is_text and other in SUBTITLE_CODECS)]
-    what = f"{source.codec} {source.type.name}".strip()
-    raise _refusal(f"{name}: {SUFFIXES[output]} cannot hold its {what}", f"--keep {source.type.name}", others)
+    what = f"{source.codec} {source.type.value}".strip()
+    raise _refusal(f"{name}: {SUFFIXES[output]} cannot hold its {what}", f"--keep {source.type.value}", others)
 
 
 def _holds(container: str, source: CopiedStream) -> bool:

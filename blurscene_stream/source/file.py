@@ -26,30 +26,30 @@ from blurscene_stream.source.scrub.hidden_audio import HiddenAudioFilter
 ONE_PICTURE_PER_PACKET = ("h264", "hevc", "av1", "mjpeg", "prores", "ffv1", "dnxhd", "mpeg1video", "mpeg2video")
 
 
-def read_file(container: InputContainer, streams: Selection, path: Path) -> Generator[DecodedFrame | Packet[Stream]]:
+def read_file(container: InputContainer, selection: Selection, path: Path) -> Generator[DecodedFrame | Packet[Stream]]:
     """Yield decoded frames and copied packets, in the order of the file.
 
     Raises CorruptInputError when the file is cut short or a packet cannot be decoded.
     """
     with hold_open(path) as file:
         size = complete_size(path, file, container)
-        yield from decode(container, streams, path)
+        yield from decode(container, selection, path)
         if complete_size(path, file, container) < size:
             raise CorruptInputError(f"{path}: has become shorter while it was read; nothing was written")
 
 
-def decode(container: InputContainer, streams: Selection, path: Path) -> Generator[DecodedFrame | Packet[Stream]]:
+def decode(container: InputContainer, selection: Selection, path: Path) -> Generator[DecodedFrame | Packet[Stream]]:
     """Yield decoded frames and copied packets, in order.
 
     Raises CorruptInputError when one cannot be decoded, or there are fewer frames than the container promised.
     """
-    video = _VideoDecoder(streams.video, str(path))
-    packets = map(TimestampOrigin(container, str(path)), container.demux([streams.video, *streams.packet_streams]))
-    audible = {stream.index: HiddenAudioFilter() for stream in streams.packet_streams if stream.type == "audio"}
+    video = _VideoDecoder(selection.video, str(path))
+    packets = map(TimestampOrigin(container, str(path)), container.demux([selection.video, *selection.packet_streams]))
+    audible = {stream.index: HiddenAudioFilter() for stream in selection.packet_streams if stream.type == "audio"}
     last_audio_dts: dict[int, int] = {}
     try:
         for packet in packets:
-            if packet.stream.index == streams.video.index:
+            if packet.stream.index == selection.video.index:
                 yield from video.decode(packet)
             elif packet.size and packet.stream.index in audible:
                 for audio in audible[packet.stream.index](packet):
@@ -62,7 +62,7 @@ def decode(container: InputContainer, streams: Selection, path: Path) -> Generat
         raise CorruptInputError(
             f"{path}: damaged after {video.decoded} frames: {reason(error)}; nothing was written"
         ) from error
-    video.check_count(promised_packets(streams.video, path) if is_mp4(container.format.name) else 0)
+    video.check_count(promised_packets(selection.video, path) if is_mp4(container.format.name) else 0)
 
 
 def _check_audio_dts(packet: Packet[Stream], last_dts: dict[int, int], where: str) -> None:

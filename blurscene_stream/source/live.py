@@ -1,9 +1,9 @@
-"""Reads a camera over RTSP until it is told to stop; the end of its data is a loss."""
+"""Reading of a camera over RTSP until it is stopped; the end of its data is a loss."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from fractions import Fraction
 
 import av
@@ -11,16 +11,18 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import RtspConfig
 from blurscene_stream.errors import SourceLostError, reason
 from blurscene_stream.source.container.stream_selection import Selection
 from blurscene_stream.source.frames.corruption import DecodedFrame
-from blurscene_stream.source.rationals import fraction
-from blurscene_stream.source.slices import whole_pictures
+from blurscene_stream.source.frames.timestamps import fraction
 
-LARGEST_STEP_BACK_S = 10  # a camera's first report may set its clock back; further back, it has started anew
+MAX_STEP_BACK_S = 10  # a camera's first RTCP report may set its clock back; further back, it has started anew
+START_CODE = b"\0\0\1"  # ISO/IEC 14496-10, annex B
+SLICE, IDR_SLICE = 1, 5  # NAL unit types, 7.4.1, table 7-1
 
 
 def open_live(address: Address, settings: RtspConfig) -> InputContainer:
@@ -40,37 +42,37 @@ def open_live(address: Address, settings: RtspConfig) -> InputContainer:
 
 
 class LiveReader:
-    """Decoded pictures and copied packets as they come, until `stop` is called.
+    """Decoded frames and copied packets as they come, until `stop` is called.
 
-    Time starts at 0 with the first picture that has a time; sound from before it is left out.
+    Time starts at 0 with the first frame that has a time; audio from before it is left out.
 
-    damaged: pictures that could not be decoded, so far
+    undecodable: frames that could not be decoded, so far
     """
 
-    def __init__(self, container: InputContainer, streams: Selection, patience_s: float) -> None:
-        """`patience_s`: the camera may be without a new picture for so long."""
+    def __init__(self, container: InputContainer, selection: Selection, max_wait_s: float) -> None:
+        """`max_wait_s`: the camera may be without a new frame for so long."""
         self._container = container
-        self._streams = streams
-        self._name = streams.name
-        self._patience_s = patience_s
+        self._selection = selection
+        self._name = selection.name
+        self._max_wait_s = max_wait_s
         self._waited_s = 0.0
         self._stopped = False
         self._origin_s: Fraction | None = None
         self._newest_s = Fraction(0)
-        self._sounded: dict[int, int] = {}
-        self.damaged = 0
+        self._last_audio_pts: dict[int, int] = {}
+        self.undecodable = 0
 
     def stop(self) -> None:
         """End the stream at the next packet, as if the file ended there."""
         self._stopped = True
 
     def read(self) -> Generator[DecodedFrame | Packet[Stream]]:
-        """Raises SourceLostError when the camera goes away or falls silent."""
+        """Yield frames and packets. Raises SourceLostError when the camera goes away or falls silent."""
         try:
-            for packet in whole_pictures(self._packets(), self._streams.video):
-                if packet.stream.index == self._streams.video.index:
+            for packet in join_slices(self._packets(), self._selection.video):
+                if packet.stream.index == self._selection.video.index:
                     yield from self._decode(packet)
-                elif packet.size and self._place(packet):
+                elif packet.size and self._set_audio_time(packet):
                     yield packet
         except (av.error.FFmpegError, OSError) as error:
             if self._stopped:
@@ -81,54 +83,98 @@ class LiveReader:
             raise SourceLostError(f"{self._name}: the source was lost: the stream ended")
 
     def _packets(self) -> Iterator[Packet[Stream]]:
-        """What the camera sends; only waiting for it tries our patience, not what is done with it meanwhile."""
-        packets = self._container.demux([self._streams.video, *self._streams.packet_streams])
+        """Yield what the camera sends; only waiting for it counts as waiting, not what is done with it meanwhile."""
+        packets = self._container.demux([self._selection.video, *self._selection.packet_streams])
         start_s = time.monotonic()
         for packet in packets:
             self._waited_s += time.monotonic() - start_s
             if self._stopped:
                 return
-            if self._waited_s > self._patience_s:
+            if self._waited_s > self._max_wait_s:
                 raise SourceLostError(f"{self._name}: the source was lost: no picture for too long")
             yield packet
             start_s = time.monotonic()
 
     def _decode(self, packet: Packet[Stream]) -> Generator[DecodedFrame]:
-        """What cannot be decoded after a loss on the way is dropped whole."""
+        """Decode a packet; frames that are corrupt after packet loss are dropped whole."""
         try:
-            pictures = packet.decode()
+            frames = packet.decode()
         except av.error.InvalidDataError:
-            self.damaged += 1
+            self.undecodable += 1
             return
-        for picture in pictures:
-            assert isinstance(picture, VideoFrame)
-            if picture.is_corrupt:
-                self.damaged += 1
+        for frame in frames:
+            assert isinstance(frame, VideoFrame)
+            if frame.is_corrupt:
+                self.undecodable += 1
             else:
                 self._waited_s = 0.0
-                self._set_time(picture)
-                yield DecodedFrame(picture)
+                self._set_time(frame)
+                yield DecodedFrame(frame)
 
-    def _set_time(self, picture: VideoFrame) -> None:
-        if picture.pts is None or not picture.time_base:
+    def _set_time(self, frame: VideoFrame) -> None:
+        if frame.pts is None or not frame.time_base:
             return
-        tick_s = fraction(picture.time_base)
+        tick_s = fraction(frame.time_base)
         if self._origin_s is None:
-            self._origin_s = picture.pts * tick_s
-        picture.pts -= round(self._origin_s / tick_s)
-        now_s = picture.pts * tick_s
-        if now_s < self._newest_s - LARGEST_STEP_BACK_S:
+            self._origin_s = frame.pts * tick_s
+        frame.pts -= round(self._origin_s / tick_s)
+        now_s = frame.pts * tick_s
+        if now_s < self._newest_s - MAX_STEP_BACK_S:
             back_s = float(self._newest_s - now_s)
             raise SourceLostError(f"{self._name}: the source was lost: its clock was set back by {back_s:.0f} s")
         self._newest_s = max(self._newest_s, now_s)
 
-    def _place(self, packet: Packet[Stream]) -> bool:
-        """Set a sound packet's time; False when it has none that can be used."""
+    def _set_audio_time(self, packet: Packet[Stream]) -> bool:
+        """Move an audio packet to the origin; return whether it has a time that can be used."""
         if self._origin_s is None or packet.pts is None or not packet.time_base:
             return False
         packet.pts -= round(self._origin_s / fraction(packet.time_base))
         packet.dts = packet.pts
-        usable = packet.pts > self._sounded.get(packet.stream.index, -1)
+        usable = packet.pts > self._last_audio_pts.get(packet.stream.index, -1)
         if usable:
-            self._sounded[packet.stream.index] = packet.pts
+            self._last_audio_pts[packet.stream.index] = packet.pts
         return usable
+
+
+def join_slices(packets: Iterable[Packet[Stream]], video: VideoStream) -> Generator[Packet[Stream]]:
+    """Yield one packet for each H.264 access unit, joining slices that came in several. A key frame waits for the next.
+
+    GStreamer's H.264 payloader (1.22, config-interval=-1) repeats the parameter sets before each slice of a key frame,
+    and libav takes parameter sets for the start of a picture. Decoded one by one, each part would be a torn picture.
+    """
+    held: Packet[Stream] | None = None
+    h264 = video.codec_context.codec.canonical_name == "h264"
+    for packet in packets:
+        if not h264 or packet.stream.index != video.index:
+            yield packet
+            continue
+        if held is not None and _continues_picture(bytes(packet)):
+            held = _joined(held, packet)
+            continue
+        if held is not None:
+            yield held
+        held = packet if packet.is_keyframe else None
+        if held is None:
+            yield packet
+    if held is not None:
+        yield held
+
+
+def _continues_picture(data: bytes) -> bool:
+    """Return whether the first slice begins after macroblock 0 (7.3.3: first_mb_in_slice, ue(v), 0 is one set bit)."""
+    at = data.find(START_CODE)
+    while 0 <= at < len(data) - 4:
+        if data[at + 3] & 0x1F in (SLICE, IDR_SLICE):
+            return not data[at + 4] & 0x80
+        at = data.find(START_CODE, at + 3)
+    return False
+
+
+def _joined(first: Packet[Stream], second: Packet[Stream]) -> Packet[Stream]:
+    whole: Packet[Stream] = Packet(bytes(first) + bytes(second))
+    whole.stream = first.stream
+    whole.time_base = first.time_base
+    whole.pts, whole.dts = (second if first.pts is None else first).pts, (second if first.dts is None else first).dts
+    whole.is_keyframe = True
+    whole.is_corrupt = first.is_corrupt or second.is_corrupt
+    return whole

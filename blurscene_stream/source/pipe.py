@@ -1,4 +1,4 @@
-"""Reads what comes through standard input or a named pipe, where nothing can be gone back to."""
+"""Reading of standard input or a named pipe, which cannot seek."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from blurscene_stream.source.file import decode
 from blurscene_stream.source.frames.corruption import DecodedFrame
 
 STANDARD_INPUT = Path("/dev/stdin")
-HEAD_BYTES = 4096  # in which a file says how long it is
-GLANCE_S = 0.1  # how often is looked whether the run is to stop, while nothing comes
-ADVICE = "what comes through a pipe must be told in one go, as mkv, ts and fragmented mp4 are"
+HEAD_BYTES = 4096  # in which the formats of SIZE_IN_HEAD say how long they are
+POLL_INTERVAL_S = 0.1  # between two looks whether the run is to stop, while nothing comes
+ADVICE = "a pipe cannot seek: send mkv, ts or fragmented mp4"
 
 
 class PipeReader:
-    """What libav reads from.
+    """File object that libav reads a pipe through.
 
     Raises SourceError when it cannot be opened. Opening a named pipe waits for a writer.
     """
@@ -43,11 +43,11 @@ class PipeReader:
             raise SourceError(f"{path}: cannot be read: {reason(error)}") from error
 
     def read(self, size: int) -> bytes:
-        """The next bytes, as soon as there are any; none at the end, and when the run is to stop."""
+        """Return the next bytes, as soon as there are any; none at the end, and when the run is to stop."""
         waiting = select.poll()  # select() knows descriptors up to 1023 only
         waiting.register(self._descriptor, select.POLLIN)
         while not self._stopped:
-            if waiting.poll(GLANCE_S * 1000):
+            if waiting.poll(POLL_INTERVAL_S * 1000):
                 data = os.read(self._descriptor, size)
                 self._head += data[: max(0, HEAD_BYTES - len(self._head))]
                 self._size += len(data)
@@ -58,13 +58,16 @@ class PipeReader:
         """Read no more, even if nothing comes: as if the pipe ended there."""
         self._stopped = True
 
-    def missing(self, form: str) -> int:
-        """How many bytes did not come, as far as the beginning told. `form`: libav's name of the format."""
-        told = any(name in SIZE_IN_HEAD for name in form.split(","))
-        return missing_bytes(io.BytesIO(self._head), form, self._size) if told else 0
+    def missing(self, container_format: str) -> int:
+        """Count the bytes that did not come, as far as the beginning announced them.
+
+        container_format: libav's name
+        """
+        announced = not set(SIZE_IN_HEAD).isdisjoint(container_format.split(","))
+        return missing_bytes(io.BytesIO(self._head), container_format, self._size) if announced else 0
 
     def close(self) -> None:
-        """Let go of the pipe: whoever writes to it is told."""
+        """Close the pipe: its writer gets an error."""
         self.stop()
         if self._descriptor != -1:
             os.close(self._descriptor)
@@ -72,7 +75,7 @@ class PipeReader:
 
 
 def is_pipe(path: Path) -> bool:
-    """Whether nothing can be gone back to in a file. Standard input may be a file all the same."""
+    """Return whether a path cannot seek. Standard input may be a file all the same."""
     try:
         return path.is_fifo() or path.is_socket()
     except OSError:
@@ -80,7 +83,7 @@ def is_pipe(path: Path) -> bool:
 
 
 def open_pipe(reader: PipeReader, path: Path) -> InputContainer:
-    """Read the beginning of what comes.
+    """Open what comes through a pipe by its beginning.
 
     Raises SourceError when it is not a video.
     """
@@ -98,14 +101,14 @@ def open_pipe(reader: PipeReader, path: Path) -> InputContainer:
 
 
 def read_pipe(
-    container: InputContainer, streams: Selection, path: Path, reader: PipeReader
+    container: InputContainer, selection: Selection, path: Path, reader: PipeReader
 ) -> Generator[DecodedFrame | Packet[Stream]]:
-    """Decoded pictures and copied packets, as they come.
+    """Yield decoded frames and copied packets, as they come.
 
     Raises CorruptInputError when a packet cannot be decoded, or less came than was announced: not all formats do so.
     """
     try:
-        yield from decode(container, streams, path)
+        yield from decode(container, selection, path)
     except CorruptInputError as error:
         raise CorruptInputError(f"{error}; {ADVICE}") from error
     finally:

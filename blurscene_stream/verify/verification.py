@@ -180,7 +180,7 @@ class _Verification:
         self._picture.finish()
         self._residual.finish()
         self._times.finish()
-        self._metadata.finish(self._after.cleaned)
+        self._metadata.finish(self._after.scrubbed_packets)
         self._audio.finish(self._times.shift_s or Fraction(0), self._times.allowed_s)
         if self._damage:
             _undecodable(self._times.check, self._damage)

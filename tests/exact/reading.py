@@ -15,7 +15,7 @@ from av.filter import Graph
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 
-from blurscene_stream.source.rationals import fraction
+from blurscene_stream.source.frames.timestamps import fraction
 
 ADTS_MARK, ADTS_BYTES = b"\xff\xf1", 7  # the header that AAC gets in a transport stream, ISO/IEC 13818-7
 

@@ -48,7 +48,7 @@ def _filtered(packets: object, video: VideoStream, name: str) -> list[Packet[Str
 
 
 TOLD = {  # what changes -> the parts, a bitstream filter over the second, part of the line
-    "pixels": ((replace(PART, ratio=Fraction(16, 15)), PART), "null", "the shape of the pixels is another"),
+    "pixels": ((replace(PART, ratio=Fraction(16, 15)), PART), "null", "the pixel aspect ratio is another"),
     "colours": ((replace(PART, colours=(1, 1, 1, 1)), replace(PART, colours=(1, 6, 6, 6))), "null", "the colour tags"),
     "range": ((PART, replace(PART, colours=(2, 2, 2, 2))), "null", "the colour tags are others"),
     "light": (

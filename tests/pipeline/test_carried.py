@@ -17,7 +17,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from blurscene_stream.config.schema import Settings, SourceConfig
-from blurscene_stream.source.rationals import fraction
+from blurscene_stream.source.frames.timestamps import fraction
 from tests.pipeline.runs import anonymize
 from tests.videos import AUDIO_RATE_HZ, VideoSpec, make_video, picture, read_video, sound_packets
 

@@ -10,7 +10,7 @@ import av
 import numpy as np
 from av.video.frame import VideoFrame
 
-from blurscene_stream.source.rationals import fraction
+from blurscene_stream.source.frames.timestamps import fraction
 from tests.rtsp.runs import HIDDEN_LUMA
 
 B_PICTURE = 3  # AV_PICTURE_TYPE_B

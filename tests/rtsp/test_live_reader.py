@@ -18,8 +18,7 @@ from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import SourceLostError
 from blurscene_stream.source.container.stream_selection import select_streams
 from blurscene_stream.source.frames.corruption import DecodedFrame
-from blurscene_stream.source.live import LiveReader
-from blurscene_stream.source.slices import whole_pictures
+from blurscene_stream.source.live import LiveReader, join_slices
 
 Packets: TypeAlias = "Iterator[Packet[Stream]]"
 HOUR_S = 3600
@@ -39,7 +38,7 @@ class Camera:
 def read(path: Path, change: Callable[[Packets], Packets]) -> Generator[DecodedFrame | Packet[Stream]]:
     with av.open(str(path)) as container:
         camera = cast(InputContainer, Camera(container, change))
-        yield from LiveReader(camera, select_streams(container, "rtsp://camera", Settings()), patience_s=5).read()
+        yield from LiveReader(camera, select_streams(container, "rtsp://camera", Settings()), max_wait_s=5).read()
 
 
 def shifted(packets: Packets, seconds: int, of: str = "") -> Packets:
@@ -131,6 +130,6 @@ def test_the_slices_of_a_key_frame_are_one_picture(walker: Path) -> None:
             return made
 
         sent = [packet(whole, None, True), packet(rest, 7, True), packet(later, 9, False), packet(whole, 11, True)]
-        joined = list(whole_pictures(sent, video))
+        joined = list(join_slices(sent, video))
         assert [bytes(made) for made in joined] == [whole + rest, later, whole]
         assert [made.pts for made in joined] == [7, 9, 11]

@@ -13,7 +13,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-import blurscene_stream.source
+import blurscene_stream.source.source
 from blurscene_stream.address import Address
 from blurscene_stream.errors import SourceLostError, StoppedError
 from blurscene_stream.frames import RedactedFrame
@@ -40,7 +40,7 @@ def _camera(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
             time.sleep(0.005)
             yield packet
 
-    monkeypatch.setattr(blurscene_stream.source, "open_live", opened)
+    monkeypatch.setattr(blurscene_stream.source.source, "open_live", opened)
     monkeypatch.setattr(LiveReader, "_packets", at_its_pace)
 
 

@@ -1,4 +1,4 @@
-"""What stands beside the samples of a decoded picture, by name; PyAV reads none of it where it does not know all."""
+"""Side data of decoded frames (SEI, display matrix, HDR metadata ...) by name, also where PyAV does not know all."""
 
 from __future__ import annotations
 
@@ -11,50 +11,50 @@ from av.filter import Graph
 from av.sidedata.sidedata import SideData, SideDataContainer, Type
 from av.video.frame import VideoFrame
 
-KNOWN = max(cast(int, kind.value) for kind in Type)
-MOST = KNOWN + 16  # libav adds one or two a year: EXIF, the number of a view
+MAX_KNOWN_TYPE = max(cast(int, kind.value) for kind in Type)
+MAX_TYPE = MAX_KNOWN_TYPE + 16  # libav adds one or two a year: EXIF, the number of a view
 
 
 class SideDataReader:
-    """Reads the side data of the pictures of one stream."""
+    """Reads the side data of the frames of one stream."""
 
     def __init__(self) -> None:
         self._graph: Graph | None = None  # most streams need none
 
     def __call__(self, decoded: VideoFrame) -> dict[str, bytes]:
-        """The side data that PyAV knows, by its names; the last of each name."""
+        """Return the side data that PyAV knows, by its names; the last of each name."""
         return dict(self.pairs(decoded))
 
     def pairs(self, decoded: VideoFrame) -> list[tuple[str, bytes]]:
-        """All of it that PyAV knows, each with its name."""
+        """Return all side data that PyAV knows, each with its name."""
         try:
             return _named(decoded)
-        except ValueError:  # such as "31 is not a valid Type": a picture of a camera, with EXIF
+        except ValueError:  # such as "31 is not a valid Type": a JPEG of a camera, with EXIF
             if self._graph is None:
-                self._graph = _known_alone(decoded)
+                self._graph = _unknown_type_filter(decoded)
             self._graph.push(decoded)
             return _named(cast(VideoFrame, self._graph.pull()))
 
 
 def _named(decoded: VideoFrame) -> list[tuple[str, bytes]]:
-    # `decoded.side_data` is kept by the picture and keeps the picture: a circle, which holds its megabytes until Python
-    # looks for circles
+    # `decoded.side_data` is kept by the frame and keeps the frame: a reference cycle, which holds its megabytes until
+    # the garbage collector runs
     held = SideDataContainer(decoded)  # type: ignore[call-arg]  # PyAV's stub does not know of it
-    return [(data.type.name, bytes(data)) for data in _every(held)]
+    return [(data.type.name, bytes(data)) for data in _by_position(held)]
 
 
-def _every(held: SideDataContainer) -> Iterator[SideData]:
-    """By position: iterating gives the data in PyAV 18, but the types in PyAV 19, each once."""
+def _by_position(held: SideDataContainer) -> Iterator[SideData]:
+    """Yield all side data: iterating gives the data in PyAV 18, but the types in PyAV 19, each once."""
     with suppress(IndexError):
         for position in count():
             yield held[position]
 
 
-def _known_alone(like: VideoFrame) -> Graph:
-    """A chain of filters that takes away what PyAV does not know, number by number."""
+def _unknown_type_filter(like: VideoFrame) -> Graph:
+    """Return a chain of filters that deletes the side data that PyAV does not know, type by type."""
     graph = Graph()
     last = graph.add_buffer(width=like.width, height=like.height, format=like.format, time_base=like.time_base)
-    for number in range(KNOWN + 1, MOST + 1):
+    for number in range(MAX_KNOWN_TYPE + 1, MAX_TYPE + 1):
         without = graph.add("sidedata", f"mode=delete:type={number}")
         last.link_to(without)
         last = without

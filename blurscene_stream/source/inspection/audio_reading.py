@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurscene_stream.frames import CopiedPacket
-from blurscene_stream.source.rationals import fraction
+from blurscene_stream.source.frames.timestamps import fraction
 from blurscene_stream.streams import CopiedStream
 
 Wave = NDArray[np.float32]

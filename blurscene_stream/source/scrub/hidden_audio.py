@@ -16,7 +16,7 @@ from av.stream import Stream
 
 from blurscene_stream.errors import CorruptInputError, reason
 from blurscene_stream.source.container.opening import open_file
-from blurscene_stream.source.rationals import fraction, known_fraction
+from blurscene_stream.source.frames.timestamps import fraction, known_fraction
 
 SKIP_SAMPLES: Final = "skip_samples"
 PRIMING_S = Fraction(1, 10)  # encoder delay before the first sample: 2112 samples of AAC are 0.05 s at 44.1 kHz

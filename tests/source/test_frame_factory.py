@@ -16,7 +16,7 @@ from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import CorruptInputError
 from blurscene_stream.frames import Frame
 from blurscene_stream.source import open_source
-from blurscene_stream.source.pictures import orientation_of
+from blurscene_stream.source.frames.frame_factory import orientation_from_matrix
 from tests.pipeline.runs import fails
 from tests.videos import VideoSpec, make_video
 
@@ -45,7 +45,7 @@ EIGHT = {
 @pytest.mark.parametrize("name", EIGHT)
 def test_what_a_matrix_does_to_a_picture(name: str) -> None:
     numbers, expected = EIGHT[name]
-    np.testing.assert_array_equal(orientation_of(numbers).upright(MARK), expected)
+    np.testing.assert_array_equal(orientation_from_matrix(numbers).upright(MARK), expected)
 
 
 @pytest.mark.parametrize("name", EIGHT)
@@ -56,18 +56,18 @@ def test_points_go_where_the_matrix_sends_them(name: str) -> None:
     points = [(x, y) for y in range(rows) for x in range(columns)]
     moved = [((a * x + c * y) // ONE, (b * x + d * y) // ONE) for x, y in points]
     left, top = min(x for x, _ in moved), min(y for _, y in moved)
-    upright = orientation_of(EIGHT[name][0]).upright(MARK)
+    upright = orientation_from_matrix(EIGHT[name][0]).upright(MARK)
     for (x, y), (new_x, new_y) in zip(points, moved, strict=True):
         assert upright[new_y - top, new_x - left] == MARK[y, x]
 
 
 def test_no_matrix_is_upright() -> None:
-    assert orientation_of(None) == Orientation()
+    assert orientation_from_matrix(None) == Orientation()
 
 
 def test_turns_by_other_than_quarters_go_to_the_nearest() -> None:
     tilted = (round(0.98 * ONE), round(0.17 * ONE), 0, round(-0.17 * ONE), round(0.98 * ONE), 0, 0, 0, FIX)
-    assert orientation_of(tilted) == Orientation()
+    assert orientation_from_matrix(tilted) == Orientation()
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv"])

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blurscene_stream.errors import CorruptInputError
-from blurscene_stream.source.clock import FileClock, LiveClock
+from blurscene_stream.source.frames.timestamps import FileClock, LiveClock
 
 TICK = Fraction(1, 1000)
 
