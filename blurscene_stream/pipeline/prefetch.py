@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -63,11 +62,8 @@ class Stage(Generic[Item]):
                 self._places_for(item).release()
                 yield item
             if item.error is not None:
-                if sys.version_info >= (
-                    3,
-                    11,
-                ):  # 3.10 has no notes; the traceback names the thread's code there too
-                    item.error.add_note(f"in stage '{self._name}'")
+                notes = getattr(item.error, "__notes__", [])  # add_note() is from Python 3.11 on
+                item.error.__notes__ = [*notes, f"in stage '{self._name}'"]
                 raise item.error
         finally:
             self._stopped.set()
