@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -51,7 +51,7 @@ def encode(frame: RedactedFrame, file_format: str) -> bytes:
 
     Raises SinkError.
     """
-    decoded = cast(DecodedImage, frame.native)
+    decoded = DecodedImage.of(frame)
     samples = decoded.color if file_format not in WITH_ALPHA else decoded.samples  # opaque there, see refuse_loss
     image = Image.fromarray(np.ascontiguousarray(samples[:, :, 0] if samples.shape[2] == 1 else samples))
     written = BytesIO()

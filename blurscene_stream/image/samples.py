@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from blurscene_stream.boxes import UPRIGHT, Orientation
-from blurscene_stream.frames import PICTURE_FORMATS, Frame, PictureInfo
+from blurscene_stream.frames import PICTURE_FORMATS, Frame, PictureInfo, RedactedFrame
 
 PIXEL_FORMAT_NAMES = {1: "gray", 2: "ya8", 3: "gbrp", 4: "gbrap"}  # channels -> one of PICTURE_FORMATS
 PLANE_CHANNELS = {1: (0,), 2: (0, 1), 3: (1, 2, 0), 4: (1, 2, 0, 3)}  # channel of each plane of these formats
@@ -46,6 +47,11 @@ class DecodedImage:
     icc_profile: bytes | None = None
     jpeg_encoding: JpegEncoding | None = None
     orientation: Orientation = UPRIGHT
+
+    @classmethod
+    def of(cls, frame: Frame | RedactedFrame) -> DecodedImage:
+        """Return the image that `frame` shows; for frames of `DecodedImage.frames` alone."""
+        return cast(DecodedImage, frame.native)
 
     @property
     def info(self) -> PictureInfo:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 import cv2
 import numpy as np
@@ -86,7 +85,7 @@ class TileCutter:
         part = DecodedImage(np.ascontiguousarray(upright[y0:y1, x0:x1]), "png", lossless=True)
         moved = boxes - np.array([x0, y0, x0, y0], np.float32)
         redacted = self._redact(part.frames()[0], replace(found, xyxy=moved))
-        covered = cast(DecodedImage, redacted.native).frames()[0]
+        covered = DecodedImage.of(redacted).frames()[0]
         scale = TILE_PX / max(x1 - x0, y1 - y0)
         columns, rows = max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale))
         tile = np.zeros((TILE_PX, TILE_PX, 3), np.uint8)
