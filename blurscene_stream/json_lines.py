@@ -19,16 +19,21 @@ class LineError(ValueError):
 
 
 def parse_line(line: bytes | str) -> object:
+    """Parse one line; see `parse_json`."""
+    return parse_json(line, "a whole line of JSON")
+
+
+def parse_json(text: bytes | str, description: str = "JSON that can be read") -> object:
     """Parse one JSON value. Duplicate keys are refused, and so are NaN and Infinity, which JSON does not have.
 
-    Raises LineError.
+    Raises LineError, of what is nested too deep or has thousands of digits too.
     """
     try:
-        return json.loads(line, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
+        return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
     except LineError:
         raise
     except (ValueError, RecursionError) as error:  # its text would show the line
-        raise LineError("is not a whole line of JSON") from error
+        raise LineError(f"is not {description}") from error
 
 
 def require_object(value: object, required: Sequence[str], optional: Sequence[str] | None) -> Mapping[str, object]:
@@ -92,5 +97,5 @@ def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return content
 
 
-def _refuse_constant(text: str) -> object:
-    raise LineError(f"holds {text}, which is no number")
+def _refuse_constant(name: str) -> object:
+    raise LineError(f"holds {name}, which is no number")

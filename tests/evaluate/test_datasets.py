@@ -201,7 +201,7 @@ REFUSED: list[tuple[Callable[[Path], object], str]] = [
     (_broken(""), "the data set is empty"),
     (_broken('{"file": "a.png", "boxes": []}'), "nothing is labelled"),
     (_broken('{"file": "gone.png", "boxes": []}'), "line 1: the picture gone.png is missing"),
-    (_broken("{"), "line 1: not JSON"),
+    (_broken("{"), "line 1 is not a whole line of JSON"),
     (_broken('{"file": "a.png", "boxes": [{"label": "face", "xyxy": [1, 2, "x", 4]}]}'), "a box must be four numbers"),
     (_broken('{"file": "a.png", "boxes": [{"label": "cat", "xyxy": [1, 2, 3, 4]}]}'), "class 'cat' is not known"),
     (

@@ -158,7 +158,7 @@ WRONG: list[tuple[list[dict[str, object]], str]] = [  # objects of the second fr
     ([_object(xyxy=[1, 2, 3, 10**400])], "a box must be four numbers"),
     ([_object(visible=80)], "'visible' must be a number from 0 to 1, got 80"),
     ([_object(visible=-0.1)], "'visible' must be a number from 0 to 1"),
-    ([_object(visible=float("nan"))], "'visible' must be a number from 0 to 1, got nan"),
+    ([_object(visible=float("nan"))], "holds NaN, which is no number"),
     ([_object(visible=10**400)], "'visible' must be a number"),
     ([_object(visible=True)], "'visible' is missing"),
     ([_object(), _object(track="1", xyxy=PLATE)], "track 1 stands twice in this frame"),
@@ -174,7 +174,7 @@ def test_a_truth_that_cannot_be_true_is_refused_with_its_line(
     clip, truth = clip_with_truth(tmp_path, VideoSpec(frames=2, audio=()), [0, 0.04])
     rows = [{"frame": 0, "pts_s": 0, "objects": [_object()]}, {"frame": 1, "pts_s": 0.04, "objects": objects}]
     truth.write_text("\n\n".join(map(json.dumps, rows)))  # lines count as an editor shows them
-    with pytest.raises(SourceError, match=f"line 3: .*{said}") as caught:
+    with pytest.raises(SourceError, match=f"line 3:? .*{said}") as caught:
         measure_leaks([(clip, truth)], plan(_detector()))
     assert len(str(caught.value).splitlines()) == 1 and len(str(caught.value)) < 400
 

@@ -147,7 +147,7 @@ def test_what_need_not_be_found_is_not_in_the_truth(dataset: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", "labels.jsonl: line 1: not JSON"),
+        ("{", "labels.jsonl: line 1 is not a whole line of JSON"),
         ('{"file": "a.png", "boxes": []}', "nothing is labelled"),
         ('{"file": "a.png", "boxes": [{"label": "face", "xyxy": [900, 9, 950, 20]}]}', "no clip was made"),
     ],

@@ -12,7 +12,7 @@ from pathlib import Path
 from reprlib import repr as brief
 from typing import Any
 
-from blurscene_stream.evaluate.datasets.values import corners, field, json_of, picture, refuse, size, text_of
+from blurscene_stream.evaluate.datasets.values import corners, field, json_of, picture, refuse, size
 from blurscene_stream.evaluate.labels import Box, Entry
 
 BESIDE = (".", "images", "..", "../images", "data")  # where the pictures may lie, seen from the JSON
@@ -40,7 +40,7 @@ def read(labels: Path) -> Iterator[Entry]:
     Raises SourceError.
     """
     where = str(labels)
-    tree = json_of(text_of(labels), where)
+    tree = json_of(labels)
     categories = _categories(tree, where)
     pictures = _by_id(tree, "images", where)
     boxes = _boxes(tree, categories, pictures, where)

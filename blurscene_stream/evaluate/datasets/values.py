@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from reprlib import repr as brief
@@ -10,6 +9,7 @@ from typing import Any, NoReturn
 
 from blurscene_stream.config.reading import one_line
 from blurscene_stream.errors import SourceError, reason
+from blurscene_stream.json_lines import LineError, parse_json, parse_line
 
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 LARGEST = 1e9  # no picture reaches that far, and what is calculated from less stays finite
@@ -34,15 +34,15 @@ def text_of(file: Path) -> str:
         raise SourceError(f"{file}: cannot be read: it is not UTF-8 text") from error
 
 
-def json_of(text: str, where: str) -> Any:
-    """What a JSON text stands for.
+def json_of(file: Path) -> Any:
+    """Parse a JSON file.
 
     Raises SourceError.
     """
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:  # of what is nested too deep, or has thousands of digits, too
-        raise SourceError(f"{where}: not JSON that can be read") from error
+        return parse_json(text_of(file))
+    except LineError as error:
+        raise SourceError(f"{file}: {error}") from error
 
 
 def json_rows(file: Path) -> Iterator[tuple[str, Any]]:
@@ -53,7 +53,10 @@ def json_rows(file: Path) -> Iterator[tuple[str, Any]]:
     for number_of_line, line in enumerate(text_of(file).split("\n"), start=1):
         if line.strip():
             where = f"{file}: line {number_of_line}"
-            yield where, json_of(line, where)
+            try:
+                yield where, parse_line(line)
+            except LineError as error:
+                raise SourceError(f"{where} {error}") from error
 
 
 def field(row: Any, key: str, kind: type | tuple[type, ...], where: str) -> Any:
