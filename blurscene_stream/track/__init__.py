@@ -1,6 +1,6 @@
-"""Follows what was found over time, and covers it also where it was missed: only ever adds boxes."""
+"""Multi-object tracking over time: covers objects also where the detector missed them; only ever adds boxes."""
 
-from blurscene_stream.track.cuts import Cuts
+from blurscene_stream.track.shot_detection import ShotDetector
 from blurscene_stream.track.tracker import Tracker
 
-__all__ = ["Cuts", "Tracker"]
+__all__ = ["ShotDetector", "Tracker"]

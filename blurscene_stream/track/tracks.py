@@ -1,179 +1,146 @@
-"""One object over time: where it was seen, and what that tells of frames in which it was not."""
+"""Tracks: the observations of one object over time, and the frames between and beside them where it is predicted."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
 
 import numpy as np
 
 from blurscene_stream.boxes import Origin
 from blurscene_stream.config.schema import TrackConfig
-from blurscene_stream.track.motion import Lines, Rows, fit
+from blurscene_stream.track.motion import States
 
-USED = 8  # boxes that a line is drawn through, at most: older ones count for nothing
+MAX_FITTED = 8  # observations that a line is fitted to: older ones have no weight left
 
 GAP_FRAMES, END_FRAMES = 2, 1
-"""What counts however long a frame lasts: the gap of one missed frame, and the one frame beside an end. At one frame a
-second all limits in seconds may be shorter than that."""
+"""Frames that are bridged however long each lasts: the gap of one missed frame, and the one frame beside an end. At one
+frame per second all limits in seconds may be shorter than that."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """How an object was seen in a frame.
+class Observation:
+    """An object as it was detected in a frame.
 
-    time_s: of the frame
-    score:  how sure the detector was
-    sure:   it was sure enough by itself
-    far:    so far from where it was expected that it may be another object
-    full:   by a full look
+    time_s:    of the frame
+    score:     the detector's
+    confident: the score is above the class's threshold
+    far:       so far from its expected place that it may be another object
+    full_scan: by a full scan
     """
 
     time_s: float
     score: float
-    sure: bool = True
+    confident: bool = True
     far: bool = False
-    full: bool = True
+    full_scan: bool = True
 
 
 @dataclass(slots=True, eq=False)
 class Track:
     """One object, as far as it is remembered.
 
-    scene:   which scene it belongs to; it does not outlive it
-    sure:    the detector was sure of it at least once; else it may be nothing
-    plain:   its sightings tell one story, see `_stories`
-    numbers: frames in which it was seen, rising
-    times_s: their times
-    rows:    (N, 4), where it was, as in motion.py
-    seen:    how it was seen
+    scene:        number of the scene it belongs to; it does not outlive it
+    confirmed:    at least one observation is confident; else it is tentative, and may be nothing
+    unambiguous:  its observations allow one hypothesis only, see `_hypotheses`
+    numbers:      frames in which it was observed, rising
+    times_s:      their times
+    states:       (N, 4), where it was, as in motion.py
+    observations: N
     """
 
     id: int
-    label: int
+    class_id: int
     scene: int
-    sure: bool = False
-    plain: bool = True
+    confirmed: bool = False
+    unambiguous: bool = True
     numbers: list[int] = field(default_factory=list)
     times_s: list[float] = field(default_factory=list)
-    rows: Rows = field(default_factory=lambda: np.zeros((0, 4)))
-    seen: list[Seen] = field(default_factory=list)
+    states: States = field(default_factory=lambda: np.zeros((0, 4)))
+    observations: list[Observation] = field(default_factory=list)
 
-    def see(self, number: int, row: Rows, seen: Seen) -> None:
-        """It was seen in a frame that comes after all others."""
+    def add(self, number: int, state: States, observation: Observation) -> None:
+        """Add an observation in a frame that comes after all others."""
         self.numbers.append(number)
-        self.times_s.append(seen.time_s)
-        self.rows = np.concatenate((self.rows, row[None]))
-        self.seen.append(seen)
-        self.sure |= seen.sure
-        self.plain &= seen.full and not seen.far
+        self.times_s.append(observation.time_s)
+        self.states = np.concatenate((self.states, state[None]))
+        self.observations.append(observation)
+        self.confirmed |= observation.confident
+        self.unambiguous &= observation.full_scan and not observation.far
 
-    def may_be_back(self, number: int, time_s: float, config: TrackConfig) -> bool:
-        """Whether what is seen in a coming frame may be this object."""
-        return reaches(config.max_gap_s, time_s - self.times_s[-1], number - self.numbers[-1], GAP_FRAMES)
+    def may_continue(self, number: int, time_s: float, config: TrackConfig) -> bool:
+        """Whether a detection in a coming frame may be this object."""
+        return is_within(config.max_gap_s, time_s - self.times_s[-1], number - self.numbers[-1], GAP_FRAMES)
 
     def forget(self, oldest: int, since_s: float) -> None:
-        """Keep what frames from number `oldest` on, the line into the future, and what is held since then depend on."""
-        spare = min(bisect_left(self.numbers, oldest - END_FRAMES), bisect_left(self.times_s, since_s)) - USED
+        """Keep what frames from number `oldest` on, the line into the future, and post-roll since then depend on."""
+        spare = min(bisect_left(self.numbers, oldest - END_FRAMES), bisect_left(self.times_s, since_s)) - MAX_FITTED
         if spare > 0:
-            del self.numbers[:spare], self.times_s[:spare], self.seen[:spare]
-            self.rows = self.rows[spare:]
+            del self.numbers[:spare], self.times_s[:spare], self.observations[:spare]
+            self.states = self.states[spare:]
 
-    def guesses(self, number: int, time_s: float, config: TrackConfig) -> list[Guess]:
-        """Where it is in a frame, by each of its stories in which it was not seen then, but shortly before or after."""
-        found = (guess for story in self._stories() for guess in self._expected(story, number, time_s, config))
+    def predictions(self, number: int, time_s: float, config: TrackConfig) -> list[Prediction]:
+        """Predict it in a frame, by each hypothesis in which it was not observed then, but shortly before or after."""
+        found = (each for chosen in self._hypotheses() for each in self._predict(chosen, number, time_s, config))
         return list(dict.fromkeys(found))
 
-    def _stories(self) -> Iterator[Sequence[int]]:
-        """Its sightings, and those of them that may be all there are.
+    def _hypotheses(self) -> Iterator[Sequence[int]]:
+        """All observations, and those subsets that may be all there are of one object.
 
         A box that was found far off may be of another object, and the one before stands where it stood, unseen. What a
-        small look says never takes away what the full ones say.
+        small scan finds never takes away what the full ones tell.
         """
-        every = range(len(self.seen))
+        every = range(len(self.observations))
         yield every
-        if self.plain:
+        if self.unambiguous:
             return
-        yield [place for place in every if self.seen[place].full]
-        begins = [place for place in every if place and self.seen[place].far]
+        yield [index for index in every if self.observations[index].full_scan]
+        begins = [index for index in every if index and self.observations[index].far]
         for start, end in zip([0, *begins], [*begins, len(every)], strict=True) if begins else ():
-            if any(seen.sure for seen in self.seen[start:end]):  # else it is nothing when it is alone
+            if any(each.confident for each in self.observations[start:end]):  # else it is nothing when it is alone
                 yield range(start, end)
 
-    def _expected(self, story: Sequence[int], number: int, time_s: float, config: TrackConfig) -> Iterator[Guess]:
-        after = bisect_left(story, number, key=self.numbers.__getitem__)
-        if after < len(story) and self.numbers[story[after]] == number:
+    def _predict(self, chosen: Sequence[int], number: int, time_s: float, config: TrackConfig) -> Iterator[Prediction]:
+        after = bisect_left(chosen, number, key=self.numbers.__getitem__)
+        if after < len(chosen) and self.numbers[chosen[after]] == number:
             return
-        last, next_ = (story[after - 1] if after else None), (story[after] if after < len(story) else None)
+        last, next_ = (chosen[after - 1] if after else None), (chosen[after] if after < len(chosen) else None)
         if last is not None and next_ is not None and self._is_gap(last, next_, config):
-            yield Guess(self, (last, next_), Origin.interpolated)
+            yield Prediction(self, (last, next_), Origin.interpolated)
             return
         if last is not None and self._is_end(last, number, time_s, config.post_roll_s):
-            yield Guess(self, tuple(story[max(after - USED, 0) : after][::-1]), Origin.extrapolated)
+            yield Prediction(self, tuple(chosen[max(after - MAX_FITTED, 0) : after][::-1]), Origin.extrapolated)
         if next_ is not None and self._is_end(next_, number, time_s, config.pre_roll_s):
-            yield Guess(self, tuple(story[after : after + USED]), Origin.extrapolated)
+            yield Prediction(self, tuple(chosen[after : after + MAX_FITTED]), Origin.extrapolated)
 
     def _is_gap(self, first: int, last: int, config: TrackConfig) -> bool:
         apart_s, frames = self.times_s[last] - self.times_s[first], self.numbers[last] - self.numbers[first]
-        return reaches(config.max_gap_s, apart_s, frames, GAP_FRAMES)
+        return is_within(config.max_gap_s, apart_s, frames, GAP_FRAMES)
 
     def _is_end(self, end: int, number: int, time_s: float, limit_s: float) -> bool:
-        return reaches(limit_s, abs(time_s - self.times_s[end]), abs(number - self.numbers[end]), END_FRAMES)
+        return is_within(limit_s, abs(time_s - self.times_s[end]), abs(number - self.numbers[end]), END_FRAMES)
 
 
-def reaches(limit_s: float, apart_s: float, apart: int, least: int) -> bool:
-    """Whether two frames lie within a limit of seconds, or at most `least` frames apart; within 0 there is nothing."""
-    return apart_s <= limit_s or (limit_s > 0 and apart <= least)
+def is_within(limit_s: float, apart_s: float, frames: int, min_frames: int) -> bool:
+    """Whether two frames lie within `limit_s` or at most `min_frames` apart; within a limit of 0 there is nothing."""
+    return apart_s <= limit_s or (limit_s > 0 and frames <= min_frames)
 
 
 @dataclass(frozen=True, slots=True)
-class Guess:
-    """That an object is in a frame in which it was not seen.
+class Prediction:
+    """The claim that an object is in a frame in which it was not observed.
 
-    sightings: those of the track that tell so: the last one before and the first one behind where it is filled; the
-               nearest first where it is held
+    observations: indices of those that it rests on: the last one before and the first one behind where it is
+                  interpolated; the nearest first where it is extrapolated
     """
 
     track: Track
-    sightings: tuple[int, ...]
+    observations: tuple[int, ...]
     origin: Origin
 
     @property
     def score(self) -> float:
         """The lower one of those between which it lies, or that of the nearest."""
-        told = self.sightings if self.origin is Origin.interpolated else self.sightings[:1]
-        return min(self.track.seen[place].score for place in told)
-
-
-def onward(tracks: Sequence[Track]) -> Lines:
-    """The lines of `tracks` into the future."""
-    return fitted(tracks, [range(len(track.numbers) - 1, -1, -1)[:USED] for track in tracks])
-
-
-def steadied(tracks: Sequence[Track], number: int, time_s: float) -> Rows:
-    """Where the sightings around frame `number` say that each of the tracks, which were seen in it, was then (N, 4).
-
-    Detected edges jitter: where one falls short, its neighbours do not.
-    """
-    return fitted(tracks, [_around(track.numbers, number) for track in tracks]).at(time_s)
-
-
-def _around(numbers: list[int], number: int) -> list[int]:
-    """The place of `number`, and of as many before it as behind it."""
-    here, reach = bisect_left(numbers, number), (USED - 1) // 2
-    low, high = max(here - reach, 0), min(here + reach + 1, len(numbers))
-    return [here, *range(low, here), *range(here + 1, high)]
-
-
-def fitted(tracks: Sequence[Track], chosen: Sequence[Sequence[int]]) -> Lines:
-    """The lines through the chosen sightings of each track, the one that is followed first."""
-    known = np.arange(USED) < np.array([len(picked) for picked in chosen])[:, None]
-    times_s, rows = np.zeros(known.shape), np.zeros((*known.shape, 4))
-    starts = list(accumulate((len(track.rows) for track in tracks), initial=0))[:-1]
-    pairs = list(zip(tracks, starts, chosen, strict=True))
-    times_s[known] = [track.times_s[place] for track, _, picked in pairs for place in picked]
-    together = np.concatenate([track.rows for track in tracks])  # one call for all of a crowd
-    rows[known] = together[[start + place for _, start, picked in pairs for place in picked]]
-    return fit(times_s, rows, known)
+        nearest = self.observations if self.origin is Origin.interpolated else self.observations[:1]
+        return min(self.track.observations[index].score for index in nearest)
