@@ -43,7 +43,7 @@ DOORS = {  # outside library -> the rooms that may import it
     "torch": {"detect"},
     "torchvision": {"detect"},
     "ensemble_boxes": {"detect/ensemble"},
-    "cv2": {"redact", "track/cuts", "verify/contact_sheet"},
+    "cv2": {"redact", "track/shot_detection", "verify/contact_sheet"},
     "PIL": {"image"},
     "hydra": {"config"},
     "omegaconf": {"config"},

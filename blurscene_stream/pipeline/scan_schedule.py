@@ -12,7 +12,7 @@ from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import ConfigError
 from blurscene_stream.frames import Frame, ScanMode, SourceItem
 from blurscene_stream.streams import StreamInfo
-from blurscene_stream.track import Cuts
+from blurscene_stream.track import ShotDetector
 
 MAX_PACKETS_WITHOUT_FRAME = 1024  # 20 s of audio: then no frame waits for a next one any longer
 
@@ -75,7 +75,7 @@ class _Schedule:
     def __init__(self, settings: Settings, time_base: Fraction) -> None:
         self._every, self._covered_gap_s = settings.detect.every, settings.track.covered_gap_s
         self._time_base = time_base
-        self._cuts = Cuts()  # the tracker's own sees the same shot boundaries, but only after detection
+        self._shots = ShotDetector()  # the tracker's own sees the same shot boundaries, but only after detection
         self._scene_start = True  # the waiting frame is the first one of its scene
         self._full_s = 0.0  # time of the last full scan
         self._small_scans = 0  # since then
@@ -83,7 +83,7 @@ class _Schedule:
     def decided(self, waiting: deque[SourceItem], following: Frame | None) -> Generator[SourceItem]:
         """Yield what waits: a frame, if any, with its scan mode, and packets; `following`: the next frame, if known."""
         corrupt = following is not None and following.corrupt  # as if the scene ended there
-        cut = following is not None and not corrupt and self._cuts.cut(following)
+        cut = following is not None and not corrupt and self._shots.is_cut(following)
         if waiting and isinstance(frame := waiting[0], Frame):
             waiting[0] = replace(frame, scan_mode=self._scan_mode(frame, None if cut or corrupt else following))
             self._scene_start = cut or following is None or frame.corrupt

@@ -28,7 +28,7 @@ from blurscene_stream.pipeline.scan_schedule import (
     with_scan_modes,
 )
 from blurscene_stream.streams import StreamInfo
-from blurscene_stream.track import Cuts, Tracker
+from blurscene_stream.track import ShotDetector, Tracker
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ def tracked(
     if not config.enabled:
         yield from items
         return
-    tracker, cuts = Tracker(config, classes), Cuts()
+    tracker, shots = Tracker(config, classes), ShotDetector()
     waiting, packets = deque[SourceItem](), 0
     with closing(items):
         for item in items:
@@ -119,18 +119,18 @@ def tracked(
                 waiting.append(frame)
                 packets = 0
                 with _tracking_errors(f"frame {frame.number}: "):
-                    done = tracker.push(float(frame.pts * time_base), *_observed(frame, detections, cuts))
+                    done = tracker.push(float(frame.pts * time_base), *_observed(frame, detections, shots))
             yield from _released(waiting, done)
         with _tracking_errors():
             done = tracker.finish()
         yield from _released(waiting, done)
 
 
-def _observed(frame: Frame, detections: Detections, cuts: Cuts) -> tuple[Detections, bool, ScanMode]:
+def _observed(frame: Frame, detections: Detections, shots: ShotDetector) -> tuple[Detections, bool, ScanMode]:
     """What the tracker gets to know of a frame: nothing of a corrupt one."""
     if frame.corrupt:
         return Detections.empty(detections.class_names), False, frame.scan_mode
-    return detections, cuts.cut(frame), frame.scan_mode
+    return detections, shots.is_cut(frame), frame.scan_mode
 
 
 @contextmanager

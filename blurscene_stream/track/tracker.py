@@ -84,14 +84,14 @@ class Tracker:
         waited_s = time_s - self._waiting[0].time_s
         return waited_s >= self._config.lookahead_s or len(self._waiting) > self._config.lookahead_frames
 
-    def _update(
-        self, number: int, time_s: float, detections: Detections, scan_mode: ScanMode
-    ) -> NDArray[np.int64]:
+    def _update(self, number: int, time_s: float, detections: Detections, scan_mode: ScanMode) -> NDArray[np.int64]:
         """Let each detection continue a track, or begin one; the id of each detection's track."""
         ids = np.full(len(detections), NO_TRACK)
         states = to_states(detections.xyxy)
         for class_id in np.unique(detections.class_ids).tolist():
-            alive = [track for track in self._tracks if track.class_id == class_id and self._is_alive(track, number, time_s)]
+            alive = [
+                track for track in self._tracks if track.class_id == class_id and self._is_alive(track, number, time_s)
+            ]
             for origin in (Origin.detected, Origin.low_confidence):  # confident ones choose first
                 here = np.flatnonzero((detections.class_ids == class_id) & (detections.origins == origin))
                 continued = associate(alive, states[here], time_s)

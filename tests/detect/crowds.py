@@ -17,7 +17,7 @@ spreads = st.sampled_from([10, 100, 1000])
 configs = st.builds(
     MergeConfig,
     method=st.sampled_from(MergeMethod),
-    iou=st.sampled_from([0.1, 0.3, 0.5, 1.0]),
+    iou_threshold=st.sampled_from([0.1, 0.3, 0.5, 1.0]),
     area_method=st.sampled_from(AreaMethod),
 )
 

@@ -34,7 +34,7 @@ from blurscene_stream.redact import Redactor
 from blurscene_stream.sink.muxer import Muxer
 from blurscene_stream.sink.video_encoder import VideoEncoder
 from blurscene_stream.source.frames import frame_factory
-from blurscene_stream.track import Cuts, Tracker
+from blurscene_stream.track import ShotDetector, Tracker
 from tests.detectors import CLASSES, SquareDetector
 from tests.pipeline.runs import anonymize, fails
 
@@ -116,7 +116,7 @@ def test_the_detector_cannot_be_loaded(error: BlurSceneError, walker: Path, targ
 STAGES: dict[str, tuple[object, str, Exception, type[BlurSceneError], str]] = {
     # stage -> whose method is broken, its error; the error that comes out, a part of the message
     "reading": (frame_factory, "plane_views", av.error.InvalidDataError(1, "Bad picture"), SourceError, "bad picture"),
-    "looking for cuts": (Cuts, "cut", IndexError("row 7"), DetectionError, "tracked over time, IndexError"),
+    "looking for cuts": (ShotDetector, "is_cut", IndexError("row 7"), DetectionError, "tracked over time, IndexError"),
     "following": (Tracker, "push", ValueError("nan"), DetectionError, "tracked over time, ValueError"),
     "following to the end": (Tracker, "finish", KeyError("x"), DetectionError, "tracked over time, KeyError"),
     "redacting": (Redactor, "_redact", IndexError("row 7"), RedactionError, "could not be redacted, IndexError"),

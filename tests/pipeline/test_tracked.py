@@ -55,7 +55,7 @@ def test_frames_that_the_detector_missed_are_covered_in_the_output(tmp_path: Pat
     assert shown(tmp_path / "with.mkv") == [0, 49]
     assert with_tracks.found["license_plate"] == FRAMES - len(missed)
     assert with_tracks.added == len(missed) - 2
-    without = anonymize(source, tmp_path / "without.mkv", one_by_one(use=False), missing(missed))
+    without = anonymize(source, tmp_path / "without.mkv", one_by_one(enabled=False), missing(missed))
     assert shown(tmp_path / "without.mkv") == missed
     assert without.added == 0
 

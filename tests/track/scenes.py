@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurscene_stream.frames import PICTURE_FORMATS, PIXEL_FORMATS, ColorModel, Frame, PictureInfo, Plane
-from blurscene_stream.track.cuts import Cuts
+from blurscene_stream.track.shot_detection import ShotDetector
 
 Picture = NDArray[np.float32]
 WIDTH, HEIGHT = 640, 360
@@ -59,5 +59,5 @@ def _no_rgb(width: int, height: int) -> NDArray[np.uint8]:
 
 def cuts_in(pictures: Iterable[Picture], pixel_format: str = "yuv420p") -> list[int]:
     """Where a new scene begins."""
-    cuts = Cuts()
-    return [number for number, picture in enumerate(pictures) if cuts.cut(frame_of(picture, pixel_format))]
+    shots = ShotDetector()
+    return [number for number, picture in enumerate(pictures) if shots.is_cut(frame_of(picture, pixel_format))]

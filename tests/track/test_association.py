@@ -1,4 +1,4 @@
-"""Which detection continues which object, where more than one might; and how wide the doubt is that is covered."""
+"""Data association: which detection continues which object, and how wide the doubt is that is covered."""
 
 from __future__ import annotations
 

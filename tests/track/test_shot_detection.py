@@ -13,7 +13,7 @@ from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.frames import Frame
 from blurscene_stream.source import open_source
-from blurscene_stream.track.cuts import Cuts
+from blurscene_stream.track.shot_detection import ShotDetector
 from tests.track.scenes import HEIGHT, WIDTH, Picture, cuts_in, frame_of, scene, view
 
 STREET, MARKET = scene(1), scene(2)
@@ -41,10 +41,10 @@ def test_a_frame_that_is_redacted_afterwards_changes_no_cut() -> None:
     """Redaction writes into the frame's own memory."""
     for size in ((WIDTH, HEIGHT), (160, 120)):
         for scene_after, cut in ((STREET, False), (MARKET, True)):
-            cuts, frame = Cuts(), frame_of(view(STREET, size=size))
-            cuts.cut(frame)
+            shots, frame = ShotDetector(), frame_of(view(STREET, size=size))
+            shots.is_cut(frame)
             frame.planes[0][...] = 16
-            assert cuts.cut(frame_of(view(scene_after, 396, size=size))) is cut
+            assert shots.is_cut(frame_of(view(scene_after, 396, size=size))) is cut
 
 
 @pytest.mark.parametrize("covered", [0.3, 0.7, 1.0])
@@ -137,7 +137,7 @@ CUTS = {"speaker_640x360": [20, 82, 211]}  # the rest is one scene each
     "name", ["speaker_640x360", "walkers_synthetic_752x416", "motorway_1280x720", "portrait_608x1080", "table_fisheye"]
 )
 def test_the_cuts_of_real_clips(name: str, shared: Path) -> None:
-    cuts = Cuts()
+    shots = ShotDetector()
     with open_source(Address(str(shared / "data" / "clips" / f"{name}.mp4")), Settings()) as source:
         frames = (item for item in source.items() if isinstance(item, Frame))
-        assert [frame.number for frame in frames if cuts.cut(frame)] == CUTS.get(name, [])
+        assert [frame.number for frame in frames if shots.is_cut(frame)] == CUTS.get(name, [])

@@ -14,7 +14,7 @@ from blurscene_stream.boxes import Boxes, Detections, Origin, iou
 from blurscene_stream.config.schema import TrackConfig
 from blurscene_stream.errors import ConfigError, DetectionError
 from blurscene_stream.track import Tracker
-from blurscene_stream.track.motion import to_boxes, to_rows
+from blurscene_stream.track.motion import to_boxes, to_states
 from blurscene_stream.track.tracks import GAP_FRAMES
 from tests.profiles import examples
 from tests.track.worlds import CLASSES, Clip, box, clips, detections, settings, tracked, watched, within
@@ -84,7 +84,7 @@ def on_the_way(clip: Clip, first: Boxes, last: Boxes, numbers: tuple[int, int, i
     """The box between two, (1, 4), in the frame in the middle."""
     start, middle, end = numbers
     share = (clip.times_s[middle] - clip.times_s[start]) / (clip.times_s[end] - clip.times_s[start])
-    return to_boxes(to_rows(first) * (1 - share) + to_rows(last) * share)
+    return to_boxes(to_states(first) * (1 - share) + to_states(last) * share)
 
 
 @MANY
@@ -201,7 +201,7 @@ def test_a_cut_ends_every_object() -> None:
 
 
 def test_a_detector_that_changes_its_classes_is_refused() -> None:
-    with pytest.raises(DetectionError, match=r"frame 0: found are classes \('cat',\), expected"):
+    with pytest.raises(DetectionError, match=r"frame 0: the detections have classes \('cat',\), expected"):
         Tracker(TrackConfig(), CLASSES).push(0.0, Detections.empty(("cat",)))
 
 
