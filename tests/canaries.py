@@ -23,6 +23,8 @@ from av.packet import Packet
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
+from tests.mp4_atoms import atom
+
 WORD = "Kanarienvogel7"
 CANARY = WORD.encode()
 FRAMES, RATE, SOUND_RATE_HZ = 5, 25, 48_000
@@ -307,28 +309,24 @@ def _ogg(folder: Path) -> Path:
     return folder / "in.ogv"
 
 
-# --- boxes and chunks that libav does not know
-
-
-def box(name: bytes, body: bytes) -> bytes:
-    return struct.pack(">I4s", 8 + len(body), name) + body
+# --- atoms and chunks that libav does not know
 
 
 XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")  # XMP specification, part 3, 1.1.5
 
 
-@plant("boxes at the end of mp4")
-def _boxes(folder: Path) -> Path:
+@plant("atoms at the end of mp4")
+def _atoms(folder: Path) -> Path:
     with film(folder / "in.mp4"):
         pass
     with (folder / "in.mp4").open("ab") as file:
         for name, body in ((b"uuid", XMP + CANARY), (b"free", CANARY), (b"skip", CANARY), (b"meta", CANARY)):
-            file.write(box(name, body))
+            file.write(atom(name, body))
     return folder / "in.mp4"
 
 
-@plant("boxes inside moov of mp4")
-def _inner_boxes(folder: Path) -> Path:
+@plant("atoms inside moov of mp4")
+def _inner_atoms(folder: Path) -> Path:
     path = folder / "in.mp4"
     with film(path):
         pass
@@ -336,8 +334,8 @@ def _inner_boxes(folder: Path) -> Path:
     at = data.rindex(b"moov") - 4
     size = int.from_bytes(data[at : at + 4], "big")
     assert at + size == len(data)
-    place = box(b"\xa9xyz", struct.pack(">HH", len(CANARY), 0x15C7) + CANARY)
-    more = box(b"udta", place + box(b"GPS ", CANARY) + box(b"XMP_", CANARY)) + box(b"uuid", XMP + CANARY)
+    place = atom(b"\xa9xyz", struct.pack(">HH", len(CANARY), 0x15C7) + CANARY)
+    more = atom(b"udta", place + atom(b"GPS ", CANARY) + atom(b"XMP_", CANARY)) + atom(b"uuid", XMP + CANARY)
     path.write_bytes(data[:at] + struct.pack(">I", size + len(more)) + data[at + 4 :] + more)
     return path
 

@@ -55,7 +55,7 @@ def test_a_name_cannot_command_the_terminal(tmp_path: Path, capsys: pytest.Captu
     assert "\x1b" not in said(capsys, tmp_path / "in.mkv", "--values")
 
 
-@pytest.mark.parametrize("name", ["boxes at the end of mp4", "boxes inside moov of mp4"])
+@pytest.mark.parametrize("name", ["atoms at the end of mp4", "atoms inside moov of mp4"])
 def test_atoms_are_listed_that_libav_does_not_expose(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from blurscene_stream.errors import BlurSceneError, SourceError
+from tests.mp4_atoms import atom
 from tests.pipeline.runs import anonymize, fails
 from tests.videos import VideoSpec, make_video, read_video
 
@@ -148,13 +149,9 @@ def test_a_file_that_names_others_has_nothing_fetched(name: str, walker: Path, t
     assert not (tmp_path / "out.mp4").exists()
 
 
-def _box(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I4s", len(content) + 8, kind) + content
-
-
 def _refer(data: bytes, reference: bytes) -> bytes:
     """An MP4, its index at the end, whose first track says that its samples are in another file (dref)."""
-    old = _box(b"url ", b"\0\0\0\1")
+    old = atom(b"url ", b"\0\0\0\1")
     place = data.index(old)
     made = bytearray(data[:place] + reference + data[place + len(old) :])
     more = len(reference) - len(old)
@@ -171,7 +168,7 @@ def _alias(path: str) -> bytes:
     text = os.fsencode(path)
     fixed = bytes(4) + struct.pack(">HH", 0, 2) + bytes(142)
     tail = struct.pack(">hH", 2, len(text)) + text + bytes(len(text) % 2) + struct.pack(">hH", -1, 0)
-    return _box(b"alis", b"\0\0\0\0" + fixed + tail)
+    return atom(b"alis", b"\0\0\0\0" + fixed + tail)
 
 
 @pytest.mark.parametrize("kind", ["url", "alias"])
@@ -181,7 +178,7 @@ def test_samples_that_lie_in_another_file_are_not_fetched(kind: str, tmp_path: P
     secret = make_video(tmp_path / "secret.mp4", VideoSpec(audio=(), colour=True))
     source = make_video(tmp_path / "in" / "film.mov", VideoSpec(audio=()))
     anonymize(source, tmp_path / "own.mp4")
-    url = _box(b"url ", b"\0\0\0\0" + f"file://{secret}".encode() + b"\0")
+    url = atom(b"url ", b"\0\0\0\0" + f"file://{secret}".encode() + b"\0")
     source.write_bytes(_refer(source.read_bytes(), url if kind == "url" else _alias(str(secret))))
     try:
         anonymize(source, tmp_path / "out.mp4")

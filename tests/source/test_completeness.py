@@ -76,19 +76,19 @@ def test_any_cut(name: str, share: float, films: Callable[[str], bytes]) -> None
         assert found == whole or untold
 
 
-def boxes(*lengths: int) -> bytes:
+def empty_atoms(*lengths: int) -> bytes:
     return b"".join(struct.pack(">I4s", length, b"free") + bytes(max(0, length - 8)) for length in lengths)
 
 
 SEGMENT = b"\x1a\x45\xdf\xa3\x84EBML\x18\x53\x80\x67"
 STRUCTURES: dict[str, tuple[str, bytes, int]] = {
     # what it is -> libav's name of the format, the file, bytes that are missing
-    "whole boxes": ("mov,mp4", boxes(16, 24), 0),
-    "a box without its end": ("mov,mp4", boxes(16, 24)[:-5], 5),
-    "a box to the end of the file": ("mov,mp4", boxes(16) + b"\0\0\0\0mdat" + bytes(99), 0),
-    "a box of 64 bits": ("mov,mp4", b"\0\0\0\1mdat" + (40).to_bytes(8, "big") + bytes(20), 4),
-    "padding after the last box": ("mov,mp4", boxes(16) + bytes(50), 0),
-    "half a header": ("mov,mp4", boxes(16) + b"\0\0\0", 0),
+    "whole atoms": ("mov,mp4", empty_atoms(16, 24), 0),
+    "an atom without its end": ("mov,mp4", empty_atoms(16, 24)[:-5], 5),
+    "an atom to the end of the file": ("mov,mp4", empty_atoms(16) + b"\0\0\0\0mdat" + bytes(99), 0),
+    "an atom of 64 bits": ("mov,mp4", b"\0\0\0\1mdat" + (40).to_bytes(8, "big") + bytes(20), 4),
+    "padding after the last atom": ("mov,mp4", empty_atoms(16) + bytes(50), 0),
+    "half a header": ("mov,mp4", empty_atoms(16) + b"\0\0\0", 0),
     "nothing": ("mov,mp4", b"", 0),
     "a whole segment": ("matroska,webm", SEGMENT + b"\x84data", 0),
     "a segment without its end": ("matroska,webm", SEGMENT + b"\x88data", 4),

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis.strategies import binary, integers, lists, tuples
 
 from blurscene_stream.source.container.mp4_atoms import metadata_atoms, sample_formats
-from tests.canaries import PLANTS, box
+from tests.canaries import PLANTS
+from tests.mp4_atoms import atom
 
 WHERE = ("", "moov/", "moov/trak/")
 MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
@@ -18,16 +19,16 @@ MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
 
 def track(number: int, form: bytes, version: int = 0) -> bytes:
     header = struct.pack(">IQQI", version << 24, 0, 0, number) if version else struct.pack(">IIII", 0, 0, 0, number)
-    entries = struct.pack(">II", 0, 1) + box(form, bytes(8))
-    table = box(b"mdia", box(b"minf", box(b"stbl", box(b"stsd", entries))))
-    return box(b"trak", box(b"tkhd", header + bytes(60)) + table)
+    entries = struct.pack(">II", 0, 1) + atom(form, bytes(8))
+    table = atom(b"mdia", atom(b"minf", atom(b"stbl", atom(b"stsd", entries))))
+    return atom(b"trak", atom(b"tkhd", header + bytes(60)) + table)
 
 
 def test_each_track_is_known_by_its_number(tmp_path: Path) -> None:
-    tracks = track(1, b"avc1") + track(7, b"gpmd", version=1) + box(b"trak", b"") + track(9, b"camm")
+    tracks = track(1, b"avc1") + track(7, b"gpmd", version=1) + atom(b"trak", b"") + track(9, b"camm")
     path = tmp_path / "in.mp4"
     large = struct.pack(">I4sQ", 1, b"mdat", 16 + 5) + b"movie"  # its length in eight bytes
-    path.write_bytes(box(b"ftyp", b"isom") + large + box(b"moov", tracks))
+    path.write_bytes(atom(b"ftyp", b"isom") + large + atom(b"moov", tracks))
     assert sample_formats(path, MP4) == {1: "avc1", 7: "gpmd", 9: "camm"}
     assert sample_formats(path, "matroska,webm") == {}
     assert sample_formats(tmp_path, MP4) == {}
@@ -35,10 +36,10 @@ def test_each_track_is_known_by_its_number(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("where", WHERE)
 def test_metadata_atoms_are_found_wherever_they_are(where: str, tmp_path: Path) -> None:
-    extra = {where: box(b"udta", b"x") + box(b"uuid", b"y" * 16)}
-    tracks = box(b"trak", extra.get("moov/trak/", b""))
+    extra = {where: atom(b"udta", b"x") + atom(b"uuid", b"y" * 16)}
+    tracks = atom(b"trak", extra.get("moov/trak/", b""))
     path = tmp_path / "in.mp4"
-    path.write_bytes(box(b"moov", tracks + extra.get("moov/", b"")) + extra.get("", b""))
+    path.write_bytes(atom(b"moov", tracks + extra.get("moov/", b"")) + extra.get("", b""))
     assert metadata_atoms(path, MP4) == [where + "udta", where + "uuid"]
 
 

@@ -103,7 +103,7 @@ class ChangeDetector:
             if change not in self._logged:
                 self._logged.add(change)
                 log.warning(
-                    "%s: from frame %d on %s; the output says throughout what the first frame says; "
+                    "%s: from frame %d on %s; the output keeps the properties of the first frame; "
                     "cut the file there if that matters",
                     self._name,
                     number,

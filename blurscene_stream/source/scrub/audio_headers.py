@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from typing import Final
 
 from av.packet import Packet
 from av.stream import Stream
 
 from blurscene_stream.source.scrub.aac_config import without_comment
 
-SKIP_SAMPLES = "skip_samples"
+SKIP_SAMPLES: Final = "skip_samples"
 FORMAT_SIDE_DATA = (SKIP_SAMPLES, "mpegts_stream_id")
 TAGGED_CODECS = ("mp1", "mp2", "mp3", "aac")
 ID3V2, TRAILING_TAGS = b"ID3", (b"TAG", b"APETAGEX")  # the second: ID3v1 and APE

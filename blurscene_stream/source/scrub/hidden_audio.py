@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Final, cast
+from typing import cast
 
 import av
 from av.audio.stream import AudioStream
@@ -17,8 +17,8 @@ from av.stream import Stream
 from blurscene_stream.errors import CorruptInputError, reason
 from blurscene_stream.source.container.opening import open_file
 from blurscene_stream.source.frames.timestamps import fraction, known_fraction
+from blurscene_stream.source.scrub.audio_headers import SKIP_SAMPLES
 
-SKIP_SAMPLES: Final = "skip_samples"
 PRIMING_S = Fraction(1, 10)  # encoder delay before the first sample: 2112 samples of AAC are 0.05 s at 44.1 kHz
 PRIMING_PACKETS = 3  # of AAC: 0.26 s at 8 kHz
 MAX_PRIMING_PACKETS = 64  # Opus may have 40 of 2.5 ms in PRIMING_S
@@ -63,10 +63,10 @@ class HiddenAudioFilter:
 
 
 def _set_skip(packet: Packet[Stream], skip: PacketSideData, later_s: Fraction) -> None:
-    """Tell a decoder how many samples to leave out from `packet` on, `later_s` after the packet that `skip` was with.
+    """Set how many samples a decoder skips from `packet` on, `later_s` after the packet that `skip` was with.
 
-    Where the first packet has no such number, or 0, FFmpeg 9 leaves out as many samples as the edit list hides in all,
-    although they do not pass; below 0 it leaves out none.
+    Where the first packet has no such number, or 0, FFmpeg 9 skips as many samples as the edit list hides in all,
+    although they do not pass; below 0 it skips none.
     """
     (count,) = struct.unpack_from("<I", bytes(skip))
     left = count - round(later_s * cast(AudioStream, packet.stream).sample_rate)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.streams import FieldOrder
 from tests.exact.clips import Clip, make_clip
-from tests.exact.reading import facts
+from tests.exact.media_properties import media_properties
 from tests.pipeline.runs import anonymize, solid
 from tests.videos import GREY, YELLOW, VideoSpec, read_video
 
@@ -60,7 +60,7 @@ SCENES: dict[str, tuple[Callable[[int, VideoSpec], Picture], tuple[int, ...]]] =
 def scene(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, tuple[int, ...]]:
     """A video, and which fields show the object."""
     draw, fields = SCENES[request.param]
-    clip = Clip(tuple(range(6)), codec="ffv1", size=(96, 48), sound=(), fields=FieldOrder.top_first, draw=draw)
+    clip = Clip(tuple(range(6)), codec="ffv1", size=(96, 48), audio=(), field_order=FieldOrder.top_first, draw=draw)
     return make_clip(tmp_path / "in.mkv", clip), fields
 
 
@@ -95,7 +95,7 @@ def test_the_cells_of_a_mosaic_hold_both_fields(scene: tuple[Path, tuple[int, ..
         for field in fields:
             inside = luma[TOP : TOP + SIDE, place(number, field) : place(number, field) + SIDE].astype(int)
             assert np.any(np.diff(inside, axis=0), axis=1).sum() <= settings.redact.cells
-    assert facts(target).tags["fields"] == "T" * 6
+    assert media_properties(target).properties["field_order"] == "T" * 6
 
 
 CONTAINERS = {  # -> as it is written: top field first, bottom field first
@@ -109,7 +109,7 @@ CONTAINERS = {  # -> as it is written: top field first, bottom field first
 @pytest.mark.parametrize("fields", [FieldOrder.top_first, FieldOrder.bottom_first])
 def test_the_container_says_what_the_encoder_cannot(target: str, fields: FieldOrder, tmp_path: Path) -> None:
     """H.265 has no pictures of two fields; a player may still look at the container."""
-    source = make_clip(tmp_path / "in.mkv", Clip(tuple(range(4)), sound=(), fields=fields))
+    source = make_clip(tmp_path / "in.mkv", Clip(tuple(range(4)), audio=(), field_order=fields))
     settings = Settings()
     settings.encode.codec, settings.encode.preset = "hevc", "ultrafast"
     anonymize(source, tmp_path / f"out.{target}", settings)

@@ -9,43 +9,43 @@ from pathlib import Path
 import pytest
 
 from blurscene_stream.errors import CorruptInputError
-from tests.exact.boxes import box, boxes
-from tests.exact.clips import Clip, Sound, make_clip
-from tests.exact.reading import facts
+from tests.exact.clips import AudioSpec, Clip, make_clip
+from tests.exact.media_properties import media_properties
+from tests.mp4_atoms import atom, atoms
 from tests.pipeline.runs import anonymize, fails
 
 Edits = dict[bytes, list[tuple[float, float]]]
 WAIT = -1.0
-CLIP = Clip(tuple(range(50)), sound=(Sound(end_s=2.0),), options={"bf": "2", "b-adapt": "0", "g": "10"})
+CLIP = Clip(tuple(range(50)), audio=(AudioSpec(end_s=2.0),), options={"bf": "2", "b-adapt": "0", "g": "10"})
 DELAY_S = 0.08  # of the B-frames: media time of the first picture
 
 
 def edited(path: Path, edits: Edits) -> Path:
     """Write the edit lists of the video (vide) and the sound (soun): length and start of each part, in seconds."""
     made = [
-        box(b"moov", *_edited(content, edits)) if name == b"moov" else box(name, content)
-        for name, content in boxes(path.read_bytes())
+        atom(b"moov", *_edited(content, edits)) if name == b"moov" else atom(name, content)
+        for name, content in atoms(path.read_bytes())
     ]
     path.write_bytes(b"".join(made))
     return path
 
 
 def _edited(movie: bytes, edits: Edits) -> list[bytes]:
-    header = dict(boxes(movie))[b"mvhd"]
+    header = dict(atoms(movie))[b"mvhd"]
     ticks = struct.unpack_from(">I", header, 12)[0]  # of a second: FFmpeg 8 writes 1000, FFmpeg 9 writes 48000
-    return [_track(body, edits, ticks) if name == b"trak" else box(name, body) for name, body in boxes(movie)]
+    return [_track(body, edits, ticks) if name == b"trak" else atom(name, body) for name, body in atoms(movie)]
 
 
 def _track(body: bytes, edits: Edits, movie_ticks: int) -> bytes:
-    parts = [(name, inside) for name, inside in boxes(body) if name != b"edts"]
-    media = dict(boxes(dict(parts)[b"mdia"]))
+    parts = [(name, inside) for name, inside in atoms(body) if name != b"edts"]
+    media = dict(atoms(dict(parts)[b"mdia"]))
     ticks = struct.unpack_from(">I", media[b"mdhd"], 12)[0]
     lines = [
         struct.pack(">Iihh", round(length * movie_ticks), -1 if start == WAIT else round(start * ticks), 1, 0)
         for length, start in edits[media[b"hdlr"][8:12]]
     ]
-    listed = box(b"edts", box(b"elst", struct.pack(">II", 0, len(lines)), *lines))
-    return box(b"trak", *(box(name, inside) + (listed if name == b"tkhd" else b"") for name, inside in parts))
+    listed = atom(b"edts", atom(b"elst", struct.pack(">II", 0, len(lines)), *lines))
+    return atom(b"trak", *(atom(name, inside) + (listed if name == b"tkhd" else b"") for name, inside in parts))
 
 
 CUTS: dict[str, tuple[Edits, int]] = {  # -> the edits, and how many pictures they show
@@ -66,19 +66,21 @@ def test_what_is_cut_away_stays_away(what: str, target: str, tmp_path: Path) -> 
     source = edited(make_clip(tmp_path / "in.mp4", CLIP), edits)
     after = tmp_path / f"out.{target}"
     assert anonymize(source, after).frames == shown
-    was, became = facts(source), facts(after)
-    moved = [new - old for new, old in zip(became.times, was.times, strict=True)]
+    was, became = media_properties(source), media_properties(after)
+    moved = [new - old for new, old in zip(became.frame_times, was.frame_times, strict=True)]
     assert max(moved) - min(moved) <= Fraction(1, 1000)
-    assert abs(became.heard[0] - was.heard[0] - moved[0]) <= Fraction(1, 500), "picture and sound do not move together"
-    heard = [payload for payload, hidden in was.sound[0] if not hidden]
-    new = [payload for payload, _ in became.sound[0]]
+    assert abs(became.audio_ends[0] - was.audio_ends[0] - moved[0]) <= Fraction(1, 500), (
+        "audio and video do not move together"
+    )
+    heard = [payload for payload, hidden in was.audio[0] if not hidden]
+    new = [payload for payload, _ in became.audio[0]]
     assert new[-len(heard) :] == heard
     assert len(new) - len(heard) <= 1, "more than the run-up of the decoder has come back"
 
 
 def test_pictures_that_no_edit_list_has_cut_away_are_missed(tmp_path: Path) -> None:
     """The same file without its list, and with an index of half of the pictures."""
-    source = make_clip(tmp_path / "in.mp4", Clip(tuple(range(50)), sound=()))
+    source = make_clip(tmp_path / "in.mp4", Clip(tuple(range(50)), audio=()))
     whole = source.read_bytes()
     place = whole.index(b"stts") + 8  # its first line: how many samples, of which length
     count = struct.unpack_from(">I", whole, place + 4)[0]

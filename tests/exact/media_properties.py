@@ -1,4 +1,4 @@
-"""What a video file holds, read back by libav: what must be the same in the output."""
+"""Properties of a media file that must be the same in the output, read back by libav."""
 
 from __future__ import annotations
 
@@ -25,62 +25,62 @@ LIMITED_RANGE = 1  # AVCOL_RANGE_MPEG, and what no tag means
 
 
 @dataclass(frozen=True)
-class Facts:
+class MediaProperties:
     """All that is compared.
 
-    times:  when each picture is shown, in seconds
-    sound:  of each track the payload of each packet, and whether an edit list hides it
-    heard:  of each track the time of its last packet, in seconds
-    tags:   everything else, by name
+    frame_times: presentation time of each frame, in seconds
+    audio:       of each stream the payload of each packet, and whether an edit list hides it
+    audio_ends:  of each stream the time of its last packet, in seconds
+    properties:  everything else, by name
     """
 
-    times: list[Fraction]
-    sound: list[list[tuple[bytes, bool]]]
-    heard: list[Fraction]
-    tags: dict[str, Any]
+    frame_times: list[Fraction]
+    audio: list[list[tuple[bytes, bool]]]
+    audio_ends: list[Fraction]
+    properties: dict[str, Any]
 
 
-def facts(path: Path) -> Facts:
+def media_properties(path: Path) -> MediaProperties:
     """Read a file from end to end."""
     with av.open(str(path)) as container:
         frames = list(container.decode(video=0))
         times = [frame.pts * fraction(frame.time_base) for frame in frames if frame.pts is not None and frame.time_base]
-        tags = _video_tags(container, frames)
-        tracks = container.streams.audio
-        tags["languages"] = [track.metadata.get("language", "und") for track in tracks]
-        default = [bool(track.disposition & Disposition.default) for track in tracks]
-        tags["default"] = default if len(default) > 1 else None  # of one, containers say this or that
-        tags["streams"] = sorted(stream.type for stream in container.streams)
-    sound, heard = [], []
-    for number in range(len(tags["languages"])):
+        properties = _video_properties(container, frames)
+        streams = container.streams.audio
+        properties["languages"] = [stream.metadata.get("language", "und") for stream in streams]
+        default = [bool(stream.disposition & Disposition.default) for stream in streams]
+        properties["default"] = default if len(default) > 1 else None  # of one, containers say this or that
+        properties["streams"] = sorted(stream.type for stream in container.streams)
+    audio, audio_ends = [], []
+    for number in range(len(properties["languages"])):
         with av.open(str(path)) as container:
             packets = [packet for packet in container.demux(audio=number) if packet.size]
-            sound.append([(_payload(bytes(packet)), packet.is_discard) for packet in packets])
+            audio.append([(_payload(bytes(packet)), packet.is_discard) for packet in packets])
             last = packets[-1]
             assert last.pts is not None and last.time_base is not None
-            heard.append(last.pts * fraction(last.time_base))
-    return Facts(times, sound, heard, tags)
+            audio_ends.append(last.pts * fraction(last.time_base))
+    return MediaProperties(times, audio, audio_ends, properties)
 
 
 def _payload(packet: bytes) -> bytes:
     return packet[ADTS_BYTES:] if packet.startswith(ADTS_MARK) else packet
 
 
-def _video_tags(container: av.container.InputContainer, frames: list[VideoFrame]) -> dict[str, Any]:
+def _video_properties(container: av.container.InputContainer, frames: list[VideoFrame]) -> dict[str, Any]:
     video, first = container.streams.video[0], frames[0]
     ratio = video.sample_aspect_ratio
     side_data = cast("Mapping[str, Buffer]", first.side_data)
     held = {name: bytes(side_data[name]) for name in SIDE_DATA if name in side_data}
     return {
         "size": {(frame.width, frame.height) for frame in frames},
-        "format": {frame.format.name.replace("yuvj", "yuv") for frame in frames},
-        "turn": struct.unpack("=9i", held["DISPLAYMATRIX"][:36]) if "DISPLAYMATRIX" in held else None,
-        "ratio": Fraction(ratio.numerator, ratio.denominator) if ratio else Fraction(1),
-        "colours": (first.color_range or LIMITED_RANGE, first.color_primaries, first.color_trc, first.colorspace),
-        "fields": field_letters(frames),
-        "views": held["STEREO3D"][:4] if "STEREO3D" in held else None,
-        "mastering": _mastering(held.get("MASTERING_DISPLAY_METADATA")),
-        "light": struct.unpack("=2I", held["CONTENT_LIGHT_LEVEL"][:8]) if "CONTENT_LIGHT_LEVEL" in held else None,
+        "pixel_format": {frame.format.name.replace("yuvj", "yuv") for frame in frames},
+        "display_matrix": struct.unpack("=9i", held["DISPLAYMATRIX"][:36]) if "DISPLAYMATRIX" in held else None,
+        "sample_aspect_ratio": Fraction(ratio.numerator, ratio.denominator) if ratio else Fraction(1),
+        "color": (first.color_range or LIMITED_RANGE, first.color_primaries, first.color_trc, first.colorspace),
+        "field_order": field_letters(frames),
+        "stereo3d": held["STEREO3D"][:4] if "STEREO3D" in held else None,
+        "mastering_display": _mastering_display(held.get("MASTERING_DISPLAY_METADATA")),
+        "content_light_level": _content_light_level(held.get("CONTENT_LIGHT_LEVEL")),
     }
 
 
@@ -104,7 +104,11 @@ def _passes(frame: VideoFrame, kind: str) -> bool:
     return True
 
 
-def _mastering(data: bytes | None) -> list[float] | None:
+def _content_light_level(data: bytes | None) -> tuple[int, ...] | None:
+    return None if data is None else struct.unpack("=2I", data[:8])
+
+
+def _mastering_display(data: bytes | None) -> list[float] | None:
     """Rounded to what H.264, H.265 and AV1 all have digits for."""
     if data is None:
         return None

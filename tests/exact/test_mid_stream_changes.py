@@ -18,11 +18,11 @@ from av.video.stream import VideoStream
 from blurscene_stream.errors import CorruptInputError
 from blurscene_stream.streams import FieldOrder
 from tests.exact.clips import Clip, make_clip
-from tests.exact.reading import facts
+from tests.exact.media_properties import media_properties
 from tests.pipeline.runs import anonymize, fails
 
-PART = Clip(tuple(range(8)), sound=())
-HDR = replace(PART, form="yuv420p10le", colours=(1, 9, 16, 9))
+PART = Clip(tuple(range(8)), audio=())
+HDR = replace(PART, pixel_format="yuv420p10le", color=(1, 9, 16, 9))
 
 
 def joined(path: Path, parts: Sequence[Clip], filters: Sequence[str] = ("null", "null")) -> Path:
@@ -48,22 +48,26 @@ def _filtered(packets: object, video: VideoStream, name: str) -> list[Packet[Str
 
 
 TOLD = {  # what changes -> the parts, a bitstream filter over the second, part of the line
-    "pixels": ((replace(PART, ratio=Fraction(16, 15)), PART), "null", "the pixel aspect ratio is another"),
-    "colours": ((replace(PART, colours=(1, 1, 1, 1)), replace(PART, colours=(1, 6, 6, 6))), "null", "the colour tags"),
-    "range": ((PART, replace(PART, colours=(2, 2, 2, 2))), "null", "the colour tags are others"),
-    "light": (
+    "pixels": (
+        (replace(PART, sample_aspect_ratio=Fraction(16, 15)), PART),
+        "null",
+        "the pixel aspect ratio is another",
+    ),
+    "color": ((replace(PART, color=(1, 1, 1, 1)), replace(PART, color=(1, 6, 6, 6))), "null", "the colour tags"),
+    "range": ((PART, replace(PART, color=(2, 2, 2, 2))), "null", "the colour tags are others"),
+    "content_light_level": (
         tuple(replace(HDR, options={"x264-params": f"cll={most},120"}) for most in (600, 4000)),
         "null",
         "the HDR metadata is another",
     ),
     "light comes up": ((HDR, replace(HDR, options={"x264-params": "cll=600,120"})), "null", "the HDR metadata"),
     "fields": (
-        (PART, replace(PART, fields=FieldOrder.top_first)),
+        (PART, replace(PART, field_order=FieldOrder.top_first)),
         "null",
         "interlaced and progressive pictures mix",
     ),
     "field order": (
-        (replace(PART, fields=FieldOrder.top_first), replace(PART, fields=FieldOrder.bottom_first)),
+        (replace(PART, field_order=FieldOrder.top_first), replace(PART, field_order=FieldOrder.bottom_first)),
         "null",
         "the field order is another",
     ),
@@ -94,15 +98,19 @@ MIXED = {  # the first part, the second, what the output says of all
 def test_fields_are_told_throughout_as_at_the_start(what: str, tmp_path: Path) -> None:
     """x264 would mark pictures that it still holds by those that come in."""
     *orders, letter = MIXED[what]
-    source = joined(tmp_path / "in.ts", [replace(PART, fields=order) for order in orders])
+    source = joined(tmp_path / "in.ts", [replace(PART, field_order=order) for order in orders])
     anonymize(source, tmp_path / "out.mkv")
-    assert facts(tmp_path / "out.mkv").tags["fields"] == letter * 16
+    assert media_properties(tmp_path / "out.mkv").properties["field_order"] == letter * 16
 
 
 REFUSED = {  # what changes -> the second part, a filter over it, how the message calls it
     "size": (replace(PART, size=(96, 48)), "null", "frame 8 is 96x48 yuv420p, the first one is 64x48 yuv420p"),
-    "format": (replace(PART, form="yuv422p"), "null", "frame 8 is 64x48 yuv422p"),
-    "turn": (PART, "h264_metadata=display_orientation=insert:rotate=90", "frame 8 is 64x48 yuv420p turned by 90 degr"),
+    "pixel_format": (replace(PART, pixel_format="yuv422p"), "null", "frame 8 is 64x48 yuv422p"),
+    "display_matrix": (
+        PART,
+        "h264_metadata=display_orientation=insert:rotate=90",
+        "frame 8 is 64x48 yuv420p turned by 90 degr",
+    ),
     "mirror": (PART, "h264_metadata=display_orientation=insert:flip=horizontal", "frame 8 is 64x48 yuv420p"),
 }
 
@@ -114,24 +122,24 @@ def test_what_the_encoder_cannot_follow_ends_the_run(what: str, tmp_path: Path) 
     (tmp_path / "out").mkdir()
     message = fails(CorruptInputError, source, tmp_path / "out" / "out.mp4")
     assert words in message
-    assert "turned otherwise" in message or what in ("size", "format")
+    assert "turned otherwise" in message or what in ("size", "pixel_format")
     assert message.endswith("; cut the file where it changes")
 
 
 def test_a_turn_that_is_told_with_key_frames_only_holds_between_them(tmp_path: Path) -> None:
     """libav attaches it to single pictures, players turn them all."""
-    clip = replace(PART, times=tuple(range(20)), options={"x264-params": "keyint=8"})
+    clip = replace(PART, pts=tuple(range(20)), options={"x264-params": "keyint=8"})
     source = joined(tmp_path / "in.ts", (clip,), ("h264_metadata=display_orientation=insert:rotate=90",))
     anonymize(source, tmp_path / "out.mp4")
-    was, became = facts(source), facts(tmp_path / "out.mp4")
-    assert was.tags["turn"] is not None
-    assert became.tags["turn"] == was.tags["turn"]
-    assert len(became.times) == 20
+    was, became = media_properties(source), media_properties(tmp_path / "out.mp4")
+    assert was.properties["display_matrix"] is not None
+    assert became.properties["display_matrix"] == was.properties["display_matrix"]
+    assert len(became.frame_times) == 20
 
 
 def test_silence_about_the_light_between_key_frames_is_no_change(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    clip = replace(HDR, times=tuple(range(20)), options={"x264-params": "keyint=8:cll=600,120"})
+    clip = replace(HDR, pts=tuple(range(20)), options={"x264-params": "keyint=8:cll=600,120"})
     anonymize(make_clip(tmp_path / "in.ts", clip), tmp_path / "out.mp4")
     assert caplog.text == ""

@@ -5,19 +5,19 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-from tests.exact.boxes import add_to_entry, box
 from tests.exact.clips import Clip, make_clip
+from tests.mp4_atoms import add_to_sample_entry, atom
 from tests.pipeline.runs import anonymize
 
-EQUIRECTANGULAR = box(  # github.com/google/spatial-media, Spherical Video V2
+EQUIRECTANGULAR = atom(  # github.com/google/spatial-media, Spherical Video V2
     b"sv3d",
-    box(b"svhd", bytes(5)),
-    box(b"proj", box(b"prhd", bytes(16)), box(b"equi", struct.pack(">5I", 0, 0, 0, 0, 0))),
+    atom(b"svhd", bytes(5)),
+    atom(b"proj", atom(b"prhd", bytes(16)), atom(b"equi", struct.pack(">5I", 0, 0, 0, 0, 0))),
 )
 
 
 def test_the_projection_of_a_360_degree_video(tmp_path: Path) -> None:
     """Without it players show the picture flat."""
-    source = add_to_entry(make_clip(tmp_path / "in.mp4", Clip(sound=())), EQUIRECTANGULAR)
+    source = add_to_sample_entry(make_clip(tmp_path / "in.mp4", Clip(audio=())), EQUIRECTANGULAR)
     assert anonymize(source, tmp_path / "out.mp4").left_out == ("projection of a 360 degree video",)
     assert anonymize(tmp_path / "out.mp4", tmp_path / "again.mp4").left_out == ()

@@ -19,7 +19,7 @@ LENGTH_S = 1.04 + LAST_S
 
 def slide_show(folder: Path) -> Path:
     """Five pictures, the last of which stays."""
-    made = make_clip(folder / "made.mkv", Clip(TIMES, Fraction(1, 1000), sound=()))
+    made = make_clip(folder / "made.mkv", Clip(TIMES, Fraction(1, 1000), audio=()))
     with av.open(str(made)) as opened, av.open(str(folder / "in.mp4"), "w") as container:
         stream = container.add_stream_from_template(opened.streams.video[0])
         packets = [packet for packet in opened.demux(video=0) if packet.size]
