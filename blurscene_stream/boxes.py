@@ -1,4 +1,4 @@
-"""Detections of a picture, and the geometry of boxes: IoU, area, orientation."""
+"""Detections of a picture, and the geometry of boxes: orientation, IoU, area, greedy matching."""
 
 from __future__ import annotations
 
@@ -204,3 +204,22 @@ def area(boxes: Boxes) -> NDArray[np.float32]:
     """Areas (...) of boxes (..., 4) in square pixels; 0 for a box that is turned inside out."""
     sides = np.clip(boxes[..., 2:] - boxes[..., :2], 0, None)
     return np.asarray(sides[..., 0] * sides[..., 1], np.float32)
+
+
+def match_greedily(overlaps: NDArray[np.float32], min_overlap: float, row_by_row: bool = False) -> NDArray[np.int64]:
+    """Match rows of `overlaps` (N, M), such as IoU, with columns: the column of each row (N,), -1 for none.
+
+    Each column is in one pair at most, and no pair overlaps by less than `min_overlap`. The largest overlap comes
+    first; `row_by_row`: each row chooses in turn, such as detections sorted by score (the rule of COCO's pycocotools).
+    Of equal overlaps the first row, then the first column.
+    """
+    matches = np.full(len(overlaps), -1, np.int64)
+    rows, columns = np.nonzero(overlaps >= min_overlap)
+    falling = -overlaps[rows, columns]
+    order = np.lexsort((columns, falling, rows) if row_by_row else (columns, rows, falling))
+    taken = set[int]()
+    for row, column in zip(rows[order].tolist(), columns[order].tolist(), strict=True):
+        if matches[row] < 0 and column not in taken:
+            matches[row] = column
+            taken.add(column)
+    return matches

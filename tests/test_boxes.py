@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from blurscene_stream.boxes import NO_TRACK, Boxes, Detections, Orientation, Origin, area, iou, scale
+from blurscene_stream.boxes import NO_TRACK, Boxes, Detections, Orientation, Origin, area, iou, match_greedily, scale
 
 ORIENTATIONS = [Orientation(a, b, c) for a in (False, True) for b in (False, True) for c in (False, True)]
 
@@ -97,3 +98,30 @@ def test_a_choice_and_a_sum_of_detections_keep_where_boxes_came_from() -> None:
     assert together.track_ids.tolist() == [NO_TRACK, 9]
     with pytest.raises(ValueError, match="4 boxes need 4 origins and track ids"):
         Detections(boxes, scores, labels, plain.class_names, origins)
+
+
+SIDES = st.integers(0, 8)
+
+
+def definition(overlaps: NDArray[np.float32], min_overlap: float, row_by_row: bool) -> list[int]:
+    """Take the best pair that is left again and again: of all rows, or of one row after the other."""
+    left, matches = overlaps.copy(), [-1] * len(overlaps)
+    for rows in [[row] for row in range(len(left))] if row_by_row else [list(range(len(left)))] * len(left):
+        part = left[rows]
+        if part.size and part.max() >= min_overlap:
+            row, column = np.unravel_index(part.argmax(), part.shape)
+            matches[rows[row]] = int(column)
+            left[rows[row]], left[:, column] = -1, -1
+    return matches
+
+
+@given(SIDES, SIDES, st.integers(0, 10_000), st.sampled_from([0.1, 0.3, 0.5]), st.booleans())
+def test_matching_is_the_definition(rows: int, columns: int, seed: int, min_overlap: float, row_by_row: bool) -> None:
+    overlaps = (np.random.default_rng(seed).integers(0, 11, (rows, columns)) / 10).astype(np.float32)
+    matches = match_greedily(overlaps, min_overlap, row_by_row).tolist()
+    assert matches == definition(overlaps, min_overlap, row_by_row)
+
+
+@pytest.mark.parametrize(("row_by_row", "matches"), [(False, [-1, 0]), (True, [0, -1])])
+def test_the_best_pair_or_the_first_row_comes_first(row_by_row: bool, matches: list[int]) -> None:
+    assert match_greedily(np.array([[0.6], [0.9]], np.float32), 0.5, row_by_row).tolist() == matches

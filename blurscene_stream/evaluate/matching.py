@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from blurscene_stream.boxes import Boxes, area, iou
+from blurscene_stream.boxes import Boxes, area, iou, match_greedily
 from blurscene_stream.evaluate.labels import Truth
 
 
@@ -29,12 +29,7 @@ def match(found: Boxes, wanted: Boxes, spared: Boxes, least_iou: float) -> Match
     The rule of COCO's pycocotools, with its rule for crowds for everything in `spared`: a box counts as wrong only
     if less than `least_iou` of its own area lies in there.
     """
-    overlap = iou(found, wanted)
-    taken = np.full(len(found), -1, np.int64)
-    for row in range(len(found)):
-        if len(wanted) and overlap[row].max() >= least_iou:
-            taken[row] = overlap[row].argmax()
-            overlap[:, taken[row]] = -1
+    taken = match_greedily(iou(found, wanted), least_iou, row_by_row=True)
     return Match(taken, (taken < 0) & (_share_inside(found, spared) >= least_iou))
 
 

@@ -8,7 +8,7 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from blurscene_stream.boxes import NO_TRACK, Boxes, Detections, iou
+from blurscene_stream.boxes import NO_TRACK, TINY, Boxes, Detections, iou, match_greedily
 
 UNSET_TRACK = NO_TRACK - 1
 """Track id of a box without the key `track`; null, where nothing was tracked, is NO_TRACK."""
@@ -70,12 +70,8 @@ class ManualTracks:
         overlaps = iou(_clipped(detections.xyxy[unset]), _clipped(np.stack([each.box for each in self._objects])))
         class_ids = np.array([each.class_id for each in self._objects])
         overlaps[detections.class_ids[unset][:, None] != class_ids] = 0
-        matches: dict[int, _Object] = {}
-        while overlaps.max() > 0:
-            box, known = np.unravel_index(overlaps.argmax(), overlaps.shape)
-            matches[int(unset[box])] = self._objects[known]
-            overlaps[box], overlaps[:, known] = 0, 0
-        return matches
+        known = match_greedily(overlaps, float(TINY)).tolist()
+        return {box: self._objects[index] for box, index in zip(unset.tolist(), known, strict=True) if index >= 0}
 
 
 def _clipped(boxes: Boxes) -> Boxes:
