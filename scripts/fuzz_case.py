@@ -51,7 +51,7 @@ class Probe:
     def _note(self, frame: RedactedFrame) -> None:
         self.written.append(frame.number)
         self.covered_whole += frame.corrupt
-        if frame.number not in self.detector.judged:
+        if frame.number not in self.detector.frame_numbers:
             self.early.append(frame.number)
 
 
@@ -140,7 +140,7 @@ def _left(folder: Path) -> list[str]:
 
 def _leaks(probe: Probe, target: Path) -> list[str]:
     """Pictures in the output that were not judged, or that hold what should be covered."""
-    judged = probe.detector.judged
+    judged = probe.detector.frame_numbers
     if judged != probe.written or judged != list(range(len(judged))):
         return [f"judged are {judged}, written are {probe.written}"]
     try:

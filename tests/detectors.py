@@ -26,10 +26,10 @@ class SquareDetector:
 
     def __init__(self, hook: Callable[[Sequence[Frame]], list[Detections] | None] = lambda _: None) -> None:
         self._hook = hook
-        self.judged: list[int] = []
+        self.frame_numbers: list[int] = []
 
     def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
-        self.judged += [frame.number for frame in frames]
+        self.frame_numbers += [frame.number for frame in frames]
         answer = self._hook(frames)
         return [self._find(frame) for frame in frames] if answer is None else answer
 

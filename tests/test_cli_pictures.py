@@ -122,7 +122,7 @@ def test_the_first_error_ends_the_run(
     (line,) = capsys.readouterr().err.splitlines()
     assert (str(folder / broken) in line and "cut short" in line) or "damaged" in line
     if broken == "a.png":
-        assert not (tmp_path / "out").exists() and not detector.judged
+        assert not (tmp_path / "out").exists() and not detector.frame_numbers
     else:
         assert line.endswith("the 3 pictures before it are complete")
         assert sorted(files_in(tmp_path / "out")) == ["a.png", "b.JPG", "deep/a.png"]

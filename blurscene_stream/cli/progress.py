@@ -108,7 +108,7 @@ def closing_fields(summary: Summary) -> dict[str, object]:
 
 def pictures_line(summary: ImageSummary) -> str:
     """A whole run over pictures in one line."""
-    count = f"{summary.pictures:,} picture{'' if summary.pictures == 1 else 's'}"
+    count = f"{summary.images:,} picture{'' if summary.images == 1 else 's'}"
     line = f"{summary.target}: {count} in {summary.seconds:.1f} s, {words(summary.found)}"
     if summary.skipped:
         line += f"; {summary.skipped:,} skipped that {'is no picture' if summary.skipped == 1 else 'are no pictures'}"
@@ -121,7 +121,7 @@ def pictures_fields(summary: ImageSummary) -> dict[str, object]:
         "event": "done",
         "target": summary.target,
         "device": summary.device,
-        "pictures": summary.pictures,
+        "pictures": summary.images,
         "seconds": round(summary.seconds, 3),
         "found": dict(summary.found),
         "skipped": summary.skipped,

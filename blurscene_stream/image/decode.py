@@ -68,10 +68,10 @@ def decode(data: bytes) -> DecodedImage:
         raise CorruptInputError("the file is empty; nothing was written")
     if file_format is None:
         raise SourceError("not a picture in one of the formats that are read: jpeg, png, webp, bmp, tiff")
-    whole = checked(data, file_format)
+    complete = checked(data, file_format)
     try:
-        with READERS[file_format](BytesIO(whole)) as image:
-            return _read(image, whole, file_format)
+        with READERS[file_format](BytesIO(complete)) as image:
+            return _read(image, complete, file_format)
     except BlurSceneError:
         raise
     except MemoryError:

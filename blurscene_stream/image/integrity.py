@@ -49,55 +49,55 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
     Raises CorruptInputError when one is incomplete, or its checksum is wrong.
     """
-    place, kind = len(PNG_SIGNATURE), b""
-    while kind != b"IEND":
-        if place + 12 > len(data):
+    offset, chunk_type = len(PNG_SIGNATURE), b""
+    while chunk_type != b"IEND":
+        if offset + 12 > len(data):
             raise CorruptInputError(CUT_SHORT)
-        length, kind = struct.unpack_from(">I4s", data, place)
-        end = place + 8 + length
+        length, chunk_type = struct.unpack_from(">I4s", data, offset)
+        end = offset + 8 + length
         if end + 4 > len(data):
             raise CorruptInputError(CUT_SHORT)
-        content = data[place + 8 : end]
-        if zlib.crc32(content, zlib.crc32(kind)) != struct.unpack_from(">I", data, end)[0]:
+        content = data[offset + 8 : end]
+        if zlib.crc32(content, zlib.crc32(chunk_type)) != struct.unpack_from(">I", data, end)[0]:
             raise CorruptInputError("a part of the PNG has a wrong checksum, the file is damaged; nothing was written")
-        yield kind, content
-        place = end + 4
+        yield chunk_type, content
+        offset = end + 4
 
 
 def webp_is_lossless(data: bytes) -> bool:
-    """True when the picture is in a VP8L chunk (RFC 9649)."""
-    place = 12
-    while place + 8 <= len(data):
-        kind, length = struct.unpack_from("<4sI", data, place)
-        if kind in (b"VP8L", b"VP8 "):
-            return bool(kind == b"VP8L")
-        place += 8 + length + length % 2
+    """Return True when the image is in a VP8L chunk (RFC 9649)."""
+    offset = 12
+    while offset + 8 <= len(data):
+        chunk_type, length = struct.unpack_from("<4sI", data, offset)
+        if chunk_type in (b"VP8L", b"VP8 "):
+            return bool(chunk_type == b"VP8L")
+        offset += 8 + length + length % 2
     return False
 
 
 def _complete_jpeg(data: bytes) -> bytes:
-    """The JPEG up to its end, without what comes after it: other pictures, videos.
+    """Return the JPEG up to its EOI marker, without what comes after it: other images, videos.
 
-    A single sequential scan gets a few zeros instead of its end mark, for libjpeg to read ahead into: at the mark it
+    A single sequential scan gets a few zeros instead of that marker, for libjpeg to read ahead into: at the mark it
     would fill up what is missing with grey, and here it asks for more and Pillow refuses.
     """
-    place, scans, kinds = 2, 0, set[int]()
-    while (place := data.find(b"\xff", place)) >= 0:
-        while data[place + 1 : place + 2] == b"\xff":
-            place += 1
-        marker = data[place + 1] if place + 1 < len(data) else -1
+    offset, scans, frame_headers = 2, 0, set[int]()
+    while (offset := data.find(b"\xff", offset)) >= 0:
+        while data[offset + 1 : offset + 2] == b"\xff":
+            offset += 1
+        marker = data[offset + 1] if offset + 1 < len(data) else -1
         if marker == END_OF_IMAGE:
-            alone = scans == 1 and kinds <= SEQUENTIAL_HUFFMAN
-            return data[:place] + READ_AHEAD if alone else data[: place + 2]
-        place += 2
+            single_scan = scans == 1 and frame_headers <= SEQUENTIAL_HUFFMAN
+            return data[:offset] + READ_AHEAD if single_scan else data[: offset + 2]
+        offset += 2
         if marker in (-1, 0, TEMPORARY) or FIRST_RESTART <= marker <= LAST_RESTART:
             continue
-        if place + 2 > len(data):
+        if offset + 2 > len(data):
             break
-        place += struct.unpack_from(">H", data, place)[0]
-        kinds |= {marker} & FRAME_HEADERS
+        offset += struct.unpack_from(">H", data, offset)[0]
+        frame_headers |= {marker} & FRAME_HEADERS
         if marker == START_OF_SCAN:
             scans += 1
-            end = MARKER_IN_SCAN.search(data, place)
-            place = end.start() if end else len(data)
+            end = MARKER_IN_SCAN.search(data, offset)
+            offset = end.start() if end else len(data)
     raise CorruptInputError(CUT_SHORT)

@@ -55,7 +55,7 @@ class DecodedImage:
 
     @property
     def info(self) -> PictureInfo:
-        """What its frames have in common."""
+        """Properties that its frames have in common."""
         height, width, channels = self.samples.shape
         return PictureInfo(width, height, PICTURE_FORMATS[PIXEL_FORMAT_NAMES[channels]], full_range=True)
 

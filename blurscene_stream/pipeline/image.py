@@ -87,7 +87,7 @@ class ImageSummary:
 
     target: str
     device: str
-    pictures: int = 0
+    images: int = 0
     seconds: float = 0.0
     found: Counter[str] = field(default_factory=Counter)
     skipped: int = 0
@@ -180,10 +180,10 @@ def _anonymize_all(
         except StoppedError:
             raise
         except BlurSceneError as error:
-            if not summary.pictures:
+            if not summary.images:
                 raise
-            raise type(error)(f"{error}; the {summary.pictures:,} pictures before it are complete") from error
-        summary.pictures += 1
+            raise type(error)(f"{error}; the {summary.images:,} pictures before it are complete") from error
+        summary.images += 1
         summary.found.update(detections.class_names[class_id] for class_id in detections.class_ids)
         callbacks.on_image(detections)
     summary.seconds = time.monotonic() - start_s

@@ -72,13 +72,13 @@ def plan(job: ImageJob) -> Plan:
 
 def _plan_folder(job: ImageJob) -> Plan:
     _refuse_nested_folders(job)
-    pictures, skipped = _find_images(job.source)
-    if not pictures:
+    images, skipped = _find_images(job.source)
+    if not images:
         raise SourceError(f"{job.source}: holds no picture; their endings are {' '.join(FORMATS)}")
     pairs = []
-    for picture in pictures:
-        target = job.target / picture.relative_to(job.source)
-        pairs.append(FilePair(picture, _preview_path(target) if job.preview else target))
+    for image in images:
+        target = job.target / image.relative_to(job.source)
+        pairs.append(FilePair(image, _preview_path(target) if job.preview else target))
     targets = {pair.target for pair in pairs}
     if len(targets) < len(pairs):  # a.png and a_NOT_ANONYMIZED.png
         raise UsageError(f"{job.source}: the previews of two pictures would have the same name; take one of them away")
@@ -108,15 +108,15 @@ def _refuse_nested_folders(job: ImageJob) -> None:
 
 def _find_images(folder: Path) -> tuple[list[Path], list[Path]]:
     """Images in `folder` and below, by their file extensions, and everything else; both in order."""
-    pictures: list[Path] = []
+    images: list[Path] = []
     others: list[Path] = []
     for parent, folders, names in os.walk(folder, onerror=_raise_unreadable):
         folders.sort()
         others += [Path(parent, name) for name in folders if Path(parent, name).is_symlink()]  # not followed
         for name in sorted(names):
             path = Path(parent, name)
-            (pictures if path.suffix.lower() in FORMATS else others).append(path)
-    return pictures, others
+            (images if path.suffix.lower() in FORMATS else others).append(path)
+    return images, others
 
 
 def _raise_unreadable(error: OSError) -> NoReturn:

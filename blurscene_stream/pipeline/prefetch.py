@@ -1,4 +1,4 @@
-"""The only threads: a stage runs on its own thread, a bounded number of items ahead of whoever reads it."""
+"""Prefetching, and the only threads: a stage runs on its own, a bounded number of items ahead of its reader."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from threading import Event, Semaphore, Thread
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
-LIGHT_PER_PLACE = 256  # items that never go, for each one that may: sound, of seconds
+UNDROPPABLE_PER_DROPPABLE = 256  # undroppable items queued per droppable one: seconds of audio
 
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """Nothing comes after this; `error` is why, when it is not simply the end."""
+    """Last item of a queue; `error` ended it, if any."""
 
     error: BaseException | None = None
 
@@ -24,9 +24,9 @@ class Stage(Generic[Item]):
 
     depth:     at least 1
     name:      of the thread, and in the note that an error gets on its way
-    droppable: items that go, whole, when there is no place for them; without it the thread waits for a place.
-               The other items have places of their own: waiting for one would make everything behind it late
-    dropped:   how many went
+    droppable: items that are dropped when the queue is full; without it the thread waits (back-pressure).
+               Undroppable items have slots of their own: waiting for one would make everything behind it late
+    dropped:   number of items dropped
 
     Raises ValueError for a depth below 1: such a stage would wait for ever.
     """
@@ -44,13 +44,13 @@ class Stage(Generic[Item]):
         self._name = name
         self._droppable = droppable
         self._queue: SimpleQueue[Item | _End] = SimpleQueue()
-        self._places = Semaphore(depth)
-        self._light_places = Semaphore(depth * LIGHT_PER_PLACE)
+        self._slots = Semaphore(depth)
+        self._undroppable_slots = Semaphore(depth * UNDROPPABLE_PER_DROPPABLE)
         self._stopped = Event()
         self.dropped = 0
 
     def items(self) -> Generator[Item]:
-        """The items in order; to be used once.
+        """Yield the items in order; to be used once.
 
         An error in `upstream` is raised here, in the reader. Closing this generator closes `upstream`
         on its own thread and waits: no stage outlives its run.
@@ -59,7 +59,7 @@ class Stage(Generic[Item]):
         thread.start()
         try:
             while not isinstance(item := self._queue.get(), _End):
-                self._places_for(item).release()
+                self._slots_for(item).release()
                 yield item
             if item.error is not None:
                 notes = getattr(item.error, "__notes__", [])  # add_note() is from Python 3.11 on
@@ -67,8 +67,8 @@ class Stage(Generic[Item]):
                 raise item.error
         finally:
             self._stopped.set()
-            self._places.release()  # wake a thread that waits for a place
-            self._light_places.release()
+            self._slots.release()  # wake a thread that waits for a slot
+            self._undroppable_slots.release()
             thread.join()
 
     def interrupt(self, error: BaseException) -> None:
@@ -79,7 +79,7 @@ class Stage(Generic[Item]):
         end = _End()
         try:
             for item in self._upstream:
-                if not self._take_place(item):
+                if not self._take_slot(item):
                     continue
                 if self._stopped.is_set():
                     break
@@ -90,12 +90,12 @@ class Stage(Generic[Item]):
             self._upstream.close()
             self._queue.put(end)
 
-    def _places_for(self, item: Item) -> Semaphore:
-        light = self._droppable is not None and not self._droppable(item)
-        return self._light_places if light else self._places
+    def _slots_for(self, item: Item) -> Semaphore:
+        undroppable = self._droppable is not None and not self._droppable(item)
+        return self._undroppable_slots if undroppable else self._slots
 
-    def _take_place(self, item: Item) -> bool:
-        places = self._places_for(item)
-        got = places.acquire(blocking=self._droppable is None or places is self._light_places)  # back-pressure
-        self.dropped += not got
-        return got
+    def _take_slot(self, item: Item) -> bool:
+        slots = self._slots_for(item)
+        taken = slots.acquire(blocking=self._droppable is None or slots is self._undroppable_slots)  # back-pressure
+        self.dropped += not taken
+        return taken

@@ -24,9 +24,9 @@ def check_scan_interval(settings: Settings, info: StreamInfo) -> None:
     """
     every, covered_gap_s = settings.detect.every, settings.track.covered_gap_s
     if every > 1 and info.frame_rate and (apart_s := float(every / info.frame_rate)) > covered_gap_s:
-        most = int(covered_gap_s * info.frame_rate)
+        max_every = int(covered_gap_s * info.frame_rate)
         raise ConfigError(
-            f"{info.name}: detect.every must be {f'at most {most}' if most > 1 else 1}: {every} frames take "
+            f"{info.name}: detect.every must be {f'at most {max_every}' if max_every > 1 else 1}: {every} frames take "
             f"{apart_s:.2f} s, and track.max_gap_s, track.post_roll_s and track.pre_roll_s cover a gap of "
             f"{covered_gap_s:g} s"
         )
@@ -54,14 +54,14 @@ def with_scan_modes(items: Generator[SourceItem], settings: Settings, time_base:
     with closing(items):
         for item in items:
             if isinstance(item, Frame):
-                yield from schedule.decided(waiting, item)
+                yield from schedule.release(waiting, item)
                 waiting.append(item)
             elif waiting and len(waiting) <= MAX_PACKETS_WITHOUT_FRAME:
                 waiting.append(item)
             else:
-                yield from schedule.decided(waiting, None)
+                yield from schedule.release(waiting, None)
                 yield item
-        yield from schedule.decided(waiting, None)
+        yield from schedule.release(waiting, None)
 
 
 class _Schedule:
@@ -80,7 +80,7 @@ class _Schedule:
         self._full_s = 0.0  # time of the last full scan
         self._small_scans = 0  # since then
 
-    def decided(self, waiting: deque[SourceItem], following: Frame | None) -> Generator[SourceItem]:
+    def release(self, waiting: deque[SourceItem], following: Frame | None) -> Generator[SourceItem]:
         """Yield what waits: a frame, if any, with its scan mode, and packets; `following`: the next frame, if known."""
         corrupt = following is not None and following.corrupt  # as if the scene ended there
         cut = following is not None and not corrupt and self._shots.is_cut(following)
@@ -91,7 +91,7 @@ class _Schedule:
             yield waiting.popleft()
 
     def _scan_mode(self, frame: Frame, following: Frame | None) -> ScanMode:
-        """`following`: the next frame of the same scene."""
+        """Choose the scan mode of `frame`; `following` is the next frame of the same scene."""
         if frame.corrupt:
             return ScanMode.small
         bridged = following is not None and self._time_s(following) - self._full_s <= self._covered_gap_s

@@ -127,7 +127,7 @@ def tracked(
 
 
 def _observed(frame: Frame, detections: Detections, shots: ShotDetector) -> tuple[Detections, bool, ScanMode]:
-    """What the tracker gets to know of a frame: nothing of a corrupt one."""
+    """Arguments of `Tracker.push` for a frame: no detections of a corrupt one."""
     if frame.corrupt:
         return Detections.empty(detections.class_names), False, frame.scan_mode
     return detections, shots.is_cut(frame), frame.scan_mode

@@ -184,7 +184,7 @@ def test_what_only_transparency_shows_is_found_and_covered() -> None:
     assert on_black == BRIGHT - DARK[0]
 
 
-def test_an_object_that_shows_in_all_looks_is_one_detection() -> None:
+def test_an_object_that_shows_in_all_frames_is_one_detection() -> None:
     samples = samples_of(4)
     samples[:, :, 3] = 240
     detector = LookingDetector()

@@ -35,14 +35,14 @@ def test_a_picture_that_is_cut_short_is_refused(form: str, channels: int) -> Non
 
 
 @pytest.mark.parametrize("options", [{"progressive": True}, {"restart_marker_rows": 1}, {"subsampling": 2}])
-def test_kinds_of_jpeg(options: dict[str, int | bool]) -> None:
+def test_jpeg_variants(options: dict[str, int | bool]) -> None:
     whole = file_of(samples_of(3), "jpeg", **options)
     np.testing.assert_array_equal(decode(whole).samples, np.array(Image.open(BytesIO(whole))))
     assert type(refused(whole[: len(whole) // 2])) is CorruptInputError
 
 
 @pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "packbits"])
-def test_kinds_of_tiff(compression: str) -> None:
+def test_tiff_compressions(compression: str) -> None:
     whole = file_of(samples_of(3), "tiff", compression=compression)
     np.testing.assert_array_equal(decode(whole).samples, samples_of(3))
     for tenth in range(10):

@@ -231,17 +231,17 @@ def test_a_run_that_went_wrong_can_be_repeated(walker: Path, target: Path) -> No
     assert anonymize(walker, target).frames == FRAMES
 
 
-def test_no_picture_that_was_not_judged_is_written(walker: Path, target: Path) -> None:
+def test_no_frame_without_detections_is_written(walker: Path, target: Path) -> None:
     """At every moment, what went to the sink is part of what the detector has answered for."""
     detector = SquareDetector()
     written: list[int] = []
 
     def check(frame: RedactedFrame) -> None:
-        assert frame.number in detector.judged
+        assert frame.number in detector.frame_numbers
         written.append(frame.number)
 
     anonymize(walker, target, detector=detector, callbacks=Callbacks(on_frame=check))
-    assert written == detector.judged == list(range(FRAMES))
+    assert written == detector.frame_numbers == list(range(FRAMES))
 
 
 def test_more_frames_than_were_read_or_fewer_are_no_success(

@@ -1,4 +1,4 @@
-"""Which frames get the small look: only those that tracking covers from both sides, and none goes unjudged."""
+"""Scan schedule: the small scan only for frames that tracking covers from both sides, and no frame is left out."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def stream(items: Sequence[SourceItem]) -> Generator[SourceItem]:
     yield from items
 
 
-def looks(items: Sequence[SourceItem], chosen: Settings) -> list[ScanMode]:
+def scan_modes(items: Sequence[SourceItem], chosen: Settings) -> list[ScanMode]:
     done = list(with_scan_modes(stream(items), chosen, TICK))
     assert [_name(item) for item in done] == [_name(item) for item in items]
     return [item.scan_mode for item in done if isinstance(item, Frame)]
@@ -63,13 +63,13 @@ def full_ones(found: Sequence[ScanMode]) -> list[int]:
 
 
 @pytest.mark.parametrize("every", [1, 2, 3, 7])
-def test_at_a_steady_rate_every_nth_frame_gets_the_full_look_and_the_last_one(every: int) -> None:
-    found = looks(frames_at(range(0, 40 * 25, 40)), settings(every))
+def test_at_a_steady_rate_every_nth_frame_gets_the_full_scan_and_the_last_one(every: int) -> None:
+    found = scan_modes(frames_at(range(0, 40 * 25, 40)), settings(every))
     assert full_ones(found) == sorted({*range(0, 25, every), 24})
 
 
 @given(steps_ms, st.integers(1, 8), track_settings(), st.data())
-def test_a_small_look_lies_between_two_full_ones_that_tracking_spans(
+def test_a_small_scan_lies_between_two_full_ones_that_tracking_spans(
     steps: list[int], every: int, track: TrackConfig, data: st.DataObject
 ) -> None:
     every = min(every, track.lookahead_frames)
@@ -78,7 +78,7 @@ def test_a_small_look_lies_between_two_full_ones_that_tracking_spans(
     for frame in frames_at(times_ms):
         items += [CopiedPacket(0, object()) for _ in range(data.draw(st.integers(0, 2)))]
         items.append(frame)
-    full = full_ones(looks(items, settings(every, track)))
+    full = full_ones(scan_modes(items, settings(every, track)))
     assert full[0] == 0 and full[-1] == len(times_ms) - 1
     for one, other in pairwise(full):
         assert other - one <= every
@@ -88,7 +88,7 @@ def test_a_small_look_lies_between_two_full_ones_that_tracking_spans(
 
 @given(steps_ms, st.integers(2, 8), track_settings(), st.data())
 @examples(200)
-def test_what_only_the_full_look_sees_is_covered_in_all_frames_while_it_is_there(
+def test_what_only_the_full_scan_sees_is_covered_in_all_frames_while_it_is_there(
     steps: list[int], every: int, track: TrackConfig, data: st.DataObject
 ) -> None:
     frames = frames_at(np.cumsum(steps).tolist())
@@ -109,7 +109,7 @@ def test_what_only_the_full_look_sees_is_covered_in_all_frames_while_it_is_there
         assert not any(seen) or _is_covered(found), f"frame {frame.number} of {comes}..{goes}"
 
 
-def test_what_the_small_look_finds_beside_it_uncovers_nothing_that_the_full_look_sees() -> None:
+def test_what_the_small_scan_finds_beside_it_uncovers_nothing_that_the_full_scan_sees() -> None:
     def detect(some: Sequence[Frame]) -> list[Detections]:
         return [_thing(0 if frame.scan_mode is ScanMode.full else 5) for frame in some]
 
@@ -127,13 +127,13 @@ def _is_covered(found: Detections) -> bool:
     return bool(inside.all(axis=1).any())
 
 
-def test_the_first_and_the_last_frame_of_a_scene_get_the_full_look() -> None:
+def test_the_first_and_the_last_frame_of_a_scene_get_the_full_scan() -> None:
     shown = [SCENES[0]] * 8 + [SCENES[1]] * 9 + [SCENES[0]] * 2
-    found = looks(frames_at(range(0, 40 * 19, 40), shown), settings(5))
+    found = scan_modes(frames_at(range(0, 40 * 19, 40), shown), settings(5))
     assert full_ones(found) == [0, 5, 7, 8, 13, 16, 17, 18]
 
 
-def test_a_frame_does_not_wait_for_ever_when_only_sound_comes() -> None:
+def test_a_frame_does_not_wait_for_ever_when_only_audio_comes() -> None:
     taken = 0
 
     def items() -> Generator[SourceItem]:
@@ -163,22 +163,22 @@ def test_the_answers_to_a_stream_do_not_depend_on_the_batch() -> None:
 
 
 @pytest.mark.parametrize("every", [2, 7])
-def test_a_run_judges_every_frame_and_hides_what_only_the_full_look_finds(
+def test_a_run_scans_every_frame_and_covers_what_only_the_full_scan_finds(
     every: int, walker: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     looked: dict[int, ScanMode] = {}
     finder = SquareDetector()
 
-    def find_in_full_looks(frames: Sequence[Frame]) -> list[Detections]:
+    def find_in_full_scans(frames: Sequence[Frame]) -> list[Detections]:
         looked.update({frame.number: frame.scan_mode for frame in frames})
         return [
             finder([frame])[0] if frame.scan_mode is ScanMode.full else Detections.empty(CLASSES) for frame in frames
         ]
 
-    chosen, detector, target = solid(), SquareDetector(find_in_full_looks), tmp_path / "out.mp4"
+    chosen, detector, target = solid(), SquareDetector(find_in_full_scans), tmp_path / "out.mp4"
     chosen.detect.every = every
     assert anonymize(walker, target, chosen, detector).frames == 25
-    assert detector.judged == list(range(25))
+    assert detector.frame_numbers == list(range(25))
     assert full_ones(list(looked.values())) == sorted({*range(0, 25, every), 24})
     after = read_video(target)
     assert after.times == read_video(walker).times
@@ -187,7 +187,7 @@ def test_a_run_judges_every_frame_and_hides_what_only_the_full_look_finds(
     assert f"detect.every is {every}" in line and len(line.splitlines()) == 1
 
 
-def test_by_default_every_frame_gets_the_full_look_and_nothing_is_said(
+def test_by_default_every_frame_gets_the_full_scan_and_nothing_is_said(
     walker: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     looked: list[ScanMode] = []
@@ -209,8 +209,8 @@ def test_gaps_that_tracking_does_not_span_are_refused_where_the_rate_is_known(wa
 def test_where_no_rate_is_known_the_times_tell() -> None:
     unknown = StreamInfo("camera", PLAIN.picture, TICK)
     check_scan_interval(settings(8), unknown)
-    assert full_ones(looks(frames_at(range(0, 40 * 20, 40)), settings(8))) == [0, 7, 14, 19]
-    assert full_ones(looks(frames_at(range(0, 1000 * 5, 1000)), settings(8))) == [0, 1, 2, 3, 4]
+    assert full_ones(scan_modes(frames_at(range(0, 40 * 20, 40)), settings(8))) == [0, 7, 14, 19]
+    assert full_ones(scan_modes(frames_at(range(0, 1000 * 5, 1000)), settings(8))) == [0, 1, 2, 3, 4]
     check_scan_interval(settings(1), replace(unknown, frame_rate=Fraction(1)))
 
 

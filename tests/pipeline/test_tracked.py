@@ -60,7 +60,7 @@ def test_frames_that_the_detector_missed_are_covered_in_the_output(tmp_path: Pat
     assert without.added == 0
 
 
-def test_a_stream_with_uneven_times_is_followed_in_seconds(tmp_path: Path) -> None:
+def test_a_stream_with_uneven_times_is_tracked_in_seconds(tmp_path: Path) -> None:
     ticks = [number * 20 for number in range(25)]  # of a millisecond: 0.3 s are 15 frames
     source = make_video(tmp_path / "in.mkv", VideoSpec(frames=25, audio=(), times=ticks, time_base=Fraction(1, 1000)))
     anonymize(source, tmp_path / "fast.mkv", one_by_one(), missing(range(10, 25)))
@@ -109,7 +109,7 @@ def test_packets_keep_their_place_between_the_frames(kinds: list[bool], lookahea
     assert [each[0] if isinstance(each, tuple) else each for each in out] == items
 
 
-def test_sound_that_goes_on_after_the_last_picture_does_not_wait_for_another() -> None:
+def test_audio_that_goes_on_after_the_last_picture_does_not_wait_for_another() -> None:
     """A film of one second whose sound lasts for minutes: memory stays bounded."""
     waiting = most = 0
 

@@ -207,7 +207,7 @@ def test_a_file_that_cannot_be_is_refused_before_any_work(what: str, walker: Pat
         UsageError, lambda: anonymize_video(job, Settings(), Callbacks(), StopToken(), detector.load), target.parent
     )
     assert part in message and "secret" not in message
-    assert not detector.judged
+    assert not detector.frame_numbers
 
 
 def test_a_live_target_that_is_not_there_leaves_no_file(walker: Path, target: Path, file: Path) -> None:

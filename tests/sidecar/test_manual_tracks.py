@@ -18,7 +18,7 @@ from tests.videos import read_video
 HUGE = 3.4e38
 
 
-def told(*boxes: tuple[float, ...], tracks: list[int] | None = None, labels: list[int] | None = None) -> Detections:
+def boxes_of(*boxes: tuple[float, ...], tracks: list[int] | None = None, labels: list[int] | None = None) -> Detections:
     count = len(boxes)
     return Detections(
         np.array(boxes, np.float32).reshape(-1, 4),
@@ -61,26 +61,26 @@ def test_boxes_of_a_run_without_tracking_stay_without_tracks(walker: Path, tmp_p
 
 def test_each_goes_on_with_the_box_that_it_overlaps_most() -> None:
     by_hand = ManualTracks()
-    first = by_hand.tracked(told(square(0), square(100))).track_ids.tolist()
-    assert by_hand.tracked(told(square(108), square(4))).track_ids.tolist() == first[::-1]
-    assert by_hand.tracked(told(square(116), square(98), square(8))).track_ids.tolist()[::2] == first[::-1]
+    first = by_hand.tracked(boxes_of(square(0), square(100))).track_ids.tolist()
+    assert by_hand.tracked(boxes_of(square(108), square(4))).track_ids.tolist() == first[::-1]
+    assert by_hand.tracked(boxes_of(square(116), square(98), square(8))).track_ids.tolist()[::2] == first[::-1]
     assert len(set(first)) == 2 and max(first) < -(1 << 31), "numbers that neither a file nor an area has"
 
 
 def test_a_box_elsewhere_or_of_another_class_is_another_object() -> None:
     by_hand = ManualTracks()
-    [first] = by_hand.tracked(told(square(0))).track_ids.tolist()
-    others = by_hand.tracked(told(square(2), square(300), labels=[1, 0])).track_ids.tolist()
+    [first] = by_hand.tracked(boxes_of(square(0))).track_ids.tolist()
+    others = by_hand.tracked(boxes_of(square(2), square(300), labels=[1, 0])).track_ids.tolist()
     assert len({first, *others}) == 3
 
 
 def test_an_object_is_remembered_over_lines_without_it_and_not_for_ever() -> None:
     for missing, same in ((MAX_GAP_FRAMES - 1, True), (MAX_GAP_FRAMES, False)):
         by_hand = ManualTracks()
-        [first] = by_hand.tracked(told(square(0))).track_ids.tolist()
+        [first] = by_hand.tracked(boxes_of(square(0))).track_ids.tolist()
         for _ in range(missing):
             by_hand.tracked(Detections.empty(CLASSES))
-        assert (by_hand.tracked(told(square(3))).track_ids.tolist() == [first]) is same
+        assert (by_hand.tracked(boxes_of(square(3))).track_ids.tolist() == [first]) is same
 
 
 edges = st.floats(-50, 50, width=32) | st.sampled_from([HUGE, -HUGE, 0.0])
@@ -91,10 +91,10 @@ frames = st.lists(
 
 
 @given(frames)
-def test_nothing_but_the_tracks_of_untold_boxes_changes(film: list[list[tuple[tuple[float, ...], int]]]) -> None:
+def test_nothing_but_the_tracks_of_unset_boxes_changes(film: list[list[tuple[tuple[float, ...], int]]]) -> None:
     by_hand = ManualTracks()
     for each in film:
-        before = told(*(box for box, _ in each), tracks=[track for _, track in each])
+        before = boxes_of(*(box for box, _ in each), tracks=[track for _, track in each])
         after = by_hand.tracked(before)
         for name in ("xyxy", "scores", "class_ids", "origins"):
             np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
@@ -105,7 +105,7 @@ def test_nothing_but_the_tracks_of_untold_boxes_changes(film: list[list[tuple[tu
 
 
 def test_a_line_of_very_many_boxes_takes_no_memory_for_all_pairs() -> None:
-    by_hand, crowd = ManualTracks(), told(*(square(30.0 * place) for place in range(20_000)))
+    by_hand, crowd = ManualTracks(), boxes_of(*(square(30.0 * place) for place in range(20_000)))
     for _ in range(2):
         tracks = by_hand.tracked(crowd).track_ids
         assert (tracks[:MAX_BOXES] < NO_TRACK).all() and (tracks[MAX_BOXES:] == NO_TRACK).all()

@@ -43,7 +43,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("method", RedactMethod)
 @pytest.mark.parametrize("what", VIDEOS)
-def test_the_same_pictures_sound_and_times_as_in_one_pass(
+def test_the_same_pictures_audio_and_times_as_in_one_pass(
     what: str, method: RedactMethod, tmp_path: Path, file: Path
 ) -> None:
     name, spec, output = VIDEOS[what]

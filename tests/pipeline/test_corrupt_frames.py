@@ -1,4 +1,4 @@
-"""Damaged pictures of a file: nothing of them is shown, and those that were made from them are as good as damaged."""
+"""Corrupt frames of a file are covered whole, and so are those that were predicted from them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def shapeless(luma: np.ndarray) -> bool:
     return all((np.abs(np.diff(side, axis=1)).max(axis=0) > 6).sum() <= 5 for side in (rows, columns))
 
 
-def test_a_damaged_picture_is_covered_whole_up_to_the_next_key_picture(torn: Path, tmp_path: Path) -> None:
+def test_a_corrupt_frame_is_covered_whole_up_to_the_next_key_frame(torn: Path, tmp_path: Path) -> None:
     settings = Settings()
     settings.encode.crf = 0
     covered: list[bool] = []
@@ -86,7 +86,7 @@ def test_nothing_of_it_comes_through_whatever_the_detector_says(
     assert method is not RedactMethod.solid or steps == 0
 
 
-def test_pictures_that_lean_on_a_damaged_one_shown_after_them(tmp_path: Path) -> None:
+def test_frames_predicted_from_a_corrupt_one_shown_after_them(tmp_path: Path) -> None:
     options = {"preset": "medium", "bf": "3", "b-adapt": "0", "b-pyramid": "none", "sc_threshold": "0", "g": "250"}
     source = spoilt(tmp_path / "torn.mkv", VideoSpec(audio=(), options=options), 5)  # I P B B B P: the second P
     with av.open(str(source)) as container:
@@ -123,7 +123,7 @@ def test_data_that_a_transport_stream_has_lost(tmp_path: Path) -> None:
     assert 1 <= summary.covered_whole <= 10
 
 
-def test_the_tracker_goes_on_as_if_the_damaged_pictures_were_not_there(torn: Path, tmp_path: Path) -> None:
+def test_the_tracker_goes_on_as_if_the_corrupt_frames_were_not_there(torn: Path, tmp_path: Path) -> None:
     """What is found in them begins no track, and they end none: it is still covered where it is thought to be."""
 
     def invent(frames: Sequence[Frame]) -> list[Detections]:
@@ -140,7 +140,7 @@ def test_the_tracker_goes_on_as_if_the_damaged_pictures_were_not_there(torn: Pat
     assert added == [(0, True)] * 3
 
 
-def test_the_file_of_detections_tells_and_is_told(torn: Path, tmp_path: Path) -> None:
+def test_corrupt_frames_are_written_to_and_read_from_the_file_of_detections(torn: Path, tmp_path: Path) -> None:
     written, file = tmp_path / "out.mp4", tmp_path / "out.jsonl"
     write(torn, written, file, SquareDetector())
     assert [row["frame"] for row in lines(file)[1:] if row.get("corrupt")] == [7, 8, 9]
@@ -162,10 +162,10 @@ def test_a_preview_says_so(torn: Path, tmp_path: Path) -> None:
     assert [number for number, framed in enumerate(frames) if framed] == [7, 8, 9]
 
 
-@pytest.mark.parametrize("looks", [1, 3])
-def test_the_looks_at_its_neighbours_are_full(looks: int, torn: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("every", [1, 3])
+def test_its_neighbours_get_the_full_scan(every: int, torn: Path, tmp_path: Path) -> None:
     settings = Settings()
-    settings.detect.every = looks
+    settings.detect.every = every
     seen: list[tuple[ScanMode, bool]] = []
     detector = SquareDetector(lambda frames: seen.extend((frame.scan_mode, frame.corrupt) for frame in frames))
     anonymize(torn, tmp_path / "out.mkv", settings, detector)

@@ -1,4 +1,4 @@
-"""Sound is carried as it is or told to be encoded again; what may betray a place or a person stays behind."""
+"""Audio is copied, or re-encoded with a line in the log; metadata that may betray a place or a person is dropped."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def payloads(path: Path, track: int = 0) -> list[bytes]:
     return [packet[ADTS_BYTES:] if packet.startswith(ADTS_MARK) else packet for packet in packets]
 
 
-def first_sound_s(path: Path) -> Fraction:
+def first_audio_s(path: Path) -> Fraction:
     with av.open(str(path)) as container:
         packets = container.demux(container.streams.audio[0])
         return next(p.pts * fraction(p.time_base) for p in packets if p.pts is not None and p.time_base)
@@ -63,7 +63,7 @@ def test_from_any_container_to_any_other(
     assert caplog.text == ""
     assert payloads(after) == payloads(before)
     # mkv and ts have no time below 0: then picture and sound move together
-    sound_moved = first_sound_s(after) - first_sound_s(before)
+    sound_moved = first_audio_s(after) - first_audio_s(before)
     assert abs(sound_moved - moved[0]) <= Fraction(1, 500)
     assert target in ("mkv", "ts", "m2ts", "mts") or abs(moved[0]) <= Fraction(1, 1000)
 
@@ -79,7 +79,7 @@ TRANSCODED = {  # sound -> the input, targets that cannot hold it, what it becom
 
 
 @pytest.mark.parametrize("codec", TRANSCODED)
-def test_sound_that_the_target_cannot_hold_is_encoded_again(
+def test_audio_that_the_target_cannot_hold_is_encoded_again(
     codec: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file, targets, becomes = TRANSCODED[codec]
@@ -104,7 +104,7 @@ def wave(path: Path) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
     return np.concatenate(parts).astype(np.float32)
 
 
-def test_silence_and_sound_stay_where_they_were(tmp_path: Path) -> None:
+def test_silence_and_audio_stay_where_they_were(tmp_path: Path) -> None:
     """A click at 0.5 s, with half a second of no packets before 0.4 s, is heard at 0.5 s after encoding it again."""
     source = tmp_path / "in.mkv"
     with av.open(str(source), "w") as container:
@@ -230,7 +230,7 @@ def test_tracks_keep_their_title_and_which_is_the_default(source: str, target: s
         *(("aac", "webm"), ("flac", "mov"), ("pcm_s16le", "ts")),  # encoded again
     ],
 )
-def test_sound_that_the_source_has_cut_away_stays_away(codec: str, target: str, tmp_path: Path) -> None:
+def test_audio_that_the_source_has_cut_away_stays_away(codec: str, target: str, tmp_path: Path) -> None:
     """An edit list hides the first second: no player plays it, and no copy may make it heard."""
     source, after = tmp_path / f"in.{'mov' if codec == 'pcm_s16le' else 'mp4'}", tmp_path / f"out.{target}"
     with av.open(str(source), "w") as container:
@@ -265,7 +265,7 @@ def test_other_streams_are_left_out(tmp_path: Path) -> None:
     assert b"+52.5" not in (tmp_path / "out.ts").read_bytes()
 
 
-def test_a_video_without_sound(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_video_without_audio(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     source = make_video(tmp_path / "in.mp4", replace(SMALL, audio=()))
     with caplog.at_level(logging.WARNING):
         assert anonymize(source, tmp_path / "out.mp4").left_out == ()

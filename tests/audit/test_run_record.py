@@ -43,7 +43,7 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_an_entry_tells_what_was_done_to_which_file_with_what(walker: Path, folder: Path) -> None:
+def test_an_entry_names_input_output_program_models_and_settings(walker: Path, folder: Path) -> None:
     summary = go(job(walker, folder))
     text = (folder / "log.jsonl").read_text()
     entry = json.loads(text)  # one run: one JSON document
@@ -86,7 +86,7 @@ class _Vandal(SquareDetector):
 
 
 @pytest.mark.parametrize("beside", [False, True])
-def test_what_cannot_be_told_is_not_left(beside: bool, walker: Path, folder: Path) -> None:
+def test_a_run_that_cannot_be_recorded_leaves_nothing(beside: bool, walker: Path, folder: Path) -> None:
     more = {"detections": Address(str(folder / "found.jsonl"))} if beside else {}
     log = folder / "log.jsonl"
     with pytest.raises(SinkError, match="the last line is not a whole line of JSON; give the audit another file"):
@@ -147,7 +147,7 @@ def test_a_log_that_is_another_file_is_refused_before_any_work(what: str, walker
     with pytest.raises(UsageError, match="audit log") as caught:
         go(job(walker, folder, audit=Address(str(places[what])), detections=Address(str(found))), detector=detector)
     assert "secret" not in str(caught.value)
-    assert detector.judged == [] and walker.read_bytes() == before and list(folder.iterdir()) == [link]
+    assert detector.frame_numbers == [] and walker.read_bytes() == before and list(folder.iterdir()) == [link]
 
 
 def test_a_failed_run_leaves_no_entry(walker: Path, folder: Path) -> None:

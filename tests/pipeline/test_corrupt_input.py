@@ -1,4 +1,4 @@
-"""Inputs that are cut, damaged or no video at all: the right error, and nothing is left."""
+"""Inputs that are cut short, corrupt or no video at all: the right error, and nothing is left."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_picture_in_the_middle_is_overwritten(name: str, films: Path, tmp_path
         assert summary.covered_whole >= 1
 
 
-def test_sound_whose_time_goes_back(tmp_path: Path, target: Path) -> None:
+def test_audio_whose_time_goes_back(tmp_path: Path, target: Path) -> None:
     """Two recordings in one: the error is the input's, not the output's."""
     film = make_video(tmp_path / "film.ts", VideoSpec(20))
     film.write_bytes(film.read_bytes() * 2)
@@ -126,7 +126,7 @@ def _folder(path: Path) -> None:
     path.mkdir()
 
 
-def _sound_only(path: Path) -> None:
+def _audio_only(path: Path) -> None:
     with av.open(str(path), "w", format="mp4") as container:
         track = container.add_stream("aac", rate=48_000)
         frame = av.AudioFrame(format="s16", layout="stereo", samples=1024)
@@ -166,7 +166,7 @@ NO_VIDEO: dict[str, tuple[str, Callable[[Path], object], type[BlurSceneError], s
     "noise": ("noise.mkv", lambda path: path.write_bytes(random.Random(1).randbytes(9999)), SourceError, "cannot be"),
     "zeros": ("zeros.ts", lambda path: path.write_bytes(bytes(9999)), SourceError, "cannot be read"),
     "one byte": ("byte.mp4", lambda path: path.write_bytes(b"x"), SourceError, "cannot be read"),
-    "sound": ("sound.mp4", _sound_only, SourceError, "there is no video in it, only audio stream 0 (aac)"),
+    "sound": ("sound.mp4", _audio_only, SourceError, "there is no video in it, only audio stream 0 (aac)"),
     "picture": ("picture.png", _picture, SourceError, "is a single picture"),
     "no frames": ("none.mp4", _header_only, SourceError, "no"),
     "list": ("list.mp4", _list_of_files, SourceError, "is a list of other files"),  # a missing part would go unseen

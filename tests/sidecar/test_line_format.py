@@ -82,7 +82,7 @@ def test_a_line_is_for_one_picture_alone() -> None:
     parse_frame(line, replace(other, corrupt=True), CLASSES)  # decoded otherwise each time, and covered whole
 
 
-def test_a_damaged_picture_has_no_checksum() -> None:
+def test_a_corrupt_frame_has_no_checksum() -> None:
     line = line_of(replace(FIRST, corrupt=True), Detections.empty(CLASSES))
     assert "checksum" not in line
     assert parse_frame(line.encode(), FIRST, CLASSES)[1]

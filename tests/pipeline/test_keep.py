@@ -1,4 +1,4 @@
-"""What is asked for by name passes as it is; a target that cannot hold it is refused; nothing else comes with it."""
+"""`keep`: named streams and tags are copied; a target that cannot hold them is refused; nothing else passes."""
 
 from __future__ import annotations
 

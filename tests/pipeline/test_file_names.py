@@ -1,4 +1,4 @@
-"""Links, odd names, special files, and inputs that would have other files opened because of what they hold."""
+"""File names: links, odd names, special files, and inputs that name other files to be opened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A copy stands, is shaped and is coloured as the original."""
+"""Rotation, aspect ratio and colour metadata are those of the input."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.videos import make_video, read_video, square_at
 
 @pytest.mark.parametrize("output", ["out.mp4", "out.mov", "out.mkv", "out.webm"])
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
-def test_the_turn_is_told_and_boxes_are_where_they_belong(rotation: int, output: str, tmp_path: Path) -> None:
+def test_the_rotation_is_kept_and_boxes_are_where_they_belong(rotation: int, output: str, tmp_path: Path) -> None:
     spec = replace(SHORT, rotation=rotation)
     source, target = make_video(tmp_path / "in.mp4", spec), tmp_path / output
     anonymize(source, target, solid())
