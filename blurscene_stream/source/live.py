@@ -35,7 +35,7 @@ def open_live(address: Address, settings: RtspConfig) -> InputContainer:
     try:
         return av.open(address.text, options=options, timeout=(settings.open_timeout_s, settings.read_timeout_s))
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        # libav calls silence "invalid data": the time tells
+        # libav reports silence as "invalid data": only the time that has passed distinguishes it
         silent = time.monotonic() - start_s >= 0.9 * min(settings.open_timeout_s, settings.read_timeout_s)
         why = "no answer" if silent else reason(error)
         raise SourceLostError(f"{address}: cannot connect: {why}; is the camera up?") from error

@@ -22,7 +22,7 @@ from blurscene_stream.source.frames.corruption import DecodedFrame
 
 STANDARD_INPUT = Path("/dev/stdin")
 HEAD_BYTES = 4096  # in which the formats of SIZE_IN_HEAD say how long they are
-POLL_INTERVAL_S = 0.1  # between two looks whether the run is to stop, while nothing comes
+POLL_INTERVAL_S = 0.1  # between two checks for a stop, while nothing comes
 ADVICE = "a pipe cannot seek: send mkv, ts or fragmented mp4"
 
 

@@ -1,4 +1,4 @@
-"""How a picture lies in its file, and how it stands upright: all eight ways, against libav's own words."""
+"""Display matrices in all eight orientations, planes that may be written, and changes of size or pixel format."""
 
 from __future__ import annotations
 

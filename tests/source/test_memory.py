@@ -1,4 +1,4 @@
-"""A picture is megabytes that Python does not see: it must go when nobody needs it, not when circles are looked for."""
+"""Memory of frames: megabytes that Python does not see, freed with the last reference, not by the cycle collector."""
 
 from __future__ import annotations
 

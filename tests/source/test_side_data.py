@@ -1,4 +1,4 @@
-"""Side data that PyAV has no name for: the rest of it still counts."""
+"""Side data of types that PyAV does not know beside those that it does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several videos in one file: one is chosen by number or the run is refused; none is ever copied as it is."""
+"""Selection among several videos of a file: by number, else the run is refused; none is ever copied as it is."""
 
 from __future__ import annotations
 

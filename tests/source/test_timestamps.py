@@ -1,4 +1,4 @@
-"""Times as the source tells them, and what becomes of nonsense."""
+"""Presentation clocks of files and cameras, with missing and decreasing timestamps."""
 
 from __future__ import annotations
 

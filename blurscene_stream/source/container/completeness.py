@@ -34,7 +34,7 @@ def missing_bytes(file: BinaryIO, container_format: str, size: int | None = None
 
 
 def promised_packets(video: VideoStream, path: Path) -> int:
-    """Return how many video packets an MP4 says that it holds and its edit list shows; 0 when it does not say.
+    """Return how many video packets an MP4 declares and its edit list shows; 0 when it declares none.
 
     libav's index of a track with an edit list has only what that needs: the packets of the rest are no loss.
     """
@@ -43,7 +43,7 @@ def promised_packets(video: VideoStream, path: Path) -> int:
         return video.frames
     try:
         return indexed if edit_list_shortens(path, video.id) else video.frames
-    except (OSError, struct.error, IndexError, ZeroDivisionError):  # nothing says so: what is missing is missing
+    except (OSError, struct.error, IndexError, ZeroDivisionError):  # no such edit list: what is missing is missing
         return video.frames
 
 

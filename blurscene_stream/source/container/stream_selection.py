@@ -37,7 +37,7 @@ class Selection:
     video:          the one that is anonymized
     copied_streams: audio in the order of the file, then what was asked for
     metadata:       tags and chapters that were asked for
-    dropped:        what is left behind, in words
+    dropped:        descriptions of the streams, chapters and tags that are left out
     """
 
     name: str
@@ -101,8 +101,8 @@ def _select_video(typed: _TypedStreams, name: str, chosen: int | None) -> VideoS
     streams, types = typed.container.streams, typed.types
     videos = {stream.index: stream for stream in streams.video if types[stream.index] is not InputStreamType.cover_art}
     if not videos:
-        words = [describe_stream(stream, types[stream.index], typed.formats) for stream in streams]
-        raise SourceError(f"{name}: there is no video in it, only {', '.join(words) or 'nothing'}; give a video")
+        found = [describe_stream(stream, types[stream.index], typed.formats) for stream in streams]
+        raise SourceError(f"{name}: there is no video in it, only {', '.join(found) or 'nothing'}; give a video")
     choices = listed([f"{index} ({_codec_and_size(stream)})" for index, stream in videos.items()])
     if chosen is not None and chosen not in videos:
         raise ConfigError(f"{name}: source.video_stream must be the number of a video, {choices}, got {chosen}")

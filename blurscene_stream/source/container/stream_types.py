@@ -1,4 +1,4 @@
-"""Types of the streams of a container, in the words of `--keep` and in those of messages."""
+"""Stream types of a container: video, audio, cover art, subtitles, GPS and other data, timecode, attachments."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _data_type(stream: Stream, container: InputContainer, sample_format: str) ->
         return InputStreamType.timecode
     if sample_format == CHAPTER_FORMAT and container.chapters():
         return InputStreamType.chapters  # MP4 holds their titles in a track of their own
-    # what libav has no name for may be anything, a video among them; in MP4 a video says so
+    # what libav has no name for may be anything, a video among them; in MP4 a video is marked as one
     return InputStreamType.data if stream.name or sample_format else InputStreamType.unknown
 
 

@@ -1,7 +1,7 @@
 """Corrupt frames of a file: those that the decoder flags, and those that were predicted from them.
 
 The decoder flags the frame in which data are missing, and no other one. But up to the next key frame every one is
-predicted from those before it: what is torn stays torn. (Measured: of 100 frames that one corrupt packet spoils, 90
+predicted from those before it: corruption spreads. (Measured: of 100 frames that one corrupt packet spoils, 90
 bear no flag.)
 """
 

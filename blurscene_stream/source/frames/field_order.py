@@ -1,4 +1,4 @@
-"""Field order of interlaced frames, which PyAV does not expose but a filter of libav's can tell."""
+"""Field order of interlaced frames, read through a filter of libav because PyAV does not expose it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Factory of frames: decoded AVFrames become planes that may be written, in a pixel format that redaction knows."""
 
 import logging
-from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 
 import av
 import numpy as np
@@ -29,10 +29,9 @@ LOSSLESS_CONVERSIONS = {"p010le": "yuv420p10le", "p210le": "yuv422p10le", "p410l
 class FrameFactory:
     """Makes frames of one stream, all alike the first decoded one.
 
-    picture:                                     the shape of every frame
-    color, display_matrix, field_order, stereo3d: as in StreamInfo
-    container_field_order:                       likewise
-    dropped:                                     side data that no output will hold, in words
+    picture: the shape of every frame
+    dropped: descriptions of side data that no output will hold
+    color, display_matrix, field_order, container_field_order, stereo3d: as in StreamInfo
     """
 
     def __init__(self, stream: VideoStream, first: VideoFrame, name: str) -> None:
@@ -80,8 +79,7 @@ class FrameFactory:
             decoded = self._converter.reformat(decoded, format=target, dst_colorspace=matrix, threads=1)
         decoded.make_writable()  # else the decoder's own reference pictures would be written to
         planes = plane_views(decoded, self.picture.pixel_format)
-        scale_rgb = _FrameScaler(decoded, self._scaler)
-        return Frame(number, pts, self.picture, planes, scale_rgb, decoded, corrupt=corrupt)
+        return Frame(number, pts, self.picture, planes, partial(self._scaler, decoded), decoded, corrupt=corrupt)
 
 
 def plane_views(decoded: VideoFrame, pixel_format: PixelFormat) -> tuple[Plane, ...]:
@@ -115,17 +113,6 @@ class _Scaler:
             decoded, width=width, height=height, format="rgb24", src_colorspace=self._matrix, threads=1
         )
         return scaled.to_ndarray()  # type: ignore[return-value]  # rgb24 is uint8
-
-
-@dataclass(frozen=True, slots=True)
-class _FrameScaler:
-    """Frame.scale_rgb of one frame."""
-
-    decoded: VideoFrame
-    scaler: _Scaler
-
-    def __call__(self, width: int, height: int) -> NDArray[np.uint8]:
-        return self.scaler(self.decoded, width, height)
 
 
 def orientation_from_matrix(matrix: tuple[int, ...] | None) -> Orientation:

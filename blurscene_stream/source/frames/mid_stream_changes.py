@@ -20,7 +20,7 @@ from blurscene_stream.streams import ColorMetadata, FieldOrder
 IDENTITY_MATRIX = (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)  # 16.16 and 2.30 fixed point, ISO/IEC 14496-12
 STEREO3D_2D = bytes(4)  # AV_STEREO3D_2D
 
-# What no encoder is given, because PyAV has no way to: the name of the side data, in words.
+# Side data that no encoder is given, because PyAV has no way to, with their names in messages.
 DROPPED_SIDE_DATA = {
     "DOVI_METADATA": "Dolby Vision metadata",
     "DYNAMIC_HDR_PLUS": "HDR10+ metadata",
@@ -40,7 +40,7 @@ class FrameProperties:
     The encoder is given those of the first frame; those of later ones are compared with them.
 
     display_matrix, color, field_order, stereo3d: as in StreamInfo
-    dropped: what no output will hold, in words
+    dropped: descriptions of side data that no output will hold
     """
 
     display_matrix: tuple[int, ...] | None
@@ -67,7 +67,7 @@ class FramePropertiesReader:
             color=color_metadata(decoded, side_data),
             field_order=self._field_order(decoded),
             stereo3d="STEREO3D" in side_data and side_data["STEREO3D"][:4] != STEREO3D_2D,
-            dropped=tuple(words for name, words in DROPPED_SIDE_DATA.items() if name in side_data),
+            dropped=tuple(description for name, description in DROPPED_SIDE_DATA.items() if name in side_data),
         )
 
 
@@ -131,7 +131,7 @@ class ChangeDetector:
         if now.field_order is not first.field_order:
             mixed = {now.field_order, first.field_order} & {FieldOrder.progressive, FieldOrder.single_field}
             changes.append("interlaced and progressive pictures mix" if mixed else "the field order is another")
-        return changes + [f"{words} comes up" for words in now.dropped if words not in first.dropped]
+        return changes + [f"{dropped} comes up" for dropped in now.dropped if dropped not in first.dropped]
 
 
 def _size_and_format(decoded: VideoFrame) -> tuple[int, int, str]:

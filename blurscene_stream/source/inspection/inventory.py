@@ -39,7 +39,7 @@ class StreamEntry:
 
     type:    in the words of --keep where there is one
     codec:   ffmpeg's name, or the container's of the sample format; "" when there is none
-    details: size, sample rate and the like, in words
+    details: description of size, sample rate and the like
     kept:    it would be in the output: anonymized, if it is the video
     """
 
@@ -56,7 +56,7 @@ class Inventory:
     """Contents of a file.
 
     container:      ffmpeg's name
-    duration_s:     seconds, as the container says; 0 when it does not
+    duration_s:     seconds, as the container declares; 0 when it does not
     chapters:       how many there are
     chapters_kept:  they would be in the output
     tags:           of the file as a whole
