@@ -1,4 +1,4 @@
-"""The settings of how the video and its sound are encoded."""
+"""Settings of the video encoder and the audio."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ _BITRATE = matching(r"[1-9][0-9]*(\.[0-9]+)?[kKmM]?", "bits a second, such as 80
 
 
 class Hardware(Enum):
-    """Whether a chip may encode."""
+    """Whether a hardware encoder is used."""
 
-    never = "no"
-    auto = "the first that opens, else the CPU"
+    never = "software encoder"
+    auto = "the first hardware encoder that works, else the software encoder"
 
 
 class AudioMode(Enum):
-    """What becomes of the sound."""
+    """How audio is passed on."""
 
     copy = "as it is; encoded again only where the container cannot hold it"
-    drop = "no sound"
+    drop = "no audio"
     aac = "AAC"
     opus = "Opus"
 
 
 @dataclass
 class EncodeConfig:
-    """How the video is encoded, in ffmpeg's meaning."""
+    """Options of the encoders, with FFmpeg's meanings."""
 
     codec: Annotated[
         str, "h264, hevc, av1, vp9, ffv1, or libav's name; auto: H.264, or VP9 where the container takes none", _CODEC
     ] = "auto"
-    hardware: Annotated[Hardware, "auto: encode on the first chip that can; never: on the CPU"] = Hardware.never
+    hardware: Annotated[Hardware, "auto: the first hardware encoder that works; never: in software"] = Hardware.never
     crf: Annotated[
         int | None,
         "constant quality in the encoder's own terms, lower is better; null: 20 for H.264, 22 for HEVC, "
