@@ -30,9 +30,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def own_logs() -> Iterator[None]:
     """The program sets up its own log; tests get theirs back."""
     log = logging.getLogger("blurscene_stream")
-    before = log.handlers[:], log.level, log.propagate
+    handlers, level, propagate = log.handlers[:], log.level, log.propagate
     yield
-    log.handlers[:], log.level, log.propagate = before
+    log.handlers[:], log.propagate = handlers, propagate
+    log.setLevel(level)  # forgets what the loggers below it have cached, unlike `log.level = level`
 
 
 @pytest.fixture

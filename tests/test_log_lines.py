@@ -27,9 +27,10 @@ NASTY = {  # name of a file -> as it is written
 @pytest.fixture(autouse=True)
 def _own_logs() -> Generator[None]:
     root = logging.getLogger("blurscene_stream")
-    kept = root.level, root.handlers[:], root.propagate
+    level, handlers, propagate = root.level, root.handlers[:], root.propagate
     yield
-    root.level, root.handlers[:], root.propagate = kept
+    root.handlers[:], root.propagate = handlers, propagate
+    root.setLevel(level)
 
 
 @pytest.mark.parametrize("name", NASTY)
