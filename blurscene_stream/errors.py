@@ -88,6 +88,7 @@ class StoppedError(BlurSceneError):
         self.exit_code = 128 + signal_number
 
 
+VERIFY_FAIL_EXIT_CODE, VERIFY_REVIEW_EXIT_CODE = 4, 5
 INTERNAL_ERROR_EXIT_CODE = 70  # EX_SOFTWARE of sysexits.h
 MAX_REASON_LENGTH = 200
 

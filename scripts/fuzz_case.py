@@ -77,7 +77,7 @@ def run_case(case: Case, folder: Path) -> dict[str, object]:
     source, target = folder / case.name, folder / "out" / case.target
     source.write_bytes(case.data)
     probe, start_s = Probe(), time.monotonic()
-    importlib.import_module("blurscene_stream.cli.video").anonymize_video = probe  # type: ignore[attr-defined]
+    importlib.import_module("blurscene_stream.pipeline").anonymize_video = probe  # type: ignore[attr-defined]
     with _pipes(source, target) if case.piped else nullcontext((source, target)) as places, _heard() as said:
         code = run(video_command, [*OPTIONS, *map(str, places)], "blurscene-stream")
     seconds = time.monotonic() - start_s

@@ -1,10 +1,10 @@
 """Prints what leaks from videos with known truth, with one setting of the tracker after the other.
 
-    python -m scripts.measure_tracking CLIPS [--least-px 0 20] [--try "track.post_roll_s=0.5 track.pre_roll_s=0.5" ...]
+    python -m scripts.measure_tracking CLIPS [--min-size-px 0 20] [--try "track.post_roll_s=0.5 track.pre_roll_s=0" ...]
 
 CLIPS is what `blurscene-stream evaluate --video` takes; scripts/make_truth_video.py makes such clips. The network looks
 at every frame once, for all tables; everything behind it is the program's own. Each --try is one line of a table:
-settings as --set takes them, as long as they change nothing that the network sees. Each --least-px is a table of its
+settings as --set takes them, as long as they change nothing that the network sees. Each --min-size-px is a table of its
 own: from what longer side in pixels on an object counts.
 """
 
@@ -94,11 +94,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path)
-    parser.add_argument("--least-px", type=float, nargs="+", default=[0.0])
+    parser.add_argument("--min-size-px", type=float, nargs="+", default=[0.0])
     parser.add_argument("--try", dest="tries", action="append", default=[], metavar="SETTINGS")
     given = parser.parse_args(arguments)
     pairs, detector = find_pairs(given.clips, None), remembering_detector()
-    for least_px in given.least_px:
+    for least_px in given.min_size_px:
         reports = measured(pairs, ["track.enabled=false", "", *given.tries], least_px, detector)
         first = reports[0][1]
         tracks = first.classes[ALL].tracks_exposed.count

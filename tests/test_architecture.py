@@ -19,6 +19,8 @@ FLOORS = {  # a module imports its own room, or a lower floor
     "streams": 0,
     "frames": 0,
     "address": 0,
+    "atomic_file": 0,
+    "paths": 0,
     "resources": 0,
     "config": 0,
     "json_lines": 0,
@@ -37,6 +39,7 @@ FLOORS = {  # a module imports its own room, or a lower floor
     "evaluate": 4,
     "verify": 4,
     "cli": 5,
+    "__main__": 6,
 }
 DOORS = {  # outside library -> the rooms that may import it
     "av": {"source", "sink"},

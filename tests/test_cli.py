@@ -27,7 +27,8 @@ def test_a_video_goes_through_with_the_real_detector(
     assert _run("--size", 160, "--device", "cpu", walker, target) == 0
     said = capsys.readouterr()
     assert said.out == ""
-    first, last = said.err.strip().splitlines()
+    loading, first, last = said.err.strip().splitlines()
+    assert loading == f"{walker} -> {target}: loading the model"
     assert "anonymizing" in first and "on cpu" in first
     assert last.startswith(f"{target}: 25 frames in ") and "frames/s" in last
     assert read_video(target).times == read_video(walker).times
@@ -140,8 +141,9 @@ def test_an_unforeseen_error_is_one_line_without_its_text(
     def broken(*_: object) -> None:
         raise KeyError("rtsp://user:secret@host")
 
-    monkeypatch.setattr("blurscene_stream.cli.video.anonymize_video", broken)
+    monkeypatch.setattr("blurscene_stream.pipeline.anonymize_video", broken)
     assert _run(walker, tmp_path / "out.mp4") == 70
-    (line,) = capsys.readouterr().err.strip().splitlines()
+    said = capsys.readouterr().err
+    _, line = said.strip().splitlines()
     assert "internal error: KeyError in test_cli.py" in line
-    assert "secret" not in line
+    assert "secret" not in said

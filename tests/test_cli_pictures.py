@@ -19,8 +19,7 @@ import pytest
 
 from blurscene_stream.boxes import Detections
 from blurscene_stream.cli import run
-from blurscene_stream.cli.detect import detect_command
-from blurscene_stream.cli.picture import picture_command
+from blurscene_stream.cli.image import detect_command, picture_command
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.frames import Frame
 from blurscene_stream.image import decode

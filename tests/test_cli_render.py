@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from blurscene_stream.cli import run
-from blurscene_stream.cli.render import render_command
-from blurscene_stream.cli.video import video_command
+from blurscene_stream.cli.video import render_command, video_command
 from tests.videos import VideoSpec, make_video, read_video
 
 pytestmark = pytest.mark.usefixtures("own_logs")

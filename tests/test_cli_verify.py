@@ -11,9 +11,8 @@ import pytest
 
 from blurscene_stream.boxes import Detections
 from blurscene_stream.cli import run
-from blurscene_stream.cli import verify as cli_verify
-from blurscene_stream.cli.render import render_command
 from blurscene_stream.cli.verify import verify_command
+from blurscene_stream.cli.video import render_command
 from blurscene_stream.frames import Frame
 from blurscene_stream.verify import VerifyJob
 from tests.detectors import CLASSES
@@ -103,7 +102,7 @@ class _Wary(ObjectDetector):
 @pytest.fixture
 def wary(monkeypatch: pytest.MonkeyPatch) -> None:
     """A detector that suspects something: the real one is not foreseeable."""
-    monkeypatch.setattr(cli_verify, "VerifyJob", partial(VerifyJob, load_detector=_Wary().load))
+    monkeypatch.setattr("blurscene_stream.verify.VerifyJob", partial(VerifyJob, load_detector=_Wary().load))
 
 
 @pytest.mark.usefixtures("wary")
@@ -128,10 +127,12 @@ def test_the_sheet_of_an_earlier_check_does_not_stay(
 ) -> None:
     checked = (written / "in.mp4", written / "out.mp4", "--detections", written / "found.jsonl")
     sheet = written / "out_suspects.png"
-    monkeypatch.setattr(cli_verify, "VerifyJob", partial(VerifyJob, load_detector=_Wary().load))
+    monkeypatch.setattr("blurscene_stream.verify.VerifyJob", partial(VerifyJob, load_detector=_Wary().load))
     assert _verify(*checked) == 5
     assert _verify(*checked, "--no-redetect") == 0 and sheet.is_file(), "nobody has looked again"
-    monkeypatch.setattr(cli_verify, "VerifyJob", partial(VerifyJob, load_detector=ObjectDetector(lambda _: False).load))
+    monkeypatch.setattr(
+        "blurscene_stream.verify.VerifyJob", partial(VerifyJob, load_detector=ObjectDetector(lambda _: False).load)
+    )
     assert _verify(*checked) == 0
     assert not sheet.exists() and f"{sheet} was of an earlier check, and is removed\nPASS\n" in capsys.readouterr().out
 

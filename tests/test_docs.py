@@ -12,12 +12,11 @@ import click
 import pytest
 
 from blurscene_stream import errors
-from blurscene_stream.cli import COMMANDS, PROGRAM
+from blurscene_stream.cli import COMMANDS, DEFAULT_COMMAND, PROGRAM, load_command
 from blurscene_stream.verify import EXIT_CODES
 from tests.config.test_settings_models import CONF
 
 ROOT = Path(__file__).parent.parent
-VIDEO = COMMANDS["video"]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")] + sorted((ROOT / "docs").glob("*.md"))
 TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
 README_MAX_LINES = 200
@@ -86,7 +85,7 @@ def test_commands_are_understood(
     monkeypatch.chdir(tmp_path)
     _write_files_that_pages_name()
     named = arguments[:1] if arguments and arguments[0] in COMMANDS else []
-    command = COMMANDS[named[0]] if named else VIDEO
+    command = load_command(named[0] if named else DEFAULT_COMMAND)
     asks_for_help = not arguments or "--help" in arguments
     if isinstance(command, click.Group):  # it has no settings to show
         group = command.make_context(PROGRAM, arguments[1:])
@@ -101,8 +100,8 @@ def test_commands_are_understood(
 
 @pytest.mark.parametrize("page", TEXTS)
 def test_options_that_are_named_are_in_the_help(page: str) -> None:
-    inner = [each for group in COMMANDS.values() if isinstance(group, click.Group) for each in group.commands.values()]
-    commands = [*COMMANDS.values(), *inner]
+    commands = [load_command(name) for name in COMMANDS]
+    commands += [each for group in commands if isinstance(group, click.Group) for each in group.commands.values()]
     options = {name for each in commands for one in each.params if isinstance(one, click.Option) for name in one.opts}
     prose = re.sub(r"```.*?```", "", TEXTS[page], flags=re.DOTALL)
     named = {text.split()[0].split("=")[0] for text in re.findall(r"`(--?[a-z][^`]*)`", prose)}

@@ -44,7 +44,7 @@ def test_a_run_that_dies_is_a_finding(tmp_path: Path) -> None:
 @pytest.mark.parametrize("piped", [False, True])
 def test_a_leak_is_a_finding(piped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One picture is not covered, or not looked at."""
-    owner = importlib.import_module("blurscene_stream.cli.video")
+    owner = importlib.import_module("blurscene_stream.pipeline")
     monkeypatch.setattr(owner, "anonymize_video", None)  # run_case puts its own in its place; here that ends
     (tmp_path / "out").mkdir()
     name = "h264.ts" if piped else "h264.mp4"

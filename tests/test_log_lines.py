@@ -8,7 +8,7 @@ from collections.abc import Generator
 
 import pytest
 
-from blurscene_stream.cli.logs import set_up_logs
+from blurscene_stream.cli.console import set_up_logs
 from blurscene_stream.config.schema import LoggingConfig
 
 log = logging.getLogger("blurscene_stream.test")

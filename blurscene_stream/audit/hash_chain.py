@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 from blurscene_stream.errors import SinkError, SourceError, UsageError, reason
 from blurscene_stream.json_lines import LineError, parse_line, require_object
-from blurscene_stream.sink import check_output_path
+from blurscene_stream.paths import check_output_path
 
 FORMAT, VERSION = "blurscene-stream audit", 1
 MAX_LINE_BYTES = 16 << 20

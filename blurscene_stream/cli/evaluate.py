@@ -1,33 +1,37 @@
-"""`blurscene-stream evaluate DATASET`: how much is found and covered, on labelled pictures and videos."""
+"""`blurscene-stream evaluate DATASET`: recall, precision and leaks on labelled images and videos."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from contextlib import closing
-from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from blurscene_stream.cli.options import COMMAND_SETTINGS, CONFIGURE, HIDE, LOOK, TELL, begin, options
-from blurscene_stream.cli.progress import ProgressBar
-from blurscene_stream.cli.report_files import ReportFiles
-from blurscene_stream.cli.stopping import signals
-from blurscene_stream.evaluate import (
-    LeakReport,
-    Names,
-    PictureReport,
-    Plan,
-    Resampling,
-    find_pairs,
-    leak_text,
-    measure_leaks,
-    measure_pictures,
-    picture_text,
+from blurscene_stream.address import Address
+from blurscene_stream.atomic_file import make_folder, write_file
+from blurscene_stream.cli.console import stop_on_signals
+from blurscene_stream.cli.options import (
+    COMMAND_SETTINGS,
+    CONFIG_OPTIONS,
+    DETECT_OPTIONS,
+    LOG_OPTIONS,
+    REDACT_OPTIONS,
+    options,
+    prepare,
 )
-from blurscene_stream.pipeline import StopToken
+from blurscene_stream.cli.progress import ProgressBar
+from blurscene_stream.errors import UsageError
+from blurscene_stream.paths import check_exists, check_output_folder, check_report_path
 
-Report = PictureReport | LeakReport
+if TYPE_CHECKING:
+    from blurscene_stream.evaluate import LeakReport, PictureReport, Plan
+
+log = logging.getLogger(__name__)
+
+REPORT, PLOT = "report.json", "plot.png"
 
 EPILOG = """\b
 DATASET: a folder, or the file with its labels:
@@ -51,23 +55,54 @@ Examples:
 
 @click.command("evaluate", epilog=EPILOG, **COMMAND_SETTINGS)
 @click.argument("dataset", metavar="DATASET", required=False, type=click.Path(path_type=Path))
-@click.option("--video", type=click.Path(path_type=Path), help="A video, or a folder of them, instead of DATASET.")
-@click.option("--truth", type=click.Path(path_type=Path), help="Its truth, if that is not NAME.truth.jsonl beside it.")
-@click.option("--map", "maps", multiple=True, metavar="NAME=CLASS", help="What a class of DATASET is; NAME= for none.")
-@click.option("--output", type=click.Path(file_okay=False, path_type=Path), help="Folder for report.json, plot.png.")
+@click.option(
+    "--video", metavar="PATH", type=click.Path(path_type=Path), help="A video, or a folder of them, instead of DATASET."
+)
+@click.option(
+    "--truth",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Ground truth of the video (default NAME.truth.jsonl beside it).",
+)
+@click.option(
+    "--map",
+    "maps",
+    multiple=True,
+    metavar="NAME=CLASS",
+    help="Class of the model that a class of DATASET stands for; NAME= for none. May be repeated.",
+)
+@click.option(
+    "--output",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to which report.json and plot.png are written.",
+)
 @click.option("-y", "overwrite", is_flag=True, help="Replace report.json and plot.png if they exist.")
 @click.option(
-    "--least-visible",
+    "--min-visible",
+    metavar="FLOAT",
     type=click.FloatRange(0, 1),
     default=0.5,
-    help="In a video: of an object, to count. 0.5.",
+    help="Videos: minimum visible share of an object (default 0.5).",
 )
 @click.option(
-    "--least-px", type=click.FloatRange(0), default=0, help="In a video: longer side of an object, to count. 0."
+    "--min-size-px",
+    metavar="FLOAT",
+    type=click.FloatRange(0),
+    default=0,
+    help="Videos: minimum longer side of an object in pixels (default 0).",
 )
-@click.option("--draws", type=click.IntRange(1, 1_000_000), default=1000, help="Of the bootstrap: 1000.")
-@click.option("--seed", type=click.IntRange(0), default=0, help="Of the bootstrap: 0.")
-@options(LOOK, HIDE, CONFIGURE, TELL)
+@click.option(
+    "--draws",
+    metavar="INTEGER",
+    type=click.IntRange(1, 1_000_000),
+    default=1000,
+    help="Number of bootstrap draws for the intervals (default 1000).",
+)
+@click.option(
+    "--seed", metavar="INTEGER", type=click.IntRange(0), default=0, help="Seed of the bootstrap draws (default 0)."
+)
+@options(DETECT_OPTIONS, REDACT_OPTIONS, CONFIG_OPTIONS, LOG_OPTIONS)
 def evaluate_command(
     dataset: Path | None,
     video: Path | None,
@@ -75,32 +110,91 @@ def evaluate_command(
     output: Path | None,
     overwrite: bool,
     maps: tuple[str, ...],
-    least_visible: float,
-    least_px: float,
+    min_visible: float,
+    min_size_px: float,
     draws: int,
     seed: int,
     **given: Any,
 ) -> int:
-    """Measure what is found in labelled pictures, or what leaks from labelled videos; print a table."""
-    settings, bar = begin(given)
-    if (dataset is None) == (video is None):
+    """Measure recall and precision on labelled images, or leaks of labelled videos; print a table."""
+    place, settings, bar = prepare(given, lambda: _check_inputs(dataset, video, truth))
+    import blurscene_stream.evaluate as evaluation  # noqa: PLC0415  # imports NumPy, PyAV, OpenCV, SciPy
+    from blurscene_stream.pipeline import StopToken  # noqa: PLC0415
+
+    pairs = [] if video is None else evaluation.find_pairs(video, truth)
+    if output is not None:
+        _check_output(output, [place] if dataset else [path for pair in pairs for path in pair], dataset, overwrite)
+    stop_token = StopToken()
+    names, sampling = evaluation.Names(list(settings.classes), maps), evaluation.Resampling(draws, seed)
+    with stop_on_signals(stop_token, "no report was written"), stop_token.reraise_swallowed():
+        with closing(ProgressBar(bar)) as progress:
+            plan = evaluation.Plan(settings, names, sampling, min_visible, min_size_px, progress.update, stop_token)
+            report: PictureReport | LeakReport
+            report = evaluation.measure_pictures(place, plan) if dataset else evaluation.measure_leaks(pairs, plan)
+        click.echo(_table(report))
+        if output is not None:
+            _write_report(output, report, plan, overwrite)
+    return 0
+
+
+def _table(report: PictureReport | LeakReport) -> str:
+    from blurscene_stream.evaluate import LeakReport, leak_text, picture_text  # noqa: PLC0415
+
+    return leak_text(report) if isinstance(report, LeakReport) else picture_text(report)
+
+
+def _check_inputs(dataset: Path | None, video: Path | None, truth: Path | None) -> Path:
+    """Return the data set or video.
+
+    Raises click.UsageError, SourceError.
+    """
+    place = video if dataset is None else dataset
+    if place is None or (dataset is not None and video is not None):
         raise click.UsageError("give either DATASET or --video")
     if truth is not None and video is None:
         raise click.UsageError("--truth is for --video")
-    files = None if output is None else ReportFiles(output, overwrite)
-    pairs = [] if video is None else find_pairs(video, truth)
-    if files is not None and dataset is not None:
-        files.check_pictures(dataset)
-    elif files is not None:
-        files.check_videos(chain.from_iterable(pairs))
-    stop_token = StopToken()
-    names = Names(list(settings.classes), maps)
-    with signals(stop_token, "no report was written"), stop_token.reraise_swallowed():
-        with closing(ProgressBar(bar)) as progress:
-            sampling = Resampling(draws, seed)
-            plan = Plan(settings, names, sampling, least_visible, least_px, progress.reach, stop_token)
-            report: Report = measure_pictures(dataset, plan) if dataset is not None else measure_leaks(pairs, plan)
-        click.echo(leak_text(report) if isinstance(report, LeakReport) else picture_text(report))
-        if files is not None:
-            files.write(report, plan)
-    return 0
+    if dataset is not None:
+        check_exists(dataset)
+    return place
+
+
+def _check_output(folder: Path, inputs: Sequence[Path], dataset: Path | None, overwrite: bool) -> None:
+    """Refuse a folder that cannot take the report of `inputs`, before any work is done for it.
+
+    Raises UsageError.
+    """
+    from blurscene_stream.evaluate import can_plot  # noqa: PLC0415
+
+    if dataset is not None:
+        home = dataset if dataset.is_dir() else dataset.parent
+        if folder.resolve().is_relative_to(home.resolve()):
+            raise UsageError(
+                f"{folder}: lies inside the data set and could be read as a part of it next time; choose another folder"
+            )
+    check_output_folder(folder)
+    if folder.exists():
+        names = [REPORT, PLOT] if dataset is not None and can_plot() else [REPORT]
+        others = [("input", Address(str(path))) for path in inputs]
+        for name in names:
+            check_report_path(Address(str(folder / name)), "report", others, overwrite)
+
+
+def _write_report(folder: Path, report: PictureReport | LeakReport, plan: Plan, overwrite: bool) -> None:
+    """Write report.json, and for images plot.png where it can be drawn.
+
+    Raises SinkError.
+    """
+    from blurscene_stream.evaluate import PictureReport, can_plot, plot_png, report_json  # noqa: PLC0415
+
+    files = {folder / REPORT: report_json(report, plan)}
+    if isinstance(report, PictureReport):
+        if can_plot():
+            files[folder / PLOT] = plot_png(report)
+        else:
+            missing = "matplotlib is missing, pip install 'blurscene-stream[evaluate]'"
+            log.warning("%s", f"plot.png was left out: {missing}")
+    with plan.stop_token.defer():  # from here on it is too late to stop: all files are written
+        make_folder(folder)
+        for path, data in files.items():
+            write_file(path, data, overwrite)
+    log.info("%s", f"written: {', '.join(map(str, files))}")

@@ -1,4 +1,4 @@
-"""`blurscene-stream inspect FILE`: what a file holds, and what of it would pass."""
+"""`blurscene-stream inspect FILE`: streams, tags and atoms of a file, and what of them would be copied."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from blurscene_stream.cli.logs import printable
-from blurscene_stream.cli.options import COMMAND_SETTINGS, CONFIGURE, KEEP, TELL, begin, options
+from blurscene_stream.cli.console import printable
+from blurscene_stream.cli.options import COMMAND_SETTINGS, CONFIG_OPTIONS, KEEP_OPTIONS, LOG_OPTIONS, options, prepare
 from blurscene_stream.config.keep import STREAMS
-from blurscene_stream.source.inspection.inventory import Inventory, StreamEntry, TagEntry, inspect_file
+from blurscene_stream.paths import check_video_input
+
+if TYPE_CHECKING:
+    from blurscene_stream.source.inspection.inventory import Inventory, StreamEntry, TagEntry
 
 EPILOG = """\b
 Example:
@@ -25,18 +28,25 @@ The value of a tag may be the place where somebody lives: it is shown with --val
 
 @click.command("inspect", epilog=EPILOG, **COMMAND_SETTINGS)
 @click.argument("file", metavar="FILE", required=False, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
-@click.option("--values", is_flag=True, help="Also show what the tags say.")
-@options(KEEP, CONFIGURE, TELL)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
+@click.option("--values", is_flag=True, help="Also print the values of the tags.")
+@options(KEEP_OPTIONS, CONFIG_OPTIONS, LOG_OPTIONS)
 def inspect_command(file: Path | None, as_json: bool, values: bool, **given: Any) -> int:
-    """Print what FILE holds, and what of it would be kept or dropped; nothing is written to files.
+    """Print the streams, chapters, atoms and tags of FILE, and which of them a run would keep. No file is written.
 
-    With the options for keeping, and the settings, of a run, it tells what that run would do.
+    Give the run's settings and options for keeping.
     """
-    settings, _ = begin(given)
-    if file is None:
-        raise click.UsageError("FILE is missing")
-    found = inspect_file(file, settings)
+
+    def check() -> Path:
+        if file is None:
+            raise click.UsageError("FILE is missing")
+        check_video_input(file)
+        return file
+
+    path, settings, _ = prepare(given, check)
+    from blurscene_stream.source.inspection.inventory import inspect_file  # noqa: PLC0415  # imports NumPy, PyAV
+
+    found = inspect_file(path, settings)
     print(json.dumps(_tree(found, values)) if as_json else "\n".join(_table(found, values)))
     return 0
 

@@ -1,103 +1,179 @@
-"""The options that commands share, each defined once, and what they come to."""
+"""Options that several commands have, and the settings that they are loaded into."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from enum import EnumMeta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
-from blurscene_stream.cli.logs import set_up_logs
+from blurscene_stream.cli.console import set_up_logs
 from blurscene_stream.config.keep import STREAMS
-from blurscene_stream.config.load import Loaded, load_settings
-from blurscene_stream.config.options import overrides_from_options
-from blurscene_stream.config.rules import listed
-from blurscene_stream.config.schema import AudioMode, RedactMethod, Settings
-from blurscene_stream.config.show import show
+from blurscene_stream.config.options import Assignment, overrides_from_options
+from blurscene_stream.config.rules import Setting, listed, refusal, settings_of
+from blurscene_stream.config.schema import (
+    AudioMode,
+    ClassConfig,
+    DetectConfig,
+    RedactMethod,
+    Settings,
+)
+from blurscene_stream.errors import ConfigError
+
+if TYPE_CHECKING:
+    from blurscene_stream.config.load import Loaded
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Checked = TypeVar("Checked")
 Option = Callable[[Any], Any]
+
 COMMAND_SETTINGS: dict[str, Any] = {
     "no_args_is_help": True,
     "context_settings": {"help_option_names": ["-h", "--help"], "max_content_width": 110},
 }
+_DEFAULTS, _CLASS, _DETECT = Settings(), ClassConfig(), DetectConfig()
 
-LOOK: Sequence[Option] = (
-    click.option("--thresh", help="Least score of what is covered, in [0, 1): lower finds and covers more."),
-    click.option("--face-thresh", help="The same for faces alone."),
-    click.option("--plate-thresh", help="The same for licence plates alone."),
-    click.option("--size", help="Longer side of the detector's picture: larger finds smaller things."),
-    click.option("--device", help="auto, cpu, cuda or cuda:N. One that is named and missing is an error."),
-)
-"""How pictures are looked at."""
-
-HIDE: Sequence[Option] = (
+DETECT_OPTIONS: Sequence[Option] = (
     click.option(
-        "--replacewith", type=click.Choice([method.name for method in RedactMethod]), help="How things are hidden."
+        "--thresh",
+        metavar="FLOAT",
+        help=f"Minimum score of a box (default {_CLASS.threshold:g}). Lower finds and covers more.",
     ),
-    click.option("--mask-scale", help="Scale boxes by this factor before they are covered, such as 1.8."),
-)
-"""How what was found is hidden."""
-
-AREAS: Sequence[Option] = (
+    click.option("--face-thresh", metavar="FLOAT", help="Minimum score of faces, over --thresh."),
     click.option(
-        "--roi", multiple=True, metavar="POLYGON", help='Cover only what touches "x,y x,y x,y ...", or two corners.'
+        "--plate-thresh",
+        metavar="FLOAT",
+        help="Minimum score of licence plates, over --thresh.",
     ),
-    click.option("--exclude", multiple=True, metavar="POLYGON", help="Do NOT cover what lies wholly inside."),
-    click.option("--always", multiple=True, metavar="POLYGON", help="Cover this in every frame, whatever is found."),
+    click.option(
+        "--size",
+        metavar="INTEGER",
+        help=f"Longer side of the network's input in pixels (default {_DETECT.size_px}). Larger finds smaller objects.",
+    ),
+    click.option(
+        "--device",
+        metavar="DEVICE",
+        help="Device of the network: auto (default), cpu, cuda or cuda:N. One that is named must be there.",
+    ),
 )
-"""Where other rules hold; each may be repeated. On the upright picture, in pixels, or all in 0..1."""
+"""Detection."""
 
-WRITE: Sequence[Option] = (
-    click.option("-y", "overwrite", is_flag=True, help="Replace OUTPUT if it exists."),
-    click.option("--preview", is_flag=True, help="Draw boxes and scores instead of hiding: NOT anonymized."),
+BATCH_OPTIONS: Sequence[Option] = (
+    click.option(
+        "--batch-size",
+        metavar="INTEGER",
+        help=f"Number of frames that the network gets at once (default {_DETECT.batch_size}).",
+    ),
 )
-"""What is done with the output; these are parameters of the command."""
+"""Batches of frames, for videos."""
 
-AUDIT: Sequence[Option] = (
-    click.option("--audit", metavar="FILE", help="Also add to this log what was done to which file, with checksums."),
+REDACT_OPTIONS: Sequence[Option] = (
+    click.option(
+        "--replacewith",
+        type=click.Choice([method.name for method in RedactMethod]),
+        help="Redaction method (default mosaic).",
+    ),
+    click.option(
+        "--mask-scale",
+        metavar="FLOAT",
+        help=f"Factor by which boxes are enlarged before they are covered (default {1 + 2 * _CLASS.margin:g}).",
+    ),
 )
-"""What is told of a run for later."""
+"""Redaction."""
 
-ENCODE: Sequence[Option] = (
-    click.option("-c:v", "codec", metavar="CODEC", help="h264, hevc, av1, vp9, ffv1, or such as h264_nvenc."),
-    click.option("-crf", "crf", metavar="N", help="Constant quality in the encoder's own terms: lower is better."),
-    click.option("-preset", "preset", metavar="NAME", help="The encoder's trade of time for size."),
-    click.option("-b:v", "bitrate", metavar="RATE", help="Bit rate instead of constant quality, such as 4M."),
-    click.option("--format", help="matroska or mpegts: of what goes to a pipe."),
+AREA_OPTIONS: Sequence[Option] = (
+    click.option(
+        "--roi",
+        multiple=True,
+        metavar="POLYGON",
+        help='Cover only boxes that touch the polygon "x,y x,y x,y ...", or the rectangle "x,y x,y".',
+    ),
+    click.option(
+        "--exclude", multiple=True, metavar="POLYGON", help="Do NOT cover boxes that lie entirely in the polygon."
+    ),
+    click.option(
+        "--always", multiple=True, metavar="POLYGON", help="Cover the polygon in every frame, whatever is detected."
+    ),
+)
+"""Areas with rules of their own; each may be repeated. On the upright picture, in pixels, or all in 0..1."""
+
+OUTPUT_OPTIONS: Sequence[Option] = (
+    click.option("-y", "overwrite", is_flag=True, help="Replace the output if it exists."),
+    click.option("--preview", is_flag=True, help="Draw boxes and scores instead of redacting: NOT anonymized."),
+)
+"""The output; these are parameters of the command."""
+
+AUDIT_OPTIONS: Sequence[Option] = (
+    click.option("--audit", metavar="FILE", help="Also add an entry for the run, with checksums, to this audit log."),
+)
+"""The audit log."""
+
+ENCODE_OPTIONS: Sequence[Option] = (
+    click.option(
+        "-c:v",
+        "codec",
+        metavar="CODEC",
+        help="Video codec: h264, hevc, av1, vp9, ffv1, or an FFmpeg encoder such as h264_nvenc.",
+    ),
+    click.option(
+        "-crf",
+        "crf",
+        metavar="INTEGER",
+        help="Constant rate factor of the encoder. A lower value gives better quality and a larger file.",
+    ),
+    click.option("-preset", "preset", metavar="NAME", help="Speed preset of the encoder."),
+    click.option(
+        "-b:v",
+        "bitrate",
+        metavar="RATE",
+        help="Bit rate instead of constant quality, such as 4M.",
+    ),
+    click.option(
+        "--format",
+        metavar="NAME",
+        help="Container that is written to a pipe: matroska (default) or mpegts.",
+    ),
     click.option(
         "--audio",
-        type=click.Choice([sound.name for sound in AudioMode]),
-        help="The sound: copy (default), drop, or encode.",
+        type=click.Choice([mode.name for mode in AudioMode]),
+        help="Copy the audio (default), drop it, or encode it.",
     ),
 )
-"""How a video is encoded."""
+"""Encoding."""
 
-KEEP: Sequence[Option] = (
-    click.option("--keep", multiple=True, metavar="WHAT", help=f"Also pass {listed(STREAMS)}; as they are."),
-    click.option("--keep-tag", multiple=True, metavar="KEY", help="Also pass this tag, such as creation_time."),
+KEEP_OPTIONS: Sequence[Option] = (
+    click.option("--keep", multiple=True, metavar="STREAMS", help=f"Also copy {listed(STREAMS)}, unchanged."),
+    click.option("--keep-tag", multiple=True, metavar="KEY", help="Also copy this tag, such as creation_time."),
 )
-"""What passes beside pictures and sound; each may be repeated."""
+"""What is copied besides video and audio; each may be repeated."""
 
-CONFIGURE: Sequence[Option] = (
-    click.option("--config", type=click.Path(path_type=Path), help="A YAML file with settings, or a folder of them."),
-    click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One setting; may be repeated."),
-    click.option("--show-config", is_flag=True, help="Print all settings and where each comes from, and end."),
+CONFIG_OPTIONS: Sequence[Option] = (
+    click.option(
+        "--config", metavar="PATH", type=click.Path(path_type=Path), help="YAML file of settings, or a folder of them."
+    ),
+    click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change one setting. May be repeated."),
+    click.option("--show-config", is_flag=True, help="Print all settings and the source of each, and exit."),
 )
 """Settings."""
 
-TELL: Sequence[Option] = (
-    click.option("--quiet", is_flag=True, help="No progress bar; warnings and errors only."),
-    click.option("--json-log", is_flag=True, help="One JSON object a line on stderr."),
-    click.option("--log-level", help="debug, info, warning, error or critical."),
+LOG_OPTIONS: Sequence[Option] = (
+    click.option("--quiet", is_flag=True, help="Show no progress bar, only warnings and errors."),
+    click.option("--json-log", is_flag=True, help="Log to stderr as JSON, one object a line."),
+    click.option(
+        "--log-level",
+        metavar="LEVEL",
+        help="Minimum level of log messages: debug, info (default), warning, error or critical.",
+    ),
     click.version_option(package_name="blurscene-stream"),
 )
-"""What is written to stderr."""
+"""The log on stderr."""
 
 
 def options(*groups: Sequence[Option]) -> Callable[[Command], Command]:
-    """A decorator that adds the options of `groups` to a command, in their order."""
+    """Return a decorator that adds the options of `groups` to a command, in their order."""
 
     def add(command: Command) -> Command:
         for option in reversed([option for group in groups for option in group]):
@@ -107,19 +183,24 @@ def options(*groups: Sequence[Option]) -> Callable[[Command], Command]:
     return add
 
 
-def begin(given: Mapping[str, Any]) -> tuple[Settings, bool]:
-    """The settings that a command's other parameters come to, and whether a progress bar is wanted.
+def prepare(given: Mapping[str, Any], check: Callable[[], Checked]) -> tuple[Checked, Settings, bool]:
+    """Check what needs no settings, load the settings and set up the log.
 
-    given: what CONFIGURE, TELL and the options for settings were given; the log is set up as they say. With
-        --show-config the settings are printed, and that is all that the command does.
-    Raises ConfigError.
+    given: values of CONFIG_OPTIONS, LOG_OPTIONS and the options for settings. With --show-config the settings are
+        printed, and the command ends.
+    check: refuses inputs and outputs; called before the settings are loaded, which takes longer
+
+    Return the result of `check`, the settings, and whether a progress bar is wanted. Raises ConfigError.
     """
-    loaded = _load(given)
     if given["show_config"]:
-        click.echo(show(loaded), nl=False)
+        from blurscene_stream.config.show import show  # noqa: PLC0415  # imports Hydra
+
+        click.echo(show(_load(given)), nl=False)
         click.get_current_context().exit()
-    set_up_logs(loaded.settings.logging, given["quiet"])
-    return loaded.settings, not given["quiet"] and not loaded.settings.logging.json
+    checked = check()
+    settings = _load(given).settings
+    set_up_logs(settings.logging, given["quiet"])
+    return checked, settings, not given["quiet"] and not settings.logging.json
 
 
 def _load(given: Mapping[str, Any]) -> Loaded:
@@ -127,4 +208,35 @@ def _load(given: Mapping[str, Any]) -> Loaded:
     others = ("config", "overrides", "show_config", "quiet")
     short = {key: value for key, value in given.items() if key not in others}
     named = {names.get(key, "--" + key.replace("_", "-")): value for key, value in short.items()}
-    return load_settings(given["config"], given["overrides"], overrides_from_options(named))
+    assignments = overrides_from_options(named)
+    for assignment in assignments:
+        _refuse_value(assignment)
+    from blurscene_stream.config.load import load_settings  # noqa: PLC0415  # imports Hydra
+
+    return load_settings(given["config"], given["overrides"], assignments)
+
+
+def _refuse_value(assignment: Assignment) -> None:
+    """Refuse a value as `load_settings` does, but without Hydra.
+
+    Raises ConfigError, which names option, setting, value and what is allowed.
+    """
+    setting, value = _setting(assignment.key), assignment.value
+    if value == "null":  # YAML's: the setting decides whether it takes it
+        return
+    number = next((kind for kind in (int, float) if kind in (setting.type, *get_args(setting.type))), None)
+    if number is not None and isinstance(value, str):
+        with suppress(ValueError):
+            value = number(value)
+    good_type = number is None or value is None or isinstance(value, int | float)
+    if not isinstance(setting.type, EnumMeta) and not (good_type and setting.takes(value)):
+        raise ConfigError(f"{assignment.source}: {refusal(assignment.key, value, setting)}")
+
+
+def _setting(key: str) -> Setting:
+    """Return the setting under a dotted key, in which "*" or a name stands for a class of objects."""
+    *path, name = key.split(".")
+    section: Any = _DEFAULTS
+    for part in path:
+        section = _CLASS if isinstance(section, dict) else getattr(section, part)
+    return settings_of(type(section))[name]

@@ -1,80 +1,83 @@
-"""How far a run is, and what it has done."""
+"""Progress bar of a run, and its summary in one line or as JSON fields."""
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from tqdm import tqdm
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
-from blurscene_stream.boxes import Detections
-from blurscene_stream.frames import RedactedFrame
-from blurscene_stream.pipeline import Summary
-from blurscene_stream.pipeline.image import ImageSummary
-from blurscene_stream.streams import StreamInfo
+    from blurscene_stream.boxes import Detections
+    from blurscene_stream.frames import RedactedFrame
+    from blurscene_stream.pipeline import Summary
+    from blurscene_stream.pipeline.image import ImageSummary
+    from blurscene_stream.streams import StreamInfo
 
-SHOWN_CLASSES = {"license_plate": "plate"}
+SHORT_CLASS_NAMES = {"license_plate": "plate"}
 
 
 class ProgressBar:
-    """What is done, how much a second, time left and boxes found, on stderr; nothing when it is not a terminal."""
+    """Count, rate, time left and boxes found, on stderr; nothing when that is not a terminal."""
 
-    def __init__(self, wanted: bool) -> None:
-        self._wanted = wanted and sys.stderr.isatty()
+    def __init__(self, enabled: bool) -> None:
+        self._enabled = enabled and sys.stderr.isatty()
         self._bar: tqdm[NoReturn] | None = None
         self._found: Counter[str] = Counter()
 
-    def started(self, info: StreamInfo) -> None:
-        """Show the bar; how much there is to do is known for most files, and for no camera."""
-        guess = round(info.duration_s * float(info.frame_rate)) if info.frame_rate else 0
-        self.show(info.frame_count or guess or None, "frames")
+    def start_video(self, info: StreamInfo) -> None:
+        """Show the bar; the number of frames is known or estimated for files, and unknown for cameras."""
+        estimate = round(info.duration_s * float(info.frame_rate)) if info.frame_rate else 0
+        self.start(info.frame_count or estimate or None, "frames")
 
-    def show(self, total: int | None, unit: str) -> None:
-        """Show the bar, if it is wanted."""
-        if self._wanted:
+    def start(self, total: int | None, unit: str) -> None:
+        """Show the bar, if it is enabled."""
+        if self._enabled:
+            from tqdm import tqdm  # noqa: PLC0415  # a run without a bar does not need it
+
             tqdm.monitor_interval = 0  # no thread of its own
             self._bar = tqdm(total=total, unit=f" {unit}", dynamic_ncols=True, leave=False)
 
-    def written(self, frame: RedactedFrame) -> None:
-        """One frame more."""
-        self.count(frame.detections.observed())
+    def add_frame(self, frame: RedactedFrame) -> None:
+        """Count one frame more."""
+        self.add(frame.detections.observed())
 
-    def count(self, detections: Detections) -> None:
-        """One frame or picture more, with what was found in it."""
+    def add(self, detections: Detections) -> None:
+        """Count one frame or image more, and its detections."""
         if self._bar is None:
             return
         self._found.update(detections.class_names[label] for label in detections.class_ids)
-        self._bar.set_postfix_str(words(self._found), refresh=False)
+        self._bar.set_postfix_str(format_counts(self._found), refresh=False)
         self._bar.update()
 
-    def reach(self, done: int, total: int) -> None:
-        """So many of all that there is to do are done."""
+    def update(self, done: int, total: int) -> None:
+        """Set how much of `total` is done; shows the bar the first time."""
         if self._bar is None:
-            self.show(total, "done")
+            self.start(total, "done")
         if self._bar is not None:
             self._bar.update(done - self._bar.n)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.close()
 
 
-def words(found: Counter[str]) -> str:
-    """Boxes of each class in words: "810 faces, 1 plate"."""
+def format_counts(found: Counter[str]) -> str:
+    """Format boxes of each class: "810 faces, 1 plate"."""
     parts = []
     for name, count in found.items():
-        shown = SHOWN_CLASSES.get(name, name.replace("_", " "))
+        shown = SHORT_CLASS_NAMES.get(name, name.replace("_", " "))
         parts.append(f"{count:,} {shown}{'' if count == 1 else 's'}")
     return ", ".join(parts) or "nothing found"
 
 
-def closing_line(summary: Summary) -> str:
-    """The whole run in one line."""
+def summary_line(summary: Summary) -> str:
+    """Format a run over a video in one line."""
     rate = summary.frames / summary.seconds if summary.seconds else 0.0
     line = f"{summary.target}: {summary.frames:,} frames in {summary.seconds:.1f} s ({rate:.1f} frames/s)"
-    line += f", {words(summary.found)}"
+    line += f", {format_counts(summary.found)}"
     if summary.added:
         line += f", and {summary.added:,} boxes between and around them"
     if summary.covered_whole:
@@ -89,8 +92,8 @@ def closing_line(summary: Summary) -> str:
     return line
 
 
-def closing_fields(summary: Summary) -> dict[str, object]:
-    """The same for a machine."""
+def summary_fields(summary: Summary) -> dict[str, object]:
+    """Return a run over a video as JSON fields."""
     return {
         "event": "done",
         "target": summary.target,
@@ -106,17 +109,17 @@ def closing_fields(summary: Summary) -> dict[str, object]:
     }
 
 
-def pictures_line(summary: ImageSummary) -> str:
-    """A whole run over pictures in one line."""
+def image_summary_line(summary: ImageSummary) -> str:
+    """Format a run over images in one line."""
     count = f"{summary.images:,} picture{'' if summary.images == 1 else 's'}"
-    line = f"{summary.target}: {count} in {summary.seconds:.1f} s, {words(summary.found)}"
+    line = f"{summary.target}: {count} in {summary.seconds:.1f} s, {format_counts(summary.found)}"
     if summary.skipped:
         line += f"; {summary.skipped:,} skipped that {'is no picture' if summary.skipped == 1 else 'are no pictures'}"
     return line
 
 
-def pictures_fields(summary: ImageSummary) -> dict[str, object]:
-    """The same for a machine."""
+def image_summary_fields(summary: ImageSummary) -> dict[str, object]:
+    """Return a run over images as JSON fields."""
     return {
         "event": "done",
         "target": summary.target,

@@ -1,4 +1,4 @@
-"""`blurscene-stream verify INPUT OUTPUT`: is OUTPUT what a run must have made of INPUT?"""
+"""`blurscene-stream verify` and `blurscene-stream audit verify`: are a video, and an audit log, what they should be?"""
 
 from __future__ import annotations
 
@@ -6,37 +6,37 @@ import json
 import logging
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from blurscene_stream.address import Address, parse_address
-from blurscene_stream.cli.logs import printable
-from blurscene_stream.cli.options import AREAS, COMMAND_SETTINGS, CONFIGURE, HIDE, KEEP, LOOK, TELL, begin, options
-from blurscene_stream.cli.progress import ProgressBar
-from blurscene_stream.cli.stopping import signals
-from blurscene_stream.config.provenance import program, settings_sha256
-from blurscene_stream.config.schema import Settings
-from blurscene_stream.errors import SinkError, UsageError, reason
-from blurscene_stream.pipeline import StopToken
-from blurscene_stream.pipeline.output_paths import refuse_same
-from blurscene_stream.sink import check_output_path, write_file
-from blurscene_stream.verify import (
-    EXIT_CODES,
-    VERDICTS,
-    Findings,
-    Grade,
-    VerifyJob,
-    is_sheet,
-    sheet_png,
-    verify_video,
-    worst,
+from blurscene_stream.atomic_file import write_file
+from blurscene_stream.cli.console import printable, stop_on_signals
+from blurscene_stream.cli.options import (
+    AREA_OPTIONS,
+    COMMAND_SETTINGS,
+    CONFIG_OPTIONS,
+    DETECT_OPTIONS,
+    KEEP_OPTIONS,
+    LOG_OPTIONS,
+    REDACT_OPTIONS,
+    options,
+    prepare,
 )
+from blurscene_stream.cli.progress import ProgressBar
+from blurscene_stream.config.schema import AudioMode, Settings
+from blurscene_stream.errors import VERIFY_FAIL_EXIT_CODE, SinkError, UsageError, reason
+from blurscene_stream.paths import check_report_path, check_video_input
+
+if TYPE_CHECKING:
+    from blurscene_stream.verify import Findings, Grade, VerifyJob
 
 log = logging.getLogger(__name__)
 
-EPILOG = """\b
+VERIFY_EPILOG = """\b
 What is checked, a line each:
   frames    the same number of frames, at the same times, each showing its own picture
   stream    size, rotation, pixel aspect ratio, range, color tags, field order, HDR metadata
@@ -64,8 +64,20 @@ Examples:
   blurscene-stream verify drive.mp4 out.mp4 --detections drive.jsonl
 """
 
+AUDIT_EPILOG = """\b
+FILE was written by blurscene-stream INPUT OUTPUT --audit FILE. Each of its lines holds a checksum of itself and that
+of the line before. Note the last one elsewhere: --known then tells a FILE that was made anew or whose end was cut off.
 
-@click.command("verify", epilog=EPILOG, **COMMAND_SETTINGS)
+\b
+The names of files are those that the run was given. One that is not a whole path is looked up in the working folder,
+then in that of FILE.
+
+\b
+Exit codes: 0 as it was written, 4 not so, or with --files one of the files is not, 1 FILE cannot be read.
+"""
+
+
+@click.command("verify", epilog=VERIFY_EPILOG, **COMMAND_SETTINGS)
 @click.argument("source", metavar="INPUT", required=False)
 @click.argument("target", metavar="OUTPUT", required=False)
 @click.option("--detections", metavar="FILE", help="Detections file of the run: what was covered in each frame.")
@@ -75,12 +87,12 @@ Examples:
 @click.option("--no-redetect", is_flag=True, help="Do not run the detector on OUTPUT.")
 @click.option(
     "--audio",
-    type=click.Choice(["copy", "drop", "aac", "opus"]),
+    type=click.Choice([mode.name for mode in AudioMode]),
     default="copy",
-    help="Setting of the run (default copy).",
+    help="Value of --audio in the run (default copy).",
 )
 @click.option("-y", "overwrite", is_flag=True, help="Replace the contact sheet and the report if they exist.")
-@options(LOOK, HIDE, AREAS, KEEP, CONFIGURE, TELL)
+@options(DETECT_OPTIONS, REDACT_OPTIONS, AREA_OPTIONS, KEEP_OPTIONS, CONFIG_OPTIONS, LOG_OPTIONS)
 def verify_command(
     source: str | None,
     target: str | None,
@@ -97,38 +109,30 @@ def verify_command(
 
     Both are video files. Nothing but the contact sheet and the report is written.
     """
-    settings, bar = begin(given)
-    if source is None or target is None:
-        raise click.UsageError(f"{'INPUT' if source is None else 'OUTPUT'} is missing")
-    one, other = parse_address(source), parse_address(target)
-    for address in (one, other):
-        if address.live or address.piped:
-            raise UsageError(f"{address}: what is not a file cannot be verified, its pictures are gone")
-    beside = Address(sheet or str(other.path.with_name(f"{other.path.stem}_suspects.png")))
-    read = {"input": one, "output": other} | ({"file of detections": Address(detections)} if detections else {})
-    replacing = overwrite or (sheet is None and is_sheet(beside.path))
-    if sheet or not no_redetect:
-        _refuse_conflicts(beside, "sheet", read, replacing)
-    if report:
-        _refuse_conflicts(Address(report), "report", read | {"sheet": beside}, overwrite)
+    files, settings, bar = prepare(
+        given, lambda: _check_files(source, target, detections, sheet, report, overwrite, not no_redetect)
+    )
+    from blurscene_stream.pipeline import StopToken  # noqa: PLC0415  # imports NumPy, PyAV, OpenCV, SciPy
+    from blurscene_stream.verify import EXIT_CODES, VERDICTS, VerifyJob, verify_video  # noqa: PLC0415
+
     stop_token = StopToken()
-    with signals(stop_token, "nothing was proved"), stop_token.reraise_swallowed():
+    with stop_on_signals(stop_token, "nothing was proved"), stop_token.reraise_swallowed():
         with closing(ProgressBar(bar)) as progress:
             job = VerifyJob(
-                source=one,
-                target=other,
+                source=files.source,
+                target=files.target,
                 settings=settings,
                 detections=None if detections is None else Path(detections),
-                audio_dropped=audio == "drop",
+                audio_dropped=audio == AudioMode.drop.name,
                 every=0 if no_redetect else every,
                 stop_token=stop_token,
-                progress=progress.reach,
+                progress=progress.update,
             )
             findings = verify_video(job)
         grade = _print_findings(findings, job)
         try:
             with stop_token.defer():
-                written = None if no_redetect else _write_sheet(findings, beside.path, settings, replacing)
+                written = None if no_redetect else _write_sheet(findings, files.sheet, settings, files.replace_sheet)
                 if report:
                     write_file(Path(report), _json_report(job, findings, written), overwrite)
         finally:  # the verdict is printed, whatever becomes of the files
@@ -136,26 +140,65 @@ def verify_command(
     return EXIT_CODES[grade]
 
 
-def _refuse_conflicts(file: Address, what: str, others: Mapping[str, Address], overwrite: bool) -> None:
-    """Refuse a file that cannot be written, or must not: `others`, by what they are, stay as they are.
+@dataclass(frozen=True, slots=True)
+class _Files:
+    source: Address
+    target: Address
+    sheet: Path
+    replace_sheet: bool
 
-    Raises UsageError.
+
+def _check_files(
+    source: str | None,
+    target: str | None,
+    detections: str | None,
+    sheet: str | None,
+    report: str | None,
+    overwrite: bool,
+    redetect: bool,
+) -> _Files:
+    """Return the files of a verification; refuse inputs that are not there, and outputs that cannot be written.
+
+    Raises click.UsageError, UsageError, SourceError.
     """
-    if file.live:
-        raise UsageError(f"{file}: the {what} is a file")
-    for name, other in others.items():
-        refuse_same(other, file, f"{name} and {what}")
-    check_output_path(file.path, overwrite)
+    if source is None or target is None:
+        raise click.UsageError(f"{'INPUT' if source is None else 'OUTPUT'} is missing")
+    inputs = [("input", parse_address(source)), ("output", parse_address(target))]
+    for _, address in inputs:
+        if address.live or address.piped:
+            raise UsageError(f"{address}: what is not a file cannot be verified, its pictures are gone")
+        check_video_input(address.path)
+    here, there = (address for _, address in inputs)
+    suspects = Address(sheet or str(there.path.with_name(f"{there.path.stem}_suspects.png")))
+    inputs += [("file of detections", Address(detections))] if detections else []
+    replace_sheet = overwrite or (sheet is None and _is_sheet(suspects.path))
+    if sheet or redetect:
+        check_report_path(suspects, "sheet", inputs, replace_sheet)
+    if report:
+        check_report_path(Address(report), "report", [*inputs, ("sheet", suspects)], overwrite)
+    return _Files(here, there, suspects.path, replace_sheet)
+
+
+def _is_sheet(path: Path) -> bool:
+    if not path.exists():
+        return False
+    from blurscene_stream.verify import is_sheet  # noqa: PLC0415  # imports NumPy, PyAV, OpenCV, SciPy
+
+    return is_sheet(path)
 
 
 def _other_settings(file: Path, settings: Settings) -> bool:
     """Return True when a detections file, which was read by now, names other settings."""
+    from blurscene_stream.config.provenance import settings_sha256  # noqa: PLC0415  # imports Hydra
+
     with file.open("rb") as lines:
         recorded = json.loads(lines.readline()).get("settings_sha256")
     return recorded is not None and recorded != settings_sha256(settings)
 
 
 def _print_findings(findings: Findings, job: VerifyJob) -> Grade:
+    from blurscene_stream.verify import Grade, worst  # noqa: PLC0415
+
     grade = worst(findings.checks)
     for check in findings.checks:
         for line in check.lines():
@@ -168,11 +211,13 @@ def _print_findings(findings: Findings, job: VerifyJob) -> Grade:
 
 def _write_sheet(findings: Findings, sheet: Path, settings: Settings, overwrite: bool) -> Path | None:
     """Write the contact sheet if there are suspects; else remove one that an earlier run of verify has written."""
+    from blurscene_stream.verify import sheet_png  # noqa: PLC0415
+
     if findings.suspects:
         write_file(sheet, sheet_png(findings.suspects, settings), overwrite)
         click.echo(printable(f"suspects are shown in {sheet}"))
         return sheet
-    if overwrite and is_sheet(sheet):
+    if overwrite and _is_sheet(sheet):
         try:
             sheet.unlink()
         except OSError as error:
@@ -182,6 +227,9 @@ def _write_sheet(findings: Findings, sheet: Path, settings: Settings, overwrite:
 
 
 def _json_report(job: VerifyJob, findings: Findings, sheet: Path | None) -> bytes:
+    from blurscene_stream.config.provenance import program, settings_sha256  # noqa: PLC0415
+    from blurscene_stream.verify import VERDICTS, worst  # noqa: PLC0415
+
     content: Mapping[str, object] = {
         "format": "blurscene-stream verification",
         "format_version": 1,
@@ -196,3 +244,35 @@ def _json_report(job: VerifyJob, findings: Findings, sheet: Path | None) -> byte
         "sheet": sheet and str(sheet),
     }
     return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
+
+
+@click.command("verify", epilog=AUDIT_EPILOG, **COMMAND_SETTINGS)
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--known", metavar="SHA256", help="The checksum of an entry that must be there.")
+@click.option("--files", is_flag=True, help="Are the videos that it names still the same? Reads all of them.")
+def audit_verify_command(file: Path, known: str | None, files: bool) -> int:
+    """Check that nothing in FILE was changed, removed, added or moved."""
+    from blurscene_stream.audit import FileCheck, check_files, verify_log  # noqa: PLC0415  # imports Hydra
+
+    entries, wrong = verify_log(file, known)
+    changed = check_files(entries, file) if files else FileCheck(0, ())
+    for line in (*wrong, *changed.changed):
+        click.echo(printable(line))
+    name = printable(str(file))
+    if wrong:
+        click.echo(f"FAIL: {name} is not as it was written")
+        return VERIFY_FAIL_EXIT_CODE
+    if changed.changed:
+        click.echo(f"FAIL: {name} is as it was written; {len(changed.changed)} of its {changed.files} files are not")
+        return VERIFY_FAIL_EXIT_CODE
+    count = f"{len(entries)} entr{'y' if len(entries) == 1 else 'ies'}"
+    click.echo(f"PASS: {name} is as it was written, {count}, the last is {entries[-1]['sha256']}")
+    return 0
+
+
+audit_command = click.Group(
+    "audit",
+    {"verify": audit_verify_command},
+    help="Look after audit logs, which --audit FILE writes.",
+    **COMMAND_SETTINGS,
+)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from blurscene_stream.atomic_file import make_folder, write_file
 from blurscene_stream.boxes import Detections, iou
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import (
@@ -32,7 +33,6 @@ from blurscene_stream.pipeline.detection import (
 from blurscene_stream.pipeline.image_paths import FilePair, ImageJob, Plan, plan
 from blurscene_stream.pipeline.job import StopToken
 from blurscene_stream.redact import Preview, Redactor
-from blurscene_stream.sink import make_folder, write_file
 
 log = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from blurscene_stream.address import Address
+from blurscene_stream.atomic_file import partial_path
 from blurscene_stream.errors import SourceError, UsageError, reason
 from blurscene_stream.image import FORMATS, format_for
-from blurscene_stream.pipeline.output_paths import preview_target, refuse_same
-from blurscene_stream.sink import check_output_path, partial_path
+from blurscene_stream.paths import check_exists, check_output_path, preview_target, refuse_same
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,7 @@ def plan(job: ImageJob) -> Plan:
     """
     if job.source.is_dir():
         return _plan_folder(job)
-    if not job.source.exists():
-        raise SourceError(f"{job.source}: there is no such file or folder")
+    check_exists(job.source)
     pair = FilePair(job.source, _preview_path(job.target) if job.preview else job.target)
     refuse_same(Address(str(pair.source)), Address(str(pair.target)))
     format_for(pair.target)

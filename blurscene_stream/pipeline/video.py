@@ -11,10 +11,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from blurscene_stream.address import Address
-from blurscene_stream.audit import RunRecord, append_run, withdraw_on_error
+from blurscene_stream.audit import RunRecord, append_run, check_log, withdraw_on_error
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import ConfigError, DetectionError, StoppedError, UsageError
 from blurscene_stream.frames import Frame, RedactedFrame, SinkItem, SourceItem
+from blurscene_stream.paths import check_output_path, preview_target, refuse_same
 from blurscene_stream.pipeline.detection import (
     DetectionSource,
     LoadDetectionSource,
@@ -24,7 +25,6 @@ from blurscene_stream.pipeline.detection import (
     prefix_errors,
 )
 from blurscene_stream.pipeline.job import Callbacks, Job, StopToken, Summary
-from blurscene_stream.pipeline.output_paths import check_audit, check_detections_path, preview_target, refuse_same
 from blurscene_stream.pipeline.prefetch import Stage
 from blurscene_stream.pipeline.stages import detector_source, redacted
 from blurscene_stream.redact import Preview, Redactor
@@ -100,10 +100,37 @@ def _checked(job: Job, settings: Settings) -> Job:
     refuse_same(job.source, job.target)
     check_target(job.target, settings, job.overwrite)
     if job.detections:
-        check_detections_path(job.detections, job.source, job.target, job.overwrite)
+        _check_detections_path(job.detections, job.source, job.target, job.overwrite)
     if job.audit:
-        check_audit(job.audit, job.source, job.target, job.detections)
+        _check_audit(job.audit, job.source, job.target, job.detections)
     return job
+
+
+def _check_detections_path(detections: Address, source: Address, target: Address, overwrite: bool) -> None:
+    """Refuse a file of detections that cannot be written, before any work is done for it.
+
+    Raises UsageError when it is live, cannot be made, or is the source or the target under whatever name.
+    """
+    if detections.live or detections.piped:
+        raise UsageError(f"{detections}: detections are only written to a file")
+    refuse_same(source, detections, "input and file of detections")
+    refuse_same(detections, target, "file of detections and output")
+    refuse_same(target, detections, "output and file of detections")
+    check_output_path(detections.path, overwrite)
+
+
+def _check_audit(log: Address, source: Address, target: Address, detections: Address | None) -> None:
+    """Refuse an audit log that cannot take the run's entry, before any work is done for it.
+
+    Raises UsageError.
+    """
+    if log.live or log.piped:
+        raise UsageError(f"{log}: the audit log is a file")
+    for other, what in ((source, "input"), (target, "output"), (detections, "file of detections")):
+        if other is not None:
+            refuse_same(other, log, f"audit log and {what}")
+            refuse_same(log, other, f"audit log and {what}")
+    check_log(log.path)
 
 
 def _complete(sink: Sink | PairedSink, log: Address | None, run: RunRecord, settings: Settings) -> str:

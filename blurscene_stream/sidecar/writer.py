@@ -8,11 +8,12 @@ from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
+from blurscene_stream.atomic_file import AtomicFile
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import SinkError, reason
 from blurscene_stream.frames import RedactedFrame, SinkItem
 from blurscene_stream.sidecar.line_format import Header, frame_line, header_line
-from blurscene_stream.sink import AtomicFile, Sink
+from blurscene_stream.sink import Sink
 
 
 class DetectionsWriter:

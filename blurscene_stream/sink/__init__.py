@@ -10,31 +10,17 @@ from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import UsageError
 from blurscene_stream.frames import CopiedPacket, RedactedFrame
-from blurscene_stream.sink.atomic_file import (
-    AtomicFile,
-    check_output_folder,
-    check_output_path,
-    make_folder,
-    partial_path,
-    write_file,
-)
+from blurscene_stream.paths import is_pipe
 from blurscene_stream.sink.encoder_choice import choose_encoder
-from blurscene_stream.sink.file_sink import FILE_FORMATS, FileSink, check_file_target
-from blurscene_stream.sink.pipe_sink import PipeSink, check_pipe_target, is_pipe
+from blurscene_stream.sink.file_sink import FileSink, check_file_target
+from blurscene_stream.sink.pipe_sink import PipeSink, check_pipe_target
 from blurscene_stream.sink.rtsp_sink import RtspSink
 from blurscene_stream.streams import StreamInfo
 
 __all__ = [
-    "FILE_FORMATS",
-    "AtomicFile",
     "Sink",
-    "check_output_folder",
-    "check_output_path",
     "check_target",
-    "make_folder",
     "open_sink",
-    "partial_path",
-    "write_file",
 ]
 
 

@@ -10,25 +10,15 @@ from types import TracebackType
 import av
 from av.container import OutputContainer
 
+from blurscene_stream.atomic_file import AtomicFile
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import SinkError, UsageError, reason
 from blurscene_stream.frames import CopiedPacket, RedactedFrame
-from blurscene_stream.sink.atomic_file import AtomicFile, check_output_path
+from blurscene_stream.paths import FILE_FORMATS, check_file_extension, check_output_path
 from blurscene_stream.sink.encoder_choice import choose_encoder
 from blurscene_stream.sink.muxer import Muxer
 from blurscene_stream.streams import StreamInfo
 
-FILE_FORMATS = {
-    ".mp4": "mp4",
-    ".m4v": "mp4",
-    ".mov": "mov",
-    ".mkv": "matroska",
-    ".webm": "webm",
-    ".ts": "mpegts",
-    ".m2ts": "mpegts",
-    ".mts": "mpegts",
-}
-"""File ending -> FFmpeg's name of the muxer."""
 MUXER_OPTIONS = {
     "mp4": {"movflags": "+faststart"},  # the index comes first, so that a browser can start at once
     "mov": {"movflags": "+faststart"},
@@ -145,8 +135,7 @@ def check_file_target(path: Path, settings: Settings, overwrite: bool) -> None:
 
     Raises UsageError.
     """
-    if path.suffix.lower() not in FILE_FORMATS:
-        raise UsageError(f"{path}: the ending must be one of {' '.join(FILE_FORMATS)}")
+    check_file_extension(path)
     muxer = FILE_FORMATS[path.suffix.lower()]
     if settings.encode.format not in (None, muxer):
         raise UsageError(f"{path}: encode.format is {settings.encode.format}, and the ending says {muxer}")

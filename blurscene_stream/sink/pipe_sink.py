@@ -14,8 +14,8 @@ from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import SinkError, UsageError, reason
 from blurscene_stream.frames import CopiedPacket, RedactedFrame
+from blurscene_stream.paths import FILE_FORMATS
 from blurscene_stream.sink.encoder_choice import choose_encoder
-from blurscene_stream.sink.file_sink import FILE_FORMATS
 from blurscene_stream.sink.muxer import Muxer
 from blurscene_stream.streams import StreamInfo
 
@@ -129,14 +129,6 @@ class _Pipe:
             self._owned = False
             os.close(self._descriptor)
         self.closed = True
-
-
-def is_pipe(address: Address) -> bool:
-    """Tell whether a target is standard output or an existing named pipe."""
-    try:
-        return address.piped or (not address.live and address.path.is_fifo())
-    except OSError:
-        return False
 
 
 def check_pipe_target(address: Address, settings: Settings) -> None:

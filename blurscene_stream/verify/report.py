@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from blurscene_stream.errors import VERIFY_FAIL_EXIT_CODE, VERIFY_REVIEW_EXIT_CODE
+
 MAX_PLACES = 5  # of one check that are listed; the rest is counted
 
 
@@ -21,7 +23,7 @@ class Grade(IntEnum):
 
 
 VERDICTS = {Grade.ok: "PASS", Grade.review: "REVIEW", Grade.fail: "FAIL"}
-EXIT_CODES = {Grade.ok: 0, Grade.fail: 4, Grade.review: 5}
+EXIT_CODES = {Grade.ok: 0, Grade.fail: VERIFY_FAIL_EXIT_CODE, Grade.review: VERIFY_REVIEW_EXIT_CODE}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from blurscene_stream.address import Address
 from blurscene_stream.audit import FileCheck, RunRecord, append_run, check_files, verify_log
 from blurscene_stream.boxes import Detections
 from blurscene_stream.cli import run
-from blurscene_stream.cli.audit import audit_command
+from blurscene_stream.cli.verify import audit_command
 from blurscene_stream.config.provenance import settings_sha256
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import BlurSceneError, SinkError, UsageError

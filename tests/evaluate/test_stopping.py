@@ -92,7 +92,7 @@ def test_evaluate_stops_between_pictures_and_in_the_middle_of_a_clip(
 def test_detect_stops_between_pictures(number: signal.Signals, dataset: Path) -> None:
     code, output, errors = _stopped(number, ["detect", *[dataset / "a.png"] * COUNT])
     assert code == 128 + number
-    told = "the pictures that are not printed were not looked at"
+    told = "nothing was detected in the pictures that are not printed"
     assert errors == [f"blurscene-stream: error: stopped by {number.name}; {told}"]
     lines = [json.loads(line) for line in output.splitlines()]
     assert 2 <= len(lines) < COUNT

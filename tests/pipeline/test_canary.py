@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis.strategies import lists, sampled_from, text
 
 from blurscene_stream.address import Address
-from blurscene_stream.cli.progress import closing_fields, closing_line
+from blurscene_stream.cli.progress import summary_fields, summary_line
 from blurscene_stream.config.schema import EncodeConfig, Settings
 from blurscene_stream.pipeline import Callbacks, Job, StopToken, anonymize_video
 from tests.canaries import A53_PAIRS, CANARY, FRAMES, PLANTS, WORD, film
@@ -46,7 +46,7 @@ def run(source: Path, target: Path, settings: Settings, caplog: pytest.LogCaptur
     job = Job(Address(str(source)), Address(str(target)), detections=Address(str(beside)))
     with caplog.at_level(logging.DEBUG):
         summary = anonymize_video(job, settings, Callbacks(), StopToken(), SquareDetector().load)
-    said = caplog.text + closing_line(summary) + str(closing_fields(summary))
+    said = caplog.text + summary_line(summary) + str(summary_fields(summary))
     assert len(read_video(target).times) == FRAMES
     return [target.read_bytes(), beside.read_bytes(), said.encode()]
 

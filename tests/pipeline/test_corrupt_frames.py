@@ -13,7 +13,7 @@ import pytest
 from av.video.frame import PictureType
 
 from blurscene_stream.boxes import Detections
-from blurscene_stream.cli.progress import closing_line
+from blurscene_stream.cli.progress import summary_line
 from blurscene_stream.config.schema import RedactConfig, RedactMethod, Settings
 from blurscene_stream.errors import CorruptInputError
 from blurscene_stream.frames import Frame, ScanMode
@@ -173,5 +173,5 @@ def test_its_neighbours_get_the_full_scan(every: int, torn: Path, tmp_path: Path
     assert seen[6][0] is seen[10][0] is ScanMode.full
 
 
-def test_the_closing_line_counts_them(torn: Path, tmp_path: Path) -> None:
-    assert "; 3 damaged pictures were covered whole" in closing_line(anonymize(torn, tmp_path / "out.mkv"))
+def test_the_summary_line_counts_them(torn: Path, tmp_path: Path) -> None:
+    assert "; 3 damaged pictures were covered whole" in summary_line(anonymize(torn, tmp_path / "out.mkv"))

@@ -11,8 +11,8 @@ import pytest
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import EncodeConfig, Settings
 from blurscene_stream.errors import BlurSceneError, SinkError, UsageError
-from blurscene_stream.pipeline import Callbacks, Job, StopToken, anonymize_video, default_target
-from blurscene_stream.pipeline.output_paths import preview_target
+from blurscene_stream.paths import default_target, preview_target
+from blurscene_stream.pipeline import Callbacks, Job, StopToken, anonymize_video
 from tests.detectors import SquareDetector
 from tests.pipeline.runs import PLAIN, anonymize, fails
 from tests.videos import read_video

@@ -78,7 +78,7 @@ def _peak_kb() -> int:
 
 if __name__ == "__main__":
     probe = Probe(Path(sys.argv[1]), float(sys.argv[2]))
-    importlib.import_module("blurscene_stream.cli.video").anonymize_video = probe.run  # type: ignore[attr-defined]
+    importlib.import_module("blurscene_stream.pipeline").anonymize_video = probe.run  # type: ignore[attr-defined]
     sys.argv[1:] = sys.argv[3:]
     try:
         main()

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from blurscene_stream.address import Address
+from blurscene_stream.atomic_file import AtomicFile
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import (
@@ -26,7 +27,6 @@ from blurscene_stream.errors import (
 from blurscene_stream.pipeline import Callbacks, Job, StopToken, anonymize_video
 from blurscene_stream.redact import Redactor
 from blurscene_stream.sidecar.writer import DetectionsWriter
-from blurscene_stream.sink import AtomicFile
 from blurscene_stream.sink.video_encoder import VideoEncoder
 from blurscene_stream.streams import StreamInfo
 from tests.detectors import CLASSES, SquareDetector

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from blurscene_stream.atomic_file import partial_path
 from blurscene_stream.errors import SinkError, StoppedError, UsageError
 from blurscene_stream.pipeline import Callbacks
-from blurscene_stream.sink import partial_path
 from blurscene_stream.sink.encoder_presets import X264
 from tests.pipeline.runs import anonymize, fails
 from tests.videos import read_video

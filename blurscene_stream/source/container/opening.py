@@ -11,6 +11,7 @@ import av
 from av.container import InputContainer
 
 from blurscene_stream.errors import CorruptInputError, SourceError, reason
+from blurscene_stream.paths import check_video_input
 from blurscene_stream.source.container.completeness import missing_bytes
 
 # From PyAV 19 on, tags that are not UTF-8 are no error any more, and the argument is gone.
@@ -24,7 +25,7 @@ def open_file(path: Path) -> InputContainer:
 
     Raises SourceError when it is not there or not a video, CorruptInputError when it is cut short.
     """
-    _refuse_non_file(path)
+    check_video_input(path)
     try:
         options = {"protocol_whitelist": "file"}  # nothing is fetched because of what a file holds
         container: InputContainer = av.open(f"file:{path}", options=options, **LENIENT_TAGS)
@@ -42,18 +43,6 @@ def open_file(path: Path) -> InputContainer:
         container.close()
         raise
     return container
-
-
-def _refuse_non_file(path: Path) -> None:
-    try:
-        if not path.exists():
-            raise SourceError(f"{path}: there is no such file")
-        if path.is_char_device():
-            raise SourceError(f"{path}: is a terminal or a device, a video is expected")
-        if path.is_dir():
-            raise SourceError(f"{path}: is a folder, a video file is expected")
-    except OSError as error:  # too long, or in a folder that may not be searched
-        raise SourceError(f"{path}: cannot be read: {reason(error)}") from error
 
 
 def refuse_images_and_playlists(path: Path, container_format: str) -> None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from blurscene_stream.errors import SinkError, StoppedError, UsageError, reason
+from blurscene_stream.errors import SinkError, StoppedError, reason
 
 PARTIAL = ".partial"
 MAX_NAME_BYTES = 255  # on Linux and macOS
@@ -124,47 +124,6 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SinkError(f"{folder}: the folder cannot be made: {reason(error)}") from error
-
-
-def check_output_folder(folder: Path) -> None:
-    """Refuse a folder that takes no files, or is missing and cannot be made, before any work is done for it.
-
-    Raises UsageError.
-    """
-    existing = folder
-    try:
-        while not _exists(existing):
-            existing = existing.parent
-        writable = existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
-    except OSError as error:  # too long, or no permission
-        raise UsageError(f"{folder}: cannot be made: {reason(error)}; choose another folder") from error
-    if not writable:
-        raise UsageError(f"{folder}: nothing can be made in {existing}; choose another folder")
-
-
-def _exists(path: Path) -> bool:
-    try:
-        path.lstat()  # a dangling link exists, and is in the way
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    return True
-
-
-def check_output_path(path: Path, overwrite: bool) -> None:
-    """Refuse a path where no file can be made, before any work is done for it.
-
-    Raises UsageError.
-    """
-    try:
-        if not path.parent.is_dir():
-            raise UsageError(f"{path}: there is no folder {path.parent}; make it first")
-        if path.exists() and not path.is_file():
-            raise UsageError(f"{path}: is not a file; choose another name")
-        if path.exists() and not overwrite:
-            raise UsageError(f"{path}: exists already; use -y to replace it")
-        path.resolve()
-    except (OSError, RuntimeError) as error:  # too long, no permission, or a link that leads to itself
-        raise UsageError(f"{path}: cannot be written: {reason(error)}; choose another name") from error
 
 
 def _lock(partial: Path, target: Path) -> int:

@@ -1,0 +1,146 @@
+"""`blurscene-stream picture` and `blurscene-stream detect`: images, or a folder of them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from blurscene_stream.address import Address
+from blurscene_stream.cli.console import printable, stop_on_signals
+from blurscene_stream.cli.options import (
+    AREA_OPTIONS,
+    COMMAND_SETTINGS,
+    CONFIG_OPTIONS,
+    DETECT_OPTIONS,
+    LOG_OPTIONS,
+    OUTPUT_OPTIONS,
+    REDACT_OPTIONS,
+    options,
+    prepare,
+)
+from blurscene_stream.cli.progress import ProgressBar, image_summary_fields, image_summary_line
+from blurscene_stream.paths import check_exists, check_output_path, refuse_same
+
+if TYPE_CHECKING:
+    from blurscene_stream.pipeline.image import ImageDetections
+
+log = logging.getLogger(__name__)
+
+PICTURE_EPILOG = """\b
+Formats: jpeg, png, webp, bmp and tiff, in and out; OUT's extension chooses.
+
+\b
+Examples:
+  blurscene-stream picture street.jpg street_anonymized.jpg
+  blurscene-stream picture photos photos_anonymized
+
+The first error ends the run; pictures that were finished before it stay. Exit codes are those of
+blurscene-stream --help.
+"""
+
+DETECT_EPILOG = """\b
+On a terminal, a table. Anywhere else, one JSON object a picture and line:
+  {"file": "street.jpg", "width": 1280, "height": 720,
+   "boxes": [{"label": "face", "score": 0.87, "xyxy": [301.5, 220.25, 340.0, 268.75]}]}
+
+Width, height and boxes are in pixels of the upright picture, with its EXIF orientation applied: x to the right, y down,
+the corner at x1 y1 excluded. Boxes are as detected, without margin.
+"""
+
+
+@click.command("picture", epilog=PICTURE_EPILOG, **COMMAND_SETTINGS)
+@click.argument("source", metavar="IN", required=False, type=click.Path(path_type=Path))
+@click.argument("target", metavar="OUT", required=False, type=click.Path(path_type=Path))
+@options(OUTPUT_OPTIONS, DETECT_OPTIONS, REDACT_OPTIONS, AREA_OPTIONS, CONFIG_OPTIONS, LOG_OPTIONS)
+def picture_command(
+    source: Path | None,
+    target: Path | None,
+    overwrite: bool,
+    preview: bool,
+    **given: Any,
+) -> int:
+    """Cover every face and licence plate of the picture IN and write the result to OUT.
+
+    Or of all pictures in the folder IN and below it, into the folder OUT. The result is upright, and holds no metadata
+    but a color profile; in png, bmp, tiff and lossless webp the rest of the picture stays as it was.
+    """
+    (here, there), settings, bar = prepare(given, lambda: _check_paths(source, target, overwrite, preview))
+    log.info("%s", f"{here} -> {there}: loading the model", extra={"fields": {"event": "loading"}})
+    from blurscene_stream.pipeline import StopToken  # noqa: PLC0415  # imports NumPy, PyAV, OpenCV, SciPy
+    from blurscene_stream.pipeline.image import ImageCallbacks, anonymize_images  # noqa: PLC0415
+    from blurscene_stream.pipeline.image_paths import ImageJob  # noqa: PLC0415
+
+    job, stop_token = ImageJob(here, there, overwrite, preview), StopToken()
+    outcome = "pictures that were finished stay" if here.is_dir() else "nothing was left"
+    with closing(ProgressBar(bar)) as progress, stop_on_signals(stop_token, outcome):
+        callbacks = ImageCallbacks(on_start=lambda count: progress.start(count, "pictures"), on_image=progress.add)
+        summary = anonymize_images(job, settings, callbacks, stop_token)
+    log.info("%s", image_summary_line(summary), extra={"fields": image_summary_fields(summary)})
+    return 0
+
+
+def _check_paths(source: Path | None, target: Path | None, overwrite: bool, preview: bool) -> tuple[Path, Path]:
+    """Return input and output; refuse what can be refused without a look into a folder.
+
+    Raises click.UsageError, SourceError, UsageError.
+    """
+    if source is None or target is None:
+        raise click.UsageError(f"{'IN' if source is None else 'OUT'} is missing")
+    check_exists(source)
+    if source.is_file() and not preview:
+        refuse_same(Address(str(source)), Address(str(target)))
+        if target.exists():
+            check_output_path(target, overwrite)
+    return source, target
+
+
+@click.command("detect", epilog=DETECT_EPILOG, **COMMAND_SETTINGS)
+@click.argument("pictures", metavar="PICTURE...", nargs=-1, type=click.Path(path_type=Path))
+@options(DETECT_OPTIONS, CONFIG_OPTIONS, LOG_OPTIONS)
+def detect_command(pictures: tuple[Path, ...], **given: Any) -> int:
+    """Print the faces and licence plates that are detected in each PICTURE. No file is written."""
+
+    def check() -> None:
+        if not pictures:
+            raise click.UsageError("PICTURE is missing")
+        for picture in pictures:
+            check_exists(picture)
+
+    _, settings, _ = prepare(given, check)
+    from blurscene_stream.pipeline import StopToken  # noqa: PLC0415  # imports NumPy, PyAV, OpenCV, SciPy
+    from blurscene_stream.pipeline.image import detect_images  # noqa: PLC0415
+
+    stop_token = StopToken()
+    print_detections = _print_table if sys.stdout.isatty() else _print_json
+    with stop_on_signals(stop_token, "nothing was detected in the pictures that are not printed"):
+        detect_images(pictures, settings, print_detections, stop_token)
+    return 0
+
+
+def _print_json(file: Path, found: ImageDetections) -> None:
+    rows = [
+        {"label": label, "score": round(score, 4), "xyxy": [round(edge, 2) for edge in box]}
+        for label, score, box in _rows(found)
+    ]
+    line = {"file": str(file), "width": found.width, "height": found.height, "boxes": rows}
+    print(json.dumps(line), flush=True)
+
+
+def _print_table(file: Path, found: ImageDetections) -> None:
+    print(f"{printable(str(file))}  {found.width}x{found.height}  {'' if len(found.detections) else 'nothing found'}")
+    for label, score, (x0, y0, x1, y1) in _rows(found):
+        print(f"  {label:<15} {score:.2f}  x {x0:7.1f} to {x1:7.1f}  y {y0:7.1f} to {y1:7.1f}", flush=True)
+
+
+def _rows(found: ImageDetections) -> list[tuple[str, float, list[float]]]:
+    """Return class name, score and corners of each box, clipped to the picture."""
+    detections = found.detections
+    boxes = detections.xyxy.clip(0, (found.width, found.height, found.width, found.height)).tolist()
+    names = [detections.class_names[class_id] for class_id in detections.class_ids]
+    return list(zip(names, detections.scores.tolist(), boxes, strict=True))

@@ -1,0 +1,172 @@
+"""Paths of inputs and outputs: refused before any work is done for them, and named where no name is given."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from blurscene_stream.address import Address
+from blurscene_stream.atomic_file import partial_path
+from blurscene_stream.errors import SourceError, UsageError, reason
+
+FILE_FORMATS = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".mkv": "matroska",
+    ".webm": "webm",
+    ".ts": "mpegts",
+    ".m2ts": "mpegts",
+    ".mts": "mpegts",
+}
+"""File ending -> FFmpeg's name of the muxer."""
+ANONYMIZED_SUFFIX = "_anonymized"
+PREVIEW_SUFFIX = "_NOT_ANONYMIZED"
+FALLBACK_EXTENSION = ".mkv"  # Matroska holds every video and audio codec
+
+
+def check_exists(path: Path) -> None:
+    """Refuse an input that is not there.
+
+    Raises SourceError.
+    """
+    if not path.exists():
+        raise SourceError(f"{path}: there is no such file or folder")
+
+
+def check_video_input(path: Path) -> None:
+    """Refuse a path that is no file, or a terminal.
+
+    Raises SourceError.
+    """
+    try:
+        if not path.exists():
+            raise SourceError(f"{path}: there is no such file")
+        if path.is_char_device():
+            raise SourceError(f"{path}: is a terminal or a device, a video is expected")
+        if path.is_dir():
+            raise SourceError(f"{path}: is a folder, a video file is expected")
+    except OSError as error:  # too long, or in a folder that may not be looked at
+        raise SourceError(f"{path}: cannot be read: {reason(error)}") from error
+
+
+def is_pipe(address: Address) -> bool:
+    """Tell whether a target is standard output or an existing named pipe."""
+    try:
+        return address.piped or (not address.live and address.path.is_fifo())
+    except OSError:
+        return False
+
+
+def check_file_extension(path: Path) -> None:
+    """Refuse a video file that no muxer writes, by its extension.
+
+    Raises UsageError.
+    """
+    if path.suffix.lower() not in FILE_FORMATS:
+        raise UsageError(f"{path}: the ending must be one of {' '.join(FILE_FORMATS)}")
+
+
+def check_output_path(path: Path, overwrite: bool) -> None:
+    """Refuse a path where no file can be made, before any work is done for it.
+
+    Raises UsageError.
+    """
+    try:
+        if not path.parent.is_dir():
+            raise UsageError(f"{path}: there is no folder {path.parent}; make it first")
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{path}: is not a file; choose another name")
+        if path.exists() and not overwrite:
+            raise UsageError(f"{path}: exists already; use -y to replace it")
+        path.resolve()
+    except (OSError, RuntimeError) as error:  # too long, no permission, or a link that leads to itself
+        raise UsageError(f"{path}: cannot be written: {reason(error)}; choose another name") from error
+
+
+def check_output_folder(folder: Path) -> None:
+    """Refuse a folder that takes no files, or is missing and cannot be made, before any work is done for it.
+
+    Raises UsageError.
+    """
+    existing = folder
+    try:
+        while not _exists(existing):
+            existing = existing.parent
+        writable = existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
+    except OSError as error:  # too long, or no permission
+        raise UsageError(f"{folder}: cannot be made: {reason(error)}; choose another folder") from error
+    if not writable:
+        raise UsageError(f"{folder}: nothing can be made in {existing}; choose another folder")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        path.lstat()  # a dangling link exists, and is in the way
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def refuse_same(source: Address, target: Address, names: str = "input and output") -> None:
+    """Refuse an output that is the input, under whatever name, through whatever link.
+
+    names: what the two are, in words
+    Raises UsageError.
+    """
+    if source.live or target.live:
+        same = source.text == target.text
+    else:
+        read = Path("/dev/stdin") if source.piped else source.path
+        written = Path("/dev/stdout") if target.piped else target.path
+        final = Path(os.path.realpath(written))
+        same = _same_file(read, written) or (not target.piped and _same_file(read, partial_path(final)))
+    if same:
+        raise UsageError(f"{target}: {names} are the same; choose another file")
+
+
+def check_report_path(report: Address, name: str, others: Iterable[tuple[str, Address]], overwrite: bool) -> None:
+    """Refuse a file that a command writes besides its output, such as a report, before any work is done for it.
+
+    name:   what it is, in words
+    others: names and addresses of the files that stay as they are
+    Raises UsageError when it is no file, cannot be made, or is one of the others under whatever name.
+    """
+    if report.live or report.piped:
+        raise UsageError(f"{report}: the {name} is a file")
+    for other_name, other in others:
+        refuse_same(other, report, f"{other_name} and {name}")
+    check_output_path(report.path, overwrite)
+
+
+def default_target(source: Address, preview: bool) -> Address:
+    """Return the output path when none is given: beside the input, in the same container if that can be written.
+
+    Raises UsageError for what is not a file.
+    """
+    if source.live or source.piped:
+        raise UsageError(f"{source}: what is not a file has no name to call its output by; give an OUTPUT")
+    path = source.path
+    suffix = path.suffix if path.suffix.lower() in FILE_FORMATS else FALLBACK_EXTENSION
+    return Address(str(path.with_name(path.stem + ("" if preview else ANONYMIZED_SUFFIX) + suffix)))
+
+
+def preview_target(target: Address) -> Address:
+    """Return the target under a name that says that it is not anonymized.
+
+    Raises UsageError for a live target and for standard output: nobody could see that it is not anonymized.
+    """
+    if target.live or target.piped:
+        raise UsageError(f"{target}: a preview is not anonymized and is only written to a file")
+    path = target.path
+    if path.stem.endswith(PREVIEW_SUFFIX):
+        return target
+    return Address(str(path.with_name(path.stem + PREVIEW_SUFFIX + path.suffix)))
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    try:
+        return os.path.samefile(one, other)  # noqa: PTH121  # follows links on both sides
+    except OSError:
+        return os.path.realpath(one) == os.path.realpath(other)
