@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{chosen.boxes} boxes: milliseconds (boxes left), the best of {chosen.repeat}")
     print(f"{'':24}" + "".join(f"{name:>20}" for name in CROWDS))
     for method in MergeMethod:
-        for area in AreaMethod:
+        for area in [AreaMethod.float] if method.name.startswith("ensemble") else AreaMethod:
             config = MergeConfig(method=method, area_method=area)
             crowds = (crowd(chosen.boxes, an_object) for an_object in CROWDS.values())
             results = [best_ms(*each, config, chosen.repeat) for each in crowds]

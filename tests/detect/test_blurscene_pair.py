@@ -98,7 +98,7 @@ def test_processing_and_thresholds_count(folder: Path, scene: Picture) -> None:
 
 @pytest.mark.parametrize("more", [["detect.variants.mirror_image=true"], ["detect.variants.enlarged_regions_n=2"],
                                   ["detect.variants.scales=[1,0.5]"]])  # fmt: skip
-def test_each_variant_is_another_look_of_both_models(folder: Path, scene: Picture, more: list[str]) -> None:
+def test_each_variant_is_another_view_of_both_models(folder: Path, scene: Picture, more: list[str]) -> None:
     save_pair(folder)
     frame = frame_of(scene)
     plain, more_views = load().candidates([frame]), load(*more).candidates([frame])
@@ -195,8 +195,8 @@ def test_a_crowd_beyond_the_models_limit_is_told_once(
     detector = load()
     for _ in range(2):
         detector([frame_of(scene)])
-    told = [each.getMessage() for each in caplog.records]
-    assert len(told) == 1 and "lps.yaml: the network gives no more than 5 boxes a picture" in told[0]
+    messages = [each.getMessage() for each in caplog.records]
+    assert len(messages) == 1 and "lps.yaml: the network gives no more than 5 boxes a picture" in messages[0]
 
 
 def test_a_threshold_that_the_model_does_not_reach_is_told(
@@ -206,8 +206,8 @@ def test_a_threshold_that_the_model_does_not_reach_is_told(
     load()([frame_of(scene)])
     assert not caplog.records  # everything that the model gives was asked for, as in BlurScene
     load("classes.license_plate.threshold=0.3")([frame_of(scene)])
-    (told,) = [each.getMessage() for each in caplog.records]
-    assert "lps.yaml: the network drops what scores less than 0.5, above a class's threshold" in told
+    (message,) = [each.getMessage() for each in caplog.records]
+    assert "lps.yaml: the network drops what scores less than 0.5, above a class's threshold" in message
 
 
 def test_a_padded_picture_is_drawn_as_blurscene_draws_it(folder: Path) -> None:

@@ -39,9 +39,9 @@ def settings(threshold: float = 0.2, **changed: object) -> Settings:
     return Settings(device="cpu", classes=classes, detect=DetectConfig(**given), track=TrackConfig(enabled=False))
 
 
-def assert_same(found: Detections, boxes: Boxes, least_iou: float) -> None:
+def assert_same(found: Detections, boxes: Boxes, min_iou: float) -> None:
     assert found.class_ids.tolist() == [0, 1]
-    assert np.diag(iou(found.xyxy, boxes)).min() > least_iou
+    assert np.diag(iou(found.xyxy, boxes)).min() > min_iou
 
 
 def test_a_face_and_a_plate_are_found(detector: Detector, scene: Picture) -> None:
@@ -119,18 +119,20 @@ def test_thresholds_and_size_have_an_effect(scene: Picture) -> None:
 
 
 @pytest.mark.parametrize("method", MergeMethod)
-def test_doubtful_boxes_come_beside_the_others_and_change_none_of_them(method: MergeMethod, scene: Picture) -> None:
+def test_low_confidence_boxes_come_beside_the_others_and_change_none_of_them(
+    method: MergeMethod, scene: Picture
+) -> None:
     alone = settings(threshold=0.05, merge=MergeConfig(method))
     followed = settings(threshold=0.05, merge=MergeConfig(method))
     followed.track = TrackConfig(low_score_ratio=0.1)
     (without,), (both,) = (load_detector(each)([frame_of(scene)]) for each in (alone, followed))
-    sure, doubtful = both.confident(), both[both.origins == Origin.low_confidence]
-    np.testing.assert_array_equal(sure.xyxy, without.xyxy)
-    np.testing.assert_array_equal(sure.scores, without.scores)
-    assert len(doubtful) > 5
-    assert doubtful.scores.max() <= np.float32(0.05) and doubtful.scores.min() > 0.005
+    confident, low = both.confident(), both[both.origins == Origin.low_confidence]
+    np.testing.assert_array_equal(confident.xyxy, without.xyxy)
+    np.testing.assert_array_equal(confident.scores, without.scores)
+    assert len(low) > 5
+    assert low.scores.max() <= np.float32(0.05) and low.scores.min() > 0.005
     for label in (0, 1):
-        overlap = iou(doubtful.xyxy[doubtful.class_ids == label], sure.xyxy[sure.class_ids == label])
+        overlap = iou(low.xyxy[low.class_ids == label], confident.xyxy[confident.class_ids == label])
         assert overlap.max(initial=0) < 0.5
 
 
@@ -144,7 +146,7 @@ def test_enlarging_has_an_effect_and_a_bound(scene: Picture) -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 20_000), (20_000, 1), (33, 31)])
-def test_odd_pictures_are_looked_at(detector: Detector, shape: tuple[int, int]) -> None:
+def test_odd_picture_sizes_are_detected_in(detector: Detector, shape: tuple[int, int]) -> None:
     (found,) = detector([frame_of(np.full((*shape, 3), 90, np.uint8))])
     assert np.isfinite(found.xyxy).all()
 

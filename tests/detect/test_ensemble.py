@@ -14,7 +14,7 @@ from blurscene_stream.config.schema import MergeConfig, MergeMethod
 from blurscene_stream.detect.ensemble import _library, require_ensemble_boxes
 from blurscene_stream.detect.merge import merge
 from blurscene_stream.errors import ConfigError
-from tests.detect.crowds import Scores, random_boxes, seeds, spreads
+from tests.detect.random_boxes import Scores, random_boxes, seeds, spreads
 from tests.profiles import examples
 
 Rows = list[list[float]]
@@ -22,8 +22,8 @@ FEW = st.integers(0, 40)
 IOUS = st.sampled_from([0.1, 0.3, 0.55])
 
 
-def rows(boxes: Boxes, scores: Scores, method: MergeMethod, least_iou: float, views: int = 1) -> Boxes:
-    made = merge(boxes, scores, MergeConfig(method, least_iou), views)
+def rows(boxes: Boxes, scores: Scores, method: MergeMethod, min_iou: float, views: int = 1) -> Boxes:
+    made = merge(boxes, scores, MergeConfig(method, min_iou), views)
     return in_order(np.column_stack([made.boxes, made.scores, made.best_scores]))
 
 
@@ -32,14 +32,14 @@ def in_order(table: object) -> Boxes:
     return np.asarray(made[np.lexsort(made[:, ::-1].T.round(2))], np.float32)
 
 
-def joined(boxes: Boxes, scores: Scores, least_iou: float) -> list[list[int]]:
+def joined(boxes: Boxes, scores: Scores, min_iou: float) -> list[list[int]]:
     """Which boxes become one in weighted_boxes_fusion: each joins the mean so far that it overlaps most."""
     clusters: list[list[int]] = []
     means: list[Boxes] = []
     for box in np.argsort(-scores, kind="stable").tolist():
         overlap = [float(iou(mean[None], boxes[[box]])[0, 0]) for mean in means]
         best = int(np.argmax(overlap)) if overlap else -1
-        if best < 0 or overlap[best] <= least_iou:
+        if best < 0 or overlap[best] <= min_iou:
             clusters.append([box])
             means.append(boxes[box])
         else:
@@ -48,23 +48,23 @@ def joined(boxes: Boxes, scores: Scores, least_iou: float) -> list[list[int]]:
     return clusters
 
 
-def fused(boxes: Boxes, scores: Scores, least_iou: float, views: int) -> Rows:
+def fused(boxes: Boxes, scores: Scores, min_iou: float, views: int) -> Rows:
     """weighted_boxes_fusion(conf_type="avg"), each of `views` models as good as the next."""
     made = []
-    for cluster in joined(boxes, scores, least_iou):
+    for cluster in joined(boxes, scores, min_iou):
         mean = np.average(boxes[cluster], axis=0, weights=scores[cluster])
         score = float(scores[cluster].mean()) * min(len(cluster), views) / views
         made.append([*mean, score, float(scores[cluster[0]])])
     return made
 
 
-def weighed(boxes: Boxes, scores: Scores, least_iou: float) -> Rows:
+def weighed(boxes: Boxes, scores: Scores, min_iou: float) -> Rows:
     """non_maximum_weighted."""
     clusters: list[list[int]] = []
     for box in np.argsort(-scores, kind="stable").tolist():
         overlap = [float(iou(boxes[[cluster[0]]], boxes[[box]])[0, 0]) for cluster in clusters]
         best = int(np.argmax(overlap)) if overlap else -1
-        if best < 0 or overlap[best] <= least_iou:
+        if best < 0 or overlap[best] <= min_iou:
             clusters.append([box])
         else:
             clusters[best].append(box)
@@ -91,15 +91,15 @@ def softly(boxes: Boxes, scores: Scores, sigma: float, threshold: float) -> Rows
 
 @given(seeds, FEW, spreads, IOUS, st.integers(1, 6), st.sampled_from([0, 0.3]))
 @examples(40)
-def test_the_formulas(seed: int, count: int, spread: int, least_iou: float, views: int, threshold: float) -> None:
+def test_the_formulas(seed: int, count: int, spread: int, min_iou: float, views: int, threshold: float) -> None:
     boxes, scores = random_boxes(seed, count, spread)
     boxes -= np.float32(spread / 3)  # boxes reach past the border
     for method, expected in (
-        (MergeMethod.ensemble_wbf, fused(boxes, scores, least_iou, views)),
-        (MergeMethod.ensemble_nmw, weighed(boxes, scores, least_iou)),
+        (MergeMethod.ensemble_wbf, fused(boxes, scores, min_iou, views)),
+        (MergeMethod.ensemble_nmw, weighed(boxes, scores, min_iou)),
         (MergeMethod.ensemble_soft_nms, softly(boxes, scores, 0.5, 0)),
     ):
-        found = rows(boxes, scores, method, least_iou, views)
+        found = rows(boxes, scores, method, min_iou, views)
         np.testing.assert_allclose(found, in_order(expected), rtol=1e-3, atol=1e-3)
     soft = MergeConfig(MergeMethod.ensemble_soft_nms, post_merge_score_threshold=threshold)
     left = merge(boxes, scores, soft, views)

@@ -12,7 +12,7 @@ from blurscene_stream.config.schema import AreaMethod, MergeConfig, MergeMethod
 from blurscene_stream.detect import nms as nms_module
 from blurscene_stream.detect.merge import MergedBoxes, merge, snap
 from blurscene_stream.detect.nms import group
-from tests.detect.crowds import Scores, configs, counts, random_boxes, seeds, slow_groups, slow_merge, spreads
+from tests.detect.random_boxes import Scores, configs, counts, random_boxes, seeds, slow_groups, slow_merge, spreads
 
 BLURSCENES = [MergeMethod.nms, MergeMethod.wbf, MergeMethod.nmm]
 VIEWS = 3
@@ -107,7 +107,7 @@ def test_a_higher_threshold_never_finds_more(
 
 
 @given(seeds, counts, spreads, configs, st.floats(0, 0.99))
-def test_what_the_network_was_sure_of_is_not_lost(
+def test_what_scored_above_the_threshold_is_not_lost(
     seed: int, count: int, spread: int, config: MergeConfig, threshold: float
 ) -> None:
     """As the detector does it: only boxes above the class's threshold are merged, and nothing more is asked for."""

@@ -103,7 +103,7 @@ def test_a_model_of_torchvision_finds_what_it_finds_there(folder: Path, scene: P
     assert np.abs(found.xyxy - back).max(1).min() < 1e-2
 
 
-def test_it_looks_beside_the_built_in_model(folder: Path, scene: Picture) -> None:
+def test_it_detects_beside_the_built_in_model(folder: Path, scene: Picture) -> None:
     write(folder, "fasterrcnn_mobilenet_v3_large_320_fpn")
     more = ["extra_models=[animals.yaml]", f"detect.size_px={WIDTH}"]
     both = load_detector(load_settings(None, [*CPU, *more]).settings)
@@ -122,8 +122,8 @@ def test_boxes_of_one_class_by_two_models_are_merged(folder: Path, scene: Pictur
     once = alone()
     again = alone("extra_models=[animals.yaml]")
     frame = frame_of(scene)
-    candidates, looks = again.candidates([frame])
-    assert looks == [2, 2] and len(candidates.scores) == 2 * len(once.candidates([frame])[0].scores)
+    candidates, view_counts = again.candidates([frame])
+    assert view_counts == [2, 2] and len(candidates.scores) == 2 * len(once.candidates([frame])[0].scores)
     assert np.array_equal(again([frame])[0].xyxy, once([frame])[0].xyxy)
 
 
@@ -190,12 +190,14 @@ def test_a_network_that_is_no_detector_is_said_to_be_none(folder: Path, scene: P
         alone()([frame_of(scene)])
 
 
-def test_a_mirrored_look_finds_the_mirrored_object(folder: Path, scene: Picture) -> None:
-    """A picture that is its own mirror image: each box of the mirrored look lies where one of the plain look lies."""
+def test_a_mirrored_view_finds_the_mirrored_object(folder: Path, scene: Picture) -> None:
+    """A picture that is its own mirror image: each box of the mirrored view lies where one of the plain view lies."""
     write(folder, "fasterrcnn_mobilenet_v3_large_320_fpn")
     even = np.concatenate([scene[:, :112], scene[:, 111::-1]], axis=1)
-    candidates, looks = alone("detect.variants.mirror_image=true").candidates([frame_of(np.ascontiguousarray(even))])
-    assert looks == [2, 2] and len(candidates.boxes) % 2 == 0
+    candidates, view_counts = alone("detect.variants.mirror_image=true").candidates(
+        [frame_of(np.ascontiguousarray(even))]
+    )
+    assert view_counts == [2, 2] and len(candidates.boxes) % 2 == 0
     half = len(candidates.boxes) // 2
     one, other = candidates.boxes[:half], candidates.boxes[half:]
     mirrored = np.stack([WIDTH - other[:, 2], other[:, 1], WIDTH - other[:, 0], other[:, 3]], 1)

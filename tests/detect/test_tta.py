@@ -60,7 +60,7 @@ pictures = st.builds(
 )
 
 
-def plan_views(picture: PictureInfo, config: DetectConfig) -> list[Letterbox]:
+def views_of(picture: PictureInfo, config: DetectConfig) -> list[Letterbox]:
     """What the built-in model is shown."""
 
     def plan(shown: PictureInfo, times: float) -> Letterbox:
@@ -69,7 +69,7 @@ def plan_views(picture: PictureInfo, config: DetectConfig) -> list[Letterbox]:
     return tta_views(picture, config.variants, plan)
 
 
-def looking(size_px: int = WIDTH, merge: MergeConfig | None = None, **kinds: Any) -> Detector:
+def tta_detector(size_px: int = WIDTH, merge: MergeConfig | None = None, **kinds: Any) -> Detector:
     chosen = VariantsConfig(**{"scales": [1.0], **kinds})
     detect = DetectConfig(size_px=size_px, precision=Precision.fp32, variants=chosen, merge=merge or MergeConfig())
     return load_detector(Settings(device="cpu", detect=detect, track=TrackConfig(enabled=False)))
@@ -115,7 +115,7 @@ def test_a_box_goes_there_and_back_in_every_view(
     """Forward is the picture's way, by the definitions: cut, turn upright, scale, mirror."""
     x0, x1, y0, y1 = (*sorted(corners[:2]), *sorted(corners[2:]))
     stored = np.array([x0 * picture.width, y0 * picture.height, x1 * picture.width, y1 * picture.height])
-    for view in plan_views(picture, DetectConfig(size_px=size_px, variants=kinds)):
+    for view in views_of(picture, DetectConfig(size_px=size_px, variants=kinds)):
         left, top, right, bottom = view.region
         u0, v0, u1, v1 = (stored - [left, top, left, top]) / [right - left, bottom - top, right - left, bottom - top]
         turn = picture.orientation
@@ -133,7 +133,7 @@ def test_a_box_goes_there_and_back_in_every_view(
 
 @given(picture=pictures, size_px=st.integers(32, 2048), kinds=variants)
 def test_every_combination_is_planned_once(picture: PictureInfo, size_px: int, kinds: VariantsConfig) -> None:
-    views = plan_views(picture, DetectConfig(size_px=size_px, variants=kinds))
+    views = views_of(picture, DetectConfig(size_px=size_px, variants=kinds))
     parts = kinds.enlarged_regions_n
     expected = len(set(kinds.scales)) + (parts**2 if parts > 1 else 0)
     assert len(views) == expected * (2 if kinds.mirror_image else 1)
@@ -152,7 +152,7 @@ def test_a_region_shows_its_pixels_upright_and_mirrored(orientation: Orientation
     stored = stored_as(upright, orientation)
     frame = frame_of(stored, orientation)
     kinds = VariantsConfig(mirror_image=True, enlarged_regions_n=2, region_overlap=0, scales=[1.0])
-    views = plan_views(frame.picture, DetectConfig(size_px=32, variants=kinds))
+    views = views_of(frame.picture, DetectConfig(size_px=32, variants=kinds))
     drawn = np.zeros((1, len(views), views[0].height, views[0].width, 3), np.uint8)
     preprocessor = Preprocessor()
     for view, target in zip(views, drawn[0], strict=True):
@@ -203,7 +203,7 @@ def finds(found: Detections, boxes: Boxes) -> list[bool]:
 def test_the_network_sees_each_variant_of_each_frame(
     scene: Picture, kinds: dict[str, Any], shapes: list[tuple[int, ...]]
 ) -> None:
-    detect = looking(**kinds)
+    detect = tta_detector(**kinds)
     seen: list[tuple[int, ...]] = []
     network_of(detect).register_forward_pre_hook(lambda _, given: seen.append(tuple(given[0].shape)))
     found = detect([frame_of(scene), frame_of(scene)])
@@ -245,7 +245,7 @@ def test_what_mirrored_and_plain_views_share_is_made_once(scene: Picture) -> Non
         asked.append((width, height))
         return frame.scale_rgb(width, height)
 
-    looking(mirror_image=True, enlarged_regions_n=2)([replace(frame, scale_rgb=scale_rgb)])
+    tta_detector(mirror_image=True, enlarged_regions_n=2)([replace(frame, scale_rgb=scale_rgb)])
     assert asked == [(WIDTH, 144), (WIDTH, 144)]  # the whole picture, and the one that regions are cut from
 
 
@@ -253,12 +253,12 @@ def test_regions_find_what_is_too_small_for_the_whole(detector: Detector, scene:
     street, boxes = far_away(scene)
     frame = frame_of(street)
     assert finds(detector([frame])[0], boxes) == [False, False]
-    assert finds(looking(enlarged_regions_n=4)([frame])[0], boxes) == [True, True]
+    assert finds(tta_detector(enlarged_regions_n=4)([frame])[0], boxes) == [True, True]
 
 
 def test_a_smaller_scale_finds_what_fills_the_picture(scene: Picture) -> None:
     frame = frame_of(close_up(scene, 4))
-    found = [looking(4 * WIDTH, scales=scales)([frame])[0] for scales in ([1.0], [1.0, 0.25])]
+    found = [tta_detector(4 * WIDTH, scales=scales)([frame])[0] for scales in ([1.0], [1.0, 0.25])]
     assert [finds(each, 4 * BOTH) for each in found] == [[False, True], [True, True]]
 
 
@@ -290,7 +290,7 @@ def test_regions_are_right_however_the_picture_is_stored(
 
 @pytest.fixture(scope="module")
 def tiling() -> Detector:
-    return looking(enlarged_regions_n=3, mirror_image=True)
+    return tta_detector(enlarged_regions_n=3, mirror_image=True)
 
 
 def test_regions_of_pixels_that_are_not_square(tiling: Detector, scene: Picture) -> None:
@@ -301,7 +301,7 @@ def test_regions_of_pixels_that_are_not_square(tiling: Detector, scene: Picture)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 1), (33, 31), (143, 223)])
-def test_odd_pictures_are_looked_at_in_regions(tiling: Detector, shape: tuple[int, int]) -> None:
+def test_odd_picture_sizes_are_detected_in_tiles(tiling: Detector, shape: tuple[int, int]) -> None:
     (found,) = tiling([frame_of(np.full((*shape, 3), 90, np.uint8))])
     assert np.isfinite(found.xyxy).all()
 
@@ -312,7 +312,7 @@ def test_regions_of_a_decoded_video_lie_where_they_are(tmp_path: Path) -> None:
     with open_source(Address(str(source)), Settings()) as opened:
         frame = next(item for item in opened.items() if isinstance(item, Frame))
     kinds = VariantsConfig(enlarged_regions_n=2, mirror_image=True, scales=[1.0])
-    views = plan_views(frame.picture, DetectConfig(size_px=252, variants=kinds))
+    views = views_of(frame.picture, DetectConfig(size_px=252, variants=kinds))
     drawn = np.zeros((1, len(views), views[0].height, views[0].width, 3), np.uint8)
     preprocessor = Preprocessor()
     for view, target in zip(views, drawn[0], strict=True):
@@ -337,20 +337,20 @@ def test_regions_of_a_decoded_video_lie_where_they_are(tmp_path: Path) -> None:
 
 def test_thresholds_before_and_after_merging(scene: Picture) -> None:
     frame = frame_of(scene)
-    (plain,) = looking()([frame])
+    (plain,) = tta_detector()([frame])
     lowest = float(plain.scores.min())
     for key in ("pre_merge_score_threshold", "post_merge_score_threshold"):
         kept, dropped = MergeConfig(), MergeConfig()
         setattr(kept, key, lowest / 2)
         setattr(dropped, key, (1 + lowest) / 2)
-        assert len(looking(merge=kept)([frame])[0]) == len(plain)
-        assert len(looking(merge=dropped)([frame])[0]) < len(plain)
+        assert len(tta_detector(merge=kept)([frame])[0]) == len(plain)
+        assert len(tta_detector(merge=dropped)([frame])[0]) < len(plain)
     weak = MergeConfig(pre_merge_score_threshold=0.001)
-    assert len(looking(merge=weak)([frame])[0]) == len(plain)  # weak boxes take part, but are no objects
+    assert len(tta_detector(merge=weak)([frame])[0]) == len(plain)  # weak boxes take part, but are no objects
 
 
 def test_a_least_score_before_merging_is_included(scene: Picture) -> None:
-    (plain,) = looking()([frame_of(scene)])
+    (plain,) = tta_detector()([frame_of(scene)])
     for best in plain.scores:
         merge = MergeConfig(pre_merge_score_threshold=float(best))
-        assert best in looking(merge=merge)([frame_of(scene)])[0].scores
+        assert best in tta_detector(merge=merge)([frame_of(scene)])[0].scores

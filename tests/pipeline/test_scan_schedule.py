@@ -23,8 +23,8 @@ from blurscene_stream.streams import StreamInfo
 from tests.detectors import CLASSES, SquareDetector
 from tests.pipeline.runs import anonymize, fails, solid
 from tests.profiles import examples
+from tests.track.clips import settings as track_settings
 from tests.track.scenes import frame_of, scene, view
-from tests.track.worlds import settings as track_settings
 from tests.videos import VideoSpec, make_video, read_video
 
 TICK = Fraction(1, 1000)

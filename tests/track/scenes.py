@@ -1,4 +1,4 @@
-"""Scenes of things in all sizes, and a camera that looks at parts of them."""
+"""Scenes of things in all sizes, and a camera that shows parts of them."""
 
 from __future__ import annotations
 

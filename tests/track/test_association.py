@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from blurscene_stream.boxes import Detections, Origin
 from blurscene_stream.config.schema import TrackConfig
 from blurscene_stream.track.motion import ACCELERATION
-from tests.track.worlds import Found, box, covered, tracked
+from tests.track.clips import Found, box, covered, tracked
 
 
 def times_s(count: int, rate: float = 25) -> list[float]:
@@ -61,7 +64,7 @@ def test_what_is_so_much_smaller_or_larger_is_another_object(side: float) -> Non
     assert sorted(map(sorted, seen.values())) == sorted([[20], [round(side)]])
 
 
-def test_a_detection_continues_what_was_sure_rather_than_what_was_doubtful_beside_it() -> None:
+def test_a_detection_continues_a_confirmed_track_rather_than_a_tentative_one_beside_it() -> None:
     both = [box(100, 100), box(112, 100, score=0.1, origin=Origin.low_confidence)]
     done = tracked(times_s(8), [*[both] * 7, [box(107, 100)]], TrackConfig(post_roll_s=0, pre_roll_s=0, max_gap_s=0.4))
     assert [each.track_ids.tolist() for each in done] == [[0]] * 8
@@ -85,7 +88,7 @@ def off_px(seconds: float) -> float:
 
 def test_an_object_that_turns_in_a_gap_stays_covered() -> None:
     faces = [box(300 + off_px(time - 1), 100, SIDE_PX) for time in times_s(50)]
-    missing = range(16, 35)  # 0.8 s from the last sighting to the next
+    missing = range(16, 35)  # 0.8 s from the last observation to the next
     done = tracked(times_s(50), [[] if number in missing else [face] for number, face in enumerate(faces)])
     assert all(covered(done[number], faces[number]) == [True] for number in missing)
     middle = done[25].xyxy[done[25].origins == Origin.interpolated]
@@ -102,3 +105,9 @@ def test_an_object_that_sets_off_when_it_is_lost_stays_covered(rate: float, back
     order = slice(None, None, -1 if backwards else 1)
     done = tracked(times_s(len(faces), rate), found[order], TrackConfig(post_roll_s=0.41, pre_roll_s=0.41))
     assert all(covered(each, face) == [True] for each, face in zip(done, faces[order], strict=True))
+
+
+def test_scipy_is_imported_by_the_first_assignment() -> None:
+    """It takes longer to import than all other modules of a run that is refused."""
+    script = "import sys, blurscene_stream.track\nassert 'scipy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True)

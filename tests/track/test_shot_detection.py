@@ -1,4 +1,4 @@
-"""Nothing is called a cut but a cut."""
+"""Shot boundary detection: nothing is called a cut but a cut."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from blurscene_stream.track import Tracker
 from blurscene_stream.track.motion import to_boxes, to_states
 from blurscene_stream.track.tracks import GAP_FRAMES
 from tests.profiles import examples
-from tests.track.worlds import CLASSES, Clip, box, clips, detections, settings, tracked, watched, within
+from tests.track.clips import CLASSES, Clip, box, clips, detections, settings, tracked, watched, within
 
 MANY = examples(500)
 
@@ -52,7 +52,7 @@ def test_between_two_sightings_of_an_object_every_frame_is_covered_where_it_went
 ) -> None:
     """As far as what was found of it tells: on the straight way."""
     done = watched(clip, config)
-    for track, seen in sightings(clip, done).items():
+    for track, seen in observations(clip, done).items():
         for first, last in pairwise(seen):
             apart_s = clip.times_s[last] - clip.times_s[first]
             assert apart_s <= config.max_gap_s or last - first <= GAP_FRAMES
@@ -69,7 +69,7 @@ def test_between_two_sightings_of_an_object_every_frame_is_covered_where_it_went
 NEARLY = np.array([-0.01, -0.01, 0.01, 0.01], np.float32)
 
 
-def sightings(clip: Clip, done: list[Detections]) -> dict[int, dict[int, Boxes]]:
+def observations(clip: Clip, done: list[Detections]) -> dict[int, dict[int, Boxes]]:
     """For each track, in which frames it was found, and what was found there; tracks are told by their scores."""
     found: dict[int, dict[int, Boxes]] = {}
     for number, (each, before) in enumerate(zip(done, map(detections, clip.found), strict=True)):
@@ -110,7 +110,7 @@ def test_the_order_of_detections_within_a_frame_changes_nothing(clip: Clip, rand
 
 
 @given(clips(), settings())
-def test_a_doubtful_box_counts_only_with_a_sure_one_of_its_object(clip: Clip, config: TrackConfig) -> None:
+def test_a_low_confidence_box_counts_only_with_a_confident_one_of_its_object(clip: Clip, config: TrackConfig) -> None:
     done = watched(clip, config)
     sure = {track for each in done for track in each.track_ids[each.origins == Origin.detected].tolist()}
     assert {track for each in done for track in each.track_ids.tolist()} == sure
@@ -158,7 +158,7 @@ def test_what_is_added_grows_with_the_time_since_the_object_was_seen() -> None:
     assert behind == sorted(behind) and len(set(behind)) == len(behind)
 
 
-def test_a_doubtful_box_continues_an_object_in_both_directions_and_is_nothing_alone() -> None:
+def test_a_low_confidence_box_continues_an_object_in_both_directions_and_is_nothing_alone() -> None:
     times_s = [0.04 * number for number in range(30)]
     config = TrackConfig(post_roll_s=0, pre_roll_s=0, max_gap_s=0.2)
     moving = [box(100 + number, 100, origin=Origin.low_confidence, score=0.15) for number in range(30)]

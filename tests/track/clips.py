@@ -20,12 +20,12 @@ Found = tuple[float, float, float, float, float, int, Origin]  # corners, score,
 
 @dataclass(frozen=True)
 class Clip:
-    """When each frame comes, what is found in it, whether a scene begins with it, and how it was looked at."""
+    """When each frame comes, what is found in it, whether a scene begins with it, and how it was scanned."""
 
     times_s: list[float]
     found: list[list[Found]]
     cuts: list[bool]
-    looks: list[ScanMode]
+    scan_modes: list[ScanMode]
 
 
 def detections(found: Sequence[Found]) -> Detections:
@@ -63,8 +63,8 @@ def watched(clip: Clip, config: TrackConfig | None = None) -> list[Detections]:
     """What must be covered in each frame of a clip."""
     tracker = Tracker(config or TrackConfig(), CLASSES)
     done: list[Detections] = []
-    for time_s, each, cut, look in zip(clip.times_s, clip.found, clip.cuts, clip.looks, strict=True):
-        done += tracker.push(time_s, detections(each), cut, look)
+    for time_s, each, cut, scan_mode in zip(clip.times_s, clip.found, clip.cuts, clip.scan_modes, strict=True):
+        done += tracker.push(time_s, detections(each), cut, scan_mode)
     return done + tracker.finish()
 
 
@@ -96,8 +96,8 @@ def clips(draw: st.DrawFn) -> Clip:
     for time in times.tolist():
         here = [one(time) for one in objects if chance.random() < seen]
         frames.append(here + _nothing(chance))
-    looks = [ScanMode.small if chance.random() < small else ScanMode.full for _ in range(count)]
-    return Clip(times.tolist(), frames, cuts, looks)
+    scan_modes = [ScanMode.small if chance.random() < small else ScanMode.full for _ in range(count)]
+    return Clip(times.tolist(), frames, cuts, scan_modes)
 
 
 def _object(chance: np.random.Generator):  # type: ignore[no-untyped-def]

@@ -11,7 +11,7 @@ from blurscene_stream.boxes import Detections, Origin
 from blurscene_stream.config.schema import TrackConfig
 from blurscene_stream.frames import ScanMode
 from blurscene_stream.track import Tracker
-from tests.track.worlds import CLASSES, Clip, Found, box, covered, detections, tracked, watched
+from tests.track.clips import CLASSES, Clip, Found, box, covered, detections, tracked, watched
 
 SLOW = [1.0, 2.0, 60.0]  # seconds a frame: fixed cameras, time lapse
 
@@ -31,9 +31,9 @@ def test_at_few_frames_a_second_an_object_is_one_and_covered_where_it_was_missed
 
 
 @pytest.mark.parametrize("frame_s", SLOW)
-def test_at_few_frames_a_second_doubtful_boxes_continue_an_object(frame_s: float) -> None:
-    doubtful = box(100, 100, origin=Origin.low_confidence, score=0.1)
-    found = [[doubtful], [box(101, 100)], [doubtful], [box(99, 100)], [doubtful], [doubtful], []]
+def test_at_few_frames_a_second_low_confidence_boxes_continue_an_object(frame_s: float) -> None:
+    low = box(100, 100, origin=Origin.low_confidence, score=0.1)
+    found = [[low], [box(101, 100)], [low], [box(99, 100)], [low], [low], []]
     done = tracked([frame_s * number for number in range(7)], found)
     assert ids(done) == {0}
     assert [len(each) for each in done] == [1] * 7
@@ -99,32 +99,32 @@ def test_who_comes_far_off_takes_no_cover_from_who_was_there(
             assert covered(both[number], who) >= covered(each, who), number
 
 
-def test_a_doubtful_box_far_off_is_not_held_as_if_it_were_an_object_of_its_own() -> None:
-    doubtful = box(240, 100, origin=Origin.low_confidence, score=0.1)
-    found = [[box(200, 100)] if number < 8 else [doubtful] if number == 20 else [] for number in range(40)]
+def test_a_low_confidence_box_far_off_is_not_held_as_if_it_were_an_object_of_its_own() -> None:
+    low = box(240, 100, origin=Origin.low_confidence, score=0.1)
+    found = [[box(200, 100)] if number < 8 else [low] if number == 20 else [] for number in range(40)]
     done = tracked([0.04 * number for number in range(40)], found)
-    assert covered(done[20], doubtful) == [True]
+    assert covered(done[20], low) == [True]
     before = [each.xyxy[each.origins == Origin.extrapolated] for each in done[13:20]]
     assert not any((boxes[:, 2] > 242).any() for boxes in before)
 
 
-LOOKS = [ScanMode.full, ScanMode.small, ScanMode.small]
+SCAN_MODES = [ScanMode.full, ScanMode.small, ScanMode.small]
 
 
-def looked(found: Sequence[Sequence[Found]]) -> Clip:
+def scanned(found: Sequence[Sequence[Found]]) -> Clip:
     count = len(found)
-    looks = (LOOKS * count)[:count]
-    return Clip([0.04 * number for number in range(count)], [list(each) for each in found], [False] * count, looks)
+    scan_modes = (SCAN_MODES * count)[:count]
+    return Clip([0.04 * number for number in range(count)], [list(each) for each in found], [False] * count, scan_modes)
 
 
 @pytest.mark.parametrize("off", [(0.0, 8.0), (9.0, 0.0), (-5.0, -5.0)])
-def test_what_a_small_look_finds_takes_no_cover_from_what_the_full_ones_tell(off: tuple[float, float]) -> None:
-    """The small look sees a face 8 pixels off, or half of it; without it the way between the full looks is covered."""
+def test_what_a_small_scan_finds_takes_no_cover_from_the_full_ones(off: tuple[float, float]) -> None:
+    """The small scan sees a face 8 pixels off, or half of it; without it the way between the full scans is covered."""
     right, down = off
     faces = [box(50 + 5.0 * number, 100 + 2.0 * number) for number in range(31)]
     wrong = [box(50 + 5.0 * number + right, 100 + 2.0 * number + down, side=14) for number in range(31)]
-    full_only = watched(looked([[face] if number % 3 == 0 else [] for number, face in enumerate(faces)]))
-    both = watched(looked([[face if number % 3 == 0 else wrong[number]] for number, face in enumerate(faces)]))
+    full_only = watched(scanned([[face] if number % 3 == 0 else [] for number, face in enumerate(faces)]))
+    both = watched(scanned([[face if number % 3 == 0 else wrong[number]] for number, face in enumerate(faces)]))
     for number, face in enumerate(faces):
         assert covered(full_only[number], face) == [True]
         assert covered(both[number], face) == [True], number
@@ -132,17 +132,17 @@ def test_what_a_small_look_finds_takes_no_cover_from_what_the_full_ones_tell(off
     assert ids(both) == {0}
 
 
-def test_what_a_full_look_missed_is_covered_as_wide_as_if_no_small_look_had_seen_it() -> None:
+def test_what_a_full_scan_missed_is_covered_as_wide_as_without_small_scans() -> None:
     face = box(100, 100)
     found = [[face] if number % 3 or number in (0, 3, 12, 15) else [] for number in range(16)]
-    both = watched(looked(found))
-    full_only = watched(looked([each if number % 3 == 0 else [] for number, each in enumerate(found)]))
+    both = watched(scanned(found))
+    full_only = watched(scanned([each if number % 3 == 0 else [] for number, each in enumerate(found)]))
     for number in (6, 9):
         widths = [float((each.xyxy[:, 2] - each.xyxy[:, 0]).max()) for each in (both[number], full_only[number])]
         assert widths[0] >= widths[1] > 24
 
 
-def test_where_all_looks_are_full_nothing_is_added_for_them() -> None:
+def test_where_all_scans_are_full_nothing_is_added_for_them() -> None:
     done = tracked([0.04 * number for number in range(20)], [[box(100 + number, 100)] for number in range(20)])
     assert [len(each) for each in done] == [1] * 20
     assert np.all([each.origins == Origin.detected for each in done])
