@@ -1,15 +1,15 @@
-"""Makes videos of which is known where every object is, out of labelled pictures.
+"""Synthesize videos with ground truth tracks from annotated images.
 
     python -m scripts.make_truth_video DATASET FOLDER [--clips 4] [--seconds 4] [--width 1280] [--height 720]
                                        [--rate 25] [--seed 0]
 
-DATASET is what `blurscene-stream evaluate` reads. Each clip shows one picture over its own strong blur, which moves,
-shakes and zooms so that one of its objects grows from 12 to 300 pixels or shrinks (as far as the picture's own
-sharpness goes), with motion blur, while a bar passes in front. FOLDER gets NAME.mp4 (H.264, crf 30) and
-NAME.truth.jsonl (blurscene_stream/evaluate/truth.py): the labels moved by the same transform, at the middle of each
-exposure and cut to what neither the bar nor the border hides, with the share that is left. Objects under 12 pixels
-are left out of it, and so is what need not be found. Pictures are read as by `evaluate`: upright. Real people may be in
-such clips: keep them where the data set is kept.
+DATASET is a data set or its annotation file, as for `blurscene-stream evaluate`. Each clip shows one image over its own
+strong blur; it moves, shakes and zooms so that one of its objects grows from 12 to 300 pixels or shrinks (as far as the
+image's own sharpness goes), with motion blur, while a bar passes in front. FOLDER gets NAME.mp4 (H.264, crf 30) and
+NAME.truth.jsonl (blurscene_stream/evaluate/datasets/jsonl.py): the annotations moved by the same transform, at the
+middle of each exposure and clipped to what neither the bar nor the border occludes, with the visible share. Objects
+under 12 pixels and ignored objects are left out. Images are read as by `evaluate`: upright. Real people may be in such
+clips: keep them where the data set is kept.
 """
 
 from __future__ import annotations
@@ -28,32 +28,31 @@ from numpy.typing import NDArray
 
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import BlurSceneError, SourceError
+from blurscene_stream.evaluate.annotations import AnnotatedImage, read_annotated_image
 from blurscene_stream.evaluate.datasets import read_dataset
-from blurscene_stream.evaluate.labels import Labelled
-from blurscene_stream.evaluate.names import Names
-from blurscene_stream.evaluate.pictures import read_labelled
-from scripts.truth_views import Movement, Picture, Scene, Shape, View, truth_line
+from blurscene_stream.evaluate.options import ClassMapping
+from scripts.truth_views import CameraPath, Picture, Scene, Shape, View, truth_line
 
-SHUTTER = 0.5  # share of a frame's time that it is exposed
-EXPOSURES = 8  # that are laid over each other for the motion blur
+SHUTTER = 0.5  # exposure time as a share of the frame's duration
+EXPOSURES = 8  # averaged for the motion blur
 CRF = 30
 
 
-class Painter:
-    """Paints views of one picture, uint8 (H, W, 3)."""
+class Renderer:
+    """Renders views of one image, uint8 (H, W, 3)."""
 
     def __init__(self, picture: Picture, shape: Shape) -> None:
         self._shape = shape
         self._full = picture.shape[1], picture.shape[0]
         self._levels = [picture]
-        while min(self._levels[-1].shape[:2]) > 8:  # each half as large, so that shrinking does not leave out pixels
+        while min(self._levels[-1].shape[:2]) > 8:  # image pyramid, against aliasing
             height, width = self._levels[-1].shape[:2]
             self._levels.append(_scaled(self._levels[-1], (width + 1) // 2, (height + 1) // 2))
-        tiny = _scaled(self._levels[-1], 4, 3)  # nobody is to be found in the background
+        tiny = _scaled(self._levels[-1], 4, 3)  # too small for a face or plate to be detected
         self._background = _scaled(tiny, shape.width, shape.height, cv2.INTER_CUBIC)
 
-    def paint(self, views: Sequence[View]) -> Picture:
-        """All views laid over each other, as a shutter does."""
+    def render(self, views: Sequence[View]) -> Picture:
+        """Render the mean of all views, as an open shutter does."""
         total = np.zeros((self._shape.height, self._shape.width, 3), np.float32)
         for view in views:
             total += self._one(view)
@@ -80,31 +79,32 @@ def _scaled(picture: Picture, width: int, height: int, method: int = cv2.INTER_A
     return np.asarray(cv2.resize(picture, (width, height), interpolation=method), np.uint8)
 
 
-def scene_of(labelled: Labelled) -> Scene:
-    """The picture with what is to be found in it.
+def scene_of(image: AnnotatedImage) -> Scene:
+    """Read an image with the objects that must be found in it.
 
     Raises SourceError.
     """
-    picture, truth = read_labelled(labelled)
-    frame = picture.frames()[0]
+    decoded, truth = read_annotated_image(image)
+    frame = decoded.frames()[0]
     rgb = frame.scale_rgb(frame.picture.width, frame.picture.height)
-    boxes = truth.boxes[truth.counts].astype(np.float64)
-    return Scene(np.ascontiguousarray(rgb[..., ::-1]), boxes, truth.labels[truth.counts])
+    required = ~truth.ignored
+    boxes = truth.boxes[required].astype(np.float64)
+    return Scene(np.ascontiguousarray(rgb[..., ::-1]), boxes, truth.class_ids[required])
 
 
-def frames_of(picture: Picture, path: Movement, shape: Shape) -> Iterator[tuple[View, Picture]]:
-    """Every frame, and the view in the middle of its exposure."""
-    painter = Painter(picture, shape)
+def frames_of(picture: Picture, path: CameraPath, shape: Shape) -> Iterator[tuple[View, Picture]]:
+    """Yield every frame with the view in the middle of its exposure."""
+    renderer = Renderer(picture, shape)
     moments = ((np.arange(EXPOSURES) + 0.5) / EXPOSURES - 0.5) * SHUTTER / shape.rate
     for number in range(shape.frames):
         time_s = number / shape.rate
-        yield path.at(time_s), painter.paint([path.at(time_s + moment) for moment in moments.tolist()])
+        yield path.at(time_s), renderer.render([path.at(time_s + moment) for moment in moments.tolist()])
 
 
 def write_clip(target: Path, scene: Scene, names: Sequence[str], shape: Shape, seed: Sequence[int]) -> None:
-    """Write `target` (.mp4) and its truth beside it; an object by chance is the one that is followed."""
-    chance = np.random.default_rng(seed)
-    path = Movement(scene.boxes[chance.integers(len(scene.boxes))].tolist(), shape, chance)
+    """Write `target` (.mp4) and its ground truth beside it; the camera follows a random object."""
+    rng = np.random.default_rng(seed)
+    path = CameraPath(scene.boxes[rng.integers(len(scene.boxes))].tolist(), shape, rng)
     lines = []
     with av.open(str(target), "w", options={"fflags": "+bitexact"}) as container:
         options = {"crf": str(CRF), "preset": "medium", "threads": "1"}
@@ -120,30 +120,31 @@ def write_clip(target: Path, scene: Scene, names: Sequence[str], shape: Shape, s
 
 
 def write_clips(place: Path, folder: Path, shape: Shape, clips: int, seed: int) -> Iterator[Path]:
-    """Write up to so many clips of the data set at `place`, of pictures by chance, and name each that is done.
+    """Write up to `clips` clips of random images of the data set at `place`, and yield the path of each.
 
-    Raises BlurSceneError when the data set or a picture cannot be read, SourceError when no picture is of use.
+    Raises BlurSceneError when the data set or an image cannot be read, SourceError when no image is of use.
     """
     names = Settings().model.classes
-    pictures = [each for each in read_dataset(place, Names(names, ["*="])).pictures if each.counts.any()]
+    dataset = read_dataset(place, ClassMapping(names, ["*="]))
+    images = [each for each in dataset.images if not each.ignored.all()]
     made: set[Path] = set()
-    for number in np.random.default_rng(seed).permutation(len(pictures)).tolist():
+    for number in np.random.default_rng(seed).permutation(len(images)).tolist():
         if len(made) == clips:
             break
-        scene = scene_of(pictures[number])
+        scene = scene_of(images[number])
         if len(scene.boxes):
-            target = folder / f"{place.name}_{pictures[number].file.stem}.mp4"
-            if target in made:  # pictures in several folders may have one name
+            target = folder / f"{place.name}_{images[number].file.stem}.mp4"
+            if target in made:  # images in several folders may have one name
                 target = target.with_stem(f"{target.stem}_{number}")
             write_clip(target, scene, names, shape, (seed, zlib.crc32(target.name.encode())))
             made.add(target)
             yield target
     if not made:
-        raise SourceError(f"{place}: nothing that is labelled lies inside its picture; no clip was made")
+        raise SourceError(f"{place}: no annotated object lies inside its image; no clip was made")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Make some clips of a data set."""
+    """Synthesize clips of a data set."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
     parser.add_argument("folder", type=Path)

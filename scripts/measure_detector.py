@@ -1,14 +1,14 @@
-"""Prints recall, precision and speed of the detector on folders of labelled pictures.
+"""Measure recall, precision and speed of the detector on annotated images.
 
     python scripts/measure_detector.py FOLDER [--size 1280] [--threshold 0.2] [--max-upscale 2] [--device cpu]
         [--variants none mirror regions=2 scales=1:0.5 mirror,regions=2] [--merge nms wbf nmm] [--zoom 3] [--every 2]
 
-Every variant with every way of merging is measured on the same pictures; all ways of merging share what the network
-gives. --zoom enlarges or shrinks the pictures first, --every takes each so manyth of them.
+Every TTA variant with every merge method is measured on the same images; all merge methods share one inference.
+--zoom resizes the images first, --every takes every n-th of them.
 
-FOLDER holds folders, each with a `labels.jsonl` (blurscene_stream/evaluate/datasets/jsonl.py). Pictures are read and
-boxes matched as by `blurscene-stream evaluate`, but what is transparent is not looked at twice. Precision is stated
-only where every object of the class is labelled.
+FOLDER holds folders, each with a `labels.jsonl` (blurscene_stream/evaluate/datasets/jsonl.py). Images are read and
+detections matched as by `blurscene-stream evaluate`, but transparent images are detected over one background only.
+Precision is stated only where annotations of the class are exhaustive.
 """
 
 from __future__ import annotations
@@ -35,12 +35,11 @@ from blurscene_stream.config.schema import (
 )
 from blurscene_stream.detect import Detector, load_detector
 from blurscene_stream.errors import BlurSceneError
-from blurscene_stream.evaluate import Names
+from blurscene_stream.evaluate import ClassMapping
+from blurscene_stream.evaluate.annotations import Dataset, GroundTruth, read_annotated_image
 from blurscene_stream.evaluate.datasets import read_dataset
-from blurscene_stream.evaluate.labels import Dataset, Truth
-from blurscene_stream.evaluate.matching import match, of_class
-from blurscene_stream.evaluate.pictures import read_labelled
-from blurscene_stream.evaluate.scores import LOOSE
+from blurscene_stream.evaluate.image_results import MATCH_IOU, by_descending_score
+from blurscene_stream.evaluate.matching import match_detections
 from blurscene_stream.frames import Frame
 from blurscene_stream.image import DecodedImage
 
@@ -50,61 +49,64 @@ Methods = Sequence[MergeMethod]
 
 @dataclass
 class Tally:
-    """Counts of one class over a set of pictures; the last two only where the class is labelled exhaustively."""
+    """Counts of one class over a data set.
 
-    labelled: int = 0
-    found: int = 0
-    right: int = 0
-    wrong: int = 0
+    objects, detected:              objects that must be found, and those that were
+    true_positives, false_positives: detections, only in images with exhaustive annotations of the class
+    """
+
+    objects: int = 0
+    detected: int = 0
+    true_positives: int = 0
+    false_positives: int = 0
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A picture, what is to be found in it, and of which classes every object is."""
+    """Image with its ground truth, and the class ids with exhaustive annotations."""
 
     frame: Frame
-    truth: Truth
+    truth: GroundTruth
     exhaustive: frozenset[int]
 
 
 def samples(dataset: Dataset, zoom: float, every: int) -> Iterator[Sample]:
-    """Each picture of `dataset`, or each so manyth, `zoom` times as large."""
-    for labelled in dataset.pictures[::every]:
-        picture, truth = read_labelled(labelled)
+    """Yield every `every`-th image of the data set, `zoom` times as large."""
+    for image in dataset.images[::every]:
+        decoded, truth = read_annotated_image(image)
         if zoom != 1:
-            picture, truth = zoomed(picture, truth, zoom)
-        yield Sample(picture.frames()[0], truth, labelled.exhaustive)
+            decoded, truth = zoomed(decoded, truth, zoom)
+        yield Sample(decoded.frames()[0], truth, image.exhaustive)
 
 
-def zoomed(picture: DecodedImage, truth: Truth, zoom: float) -> tuple[DecodedImage, Truth]:
-    """Both `zoom` times as large."""
-    height, width, channels = picture.samples.shape
+def zoomed(decoded: DecodedImage, truth: GroundTruth, zoom: float) -> tuple[DecodedImage, GroundTruth]:
+    """Return the image and its ground truth, `zoom` times as large."""
+    height, width, channels = decoded.samples.shape
     size = round(width * zoom), round(height * zoom)
-    made = cv2.resize(picture.samples, size, interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC)
+    made = cv2.resize(decoded.samples, size, interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC)
     boxes = scale(truth.boxes, size[0] / width, size[1] / height)
     larger = np.asarray(made, np.uint8).reshape(size[1], size[0], channels)
-    return replace(picture, samples=larger), replace(truth, boxes=boxes)
+    return replace(decoded, samples=larger), replace(truth, boxes=boxes)
 
 
-def add(tallies: dict[str, Tally], sample: Sample, found: Detections) -> None:
-    """Count one picture."""
-    for label, name in enumerate(found.class_names):
-        mine = found[found.class_ids == label]
-        best_first = mine.xyxy[np.argsort(-mine.scores, kind="stable")]
-        wanted, spared = (of_class(sample.truth, label, counts) for counts in (True, False))
-        matched = match(best_first, wanted, spared, LOOSE)
-        hits = int((matched.taken >= 0).sum())
+def add(tallies: dict[str, Tally], sample: Sample, detections: Detections) -> None:
+    """Add the detections of one image to the tally of each class."""
+    for class_id, name in enumerate(detections.class_names):
+        mine = detections[detections.class_ids == class_id]
+        required, ignored = sample.truth.boxes_of(class_id), sample.truth.boxes_of(class_id, ignored=True)
+        matches = match_detections(by_descending_score(mine).xyxy, required, ignored, MATCH_IOU)
+        true_positives = int(matches.true_positives.sum())
         tally = tallies[name]
-        tally.labelled += len(wanted)
-        tally.found += hits
-        if label in sample.exhaustive:
-            tally.right += hits
-            tally.wrong += len(mine) - hits - int(matched.ignored.sum())
+        tally.objects += len(required)
+        tally.detected += true_positives
+        if class_id in sample.exhaustive:
+            tally.true_positives += true_positives
+            tally.false_positives += len(mine) - true_positives - int(matches.ignored.sum())
 
 
 @dataclass
 class Result:
-    """One variant, merged in one way, over one set of pictures."""
+    """Tallies and time of one TTA variant with one merge method over a data set."""
 
     tallies: dict[str, Tally]
     seconds: float = 0.0
@@ -114,65 +116,65 @@ class Result:
 Results = dict[tuple[str, MergeMethod], Result]
 
 
-def measure(pictures: Iterable[Sample], detectors: Detectors, methods: Methods) -> Results:
-    """Counts and time of every detector with every way of merging, the detectors in turn on each picture."""
+def measure(samples: Iterable[Sample], detectors: Detectors, methods: Methods) -> Results:
+    """Measure every detector with every merge method, the detectors in turn on each image."""
     results: Results = {
         (name, method): Result({label: Tally() for label in detector.classes})
         for name, detector in detectors.items()
         for method in methods
     }
-    for sample in pictures:
+    for sample in samples:
         for name, detector in detectors.items():
             start = time.perf_counter()
             candidates, views = detector.candidates([sample.frame])
-            looked = time.perf_counter() - start
+            inference_s = time.perf_counter() - start
             for method in methods:
                 start = time.perf_counter()
                 found = detector.merge(candidates, 0, views, MergeConfig(method))
                 result = results[name, method]
-                result.seconds += looked + time.perf_counter() - start
+                result.seconds += inference_s + time.perf_counter() - start
                 result.count += 1
                 add(result.tallies, sample, found)
     return results
 
 
 def report(name: str, results: Results) -> None:
-    """Print one line a class that the set has labels of, for each variant and way of merging."""
+    """Print a line for each annotated class, TTA variant and merge method."""
     for label in next(iter(results.values())).tallies:
         for (variant, method), result in results.items():
             tally = result.tallies[label]
-            if not tally.labelled:
+            if not tally.objects:
                 continue
-            boxes = tally.right + tally.wrong
-            precision = f"{tally.right / boxes:.3f}" if boxes else "  -  "
+            boxes = tally.true_positives + tally.false_positives
+            precision = f"{tally.true_positives / boxes:.3f}" if boxes else "  -  "
             print(
-                f"{name:16} {label:14} {variant:22} {method.name:12} recall {tally.found / tally.labelled:.3f} "
-                f"({tally.found}/{tally.labelled})  precision {precision}  "
-                f"{1000 * result.seconds / result.count:6.1f} ms a picture",
+                f"{name:16} {label:14} {variant:22} {method.name:12} recall {tally.detected / tally.objects:.3f} "
+                f"({tally.detected}/{tally.objects})  precision {precision}  "
+                f"{1000 * result.seconds / result.count:6.1f} ms an image",
                 flush=True,
             )
 
 
-def variants_of(text: str) -> VariantsConfig:
-    """What a word such as "mirror,regions=2,scales=1:0.5" stands for; "none" for nothing."""
+def parse_variants(text: str) -> VariantsConfig:
+    """Parse a --variants value such as "mirror,regions=2,scales=1:0.5", or "none"."""
     config = VariantsConfig()
-    for word in text.split(","):
-        kind, _, value = word.partition("=")
-        if kind == "mirror":
+    for option in text.split(","):
+        name, _, value = option.partition("=")
+        if name == "mirror":
             config = replace(config, mirror_image=True)
-        elif kind == "regions":
+        elif name == "regions":
             config = replace(config, enlarged_regions_n=int(value))
-        elif kind == "overlap":
+        elif name == "overlap":
             config = replace(config, region_overlap=float(value))
-        elif kind == "scales":
+        elif name == "scales":
             config = replace(config, scales=[float(scale) for scale in value.split(":")])
-        elif kind != "none":
+        elif name != "none":
             raise SystemExit(f"--variants {text}: must be none, or some of mirror, regions=N, overlap=X, scales=X:Y")
     return config
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure every set in the folder that is given."""
+    """Measure every data set in the folder."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--size", type=int, default=DetectConfig().size_px)
@@ -185,23 +187,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--zoom", type=float, default=1.0)
     parser.add_argument("--every", type=int, default=1)
     chosen = parser.parse_args(arguments)
-    detectors = {name: detector_of(chosen, variants_of(name)) for name in chosen.variants}
+    detectors = {name: load_for(chosen, parse_variants(name)) for name in chosen.variants}
     methods = [MergeMethod[name] for name in chosen.merge]
     print(
         f"{next(iter(detectors.values())).device_name}, size {chosen.size}, enlarged {chosen.max_upscale} times, "
-        f"threshold {chosen.threshold}, pictures zoomed {chosen.zoom:g} times"
+        f"threshold {chosen.threshold}, images zoomed {chosen.zoom:g} times"
     )
     for labels in sorted(chosen.folder.glob("*/labels.jsonl")):
         try:
-            dataset = read_dataset(labels, Names(Settings().model.classes, ["*="]))
+            dataset = read_dataset(labels, ClassMapping(Settings().model.classes, ["*="]))
             results = measure(samples(dataset, chosen.zoom, chosen.every), detectors, methods)
         except BlurSceneError as error:
             raise SystemExit(str(error)) from error
         report(labels.parent.name, results)
 
 
-def detector_of(chosen: argparse.Namespace, variants: VariantsConfig) -> Detector:
-    """The detector that the options ask for."""
+def load_for(chosen: argparse.Namespace, variants: VariantsConfig) -> Detector:
+    """Load the detector for the options."""
     detect = DetectConfig(
         size_px=chosen.size, max_upscale=chosen.max_upscale, precision=Precision[chosen.precision], variants=variants
     )

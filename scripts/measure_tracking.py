@@ -1,11 +1,11 @@
-"""Prints what leaks from videos with known truth, with one setting of the tracker after the other.
+"""Measure exposure over time in videos with ground truth, for several settings of the tracker.
 
-    python -m scripts.measure_tracking CLIPS [--min-size-px 0 20] [--try "track.post_roll_s=0.5 track.pre_roll_s=0" ...]
+    python -m scripts.measure_tracking CLIPS [--min-size-px 0 20] [--try "track.post_roll_s=0.5 ..." ...]
 
-CLIPS is what `blurscene-stream evaluate --video` takes; scripts/make_truth_video.py makes such clips. The network looks
-at every frame once, for all tables; everything behind it is the program's own. Each --try is one line of a table:
-settings as --set takes them, as long as they change nothing that the network sees. Each --min-size-px is a table of its
-own: from what longer side in pixels on an object counts.
+CLIPS is a video or a folder of videos, as for `blurscene-stream evaluate --video`; scripts/make_truth_video.py makes
+such clips. Every frame is detected once, for all tables; all later stages are the program's own. Each --try is one line
+of a table: settings as --set takes them, as long as they change nothing before the tracker. Each --min-size-px is a
+table of its own: the minimum longer side of an object to count, in pixels.
 """
 
 from __future__ import annotations
@@ -20,68 +20,70 @@ import numpy as np
 from blurscene_stream.boxes import Detections, Origin
 from blurscene_stream.config.load import load_settings
 from blurscene_stream.config.schema import Settings, chosen
-from blurscene_stream.evaluate import LeakReport, Names, Plan, find_pairs, measure_leaks
-from blurscene_stream.evaluate.leaks import ALL
-from blurscene_stream.evaluate.report import markdown
+from blurscene_stream.evaluate import ClassMapping, EvaluationOptions, LeakReport, find_video_pairs, measure_leaks
+from blurscene_stream.evaluate.leaks import ALL_CLASSES
+from blurscene_stream.evaluate.report import markdown_table
 from blurscene_stream.frames import Frame
 from blurscene_stream.pipeline.detection import Detector, load_torch_detector
 
-LEAST_SHARE = 0.1  # of a class's threshold: what is remembered of doubtful boxes
+MIN_SCORE_RATIO = 0.1  # of cached low-confidence boxes, to the threshold of their class
 HEAD = ["settings", "tracks ever exposed", "frames exposed", "longest, mean, ms", "worst, ms", "area, %"]
 
 
-class Remembering:
-    """Asks a detector once for each frame, in the order in which frames come, and repeats its answers then."""
+class CachingDetector:
+    """Detector that caches detections by frame order, to replay them with other settings."""
 
     def __init__(self, detector: Detector) -> None:
         self.classes, self.device_name = detector.classes, detector.device_name
         self._detector = detector
-        self._answers: list[Detections] = []
+        self._cached: list[Detections] = []
         self._next = 0
         self._settings = Settings()
 
-    def again(self, settings: Settings) -> Remembering:
-        """From the first frame, with what these settings would have let through."""
+    def replay(self, settings: Settings) -> CachingDetector:
+        """Start over at the first frame, with boxes above the thresholds of `settings`."""
         self._next, self._settings = 0, settings
         return self
 
     def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
-        """What is in each frame."""
+        """Return the detections of each frame, in order."""
         end = self._next + len(frames)
-        if end > len(self._answers):
-            self._answers += self._detector(frames)
-        answers, self._next = self._answers[self._next : end], end
-        return [self._let_through(answer) for answer in answers]
+        if end > len(self._cached):
+            self._cached += self._detector(frames)
+        detections, self._next = self._cached[self._next : end], end
+        return [self._above_threshold(each) for each in detections]
 
-    def _let_through(self, found: Detections) -> Detections:
+    def _above_threshold(self, found: Detections) -> Detections:
         track = self._settings.track
-        share = track.low_score_ratio if track.enabled else 1.0
-        least = np.array([one.threshold * share for one in chosen(self._settings, self.classes)], np.float32)
-        return found[(found.origins == Origin.detected) | (found.scores > least[found.class_ids])]
+        ratio = track.low_score_ratio if track.enabled else 1.0
+        min_scores = np.array([one.threshold * ratio for one in chosen(self._settings, self.classes)], np.float32)
+        return found[(found.origins == Origin.detected) | (found.scores > min_scores[found.class_ids])]
 
 
-def remembering_detector() -> Remembering:
-    """The detector of the defaults, with all doubtful boxes that any setting may let through."""
+def load_caching_detector() -> CachingDetector:
+    """Load the default detector, with all low-confidence boxes that any settings may use."""
     base = load_settings().settings
-    return Remembering(load_torch_detector(replace(base, track=replace(base.track, low_score_ratio=LEAST_SHARE))))
+    return CachingDetector(
+        load_torch_detector(replace(base, track=replace(base.track, low_score_ratio=MIN_SCORE_RATIO)))
+    )
 
 
-def measured(
-    pairs: Sequence[tuple[Path, Path]], tries: Sequence[str], least_px: float, remembering: Remembering
+def measure(
+    pairs: Sequence[tuple[Path, Path]], tries: Sequence[str], min_size_px: float, detector: CachingDetector
 ) -> list[tuple[str, LeakReport]]:
-    """What leaks with each of the settings."""
+    """Measure the exposure with each of the settings."""
 
     def report(settings: Settings) -> LeakReport:
-        loader: Callable[[Settings], Detector] = remembering.again
-        names = Names(list(settings.classes), ["*="])
-        return measure_leaks(pairs, Plan(settings, names, least_px=least_px, load_detector=loader))
+        loader: Callable[[Settings], Detector] = detector.replay
+        names = ClassMapping(list(settings.classes), ["*="])
+        return measure_leaks(pairs, EvaluationOptions(settings, names, min_size_px=min_size_px, load_detector=loader))
 
     return [(text, report(load_settings(None, text.split()).settings)) for text in tries]
 
 
 def row(text: str, report: LeakReport) -> list[str]:
-    """A line of the table."""
-    every = report.classes[ALL]
+    """Format a line of the table."""
+    every = report.classes[ALL_CLASSES]
     shares = (every.tracks_exposed, every.frames_exposed)
     cells = [f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]" for one in shares]
     return [
@@ -91,20 +93,20 @@ def row(text: str, report: LeakReport) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and print."""
+    """Measure and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path)
     parser.add_argument("--min-size-px", type=float, nargs="+", default=[0.0])
     parser.add_argument("--try", dest="tries", action="append", default=[], metavar="SETTINGS")
     given = parser.parse_args(arguments)
-    pairs, detector = find_pairs(given.clips, None), remembering_detector()
-    for least_px in given.min_size_px:
-        reports = measured(pairs, ["track.enabled=false", "", *given.tries], least_px, detector)
+    pairs, detector = find_video_pairs(given.clips, None), load_caching_detector()
+    for min_size_px in given.min_size_px:
+        reports = measure(pairs, ["track.enabled=false", "", *given.tries], min_size_px, detector)
         first = reports[0][1]
-        tracks = first.classes[ALL].tracks_exposed.count
-        seen = f"{tracks} tracks that reach {least_px:g} pixels"
-        print(f"{first.clips} clips, {first.frames} frames, {seen}, on {first.device}\n")
-        print(markdown([HEAD, *(row(*each) for each in reports)]))
+        tracks = first.classes[ALL_CLASSES].tracks_exposed.count
+        counted = f"{tracks} tracks that reach {min_size_px:g} pixels"
+        print(f"{first.clips} clips, {first.frames} frames, {counted}, on {first.device}\n")
+        print(markdown_table([HEAD, *(row(*each) for each in reports)]))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from blurscene_stream.errors import UsageError
 from blurscene_stream.paths import check_exists, check_output_folder, check_report_path
 
 if TYPE_CHECKING:
-    from blurscene_stream.evaluate import LeakReport, PictureReport, Plan
+    from blurscene_stream.evaluate import EvaluationOptions, ImageReport, LeakReport
 
 log = logging.getLogger(__name__)
 
@@ -121,26 +121,28 @@ def evaluate_command(
     import blurscene_stream.evaluate as evaluation  # noqa: PLC0415  # imports NumPy, PyAV, OpenCV, SciPy
     from blurscene_stream.pipeline import StopToken  # noqa: PLC0415
 
-    pairs = [] if video is None else evaluation.find_pairs(video, truth)
+    pairs = [] if video is None else evaluation.find_video_pairs(video, truth)
     if output is not None:
         _check_output(output, [place] if dataset else [path for pair in pairs for path in pair], dataset, overwrite)
     stop_token = StopToken()
-    names, sampling = evaluation.Names(list(settings.classes), maps), evaluation.Resampling(draws, seed)
+    mapping, bootstrap = evaluation.ClassMapping(list(settings.classes), maps), evaluation.Bootstrap(draws, seed)
     with stop_on_signals(stop_token, "no report was written"), stop_token.reraise_swallowed():
         with closing(ProgressBar(bar)) as progress:
-            plan = evaluation.Plan(settings, names, sampling, min_visible, min_size_px, progress.update, stop_token)
-            report: PictureReport | LeakReport
-            report = evaluation.measure_pictures(place, plan) if dataset else evaluation.measure_leaks(pairs, plan)
+            plan = evaluation.EvaluationOptions(
+                settings, mapping, bootstrap, min_visible, min_size_px, progress.update, stop_token
+            )
+            report: ImageReport | LeakReport
+            report = evaluation.measure_images(place, plan) if dataset else evaluation.measure_leaks(pairs, plan)
         click.echo(_table(report))
         if output is not None:
             _write_report(output, report, plan, overwrite)
     return 0
 
 
-def _table(report: PictureReport | LeakReport) -> str:
-    from blurscene_stream.evaluate import LeakReport, leak_text, picture_text  # noqa: PLC0415
+def _table(report: ImageReport | LeakReport) -> str:
+    from blurscene_stream.evaluate import LeakReport, format_image_report, format_leak_report  # noqa: PLC0415
 
-    return leak_text(report) if isinstance(report, LeakReport) else picture_text(report)
+    return format_leak_report(report) if isinstance(report, LeakReport) else format_image_report(report)
 
 
 def _check_inputs(dataset: Path | None, video: Path | None, truth: Path | None) -> Path:
@@ -179,15 +181,15 @@ def _check_output(folder: Path, inputs: Sequence[Path], dataset: Path | None, ov
             check_report_path(Address(str(folder / name)), "report", others, overwrite)
 
 
-def _write_report(folder: Path, report: PictureReport | LeakReport, plan: Plan, overwrite: bool) -> None:
+def _write_report(folder: Path, report: ImageReport | LeakReport, plan: EvaluationOptions, overwrite: bool) -> None:
     """Write report.json, and for images plot.png where it can be drawn.
 
     Raises SinkError.
     """
-    from blurscene_stream.evaluate import PictureReport, can_plot, plot_png, report_json  # noqa: PLC0415
+    from blurscene_stream.evaluate import ImageReport, can_plot, plot_png, report_json  # noqa: PLC0415
 
     files = {folder / REPORT: report_json(report, plan)}
-    if isinstance(report, PictureReport):
+    if isinstance(report, ImageReport):
         if can_plot():
             files[folder / PLOT] = plot_png(report)
         else:

@@ -1,27 +1,26 @@
-"""How much the detector finds and the anonymizer covers, measured on labelled pictures and videos."""
+"""Evaluation on labelled images and videos: precision, recall, AP, coverage, and exposure of tracks over time."""
 
-from blurscene_stream.evaluate.estimates import Estimate, Resampling
+from blurscene_stream.evaluate.bootstrap import Bootstrap, Estimate
+from blurscene_stream.evaluate.datasets.jsonl import find_video_pairs
 from blurscene_stream.evaluate.leaks import LeakReport, measure_leaks
-from blurscene_stream.evaluate.measures import PictureReport, measure_pictures
-from blurscene_stream.evaluate.names import Names
-from blurscene_stream.evaluate.plan import Plan
+from blurscene_stream.evaluate.options import ClassMapping, EvaluationOptions
 from blurscene_stream.evaluate.plot import can_plot, plot_png
-from blurscene_stream.evaluate.report import leak_text, picture_text, report_json
-from blurscene_stream.evaluate.truth import find_pairs
+from blurscene_stream.evaluate.precision_recall import ImageReport, measure_images
+from blurscene_stream.evaluate.report import format_image_report, format_leak_report, report_json
 
 __all__ = [
+    "Bootstrap",
+    "ClassMapping",
     "Estimate",
+    "EvaluationOptions",
+    "ImageReport",
     "LeakReport",
-    "Names",
-    "PictureReport",
-    "Plan",
-    "Resampling",
     "can_plot",
-    "find_pairs",
-    "leak_text",
+    "find_video_pairs",
+    "format_image_report",
+    "format_leak_report",
+    "measure_images",
     "measure_leaks",
-    "measure_pictures",
-    "picture_text",
     "plot_png",
     "report_json",
 ]

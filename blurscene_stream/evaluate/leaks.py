@@ -1,4 +1,4 @@
-"""Leaks over time: which objects of a video would have been seen, how often and for how long."""
+"""Leaks from videos: how many tracks are ever exposed, how often and for how long, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from pathlib import Path
 
 import numpy as np
 
-from blurscene_stream.evaluate.clips import ClipReport, TrackReport, watch_clip
-from blurscene_stream.evaluate.estimates import Estimate, Resampling
-from blurscene_stream.evaluate.plan import Plan
-from blurscene_stream.evaluate.truth import read_truth
+from blurscene_stream.evaluate.bootstrap import Bootstrap, Estimate
+from blurscene_stream.evaluate.datasets.jsonl import read_video_ground_truth
+from blurscene_stream.evaluate.exposure import ClipReport, TrackReport, measure_clip
+from blurscene_stream.evaluate.options import EvaluationOptions
 from blurscene_stream.pipeline.detection import Detector
 
-ALL = "all"
+ALL_CLASSES = "all"
 
 
 @dataclass(frozen=True, slots=True)
 class LeakSummary:
-    """The tracks of one class, or of all.
+    """Exposure of the tracks of one class, or of all.
 
     tracks_exposed: share of the tracks that are exposed in at least one frame
     frames_exposed: share of the frames of all tracks in which they are exposed
     longest_ms:     longest exposure of a track, mean over the tracks
-    worst_ms:       the longest exposure of all; None when there are no tracks: nothing was measured then
+    worst_ms:       longest exposure of all; None without tracks, where nothing was measured
     """
 
     tracks_exposed: Estimate
@@ -35,10 +35,10 @@ class LeakSummary:
 
 @dataclass(frozen=True, slots=True)
 class LeakReport:
-    """All clips together.
+    """Exposure in all clips.
 
-    covered_area:  share of the picture that is covered, mean over the frames
-    labelled_area: share of the picture that the labelled objects take up, likewise
+    covered_area:  covered share of the picture, mean over the frames
+    labelled_area: share of the picture inside annotated boxes, likewise
     """
 
     device: str
@@ -51,28 +51,28 @@ class LeakReport:
     tracks: tuple[TrackReport, ...]
 
 
-def measure_leaks(pairs: Sequence[tuple[Path, Path]], plan: Plan) -> LeakReport:
-    """Judge every clip as the anonymizer would, and hold it against its truth.
+def measure_leaks(pairs: Sequence[tuple[Path, Path]], options: EvaluationOptions) -> LeakReport:
+    """Run every clip through the anonymizer's stages and measure the exposure of its tracks.
 
-    pairs: videos and their truths, see truth.py
-    Raises SourceError when a clip or a truth cannot be read or they do not belong together, StoppedError, and what the
-    anonymizer raises.
+    pairs: videos and their ground truth, see datasets/jsonl.py
+    Raises SourceError when a clip or its ground truth cannot be read or they do not belong together, StoppedError, and
+    what the anonymizer raises.
     """
-    truths = [read_truth(truth, plan.names) for _, truth in pairs]
-    detector = plan.load_detector(plan.settings)
+    truths = [read_video_ground_truth(truth, options.class_mapping) for _, truth in pairs]
+    detector = options.load_detector(options.settings)
     clips = []
-    with plan.stop_token.defer():
+    with options.stop_token.defer():
         for (clip, _), truth in zip(pairs, truths, strict=True):
-            clips.append(watch_clip(clip, truth, detector, plan))
-            plan.progress(len(clips), len(pairs))
-    plan.stop_token.raise_if_stopped()
-    return _together(clips, detector, plan.resampling)
+            clips.append(measure_clip(clip, truth, detector, options))
+            options.progress(len(clips), len(pairs))
+    options.stop_token.raise_if_stopped()
+    return _leak_report(clips, detector, options.bootstrap)
 
 
-def _together(clips: Sequence[ClipReport], detector: Detector, resampling: Resampling) -> LeakReport:
+def _leak_report(clips: Sequence[ClipReport], detector: Detector, bootstrap: Bootstrap) -> LeakReport:
     tracks = tuple(track for clip in clips for track in clip.tracks)
-    by_class = {name: [track for track in tracks if track.label == name] for name in detector.classes}
-    groups = {name: mine for name, mine in by_class.items() if mine} | {ALL: list(tracks)}
+    by_class = {name: [track for track in tracks if track.class_name == name] for name in detector.classes}
+    groups = {name: group for name, group in by_class.items() if group} | {ALL_CLASSES: list(tracks)}
     frames = sum(clip.frames for clip in clips)
     return LeakReport(
         device=detector.device_name,
@@ -81,20 +81,20 @@ def _together(clips: Sequence[ClipReport], detector: Detector, resampling: Resam
         seconds=sum(clip.seconds for clip in clips),
         covered_area=sum(clip.covered_area for clip in clips) / frames,
         labelled_area=sum(clip.labelled_area for clip in clips) / frames,
-        classes={name: summarize(mine, resampling) for name, mine in groups.items()},
+        classes={name: summarize(group, bootstrap) for name, group in groups.items()},
         tracks=tracks,
     )
 
 
-def summarize(tracks: Sequence[TrackReport], resampling: Resampling) -> LeakSummary:
-    """All `tracks` together; the intervals are over tracks."""
+def summarize(tracks: Sequence[TrackReport], bootstrap: Bootstrap) -> LeakSummary:
+    """Summarize tracks; the bootstrap draws tracks."""
     ones = np.ones(len(tracks))
     frames = np.array([track.frames for track in tracks], np.float64)
     exposed = np.array([track.exposed_frames for track in tracks], np.float64)
     longest = np.array([track.longest_ms for track in tracks], np.float64)
     return LeakSummary(
-        tracks_exposed=resampling.ratio((exposed > 0).astype(np.float64), ones),
-        frames_exposed=resampling.ratio(exposed, frames),
-        longest_ms=resampling.ratio(longest, ones),
+        tracks_exposed=bootstrap.ratio((exposed > 0).astype(np.float64), ones),
+        frames_exposed=bootstrap.ratio(exposed, frames),
+        longest_ms=bootstrap.ratio(longest, ones),
         worst_ms=float(longest.max()) if len(longest) else None,
     )

@@ -14,7 +14,7 @@ from blurscene_stream.config.load import load_settings
 from blurscene_stream.config.schema import DetectConfig, Precision, Settings, TrackConfig, VariantsConfig
 from blurscene_stream.detect import Detector, load_detector
 from blurscene_stream.errors import ConfigError
-from blurscene_stream.evaluate.scores import load_judges
+from blurscene_stream.evaluate.image_results import load_detectors
 from blurscene_stream.frames import Frame, ScanMode
 from tests.detect.pictures import HEIGHT, WIDTH, Picture, frame_of, network_of
 
@@ -94,9 +94,9 @@ def test_the_full_scan_is_what_it_is_without_a_small_one(scene: Picture) -> None
 
 
 def test_labelled_pictures_get_the_full_scan_whatever_is_set_for_videos(scene: Picture) -> None:
-    judges = load_judges(settings(), lambda given: load_detector(_checked(given)))
-    sizes = shown_to(judges.cover)  # type: ignore[arg-type]
-    judges.cover([frame_of(scene)])
+    detectors = load_detectors(settings(), lambda given: load_detector(_checked(given)))
+    sizes = shown_to(detectors.configured)  # type: ignore[arg-type]
+    detectors.configured([frame_of(scene)])
     assert len(sizes) == 4
 
 

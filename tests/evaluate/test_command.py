@@ -9,7 +9,7 @@ import pytest
 
 from blurscene_stream.cli import run
 from blurscene_stream.cli.evaluate import evaluate_command
-from tests.evaluate.doubles import make_picture
+from tests.evaluate.scripted_detector import make_picture
 
 pytestmark = pytest.mark.usefixtures("own_logs")
 
@@ -51,7 +51,7 @@ def test_the_report_is_the_same_every_time(dataset: Path, tmp_path: Path, capsys
         (("set", "--truth", "x.jsonl"), 2, "--truth is for --video"),
         (("nowhere",), 1, "nowhere: there is no such file or folder"),
         (("set", "--map", "cat"), 2, "must be NAME=CLASS"),
-        (("--video", "nowhere.mp4"), 2, "its truth is missing"),
+        (("--video", "nowhere.mp4"), 2, "its ground truth is missing"),
         (("set", "--thresh", "2"), 2, "[0, 1)"),
     ],
 )
@@ -138,5 +138,5 @@ def test_a_report_never_takes_the_place_of_the_truth(tmp_path: Path, capsys: pyt
     truth = tmp_path / "report.json"
     truth.write_text("the truth")
     arguments = ("--video", tmp_path / "a.mp4", "--truth", truth, "--output", tmp_path, "-y", *SMALL)
-    _refused(capsys, "what is read and the report are the same", *arguments)
+    _refused(capsys, "input and report are the same", *arguments)
     assert truth.read_text() == "the truth"

@@ -1,4 +1,4 @@
-"""Every kind of data set that is read, with boxes whose numbers are known, and what is refused."""
+"""Data set formats, with boxes whose metrics are known, and malformed annotations."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import pytest
 
 from blurscene_stream.config.schema import MergeMethod
 from blurscene_stream.errors import BlurSceneError, UsageError
-from blurscene_stream.evaluate import Estimate, Names, measure_pictures, picture_text
+from blurscene_stream.evaluate import ClassMapping, Estimate, format_image_report, measure_images
 from blurscene_stream.evaluate.datasets import read_dataset
 from tests.detectors import CLASSES
-from tests.evaluate.doubles import Answer, ToldDetector, make_picture, plan
+from tests.evaluate.scripted_detector import Answer, ScriptedDetector, make_picture, options
 
 # Two pictures of 80 x 60: a plate and a face in the first, a face and what need not be found in the second.
-PLATE, FACE, OTHER, SPARED = (10, 10, 30, 20), (40, 10, 60, 40), (4, 8, 24, 38), (50, 20, 70, 50)
+PLATE, FACE, OTHER, IGNORED = (10, 10, 30, 20), (40, 10, 60, 40), (4, 8, 24, 38), (50, 20, 70, 50)
 ANSWERS: dict[int, list[Answer]] = {
     0: [("license_plate", 0.9, PLATE), ("face", 0.15, FACE), ("face", 0.6, (0, 40, 10, 50))],
-    1: [("face", 0.8, OTHER), ("face", 0.7, SPARED)],
+    1: [("face", 0.8, OTHER), ("face", 0.7, IGNORED)],
 }
 
 
@@ -28,7 +28,7 @@ def _jsonl(folder: Path) -> Path:
         {"file": "a.png", "boxes": [{"label": "face", "xyxy": FACE}, {"label": "license_plate", "xyxy": PLATE}]},
         {
             "file": "b.png",
-            "boxes": [{"label": "face", "xyxy": OTHER}, {"label": "face", "xyxy": SPARED, "ignore": True}],
+            "boxes": [{"label": "face", "xyxy": OTHER}, {"label": "face", "xyxy": IGNORED, "ignore": True}],
         },
     ]
     lines = [json.dumps(row | {"width": 80, "height": 60, "exhaustive": list(CLASSES)}) for row in rows]
@@ -48,7 +48,7 @@ def _wide(box: tuple[int, int, int, int]) -> list[int]:
 
 def _coco(folder: Path) -> Path:
     _pictures(folder / "images")
-    rows = [(1, 1, FACE, 0), (1, 2, PLATE, 0), (2, 1, OTHER, 0), (2, 1, SPARED, 1)]
+    rows = [(1, 1, FACE, 0), (1, 2, PLATE, 0), (2, 1, OTHER, 0), (2, 1, IGNORED, 1)]
     tree = {
         "images": [{"id": 1, "file_name": "a.png", "width": 80, "height": 60}, {"id": 2, "file_name": "b.png"}],
         "categories": [{"id": 1, "name": "Human face"}, {"id": 2, "name": "Number-Plate"}],
@@ -79,7 +79,7 @@ def _voc(folder: Path) -> Path:
     (folder / "Annotations").mkdir()
     for name, rows in (
         ("a", [("face", FACE, 0), ("plate", PLATE, 0)]),
-        ("b", [("face", OTHER, 0), ("face", SPARED, 1)]),
+        ("b", [("face", OTHER, 0), ("face", IGNORED, 1)]),
     ):
         objects = "".join(
             f"<object><name>{kind}</name><difficult>{hard}</difficult><bndbox><xmin>{box[0]}</xmin><ymin>{box[1]}</ymin>"
@@ -101,32 +101,32 @@ def _value(estimate: Estimate) -> float:
 
 @pytest.mark.parametrize("kind", MAKERS)
 def test_the_numbers_of_known_boxes(kind: str, tmp_path: Path) -> None:
-    detector = ToldDetector(ANSWERS)
-    report = measure_pictures(MAKERS[kind](tmp_path), plan(detector))
-    assert (report.kind, report.pictures, report.clipped, report.lost) == (kind, 2, 0, 0)
+    detector = ScriptedDetector(ANSWERS)
+    report = measure_images(MAKERS[kind](tmp_path), options(detector))
+    assert (report.format, report.images, report.clipped, report.dropped) == (kind, 2, 0, 0)
     assert detector.thresholds == [0.02]
     face, plate = report.classes["face"], report.classes["license_plate"]
     assert {name: _value(one) for name, one in face.recall.items()} == {"0.1": 1, "0.2": 0.5, "0.3": 0.5, "own": 0.5}
-    assert _value(plate.recall["own"]) == _value(plate.average_precision["AP50"]) == _value(plate.covered_mean) == 1
+    assert _value(plate.recall["own"]) == _value(plate.average_precision["AP50"]) == _value(plate.mean_coverage) == 1
     assert _value(face.recall_by_size["16-32"]) == 0.5 and face.recall_by_size["64-128"].value is None
-    assert _value(face.covered_mean) == _value(face.covered_whole) == 0.5  # at 0.2 the first face shows
+    assert _value(face.mean_coverage) == _value(face.fully_covered) == 0.5  # at 0.2 the first face shows
     wrong = 2 if kind == "YOLO" else 1  # which has no word for what need not be found
     assert _value(face.precision["0.2"]) == round(1 / (1 + wrong), 6)
     assert _value(face.average_precision["AP50"]) == round(0.5 + 0.5 * 2 / (2 + wrong), 6)
 
 
 def test_where_low_boxes_change_high_ones_the_cover_is_seen_by_a_detector_of_its_own(tmp_path: Path) -> None:
-    detector = ToldDetector(ANSWERS)
-    wanted = plan(detector)
+    detector = ScriptedDetector(ANSWERS)
+    wanted = options(detector)
     wanted.settings.detect.merge.method = MergeMethod.wbf
-    measure_pictures(_jsonl(tmp_path), wanted)
+    measure_images(_jsonl(tmp_path), wanted)
     assert detector.thresholds == [0.02, 0.2]
 
 
 def test_the_table_has_a_column_for_each_class(tmp_path: Path) -> None:
-    text = picture_text(measure_pictures(_jsonl(tmp_path), plan(ToldDetector(ANSWERS))))
+    text = format_image_report(measure_images(_jsonl(tmp_path), options(ScriptedDetector(ANSWERS))))
     head, _, names, *rows = text.splitlines()
-    assert "2 pictures, on test" in head
+    assert "2 images, on test" in head
     assert [cell.strip() for cell in names.split("|")[1:-1]] == ["measure", "face", "license_plate"]
     assert any(row.startswith("| AP50 ") for row in rows)
 
@@ -135,11 +135,11 @@ def test_precision_is_stated_only_where_all_is_labelled(tmp_path: Path) -> None:
     make_picture(tmp_path / "a.png")
     row = {"file": "a.png", "boxes": [{"label": "face", "xyxy": FACE}], "exhaustive": []}
     (tmp_path / "labels.jsonl").write_text(json.dumps(row))
-    report = measure_pictures(tmp_path, plan(ToldDetector(ANSWERS)))
+    report = measure_images(tmp_path, options(ScriptedDetector(ANSWERS)))
     face = report.classes["face"]
     assert face.precision["own"].value is face.average_precision["AP30"].value is None
     assert _value(face.recall["0.1"]) == 1
-    assert "not stated" in picture_text(report)
+    assert "not stated" in format_image_report(report)
 
 
 def test_a_box_outside_is_cut_and_counted(tmp_path: Path) -> None:
@@ -148,8 +148,8 @@ def test_a_box_outside_is_cut_and_counted(tmp_path: Path) -> None:
     row = {"file": "a.png", "boxes": [{"label": "face", "xyxy": box} for box in boxes]}
     (tmp_path / "labels.jsonl").write_text(json.dumps(row))
     found: dict[int, list[Answer]] = {0: [("face", 0.9, (0, 10, 20, 30))]}
-    report = measure_pictures(tmp_path, plan(ToldDetector(found)))
-    assert (report.clipped, report.lost) == (1, 1)
+    report = measure_images(tmp_path, options(ScriptedDetector(found)))
+    assert (report.clipped, report.dropped) == (1, 1)
     assert report.classes["face"].recall["own"].count == 2
 
 
@@ -158,13 +158,13 @@ def test_a_class_is_mapped_by_name_or_left_out(tmp_path: Path) -> None:
     labels = [("Kennzeichen", PLATE), ("car", FACE), ("dog", FACE)]
     row = {"file": "a.png", "boxes": [{"label": name, "xyxy": box} for name, box in labels]}
     (tmp_path / "labels.jsonl").write_text(json.dumps(row))
-    names = Names(CLASSES, ["kennzeichen=license_plate", "*="])
-    (picture,) = read_dataset(tmp_path, names).pictures
-    assert picture.labels.tolist() == [1] and picture.exhaustive == {1}
+    names = ClassMapping(CLASSES, ["kennzeichen=license_plate", "*="])
+    (picture,) = read_dataset(tmp_path, names).images
+    assert picture.class_ids.tolist() == [1] and picture.exhaustive == {1}
     with pytest.raises(UsageError, match=r"class 'car' is not known.*--map"):
-        read_dataset(tmp_path, Names(CLASSES, ["Kennzeichen=license_plate"]))
+        read_dataset(tmp_path, ClassMapping(CLASSES, ["Kennzeichen=license_plate"]))
     with pytest.raises(UsageError, match="must be NAME=CLASS"):
-        Names(CLASSES, ["car=vehicle"])
+        ClassMapping(CLASSES, ["car=vehicle"])
 
 
 def _broken(text: str) -> Callable[[Path], object]:
@@ -197,16 +197,16 @@ def _yolo_with(text: str) -> Callable[[Path], object]:
 
 
 REFUSED: list[tuple[Callable[[Path], object], str]] = [
-    (lambda _: None, "holds no labels that are known"),
+    (lambda _: None, "holds no annotations in a known format"),
     (_broken(""), "the data set is empty"),
-    (_broken('{"file": "a.png", "boxes": []}'), "nothing is labelled"),
-    (_broken('{"file": "gone.png", "boxes": []}'), "line 1: the picture gone.png is missing"),
+    (_broken('{"file": "a.png", "boxes": []}'), "no object is annotated"),
+    (_broken('{"file": "gone.png", "boxes": []}'), "line 1: the image gone.png is missing"),
     (_broken("{"), "line 1 is not a whole line of JSON"),
     (_broken('{"file": "a.png", "boxes": [{"label": "face", "xyxy": [1, 2, "x", 4]}]}'), "a box must be four numbers"),
     (_broken('{"file": "a.png", "boxes": [{"label": "cat", "xyxy": [1, 2, 3, 4]}]}'), "class 'cat' is not known"),
     (
         _broken('{"file": "a.png", "width": 9, "height": 9, "boxes": [{"label": "face", "xyxy": [1, 2, 3, 4]}]}'),
-        "is 80x60, but its labels are for 9x9",
+        "is 80x60, but its annotations are for 9x9",
     ),
     (
         lambda folder: (folder / "classes.txt").write_text("face\n") and (folder / "a.txt").write_text("1 0 0 1 1\n"),
@@ -215,10 +215,13 @@ REFUSED: list[tuple[Callable[[Path], object], str]] = [
     (lambda folder: (folder / "a.xml").write_text("<annotation>"), "not XML"),
     (lambda folder: (folder / "a.json").write_text("{}"), "'categories' is missing"),
     (_coco_with(categories=["face"]), "categories[0]: 'id' is missing"),
-    (_coco_with(categories=[{"id": [1], "name": "face"}]), "categories[0]: 'id' is missing or is not what is expected"),
+    (
+        _coco_with(categories=[{"id": [1], "name": "face"}]),
+        "categories[0]: 'id' is missing or of another type",
+    ),
     (_coco_with(categories=[{"id": 1, "name": "face"}] * 2), "categories[1]: has the id 1 of another one"),
     (_coco_with(images=[{"file_name": "a.png"}]), "images[0]: 'id' is missing"),
-    (_coco_with(annotations=[ANNOTATION | {"image_id": "1"}]), "annotations[0]: its picture '1' is not listed"),
+    (_coco_with(annotations=[ANNOTATION | {"image_id": "1"}]), "annotations[0]: its image '1' is not listed"),
     (_coco_with(annotations=[ANNOTATION, ANNOTATION | {"category_id": 7}]), "annotations[1]: its category 7 is not"),
     (_coco_with(annotations=[ANNOTATION | {"category_id": {"a": 1}}]), "annotations[0]: 'category_id' is missing"),
     (_coco_with(annotations=[ANNOTATION | {"bbox": [10**400, 1, 2, 3]}]), "annotations[0]: a box must be four numbers"),
@@ -234,32 +237,32 @@ REFUSED: list[tuple[Callable[[Path], object], str]] = [
 
 
 @pytest.mark.parametrize(("make", "said"), REFUSED, ids=[said for _, said in REFUSED])
-def test_what_cannot_be_read_is_refused_in_one_line(make: Callable[[Path], object], said: str, tmp_path: Path) -> None:
+def test_malformed_annotations_are_refused(make: Callable[[Path], object], said: str, tmp_path: Path) -> None:
     make_picture(tmp_path / "a.png")
     make(tmp_path)
     with pytest.raises(BlurSceneError) as caught:
-        measure_pictures(tmp_path, plan(ToldDetector({})))
+        measure_images(tmp_path, options(ScriptedDetector({})))
     assert said in str(caught.value) and len(str(caught.value).splitlines()) == 1
 
 
-def test_a_picture_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_no_image_is_refused(tmp_path: Path) -> None:
     _jsonl(tmp_path)
     (tmp_path / "b.png").write_text("no picture")
     with pytest.raises(BlurSceneError, match=r"b\.png: not a picture"):
-        measure_pictures(tmp_path, plan(ToldDetector({})))
+        measure_images(tmp_path, options(ScriptedDetector({})))
 
 
 def _labels(folder: Path) -> list[str]:
     """The detector's classes of all that is labelled."""
     return [
         CLASSES[label]
-        for picture in read_dataset(folder, Names(CLASSES, ["*="])).pictures
-        for label in picture.labels.tolist()
+        for picture in read_dataset(folder, ClassMapping(CLASSES, ["*="])).images
+        for label in picture.class_ids.tolist()
     ]
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-def test_the_mark_of_utf_8_is_no_part_of_the_labels(kind: str, tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_ignored(kind: str, tmp_path: Path) -> None:
     folder = MAKERS[kind](tmp_path)
     expected = _labels(folder)
     for file in folder.rglob("*"):

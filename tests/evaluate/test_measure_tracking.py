@@ -10,12 +10,12 @@ import pytest
 from blurscene_stream.boxes import Detections
 from blurscene_stream.frames import Frame
 from scripts import measure_tracking
-from tests.evaluate.doubles import Answer, ToldDetector
+from tests.evaluate.scripted_detector import Answer, ScriptedDetector
 from tests.evaluate.test_leaks import FACE, FRAMES, MISSED, PLATE, clip_with_truth
 from tests.videos import VideoSpec
 
 
-class Counting(ToldDetector):
+class Counting(ScriptedDetector):
     """Counts the frames that it is shown."""
 
     shown = 0

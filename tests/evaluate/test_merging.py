@@ -19,14 +19,14 @@ from blurscene_stream.config.schema import (
     TrackConfig,
     VariantsConfig,
 )
-from blurscene_stream.evaluate import Estimate, Names, Plan, Resampling, measure_pictures
-from blurscene_stream.evaluate.measures import ClassReport
+from blurscene_stream.evaluate import Bootstrap, ClassMapping, Estimate, EvaluationOptions, measure_images
+from blurscene_stream.evaluate.precision_recall import ClassReport
 from blurscene_stream.frames import Frame
 from blurscene_stream.pipeline import StopToken
 from blurscene_stream.pipeline.image import ImageDetections, detect_images
 from tests.detect.pictures import HEIGHT, WIDTH, draw_scene
 from tests.detectors import CLASSES
-from tests.evaluate.doubles import ToldDetector, plan
+from tests.evaluate.scripted_detector import ScriptedDetector, options
 from tests.pictures import file_of
 
 VIEWS = VariantsConfig(mirror_image=True, enlarged_regions_n=2, scales=[1.0, 0.25])
@@ -61,7 +61,7 @@ def _own(report: ClassReport) -> dict[str, Estimate]:
     return sizes | {
         "recall": report.recall["own"],
         "precision": report.precision["own"],
-        "covered": report.covered_whole,
+        "covered": report.fully_covered,
     }
 
 
@@ -72,14 +72,14 @@ def test_all_that_a_run_finds_counts_as_found_and_covered(method: MergeMethod, t
     if method in LOWERING:
         thresholds = np.array([settings.classes[name].threshold for name in CLASSES])
         assert (found.scores < thresholds[found.class_ids]).any(), "nothing is tried"
-    report = measure_pictures(tmp_path, Plan(settings, Names(CLASSES), Resampling(20)))
+    report = measure_images(tmp_path, EvaluationOptions(settings, ClassMapping(CLASSES), Bootstrap(20)))
     assert report.classes
     for name, one in report.classes.items():
         assert {what: each.value for what, each in _own(one).items()} == dict.fromkeys(_own(one), 1), name
         assert one.recall["own"].count == one.precision["own"].count == found.count(name)
 
 
-class GroundDetector(ToldDetector):
+class GroundDetector(ScriptedDetector):
     """Finds FACE everywhere, and is sure of it where there is a ground behind the picture."""
 
     def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
@@ -90,5 +90,5 @@ def test_what_scores_low_without_a_ground_does_not_stand_for_what_scores_high_ov
     """A run does not see the low one at all."""
     (tmp_path / "a.png").write_bytes(file_of(np.full((60, 80, 4), 90, np.uint8), "png"))
     (tmp_path / "labels.jsonl").write_text(json.dumps({"file": "a.png", "boxes": [{"label": "face", "xyxy": FACE}]}))
-    report = measure_pictures(tmp_path, plan(GroundDetector({}))).classes["face"]
+    report = measure_images(tmp_path, options(GroundDetector({}))).classes["face"]
     assert {what: each.value for what, each in _own(report).items()} == dict.fromkeys(_own(report), 1)

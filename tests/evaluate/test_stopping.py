@@ -16,7 +16,7 @@ import pytest
 from blurscene_stream.cli import run
 from blurscene_stream.cli.evaluate import evaluate_command
 from tests.conftest import ROOT
-from tests.evaluate.doubles import make_picture
+from tests.evaluate.scripted_detector import make_picture
 from tests.videos import VideoSpec, make_video
 
 PATIENCE_S = 30

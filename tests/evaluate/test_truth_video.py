@@ -1,4 +1,4 @@
-"""The truth of a made video is where its pixels are."""
+"""Ground truth of a synthesized video is where its pixels are."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.evaluate import Names, find_pairs, measure_leaks
+from blurscene_stream.evaluate import ClassMapping, find_video_pairs, measure_leaks
 from blurscene_stream.evaluate.datasets import read_dataset
 from scripts import make_truth_video
-from scripts.make_truth_video import Painter, main, scene_of, write_clip
-from scripts.truth_views import Movement, Shape, View, truth_line
+from scripts.make_truth_video import Renderer, main, scene_of, write_clip
+from scripts.truth_views import CameraPath, Shape, View, truth_line
 from tests.detectors import CLASSES
-from tests.evaluate.doubles import ToldDetector, plan
+from tests.evaluate.scripted_detector import ScriptedDetector, options
 from tests.pictures import exif_of
 
 MARKER = (90, 60, 170, 100)
@@ -42,7 +42,7 @@ def dataset(tmp_path: Path) -> Path:
 def test_a_marker_lands_where_the_box_does(scale: float, dataset: Path) -> None:
     picture = np.asarray(cv2.imread(str(dataset / "a.png")), np.uint8)
     view = View(scale, 60.3 - 90 * scale, 30.8 - 60 * scale, NO_BAR)
-    shown = Painter(picture, SHAPE).paint([view])[..., 0].astype(float)
+    shown = Renderer(picture, SHAPE).render([view])[..., 0].astype(float)
     x0, y0, x1, y1 = view.boxes(np.array([MARKER], float))[0].tolist()
     bright = np.clip((shown - 20) / 230, 0, 1)
     rows, columns = np.flatnonzero((bright > 0.5).any(axis=1)), np.flatnonzero((bright > 0.5).any(axis=0))
@@ -59,7 +59,7 @@ def test_the_video_and_its_truth_belong_together(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(make_truth_video, "EXPOSURES", 1)  # no motion blur: edges can be told to the pixel
-    (picture,) = read_dataset(dataset, Names(CLASSES)).pictures
+    (picture,) = read_dataset(dataset, ClassMapping(CLASSES)).images
     for name in ("clip", "again"):
         write_clip(tmp_path / f"{name}.mp4", scene_of(picture), Settings().model.classes, SHAPE, (1, 2))
     # x264 writes other bytes for the same pixels now and then, on one thread too.
@@ -79,20 +79,20 @@ def test_the_video_and_its_truth_belong_together(
                 assert np.abs(found - one["xyxy"]).max() <= 1.5  # a pixel, and what the encoder does to an edge
                 compared += 1
     assert compared >= 5
-    report = measure_leaks([(tmp_path / "clip.mp4", tmp_path / "clip.truth.jsonl")], plan(ToldDetector({})))
+    report = measure_leaks([(tmp_path / "clip.mp4", tmp_path / "clip.truth.jsonl")], options(ScriptedDetector({})))
     assert report.classes["all"].frames_exposed.value == 1
 
 
 def test_an_object_runs_from_small_to_large() -> None:
-    chance = np.random.default_rng(4)
-    movement = Movement(MARKER, SHAPE, chance)
+    rng = np.random.default_rng(4)
+    movement = CameraPath(MARKER, SHAPE, rng)
     scales = [movement.at(number / 25).scale * 80 for number in range(SHAPE.frames)]
     assert min(scales) == pytest.approx(12, rel=0.05)
     assert max(scales) == pytest.approx(80 * 2.5, rel=0.05)
 
 
 def test_the_bar_hides_its_share(dataset: Path) -> None:
-    (picture,) = read_dataset(dataset, Names(CLASSES)).pictures
+    (picture,) = read_dataset(dataset, ClassMapping(CLASSES)).images
     view = View(1.0, 0, 0, (90, 110))
     line = truth_line(0, view, scene_of(picture), CLASSES, SHAPE)
     box = [110, 60, 170, 100]
@@ -101,7 +101,7 @@ def test_the_bar_hides_its_share(dataset: Path) -> None:
 
 def test_a_sliver_that_rounds_to_nothing_is_left_out(dataset: Path) -> None:
     """Its box would be refused as one without an area."""
-    (picture,) = read_dataset(dataset, Names(CLASSES)).pictures
+    (picture,) = read_dataset(dataset, ClassMapping(CLASSES)).images
     for edge, shows in ((90.0004, False), (90.01, True)):
         view = View(1.0, SHAPE.width - edge, 0, NO_BAR)
         assert bool(truth_line(0, view, scene_of(picture), CLASSES, SHAPE)["objects"]) is shows
@@ -111,9 +111,9 @@ SMALL = ("--width", "160", "--height", "120", "--seconds", "0.2", "--rate", "10"
 
 
 def _measured(folder: Path) -> list[str]:
-    """The classes of all tracks of all clips in a folder, as `evaluate` reads them."""
-    report = measure_leaks(find_pairs(folder, None), plan(ToldDetector({}), maps=["*="]))
-    return [track.label for track in report.tracks]
+    """Return the classes of all tracks of all clips in a folder, as `evaluate` reads them."""
+    report = measure_leaks(find_video_pairs(folder, None), options(ScriptedDetector({}), maps=["*="]))
+    return [track.class_name for track in report.tracks]
 
 
 @pytest.mark.parametrize("turned", [1, 6])
@@ -130,29 +130,29 @@ def test_a_yolo_set_becomes_clips_too(turned: int, dataset: Path, tmp_path: Path
     main([str(place), str(tmp_path / "clips"), *SMALL])
     assert len(list((tmp_path / "clips").glob("*.mp4"))) == 2
     assert _measured(tmp_path / "clips") == ["license_plate"] * 2
-    labelled = read_dataset(place, Names(CLASSES, ["*="])).pictures[0]
+    labelled = read_dataset(place, ClassMapping(CLASSES, ["*="])).images[0]
     scene = scene_of(labelled)
     x0, y0, x1, y1 = scene.boxes[0].round().astype(int).tolist()
     assert (scene.pixels[y0:y1, x0:x1] > 200).all()
     assert (scene.pixels > 200).all(axis=2).sum() == (y1 - y0) * (x1 - x0) == 80 * 40
 
 
-def test_what_need_not_be_found_is_not_in_the_truth(dataset: Path) -> None:
+def test_ignored_objects_are_not_in_the_ground_truth(dataset: Path) -> None:
     boxes = [{"label": "face", "xyxy": [0, 0, 9, 9], "ignore": True}, {"label": "license_plate", "xyxy": MARKER}]
     (dataset / "labels.jsonl").write_text(json.dumps({"file": "a.png", "boxes": boxes}))
-    (picture,) = read_dataset(dataset, Names(CLASSES)).pictures
-    assert scene_of(picture).labels.tolist() == [CLASSES.index("license_plate")]
+    (picture,) = read_dataset(dataset, ClassMapping(CLASSES)).images
+    assert scene_of(picture).class_ids.tolist() == [CLASSES.index("license_plate")]
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("{", "labels.jsonl: line 1 is not a whole line of JSON"),
-        ('{"file": "a.png", "boxes": []}', "nothing is labelled"),
+        ('{"file": "a.png", "boxes": []}', "no object is annotated"),
         ('{"file": "a.png", "boxes": [{"label": "face", "xyxy": [900, 9, 950, 20]}]}', "no clip was made"),
     ],
 )
-def test_where_no_clip_can_be_made_it_is_said_in_one_line(text: str, said: str, dataset: Path, tmp_path: Path) -> None:
+def test_a_data_set_without_usable_images_is_refused(text: str, said: str, dataset: Path, tmp_path: Path) -> None:
     (dataset / "labels.jsonl").write_text(text)
     with pytest.raises(SystemExit) as caught:
         main([str(dataset), str(tmp_path / "clips"), *SMALL])

@@ -1,4 +1,4 @@
-"""Clean aperture of MP4 (clap): the output shows the whole picture, and a line says so."""
+"""A container that has players show a part of the picture: the output shows all of it, and says so."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def cropped(path: Path, width: int, height: int) -> Path:
 
 
 @pytest.mark.parametrize("size", [(48, 48), (64, 40)])
-def test_a_clean_aperture_is_logged(size: tuple[int, int], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_crop_is_told(size: tuple[int, int], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     source = cropped(make_clip(tmp_path / "in.mp4", Clip(audio=())), *size)
     assert anonymize(source, tmp_path / "out.mp4").frames == 12
     notices = [record.getMessage() for record in caplog.records]
     assert notices == [f"{source}: players show {size[0]}x{size[1]} of its 64x48 pixels; the output shows all of them"]
 
 
-def test_a_clean_aperture_of_the_full_size_is_not_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_crop_to_the_whole_picture_is_none(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     anonymize(cropped(make_clip(tmp_path / "in.mov", Clip(audio=())), 64, 48), tmp_path / "out.mp4")
     assert caplog.text == ""

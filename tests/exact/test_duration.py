@@ -1,4 +1,4 @@
-"""Duration of the last frame, which no later timestamp tells."""
+"""The last picture stays as long as it did: nothing follows it whose time would tell."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def length_s(path: Path) -> float:
 @pytest.mark.parametrize("target", ["mp4", "mov", "mkv", "webm"])
 @pytest.mark.parametrize(("codec", "preset"), [("h264", "ultrafast"), ("h264", "medium"), ("hevc", "ultrafast"),
                                                ("vp9", "8"), ("av1", "12")])  # fmt: skip
-def test_the_duration_of_the_last_frame_is_kept(codec: str, preset: str, target: str, tmp_path: Path) -> None:
+def test_the_last_picture_stays(codec: str, preset: str, target: str, tmp_path: Path) -> None:
     source = slide_show(tmp_path)
     assert length_s(source) == pytest.approx(LENGTH_S)
     if (target == "webm") != (codec in ("vp9", "av1")) and target != "mkv":

@@ -1,4 +1,4 @@
-"""Edit lists: what a phone's trimming has hidden stays out, and is not taken for damage."""
+"""Edit lists: what a phone's trimming has cut away stays away, and is not taken for damage."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ CUTS: dict[str, tuple[Edits, int]] = {  # -> the edits, and how many pictures th
 
 @pytest.mark.parametrize("target", ["mp4", "mkv", "ts"])
 @pytest.mark.parametrize("what", CUTS)
-def test_what_an_edit_list_hides_does_not_come_back(what: str, target: str, tmp_path: Path) -> None:
+def test_what_is_cut_away_stays_away(what: str, target: str, tmp_path: Path) -> None:
     edits, shown = CUTS[what]
     source = edited(make_clip(tmp_path / "in.mp4", CLIP), edits)
     after = tmp_path / f"out.{target}"
@@ -78,7 +78,7 @@ def test_what_an_edit_list_hides_does_not_come_back(what: str, target: str, tmp_
     assert len(new) - len(heard) <= 1, "more than the run-up of the decoder has come back"
 
 
-def test_frames_missing_without_an_edit_list_end_the_run(tmp_path: Path) -> None:
+def test_pictures_that_no_edit_list_has_cut_away_are_missed(tmp_path: Path) -> None:
     """The same file without its list, and with an index of half of the pictures."""
     source = make_clip(tmp_path / "in.mp4", Clip(tuple(range(50)), audio=()))
     whole = source.read_bytes()

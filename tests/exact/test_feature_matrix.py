@@ -1,4 +1,4 @@
-"""Timestamps, rotation, colour, fields and audio by container and codec: kept, or one line says what is lost."""
+"""Feature by container: each comes out as it went in, or one line says what does not."""
 
 from __future__ import annotations
 
@@ -172,9 +172,7 @@ CELLS = [(name, target) for name, case in ROWS.items() for target in case.target
 
 
 @pytest.mark.parametrize(("name", "target"), CELLS)
-def test_properties_are_kept_or_their_loss_is_logged(
-    name: str, target: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_exact_or_told(name: str, target: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     case = ROWS[name]
     source, after = make_clip(tmp_path / case.source, case.clip), tmp_path / f"out.{target}"
     settings = Settings(encode=EncodeConfig(codec=case.codec, preset=FAST[case.codec]))

@@ -1,4 +1,4 @@
-"""Interlaced video: both fields are covered, and the field order is kept."""
+"""Of a picture made of two moments neither shows what is covered, and it is still coded as two."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_one_colour_covers_luma_and_chroma_of_both_fields(scene: tuple[Path, tup
                     assert len(np.unique(own)) == 1, f"frame {number}, chroma of row {row}"
 
 
-def test_mosaic_cells_span_both_fields(scene: tuple[Path, tuple[int, ...]]) -> None:
+def test_the_cells_of_a_mosaic_hold_both_fields(scene: tuple[Path, tuple[int, ...]]) -> None:
     """Were the fields told apart, every row would differ from the next."""
     source, fields = scene
     settings = Settings()
@@ -107,9 +107,7 @@ CONTAINERS = {  # -> as it is written: top field first, bottom field first
 
 @pytest.mark.parametrize("target", CONTAINERS)
 @pytest.mark.parametrize("fields", [FieldOrder.top_first, FieldOrder.bottom_first])
-def test_the_container_holds_the_field_order_that_the_encoder_cannot(
-    target: str, fields: FieldOrder, tmp_path: Path
-) -> None:
+def test_the_container_says_what_the_encoder_cannot(target: str, fields: FieldOrder, tmp_path: Path) -> None:
     """H.265 has no pictures of two fields; a player may still look at the container."""
     source = make_clip(tmp_path / "in.mkv", Clip(tuple(range(4)), audio=(), field_order=fields))
     settings = Settings()

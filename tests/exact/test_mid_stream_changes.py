@@ -1,4 +1,4 @@
-"""Mid-stream changes: refused, or logged in one line."""
+"""A video that says something else half way: refused, or told in one line, never wrong in silence."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def _filtered(packets: object, video: VideoStream, name: str) -> list[Packet[Str
     return [out for packet in (*held, None) for out in through.filter(packet)]
 
 
-LOGGED = {  # what changes -> the parts, a bitstream filter over the second, part of the line
-    "aspect ratio": (
+TOLD = {  # what changes -> the parts, a bitstream filter over the second, part of the line
+    "pixels": (
         (replace(PART, sample_aspect_ratio=Fraction(16, 15)), PART),
         "null",
         "the pixel aspect ratio is another",
@@ -56,7 +56,7 @@ LOGGED = {  # what changes -> the parts, a bitstream filter over the second, par
     "color": ((replace(PART, color=(1, 1, 1, 1)), replace(PART, color=(1, 6, 6, 6))), "null", "the colour tags"),
     "range": ((PART, replace(PART, color=(2, 2, 2, 2))), "null", "the colour tags are others"),
     "content_light_level": (
-        tuple(replace(HDR, options={"x264-params": f"cll={max_cll},120"}) for max_cll in (600, 4000)),
+        tuple(replace(HDR, options={"x264-params": f"cll={most},120"}) for most in (600, 4000)),
         "null",
         "the HDR metadata is another",
     ),
@@ -74,9 +74,9 @@ LOGGED = {  # what changes -> the parts, a bitstream filter over the second, par
 }
 
 
-@pytest.mark.parametrize("what", LOGGED)
-def test_changes_of_metadata_are_logged_once(what: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    parts, over, words = LOGGED[what]
+@pytest.mark.parametrize("what", TOLD)
+def test_what_the_encoder_need_not_know_is_told(what: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    parts, over, words = TOLD[what]
     source = joined(tmp_path / "in.ts", parts, ("null", over))
     assert anonymize(source, tmp_path / "out.mp4").frames == 16
     notices = [record.getMessage() for record in caplog.records]
@@ -95,7 +95,7 @@ MIXED = {  # the first part, the second, what the output says of all
 
 
 @pytest.mark.parametrize("what", MIXED)
-def test_the_field_order_of_the_first_frame_is_kept_throughout(what: str, tmp_path: Path) -> None:
+def test_fields_are_told_throughout_as_at_the_start(what: str, tmp_path: Path) -> None:
     """x264 would mark pictures that it still holds by those that come in."""
     *orders, letter = MIXED[what]
     source = joined(tmp_path / "in.ts", [replace(PART, field_order=order) for order in orders])
@@ -116,7 +116,7 @@ REFUSED = {  # what changes -> the second part, a filter over it, how the messag
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_changes_of_size_format_or_display_matrix_end_the_run(what: str, tmp_path: Path) -> None:
+def test_what_the_encoder_cannot_follow_ends_the_run(what: str, tmp_path: Path) -> None:
     second, over, words = REFUSED[what]
     source = joined(tmp_path / "in.ts", (PART, second), ("null", over))
     (tmp_path / "out").mkdir()
@@ -126,7 +126,7 @@ def test_changes_of_size_format_or_display_matrix_end_the_run(what: str, tmp_pat
     assert message.endswith("; cut the file where it changes")
 
 
-def test_a_display_matrix_on_key_frames_alone_holds_between_them(tmp_path: Path) -> None:
+def test_a_turn_that_is_told_with_key_frames_only_holds_between_them(tmp_path: Path) -> None:
     """libav attaches it to single pictures, players turn them all."""
     clip = replace(PART, pts=tuple(range(20)), options={"x264-params": "keyint=8"})
     source = joined(tmp_path / "in.ts", (clip,), ("h264_metadata=display_orientation=insert:rotate=90",))
@@ -137,7 +137,9 @@ def test_a_display_matrix_on_key_frames_alone_holds_between_them(tmp_path: Path)
     assert len(became.frame_times) == 20
 
 
-def test_hdr_metadata_on_key_frames_alone_is_no_change(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_silence_about_the_light_between_key_frames_is_no_change(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     clip = replace(HDR, pts=tuple(range(20)), options={"x264-params": "keyint=8:cll=600,120"})
     anonymize(make_clip(tmp_path / "in.ts", clip), tmp_path / "out.mp4")
     assert caplog.text == ""

@@ -1,4 +1,4 @@
-"""Side data that no encoder can be given is reported as left out: the projection of a 360 degree video."""
+"""What pictures say of themselves and no encoder can be told is named among what is left out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EQUIRECTANGULAR = atom(  # github.com/google/spatial-media, Spherical Video V2
 )
 
 
-def test_the_dropped_projection_is_reported(tmp_path: Path) -> None:
+def test_the_projection_of_a_360_degree_video(tmp_path: Path) -> None:
     """Without it players show the picture flat."""
     source = add_to_sample_entry(make_clip(tmp_path / "in.mp4", Clip(audio=())), EQUIRECTANGULAR)
     assert anonymize(source, tmp_path / "out.mp4").left_out == ("projection of a 360 degree video",)

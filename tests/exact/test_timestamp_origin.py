@@ -1,4 +1,4 @@
-"""Timestamp origin of MPEG streams, whose clock begins anywhere and starts anew after 26.5 hours."""
+"""The clock of a transport stream begins anywhere, and anew after 26.5 hours: an output begins at its start."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def begun_at(path: Path, ticks: int) -> Path:
 
 @pytest.mark.parametrize("target", ["mp4", "mov", "mkv", "ts"])
 @pytest.mark.parametrize("start", STARTS)
-def test_timestamps_are_moved_to_the_start(
+def test_an_output_begins_at_the_start(
     start: str, target: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     source = begun_at(tmp_path / "in.ts", STARTS[start])
@@ -55,7 +55,7 @@ def test_timestamps_are_moved_to_the_start(
     assert became.audio == was.audio
 
 
-def test_timestamps_of_a_program_stream_are_moved_too(tmp_path: Path) -> None:
+def test_a_program_stream_has_such_a_clock_too(tmp_path: Path) -> None:
     clip = Clip(tuple(range(900_000, 900_025)), codec="mpeg2video", audio=(AudioSpec("mp2", 36_000.0, 36_001.0),))
     source = make_clip(tmp_path / "in.mpg", clip)
     assert media_properties(source).frame_times[0] == 36_000
@@ -66,7 +66,7 @@ def test_timestamps_of_a_program_stream_are_moved_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ticks", [0, 9 * TICKS])
-def test_the_delay_of_a_muxer_is_kept(ticks: int, tmp_path: Path) -> None:
+def test_a_muxer_s_own_delay_stays(ticks: int, tmp_path: Path) -> None:
     source = begun_at(tmp_path / "in.ts", ticks)
     anonymize(source, tmp_path / "out.mp4")
     assert media_properties(tmp_path / "out.mp4").frame_times == media_properties(source).frame_times

@@ -1,4 +1,4 @@
-"""Reads the data sets that others have: our labels.jsonl, COCO, YOLO and Pascal VOC."""
+"""Data set formats: labels.jsonl of our own, COCO, YOLO and Pascal VOC."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from blurscene_stream.errors import SourceError, reason
-from blurscene_stream.evaluate.datasets import coco, jsonl, voc, yolo
-from blurscene_stream.evaluate.labels import Dataset, Entry, assemble
-from blurscene_stream.evaluate.names import Names
+from blurscene_stream.evaluate.annotations import Dataset, ImageAnnotations, build_dataset
+from blurscene_stream.evaluate.datasets import coco, jsonl, pascal_voc, yolo
+from blurscene_stream.evaluate.options import ClassMapping
 
 Find = Callable[[Path], Path | None]
-Read = Callable[[Path], Iterable[Entry]]
-FORMATS: dict[str, tuple[Find, Read]] = {  # the first whose labels are there is taken
+Read = Callable[[Path], Iterable[ImageAnnotations]]
+FORMATS: dict[str, tuple[Find, Read]] = {  # in the order in which they are tried
     "jsonl": (jsonl.find, jsonl.read),
     "YOLO": (yolo.find, yolo.read),
     "COCO": (coco.find, coco.read),
-    "Pascal VOC": (voc.find, voc.read),
+    "Pascal VOC": (pascal_voc.find, pascal_voc.read),
 }
 
 
-def read_dataset(place: Path, names: Names) -> Dataset:
-    """The labelled pictures at `place`: a folder, or the file with the labels.
+def read_dataset(path: Path, mapping: ClassMapping) -> Dataset:
+    """Read the data set at `path`: a folder, or its annotation file.
 
-    Raises SourceError when there is no data set or it cannot be read, UsageError when a class is not known.
+    Raises SourceError when there is no data set or it cannot be read, UsageError for an unknown class.
     """
-    if not place.exists():
-        raise SourceError(f"{place}: there is no such file or folder")
-    for kind, (find, read) in FORMATS.items():
-        labels = find(place)
-        if labels is not None:
+    if not path.exists():
+        raise SourceError(f"{path}: there is no such file or folder")
+    for name, (find, read) in FORMATS.items():
+        found = find(path)
+        if found is not None:
             try:
-                entries = sorted(read(labels), key=lambda entry: str(entry.file))
+                images = sorted(read(found), key=lambda image: str(image.file))
             except OSError as error:
-                raise SourceError(f"{labels}: cannot be read: {reason(error)}") from error
-            return assemble(str(place), kind, entries, names)
+                raise SourceError(f"{found}: cannot be read: {reason(error)}") from error
+            return build_dataset(str(path), name, images, mapping)
     raise SourceError(
-        f"{place}: holds no labels that are known: labels.jsonl, COCO's .json, "
+        f"{path}: holds no annotations in a known format: labels.jsonl, COCO's .json, "
         "YOLO's data.yaml or classes.txt, Pascal VOC's .xml"
     )

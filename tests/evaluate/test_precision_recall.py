@@ -1,4 +1,4 @@
-"""Average precision, matching and cover against cases done by hand and against plainer code."""
+"""Average precision, matching and covered share, against cases done by hand and a plain implementation."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from blurscene_stream.boxes import Boxes, Detections
 from blurscene_stream.config.schema import ClassConfig, Shape
-from blurscene_stream.evaluate.cover import covered_shares
-from blurscene_stream.evaluate.curves import Curve
-from blurscene_stream.evaluate.matching import match
+from blurscene_stream.evaluate.matching import covered_shares, match_detections
+from blurscene_stream.evaluate.precision_recall import PrecisionRecallCurve
 from blurscene_stream.frames import PIXEL_FORMATS, PictureInfo
 from blurscene_stream.redact import cover_mask, cover_regions
 
 ONE = np.ones((1, 1))
-BY_HAND = [  # right or wrong, best first; objects; area
+BY_HAND = [  # true positives, best score first; objects; average precision
     ([True], 1, 1.0),
     ([False, True], 1, 0.5),
     ([True, False, True], 2, 0.5 + 0.5 * 2 / 3),
@@ -27,9 +26,9 @@ BY_HAND = [  # right or wrong, best first; objects; area
 ]
 
 
-def _curve(right: list[bool], scores: list[float], objects: int) -> Curve:
+def _curve(right: list[bool], scores: list[float], objects: int) -> PrecisionRecallCurve:
     pictures = np.zeros(len(right), np.int64)
-    return Curve(np.array(scores), np.array(right, np.bool_), pictures, np.array([float(objects)]))
+    return PrecisionRecallCurve(np.array(scores), np.array(right, np.bool_), pictures, np.array([float(objects)]))
 
 
 @pytest.mark.parametrize(("right", "objects", "area"), BY_HAND)
@@ -61,7 +60,7 @@ def _plain_area(scores: list[float], right: list[bool], objects: int) -> float:
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.booleans()), min_size=1, max_size=25), st.integers(0, 5))
-def test_average_precision_is_that_of_plain_code(boxes: list[tuple[int, bool]], missed: int) -> None:
+def test_average_precision_equals_a_plain_implementation(boxes: list[tuple[int, bool]], missed: int) -> None:
     scores, right = [score / 10 for score, _ in boxes], [hit for _, hit in boxes]
     objects = sum(right) + missed
     if objects:
@@ -76,18 +75,20 @@ def test_a_weight_is_a_copy_of_the_picture(boxes: list[tuple[int, int, bool]], d
     weights = np.array(data.draw(st.lists(st.integers(0, 3), min_size=4, max_size=4)), np.float64)
     copies = weights[pictures].astype(int)
     whole = float(objects @ weights)
-    weighted = Curve(np.asarray(scores / 10, np.float64), right, pictures, objects).average_precision(weights[None])[0]
+    weighted = PrecisionRecallCurve(np.asarray(scores / 10, np.float64), right, pictures, objects).average_precision(
+        weights[None]
+    )[0]
     if whole and copies.sum():
         plain = _plain_area((scores.repeat(copies) / 10).tolist(), right.repeat(copies).tolist(), round(whole))
         assert weighted == pytest.approx(plain)
 
 
-def _plain_match(found: Boxes, wanted: Boxes, least: float) -> list[int]:
+def _plain_match(found: Boxes, wanted: Boxes, min_iou: float) -> list[int]:
     free, taken = set(range(len(wanted))), []
     for box in found:
         overlaps = {place: _plain_iou(box, wanted[place]) for place in free}
         best = max(overlaps, key=lambda place: (overlaps[place], -place), default=-1)
-        taken.append(best if best >= 0 and overlaps[best] >= least else -1)
+        taken.append(best if best >= 0 and overlaps[best] >= min_iou else -1)
         free -= {taken[-1]}
     return taken
 
@@ -109,17 +110,17 @@ CORNERS = st.lists(st.tuples(*(st.integers(0, 8),) * 2, *(st.integers(1, 8),) * 
 
 
 @given(CORNERS, CORNERS, st.sampled_from([0.29, 0.51]))
-def test_matching_is_that_of_plain_code(
-    found: list[tuple[int, int, int, int]], wanted: list[tuple[int, int, int, int]], least: float
+def test_matching_equals_a_plain_implementation(
+    found: list[tuple[int, int, int, int]], wanted: list[tuple[int, int, int, int]], min_iou: float
 ) -> None:
     one, other = _boxes(found), _boxes(wanted)
-    assert match(one, other, _boxes([]), least).taken.tolist() == _plain_match(one, other, least)
+    assert match_detections(one, other, _boxes([]), min_iou).truth_indices.tolist() == _plain_match(one, other, min_iou)
 
 
-def test_a_box_on_what_does_not_count_is_neither_right_nor_wrong() -> None:
+def test_a_detection_on_an_ignored_object_is_neither_true_nor_false_positive() -> None:
     found = _boxes([(0, 0, 10, 10), (50, 0, 10, 10), (100, 0, 10, 10)])
-    result = match(found, _boxes([(0, 0, 10, 10)]), _boxes([(40, 0, 40, 40)]), 0.5)
-    assert result.taken.tolist() == [0, -1, -1]
+    result = match_detections(found, _boxes([(0, 0, 10, 10)]), _boxes([(40, 0, 40, 40)]), 0.5)
+    assert result.truth_indices.tolist() == [0, -1, -1]
     assert result.ignored.tolist() == [False, True, False]
 
 

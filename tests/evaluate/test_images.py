@@ -10,26 +10,26 @@ import pytest
 
 from blurscene_stream.config.schema import ClassConfig, RedactConfig, Settings
 from blurscene_stream.errors import DetectionError, SourceError
-from blurscene_stream.evaluate import Names, PictureReport, Plan, measure_pictures
+from blurscene_stream.evaluate import ClassMapping, EvaluationOptions, ImageReport, measure_images
 from tests.detectors import CLASSES, LookingDetector, SquareDetector
 from tests.pictures import HEIGHT, SQUARE, WIDTH, exif_of, file_of, samples_of, turned
 
 
-def _measured(folder: Path, data: bytes, box: tuple[int, ...], size: tuple[int, int] | None) -> PictureReport:
+def _measured(folder: Path, data: bytes, box: tuple[int, ...], size: tuple[int, int] | None) -> ImageReport:
     """What LookingDetector finds in a picture with one plate."""
     (folder / "a.png").write_bytes(data)
     row: dict[str, object] = {"file": "a.png", "boxes": [{"label": "license_plate", "xyxy": box}]}
     if size is not None:
         row |= {"width": size[0], "height": size[1]}
     (folder / "labels.jsonl").write_text(json.dumps(row))
-    return measure_pictures(folder, _plan(LookingDetector()))
+    return measure_images(folder, _options(LookingDetector()))
 
 
-def _plan(detector: SquareDetector) -> Plan:
+def _options(detector: SquareDetector) -> EvaluationOptions:
     settings = Settings(
         classes={name: ClassConfig(margin=0.0) for name in CLASSES}, redact=RedactConfig(min_margin_px=0)
     )
-    return Plan(settings, Names(CLASSES), load_detector=detector.load)
+    return EvaluationOptions(settings, ClassMapping(CLASSES), load_detector=detector.load)
 
 
 def _stored(orientation: int) -> tuple[bytes, tuple[int, ...], tuple[int, int]]:
@@ -45,14 +45,14 @@ def _stored(orientation: int) -> tuple[bytes, tuple[int, ...], tuple[int, int]]:
 def test_labels_of_stored_pixels_are_turned_with_the_picture(orientation: int, stated: bool, tmp_path: Path) -> None:
     data, box, size = _stored(orientation)
     plate = _measured(tmp_path, data, box, size if stated else None).classes["license_plate"]
-    assert plate.average_precision["AP50"].value == plate.covered_whole.value == 1
+    assert plate.average_precision["AP50"].value == plate.fully_covered.value == 1
 
 
 @pytest.mark.parametrize("orientation", [5, 6, 7, 8])
 def test_labels_are_upright_where_only_then_the_size_fits(orientation: int, tmp_path: Path) -> None:
     data, _, _ = _stored(orientation)
     plate = _measured(tmp_path, data, SQUARE, (WIDTH, HEIGHT)).classes["license_plate"]
-    assert plate.average_precision["AP50"].value == plate.covered_whole.value == 1
+    assert plate.average_precision["AP50"].value == plate.fully_covered.value == 1
 
 
 def test_what_only_a_ground_behind_the_picture_shows_is_found(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_what_only_a_ground_behind_the_picture_shows_is_found(tmp_path: Path) ->
     samples[..., 3] = 255
     samples[y0:y1, x0:x1, 3] = 0
     plate = _measured(tmp_path, file_of(samples, "png"), SQUARE, None).classes["license_plate"]
-    assert plate.recall["own"].value == plate.covered_whole.value == 1
+    assert plate.recall["own"].value == plate.fully_covered.value == 1
 
 
 def test_a_picture_that_the_anonymizer_does_not_take_is_refused_by_name(tmp_path: Path) -> None:
@@ -77,4 +77,4 @@ def test_a_failing_detector_is_told_with_the_picture(tmp_path: Path) -> None:
 
     _measured(tmp_path, file_of(samples_of(3), "png"), SQUARE, None)
     with pytest.raises(DetectionError, match=r"a\.png: .*out of ideas"):
-        measure_pictures(tmp_path, _plan(SquareDetector(broken)))
+        measure_images(tmp_path, _options(SquareDetector(broken)))

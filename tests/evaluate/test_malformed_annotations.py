@@ -1,4 +1,4 @@
-"""Whatever stands in a label file, it is read or refused by an error of ours."""
+"""Malformed annotation files of every format are read or refused by a BlurSceneError."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from blurscene_stream.errors import BlurSceneError
-from blurscene_stream.evaluate import Names
+from blurscene_stream.evaluate import ClassMapping
 from blurscene_stream.evaluate.datasets import read_dataset
-from blurscene_stream.evaluate.truth import read_truth, refuse_outside
+from blurscene_stream.evaluate.datasets.jsonl import check_inside_picture, read_video_ground_truth
 from tests.detectors import CLASSES
-from tests.evaluate.doubles import make_picture
+from tests.evaluate.scripted_detector import make_picture
 
-NAMES = Names(CLASSES, ["*="])
+MAPPING = ClassMapping(CLASSES, ["*="])
 BOX = [10, 10, 20, 20]
 ROW = {"file": "a.png", "width": 80, "height": 60, "boxes": [{"label": "face", "xyxy": BOX}], "exhaustive": ["face"]}
 COCO = {
@@ -39,19 +39,19 @@ DEEP = "[" * 100_000
 Read = Callable[[Path], object]
 
 
-def _pictures(place: Path) -> None:
-    for picture in read_dataset(place, NAMES).pictures:
-        picture.on(80, 60)
+def _read_images(place: Path) -> None:
+    for image in read_dataset(place, MAPPING).images:
+        image.ground_truth(80, 60)
 
 
-def _truth(place: Path) -> None:
-    refuse_outside(read_truth(place, NAMES), 80, 60)
+def _read_truth(place: Path) -> None:
+    check_inside_picture(read_video_ground_truth(place, MAPPING), 80, 60)
 
 
 JSON: dict[str, tuple[str, dict[str, Any], Read]] = {  # name of the file, what is good, its reader
-    "jsonl": ("labels.jsonl", ROW, _pictures),
-    "COCO": ("a.json", COCO, _pictures),
-    "truth": ("a.truth.jsonl", TRUTH, _truth),
+    "jsonl": ("labels.jsonl", ROW, _read_images),
+    "COCO": ("a.json", COCO, _read_images),
+    "truth": ("a.truth.jsonl", TRUTH, _read_truth),
 }
 numbers = st.one_of(st.integers(), st.sampled_from([10**400, -(10**400), 10**20]), st.floats())
 values = st.recursive(
@@ -109,7 +109,7 @@ def _try(file: Path, data: bytes, read: Read) -> None:
 
 
 @pytest.mark.parametrize("kind", JSON)
-def test_what_is_changed_here_is_good(kind: str, folder: Path) -> None:
+def test_the_unchanged_annotations_are_valid(kind: str, folder: Path) -> None:
     name, good, read = JSON[kind]
     (folder / name).write_text(json.dumps(good))
     read(folder / name)
@@ -137,7 +137,7 @@ def test_any_bytes_are_read_or_refused(kind: str, folder: Path, data: bytes) -> 
 @pytest.mark.parametrize("levels", range(900, 1010, 5))
 def test_a_box_that_is_nested_as_deep_as_can_be_read_is_refused(levels: int, folder: Path) -> None:
     text = json.dumps(ROW).replace(json.dumps(BOX), "[" * levels + "]" * levels)
-    _try(folder / "labels.jsonl", text.encode(), _pictures)
+    _try(folder / "labels.jsonl", text.encode(), _read_images)
 
 
 ENCODINGS = ["utf-8", "ISO-8859-1", "utf-16", "cp1252", "euc-jp", "nonsense", "", "hex"]
@@ -155,7 +155,7 @@ ENCODINGS = ["utf-8", "ISO-8859-1", "utf-16", "cp1252", "euc-jp", "nonsense", ""
 @example(declared="utf-8", stored="utf-8", place="a.png", other="n" * 5000)
 def test_any_xml_is_read_or_refused(declared: str, stored: str, place: str, other: str, folder: Path) -> None:
     text = VOC.replace(place, other).replace("ENCODING", declared)
-    _try(folder / "a.xml", text.encode(stored, "replace"), lambda file: _pictures(file.parent))
+    _try(folder / "a.xml", text.encode(stored, "replace"), lambda file: _read_images(file.parent))
 
 
 @given(st.text(st.sampled_from("019.-e²٣_ \n\tnaif\ufeff"), max_size=40))
@@ -165,7 +165,7 @@ def test_any_xml_is_read_or_refused(declared: str, stored: str, place: str, othe
 @example("9" * 5000 + " 0 0 0 0")
 def test_any_text_of_yolo_is_read_or_refused(folder: Path, text: str) -> None:
     (folder / "classes.txt").write_text("face\n")
-    _try(folder / "a.txt", text.encode(), lambda file: _pictures(file.parent))
+    _try(folder / "a.txt", text.encode(), lambda file: _read_images(file.parent))
     (folder / "classes.txt").unlink()
 
 
@@ -173,5 +173,5 @@ def test_any_text_of_yolo_is_read_or_refused(folder: Path, text: str) -> None:
 def test_any_names_of_yolo_are_read_or_refused(folder: Path, data: st.DataObject) -> None:
     (folder / "a.txt").write_text("0 0.5 0.5 0.1 0.1\n")
     tree = data.draw(changed({"names": {"0": "face", "²": "plate"}}))
-    _try(folder / "data.yaml", json.dumps(tree).encode(), _pictures)
+    _try(folder / "data.yaml", json.dumps(tree).encode(), _read_images)
     (folder / "a.txt").unlink()

@@ -1,4 +1,4 @@
-"""A detector that returns what it is told, and tiny pictures for it to look at."""
+"""Detector that returns scripted detections, evaluation options that use it, and tiny images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import ClassConfig, RedactConfig, Settings, TrackConfig
-from blurscene_stream.evaluate import Names, Plan, Resampling
+from blurscene_stream.evaluate import Bootstrap, ClassMapping, EvaluationOptions
 from blurscene_stream.frames import Frame
 from blurscene_stream.image import DecodedImage
 from tests.detectors import CLASSES
@@ -18,8 +18,8 @@ from tests.detectors import CLASSES
 Answer = tuple[str, float, tuple[float, float, float, float]]  # class, score, corners
 
 
-class ToldDetector:
-    """Gives for each frame of a clip what stands under its number; for pictures, the how manyth one it is."""
+class ScriptedDetector:
+    """Detector with scripted answers by frame number; an image has the number of images seen before it."""
 
     classes = CLASSES
     device_name = "test"
@@ -48,24 +48,26 @@ class ToldDetector:
             CLASSES,
         )
 
-    def load(self, settings: Settings) -> ToldDetector:
-        """Stands in for `load_detector`."""
+    def load(self, settings: Settings) -> ScriptedDetector:
+        """Return this detector in place of `load_detector`."""
         self.thresholds.append(settings.classes["face"].threshold)
         return self
 
 
-def plan(detector: ToldDetector, maps: Sequence[str] = (), margin: float = 0.0, draws: int = 50) -> Plan:
-    """Measure with `detector`, and cover what it finds with no more than `margin`."""
+def options(
+    detector: ScriptedDetector, maps: Sequence[str] = (), margin: float = 0.0, draws: int = 50
+) -> EvaluationOptions:
+    """Return options to evaluate `detector`, with no tracking and no margin but `margin`."""
     settings = Settings(
         classes={name: ClassConfig(margin=margin) for name in CLASSES},
         redact=RedactConfig(min_margin_px=0),
         track=TrackConfig(enabled=False),
     )
-    return Plan(settings, Names(CLASSES, maps), Resampling(draws), load_detector=detector.load)
+    return EvaluationOptions(settings, ClassMapping(CLASSES, maps), Bootstrap(draws), load_detector=detector.load)
 
 
 def make_picture(path: Path, width: int = 80, height: int = 60) -> Path:
-    """A grey picture."""
+    """Write a grey image."""
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), np.full((height, width, 3), 90, np.uint8))
     return path
