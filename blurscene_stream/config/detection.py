@@ -100,10 +100,10 @@ class DetectConfig:
     ] = 2.0
     batch_size: Annotated[int, "frames a batch, and the most pictures a call of the network", between(1, 256)] = 4
     every: Annotated[
-        int, "every n-th frame gets the full look, those between a small one; 1: all get the full look", between(1, 100)
+        int, "every n-th frame gets the full scan, those between a small one; 1: all get the full scan", between(1, 100)
     ] = 1
     small_scan_scale: Annotated[
-        float, "size at which the small look sees the whole picture; 1: the size that size_px gives", within("(0, 1]")
+        float, "size at which the small scan sees the whole picture; 1: the size that size_px gives", within("(0, 1]")
     ] = 0.5
     precision: Annotated[Precision, "numbers of the network; auto: bf16 where the processor gains from it"] = (
         Precision.auto

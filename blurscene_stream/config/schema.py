@@ -212,7 +212,7 @@ class Settings:
             self._check_between()
 
     def _check_between(self) -> None:
-        """What a small look misses is for the tracker to cover."""
+        """What a small scan misses is for the tracker to cover."""
         every = f"got {self.detect.every}"
         if not self.track.enabled:
             raise ConfigError(f"detect.every must be 1 where track.enabled is false, {every}")
