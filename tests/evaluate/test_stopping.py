@@ -114,7 +114,7 @@ def test_a_report_that_is_being_written_is_finished(dataset: Path, monkeypatch: 
     arguments = [dataset, "--output", output, "--device", "cpu", "--size", 96, "--draws", 20]
     assert run(evaluate_command, [str(each) for each in arguments], "blurscene-stream evaluate") == 0
     assert sorted(path.name for path in output.iterdir()) == ["plot.png", "report.json"]
-    assert json.loads((output / "report.json").read_text())["report"]["pictures"] == 1
+    assert json.loads((output / "report.json").read_text())["report"]["images"] == 1
 
 
 @pytest.mark.usefixtures("own_logs")
