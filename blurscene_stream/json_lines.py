@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from blurscene_stream.config.rules import listed, shown
+from blurscene_stream.config.validation import listed, shown
 
 FLOAT32_LIMIT = 2.0**128 - 2.0**103  # what is below rounds to a finite float32
 MAX_INT64 = 2**63 - 1

@@ -208,8 +208,8 @@ def load_for(chosen: argparse.Namespace, variants: VariantsConfig) -> Detector:
         size_px=chosen.size, max_upscale=chosen.max_upscale, precision=Precision[chosen.precision], variants=variants
     )
     settings = Settings(device=chosen.device, detect=detect, track=TrackConfig(enabled=False))
-    settings.classes = {name: ClassConfig(threshold=chosen.threshold) for name in settings.model.classes}
-    return load_detector(settings)
+    classes = {name: ClassConfig(threshold=chosen.threshold) for name in settings.model.classes}
+    return load_detector(replace(settings, classes=classes))
 
 
 if __name__ == "__main__":

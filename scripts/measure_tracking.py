@@ -19,7 +19,7 @@ import numpy as np
 
 from blurscene_stream.boxes import Detections, Origin
 from blurscene_stream.config.load import load_settings
-from blurscene_stream.config.schema import Settings, chosen
+from blurscene_stream.config.schema import Settings, class_configs
 from blurscene_stream.evaluate import ClassMapping, EvaluationOptions, LeakReport, find_video_pairs, measure_leaks
 from blurscene_stream.evaluate.leaks import ALL_CLASSES
 from blurscene_stream.evaluate.report import markdown_table
@@ -56,13 +56,15 @@ class CachingDetector:
     def _above_threshold(self, found: Detections) -> Detections:
         track = self._settings.track
         ratio = track.low_score_ratio if track.enabled else 1.0
-        min_scores = np.array([one.threshold * ratio for one in chosen(self._settings, self.classes)], np.float32)
+        min_scores = np.array(
+            [one.threshold * ratio for one in class_configs(self._settings, self.classes)], np.float32
+        )
         return found[(found.origins == Origin.detected) | (found.scores > min_scores[found.class_ids])]
 
 
 def load_caching_detector() -> CachingDetector:
     """Load the default detector, with all low-confidence boxes that any settings may use."""
-    base = load_settings().settings
+    base = load_settings()
     return CachingDetector(
         load_torch_detector(replace(base, track=replace(base.track, low_score_ratio=MIN_SCORE_RATIO)))
     )
@@ -78,7 +80,7 @@ def measure(
         names = ClassMapping(list(settings.classes), ["*="])
         return measure_leaks(pairs, EvaluationOptions(settings, names, min_size_px=min_size_px, load_detector=loader))
 
-    return [(text, report(load_settings(None, text.split()).settings)) for text in tries]
+    return [(text, report(load_settings(text.split()))) for text in tries]
 
 
 def row(text: str, report: LeakReport) -> list[str]:

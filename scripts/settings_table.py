@@ -13,17 +13,17 @@ import sys
 from enum import Enum
 from pathlib import Path
 
-from blurscene_stream.config.show import scalar
-from blurscene_stream.config.tree import LEAVES
+from blurscene_stream.config.keys import LEAVES
+from blurscene_stream.config.serialization import scalar
 
 BEGIN, END = "<!-- settings -->", "<!-- /settings -->"
 
 
 def table() -> str:
     """The settings in Markdown: a line for each, in the schema's order."""
-    lines = ["| Setting | Default | Allowed | Meaning |", "|---|---|---|---|"]
+    lines = ["| Setting | Default | Allowed | Description |", "|---|---|---|---|"]
     for key, leaf in LEAVES.items():
-        cells = (f"`{key}`", f"`{_written(leaf.default)}`", leaf.setting.allowed, leaf.setting.meaning)
+        cells = (f"`{key}`", f"`{_written(leaf.default)}`", leaf.setting.allowed, leaf.setting.description)
         lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
     return "\n".join(lines)
 

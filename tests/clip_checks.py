@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from blurscene_stream.address import Address
 from blurscene_stream.boxes import Detections
-from blurscene_stream.config.schema import Settings, chosen
+from blurscene_stream.config.schema import Settings, class_configs
 from blurscene_stream.frames import Frame
 from blurscene_stream.redact import Redactor, cover_regions
 from blurscene_stream.source import open_source
@@ -54,7 +54,7 @@ def _check_cover(before: Frame, after: Frame, detections: Detections, settings: 
     shown = after.planes[0].astype(np.int16)
     redactor(before, detections)  # writes into the planes of `before`
     hidden = before.planes[0].astype(np.int16)
-    classes = chosen(settings, detections.class_names)
+    classes = class_configs(settings, detections.class_names)
     regions = cover_regions(before.picture, detections, classes, settings.redact.min_margin_px)
     for region in regions:
         part = np.s_[region.y0 : region.y1, region.x0 : region.x1]

@@ -21,7 +21,6 @@ FLOORS = {  # a module imports its own room, or a lower floor
     "address": 0,
     "atomic_file": 0,
     "paths": 0,
-    "resources": 0,
     "config": 0,
     "json_lines": 0,
     "source": 1,

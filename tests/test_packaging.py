@@ -82,7 +82,7 @@ def test_the_installed_program_anonymizes_with_its_own_weights(installed: Path, 
 
 
 def test_the_installed_package_is_the_one_that_runs(installed: Path, tmp_path: Path) -> None:
-    code = "from blurscene_stream.resources import shipped; print(shipped('weights'), shipped('config'))"
+    code = "from blurscene_stream.config.files import shipped; print(shipped('weights'), shipped('config'))"
     ended = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,

@@ -14,6 +14,7 @@ from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.pipeline import Callbacks, Job, StopToken, anonymize_video
 from tests.clip_checks import check_clip
+from tests.settings import changed
 
 CLIPS = {  # name -> frames, and the smallest size at which something is found
     "dashcam_960x544": (441, 320),  # HEVC
@@ -39,7 +40,7 @@ def test_a_clip_goes_through(name: str, shared: Path, tmp_path: Path, pytestconf
     source, target = shared / "data" / "clips" / f"{name}.mp4", tmp_path / "out.mp4"
     settings = Settings()
     frames, size_px = CLIPS[name]
-    settings.detect.size_px = pytestconfig.getoption("--clip-size") or size_px
+    settings = changed(settings, {"detect.size_px": pytestconfig.getoption("--clip-size") or size_px})
     found: list[Detections] = []
     callbacks = Callbacks(on_frame=lambda frame: found.append(frame.detections))
     job = Job(Address(str(source)), Address(str(target)))

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from blurscene_stream.address import Address
 from blurscene_stream.audit.hash_chain import Entry, append
-from blurscene_stream.config.provenance import models, program, settings_of_results, settings_sha256
 from blurscene_stream.config.schema import Settings
+from blurscene_stream.config.serialization import models, program, settings_of_results, settings_sha256
 from blurscene_stream.errors import SinkError, SourceError, reason
 
 WITHDRAWN = "withdrawn"  # key of an entry that takes another one back, by its checksum

@@ -12,7 +12,7 @@ import click
 
 from blurscene_stream.cli.console import printable
 from blurscene_stream.cli.options import COMMAND_SETTINGS, CONFIG_OPTIONS, KEEP_OPTIONS, LOG_OPTIONS, options, prepare
-from blurscene_stream.config.keep import STREAMS
+from blurscene_stream.config.schema import KEEPABLE_STREAMS
 from blurscene_stream.paths import check_video_input
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _table(found: Inventory, values: bool) -> Iterator[str]:
 def _fate(stream: StreamEntry) -> str:
     if stream.type == "video" and stream.kept:
         return "anonymized"
-    way_out = f"  (--keep {stream.type})" if stream.type in STREAMS else ""
+    way_out = f"  (--keep {stream.type})" if stream.type in KEEPABLE_STREAMS else ""
     way_out = f"  (--set source.video_stream={stream.index})" if stream.type == "video" else way_out
     return "kept" if stream.kept else f"dropped{way_out}"
 

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from enum import EnumMeta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 import click
 
 from blurscene_stream.cli.console import set_up_logs
-from blurscene_stream.config.keep import STREAMS
-from blurscene_stream.config.options import Assignment, overrides_from_options
-from blurscene_stream.config.rules import Setting, listed, refusal, settings_of
+from blurscene_stream.config.load import ResolvedSettings, resolve_settings
+from blurscene_stream.config.overrides import overrides_from_options
 from blurscene_stream.config.schema import (
+    KEEPABLE_STREAMS,
     AudioMode,
     ClassConfig,
     DetectConfig,
     RedactMethod,
     Settings,
 )
-from blurscene_stream.errors import ConfigError
-
-if TYPE_CHECKING:
-    from blurscene_stream.config.load import Loaded
+from blurscene_stream.config.serialization import to_yaml
+from blurscene_stream.config.validation import listed
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Checked = TypeVar("Checked")
@@ -145,7 +141,7 @@ ENCODE_OPTIONS: Sequence[Option] = (
 """Encoding."""
 
 KEEP_OPTIONS: Sequence[Option] = (
-    click.option("--keep", multiple=True, metavar="STREAMS", help=f"Also copy {listed(STREAMS)}, unchanged."),
+    click.option("--keep", multiple=True, metavar="STREAMS", help=f"Also copy {listed(KEEPABLE_STREAMS)}, unchanged."),
     click.option("--keep-tag", multiple=True, metavar="KEY", help="Also copy this tag, such as creation_time."),
 )
 """What is copied besides video and audio; each may be repeated."""
@@ -193,9 +189,7 @@ def prepare(given: Mapping[str, Any], check: Callable[[], Checked]) -> tuple[Che
     Return the result of `check`, the settings, and whether a progress bar is wanted. Raises ConfigError.
     """
     if given["show_config"]:
-        from blurscene_stream.config.show import show  # noqa: PLC0415  # imports Hydra
-
-        click.echo(show(_load(given)), nl=False)
+        click.echo(to_yaml(_load(given)), nl=False)
         click.get_current_context().exit()
     checked = check()
     settings = _load(given).settings
@@ -203,40 +197,9 @@ def prepare(given: Mapping[str, Any], check: Callable[[], Checked]) -> tuple[Che
     return checked, settings, not given["quiet"] and not settings.logging.json
 
 
-def _load(given: Mapping[str, Any]) -> Loaded:
+def _load(given: Mapping[str, Any]) -> ResolvedSettings:
     names = {"codec": "-c:v", "crf": "-crf", "preset": "-preset", "bitrate": "-b:v"}
     others = ("config", "overrides", "show_config", "quiet")
     short = {key: value for key, value in given.items() if key not in others}
     named = {names.get(key, "--" + key.replace("_", "-")): value for key, value in short.items()}
-    assignments = overrides_from_options(named)
-    for assignment in assignments:
-        _refuse_value(assignment)
-    from blurscene_stream.config.load import load_settings  # noqa: PLC0415  # imports Hydra
-
-    return load_settings(given["config"], given["overrides"], assignments)
-
-
-def _refuse_value(assignment: Assignment) -> None:
-    """Refuse a value as `load_settings` does, but without Hydra.
-
-    Raises ConfigError, which names option, setting, value and what is allowed.
-    """
-    setting, value = _setting(assignment.key), assignment.value
-    if value == "null":  # YAML's: the setting decides whether it takes it
-        return
-    number = next((kind for kind in (int, float) if kind in (setting.type, *get_args(setting.type))), None)
-    if number is not None and isinstance(value, str):
-        with suppress(ValueError):
-            value = number(value)
-    good_type = number is None or value is None or isinstance(value, int | float)
-    if not isinstance(setting.type, EnumMeta) and not (good_type and setting.takes(value)):
-        raise ConfigError(f"{assignment.source}: {refusal(assignment.key, value, setting)}")
-
-
-def _setting(key: str) -> Setting:
-    """Return the setting under a dotted key, in which "*" or a name stands for a class of objects."""
-    *path, name = key.split(".")
-    section: Any = _DEFAULTS
-    for part in path:
-        section = _CLASS if isinstance(section, dict) else getattr(section, part)
-    return settings_of(type(section))[name]
+    return resolve_settings(given["overrides"], config=given["config"], options=overrides_from_options(named))

@@ -189,7 +189,7 @@ def _is_sheet(path: Path) -> bool:
 
 def _other_settings(file: Path, settings: Settings) -> bool:
     """Return True when a detections file, which was read by now, names other settings."""
-    from blurscene_stream.config.provenance import settings_sha256  # noqa: PLC0415  # imports Hydra
+    from blurscene_stream.config.serialization import settings_sha256  # noqa: PLC0415  # imports Hydra
 
     with file.open("rb") as lines:
         recorded = json.loads(lines.readline()).get("settings_sha256")
@@ -227,7 +227,7 @@ def _write_sheet(findings: Findings, sheet: Path, settings: Settings, overwrite:
 
 
 def _json_report(job: VerifyJob, findings: Findings, sheet: Path | None) -> bytes:
-    from blurscene_stream.config.provenance import program, settings_sha256  # noqa: PLC0415
+    from blurscene_stream.config.serialization import program, settings_sha256  # noqa: PLC0415
     from blurscene_stream.verify import VERDICTS, worst  # noqa: PLC0415
 
     content: Mapping[str, object] = {

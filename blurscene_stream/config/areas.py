@@ -1,28 +1,28 @@
-"""The settings of areas: polygons on the upright picture in which other rules hold, for fixed cameras."""
+"""Settings of areas: polygons on the upright picture in which other rules hold, for fixed cameras."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated
 
-from blurscene_stream.config.rules import Rule, check
+from blurscene_stream.config.validation import Constraint, validate
 
 Point = tuple[float, float]
-MOST_POINTS = 1000
-LARGEST_PX = 100_000
-LEAST_PX = 10  # somewhere: a smaller polygon in the corner of the picture is a slip, and shows all the rest
+MAX_POINTS = 1000
+MAX_PX = 100_000
+MIN_PX = 10  # somewhere: a smaller polygon in the corner of the picture is a slip, and shows all the rest
 _PAIR = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+),([0-9]+\.?[0-9]*|\.[0-9]+)")
-_LONGEST_POINT = 50  # characters: no number needs more
+_MAX_POINT_LENGTH = 50  # characters: no number needs more
 
 
 @dataclass(frozen=True, slots=True)
 class Polygon:
-    """One area: its corners in order, x to the right and y down from the upper left of the upright picture.
+    """A polygon: its corners in order, x to the right and y down from the upper left of the upright picture.
 
-    text:      as it was given
+    text:      its source text
     points:    at least three, and no edge crosses another
     in_shares: x and y are shares of the picture's width and height, else pixels
     """
@@ -32,15 +32,15 @@ class Polygon:
     in_shares: bool
 
 
-def polygon(text: str) -> Polygon:
-    """The polygon that "x,y x,y x,y ..." says; "x0,y0 x1,y1" is the rectangle between two corners.
+def parse_polygon(text: str) -> Polygon:
+    """Parse a polygon "x,y x,y x,y ..."; "x0,y0 x1,y1" is the rectangle between two corners.
 
     Points that all lie in 0..1 are shares of the picture, otherwise they are pixels.
     Raises ValueError for anything else: no such text, no area, edges that cross, too much of it; for pixels that were
     surely meant as shares, one of them a little too large.
     """
     exact = [_point(pair) for pair in text.split()]
-    if not 2 <= len(exact) <= MOST_POINTS:
+    if not 2 <= len(exact) <= MAX_POINTS:
         raise ValueError(f"{len(exact)} points")
     if len(exact) == 2:
         (x0, y0), (x1, y1) = exact
@@ -50,43 +50,43 @@ def polygon(text: str) -> Polygon:
         raise ValueError("no area, or edges that cross")
     numbers = [number for point in points for number in point]
     in_shares = max(numbers) <= 1
-    if not in_shares and (max(numbers) < LEAST_PX or any(0 < number < 1 for number in numbers)):
+    if not in_shares and (max(numbers) < MIN_PX or any(0 < number < 1 for number in numbers)):
         raise ValueError("neither shares nor pixels")
     return Polygon(text, points, in_shares)
 
 
 def _point(pair: str) -> tuple[Fraction, Fraction]:
-    found = _PAIR.fullmatch(pair) if len(pair) <= _LONGEST_POINT else None
+    found = _PAIR.fullmatch(pair) if len(pair) <= _MAX_POINT_LENGTH else None
     if found is None:
         raise ValueError("not x,y")
     x, y = (Fraction(number.rstrip(".")) for number in found.groups())
-    if max(x, y) > LARGEST_PX:
+    if max(x, y) > MAX_PX:
         raise ValueError("too large")
     return x, y
 
 
 def _doubled_area(points: Sequence[tuple[Fraction, Fraction]]) -> Fraction:
-    """Twice the signed area (the shoelace formula); exact, so that points in a line have none."""
+    """Return twice the signed area (the shoelace formula); exact, so that points in a line have none."""
     edges = zip(points, [*points[1:], points[0]], strict=True)
     return sum((x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in edges), Fraction(0))
 
 
 def _crosses_itself(points: Sequence[Point]) -> bool:
-    """Whether two edges cross: then nobody can tell what was meant to lie inside. They may touch."""
+    """Whether two edges cross: then the inside is ambiguous. They may touch."""
     edges = sorted(tuple(sorted(edge)) for edge in zip(points, [*points[1:], points[0]], strict=True))
-    return any(_cross(*one, *other) for one, other in _beside(edges))
+    return any(_edges_cross(*one, *other) for one, other in _overlapping_in_x(edges))
 
 
-def _beside(edges: Sequence[tuple[Point, ...]]) -> Iterator[tuple[tuple[Point, ...], tuple[Point, ...]]]:
-    """Pairs of edges that have an x in common; each edge goes from left to right, the leftmost edge comes first."""
-    for place, one in enumerate(edges):
-        for other in edges[place + 1 :]:
+def _overlapping_in_x(edges: Sequence[tuple[Point, ...]]) -> Iterator[tuple[tuple[Point, ...], tuple[Point, ...]]]:
+    """Yield pairs of edges that overlap in x; each edge goes from left to right, the leftmost edge comes first."""
+    for index, one in enumerate(edges):
+        for other in edges[index + 1 :]:
             if other[0][0] > one[1][0]:
                 break
             yield one, other
 
 
-def _cross(a: Point, b: Point, c: Point, d: Point) -> bool:
+def _edges_cross(a: Point, b: Point, c: Point, d: Point) -> bool:
     """Whether c and d lie on different sides of the line through a and b, and a and b of that through c and d."""
     return _side(a, b, c) * _side(a, b, d) < 0 and _side(c, d, a) * _side(c, d, b) < 0
 
@@ -95,41 +95,37 @@ def _side(a: Point, b: Point, c: Point) -> float:
     return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
 
-def _is_polygon(text: str) -> bool:
+def _parses(text: str) -> bool:
     try:
-        polygon(text)
+        parse_polygon(text)
     except ValueError:
         return False
     return True
 
 
-_POLYGONS = Rule(
-    f'a list of polygons such as "x,y x,y x,y", or "x,y x,y" for a rectangle: at most {MOST_POINTS} points, '
-    f"all in 0..1, or all in pixels (0, or 1 to {LARGEST_PX}; {LEAST_PX} or more somewhere), with an area, "
+_POLYGONS = Constraint(
+    f'a list of polygons such as "x,y x,y x,y", or "x,y x,y" for a rectangle: at most {MAX_POINTS} points, '
+    f"all in 0..1, or all in pixels (0, or 1 to {MAX_PX}; {MIN_PX} or more somewhere), with an area, "
     "no edges that cross",
-    _is_polygon,
-    of_items=True,
+    _parses,
+    per_item=True,
 )
 
 
-@dataclass
+@dataclass(frozen=True)
 class AreasConfig:
-    """Parts of the upright picture in which other rules hold."""
+    """Areas of the upright picture with rules of their own: polygon zones for fixed cameras."""
 
-    roi: Annotated[list[str], "only objects that touch one of these are covered; []: all are", _POLYGONS] = field(
-        default_factory=list
-    )
-    exclude: Annotated[list[str], "objects that lie wholly inside these are NOT covered", _POLYGONS] = field(
-        default_factory=list
-    )
-    always: Annotated[list[str], "covered in every frame, whatever is found", _POLYGONS] = field(default_factory=list)
+    roi: Annotated[Sequence[str], "only objects that touch one of these are covered; []: all are", _POLYGONS] = ()
+    exclude: Annotated[Sequence[str], "objects that lie wholly inside these are NOT covered", _POLYGONS] = ()
+    always: Annotated[Sequence[str], "covered in every frame, whatever is detected", _POLYGONS] = ()
 
     def __post_init__(self) -> None:
-        check(self, "areas.")
+        validate(self, "areas.")
 
     @property
-    def in_words(self) -> str:
-        """What a run must tell of them; "" when there are none."""
+    def summary(self) -> str:
+        """The areas in one line for the log, "" when there are none."""
         parts = []
         if self.roi:
             parts.append(f"only what touches areas.roi ({len(self.roi)}) is hidden, NOTHING elsewhere")

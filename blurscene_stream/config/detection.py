@@ -1,17 +1,24 @@
-"""The settings of the detector: how pictures are looked at, and how what was found is put together."""
+"""Settings of detection and tracking: model, network input, test-time augmentation, merging, tracking over time."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Annotated
+from typing import Annotated, Any
 
-from blurscene_stream.config.rules import Rule, between, check, within
+from blurscene_stream.config.validation import NOT_EMPTY, Constraint, between, matching, validate, within
 from blurscene_stream.errors import ConfigError
+
+BUILT_IN = "blurscene_stream.detect.network.FacePlateNetwork"
+"""The `_target_` of our own network; every other one is built by torchvision's names."""
+
+_MAX_INPUT_PX = 8192  # of a side of the network's input
 
 
 class Precision(Enum):
-    """The numbers that the network calculates with."""
+    """Number format of the network."""
 
     auto = "bf16 where the processor gains from it, else fp32"
     fp32 = "32-bit floating point"
@@ -19,104 +26,227 @@ class Precision(Enum):
 
 
 class MergeMethod(Enum):
-    """How overlapping boxes of one class become one."""
+    """Methods of merging overlapping boxes of one class."""
 
-    nms = "the best of them"
-    wbf = "their mean, weighted by score, as BlurScene calculates it"
-    nmm = "the box around all of them"
+    nms = "non-maximum suppression: the best box"
+    wbf = "weighted boxes fusion as in BlurScene: the mean, weighted by score"
+    nmm = "non-maximum merging: the box around all of them"
     ensemble_wbf = "weighted_boxes_fusion of ensemble-boxes: each box joins the nearest mean so far"
     ensemble_nmw = "non_maximum_weighted of ensemble-boxes: their mean, weighted by score and by overlap with the best"
     ensemble_soft_nms = "soft_nms of ensemble-boxes: a box goes when its score, sunk by overlap, is below a threshold"
 
 
 class AreaMethod(Enum):
-    """How a box is measured where boxes are compared."""
+    """Measures of a box where IoU is calculated."""
 
-    int = "out to whole pixels, the last one counted"
+    int = "out to whole pixels, the last one included"
     float = "as it is"
 
 
-def _are_scales(scales: list[float]) -> bool:
+def _are_class_names(names: Sequence[str]) -> bool:
+    plain = all(re.fullmatch("[A-Za-z_][A-Za-z0-9_-]*", name) for name in names)  # they become parts of dotted keys
+    return plain and len(set(names)) == len(names) > 0
+
+
+def _are_labels(labels: Sequence[int]) -> bool:
+    return len(set(labels)) == len(labels) and all(label >= 0 for label in labels)
+
+
+def _is_rgb(color: Sequence[int]) -> bool:
+    return len(color) == 3 and all(0 <= value <= 255 for value in color)
+
+
+def _are_scales(scales: Sequence[float]) -> bool:
     return 0 < len(scales) <= 8 and all(0 < scale <= 4 for scale in scales)
 
 
-_LARGEST_PX = 8192  # of a side of the network's input
-_SCALES = Rule("a list of 1 to 8 numbers in (0, 4]", _are_scales)
+_CLASS_NAMES = Constraint("a list of different names of letters, digits, _ and -", _are_class_names)
+_LABELS = Constraint("a list of different whole numbers from 0 on", _are_labels)
+_SHA256 = matching("[0-9a-f]{64}", "64 hex digits")
+_HYDRA_NODE = Constraint("a mapping that holds a _target_", lambda tree: isinstance(tree.get("_target_"), str))
+_RGB = Constraint("a list of three numbers in 0..255", _is_rgb)
+_SCALES = Constraint("a list of 1 to 8 numbers in (0, 4]", _are_scales)
 
 
-@dataclass
-class VariantsConfig:
-    """What else than the whole picture the network looks at; each kind with each other."""
+@dataclass(frozen=True)
+class InputConfig:
+    """Input of a torchvision network; the built-in network follows `detect` instead."""
 
-    mirror_image: Annotated[bool, "also look at everything mirrored left to right"] = False
-    enlarged_regions_n: Annotated[
-        int, "also look at n x n regions, each as large as the whole picture; 0 or 1: none", between(0, 8)
-    ] = 0
-    region_overlap: Annotated[
-        float, "share of a region's side that it has in common with its neighbour", within("[0, 0.75]")
-    ] = 0.2
-    scales: Annotated[
-        list[float], "sizes at which the whole picture is looked at; 1: the size that size_px gives", _SCALES
-    ] = field(default_factory=lambda: [1.0, 0.25])
+    width_px: Annotated[
+        int | None,
+        "width of the network's input, the picture centered; null: as detect.size_px says",
+        between(16, 8192),
+    ] = None
+    height_px: Annotated[int | None, "height of the network's input; set both or none", between(16, 8192)] = None
+    pad_rgb: Annotated[Sequence[int], "padding colour", _RGB] = (0, 0, 0)
 
     def __post_init__(self) -> None:
-        check(self, "detect.variants.")
+        validate(self, "model.input.")
+        if (self.width_px is None) != (self.height_px is None):
+            raise ConfigError("model.input.width_px and model.input.height_px must both be numbers, or both null")
 
 
-@dataclass
+@dataclass(frozen=True)
+class ModelConfig:
+    """A detection model: its network, weights and class names (config/model/*.yaml)."""
+
+    name: Annotated[str, "name of the model", NOT_EMPTY] = "face_plate_v1"
+    weights: Annotated[str, "file in the folder weights/, or a path", NOT_EMPTY] = "face_plate_v1.pt"
+    sha256: Annotated[
+        str | None, "SHA-256 of the weights file, verified before loading; null: not verified", _SHA256
+    ] = "03e0db35622a51e080ed1d85441557db57a161519ea4062d41fe6d988708646a"
+    classes: Annotated[Sequence[str], "class names, in the order of the labels", _CLASS_NAMES] = (
+        "face",
+        "license_plate",
+    )
+    labels: Annotated[
+        Sequence[int] | None,
+        "the network's label of each class; null: 1, 2, ...; []: all labels are one class",
+        _LABELS,
+    ] = None
+    network: Annotated[Mapping[str, Any], "the network and its arguments, as a Hydra node", _HYDRA_NODE] = field(
+        default_factory=lambda: {"_target_": BUILT_IN, "plate_width": 48, "plate_depth": 2}
+    )
+    with_amp: Annotated[bool, "automatic mixed precision, for a torchvision network"] = False
+    input: InputConfig = InputConfig()
+
+    def __post_init__(self) -> None:
+        validate(self, "model.")
+        if self.labels is not None and not self.labels and len(self.classes) != 1:
+            raise ConfigError(f"model.labels: [] is for one class, model.classes has {len(self.classes)}")
+        if self.labels and len(self.labels) != len(self.classes):
+            raise ConfigError(
+                f"model.labels must have a number for each of model.classes, got {len(self.labels)} "
+                f"for {len(self.classes)}"
+            )
+        if self.is_built_in and (self.labels is not None or self.with_amp or self.input != InputConfig()):
+            raise ConfigError("model.labels, model.with_amp and model.input are for networks of torchvision only")
+
+    @property
+    def is_built_in(self) -> bool:
+        """Whether the network is our own."""
+        return bool(self.network["_target_"] == BUILT_IN)
+
+
+@dataclass(frozen=True)
+class VariantsConfig:
+    """Test-time augmentation: views of a frame beside the whole one; every kind combines with every other."""
+
+    mirror_image: Annotated[bool, "also scan every view mirrored left to right"] = False
+    enlarged_regions_n: Annotated[
+        int, "also scan n x n overlapping tiles, each at the size of the whole frame; 0 or 1: none", between(0, 8)
+    ] = 0
+    region_overlap: Annotated[float, "share of a tile's side that overlaps its neighbour", within("[0, 0.75]")] = 0.2
+    scales: Annotated[
+        Sequence[float], "scales at which the whole frame is scanned; 1: the size that size_px gives", _SCALES
+    ] = (1.0, 0.25)
+
+    def __post_init__(self) -> None:
+        validate(self, "detect.variants.")
+
+
+@dataclass(frozen=True)
 class MergeConfig:
-    """How the boxes that show one object become one."""
+    """Merging of overlapping boxes of one object."""
 
     method: Annotated[MergeMethod, "nms: the best box; wbf: the mean, as in BlurScene; nmm: the box around all"] = (
         MergeMethod.nms
     )
-    iou_threshold: Annotated[
-        float, "boxes of one class that overlap by so much or more are one object", within("(0, 1]")
-    ] = 0.5
+    iou_threshold: Annotated[float, "boxes of one class with at least this IoU are one object", within("(0, 1]")] = 0.5
     area_method: Annotated[AreaMethod, "how boxes are measured; int: out to whole pixels"] = AreaMethod.float
     pre_merge_score_threshold: Annotated[
-        float, "least score of a box that takes part in merging; 0: the class's own", within("[0, 1)")
+        float, "minimum score of a box before merging; 0: the class's own threshold", within("[0, 1)")
     ] = 0.0
     post_merge_score_threshold: Annotated[
-        float, "merged boxes must score more, besides the class's threshold; 0: nothing more", within("[0, 1)")
+        float, "score that a merged box must exceed, besides the class's threshold; 0: none", within("[0, 1)")
     ] = 0.0
     soft_nms_sigma: Annotated[
-        float, "of ensemble_soft_nms: the larger, the less a score sinks with overlap", within("(0, 100]")
+        float, "sigma of ensemble_soft_nms: the larger, the less a score sinks with overlap", within("(0, 100]")
     ] = 0.5
 
     def __post_init__(self) -> None:
-        check(self, "detect.merge.")
+        validate(self, "detect.merge.")
 
 
-@dataclass
+@dataclass(frozen=True)
 class DetectConfig:
-    """How pictures are looked at."""
+    """How frames are scanned for objects."""
 
     size_px: Annotated[
-        int, "longer side of the network's input; larger finds smaller objects", between(32, _LARGEST_PX)
+        int, "longer side of the network's input; larger finds smaller objects", between(32, _MAX_INPUT_PX)
     ] = 1280
     max_upscale: Annotated[
-        float, "a picture smaller than size_px is enlarged at most so many times", within("[1, 16]")
+        float, "maximum factor by which a frame smaller than size_px is enlarged", within("[1, 16]")
     ] = 2.0
-    batch_size: Annotated[int, "frames a batch, and the most pictures a call of the network", between(1, 256)] = 4
+    batch_size: Annotated[int, "frames per batch, and maximum number of views per network call", between(1, 256)] = 4
     every: Annotated[
         int, "every n-th frame gets the full scan, those between a small one; 1: all get the full scan", between(1, 100)
     ] = 1
     small_scan_scale: Annotated[
-        float, "size at which the small scan sees the whole picture; 1: the size that size_px gives", within("(0, 1]")
+        float, "scale of the whole frame in the small scan; 1: the size that size_px gives", within("(0, 1]")
     ] = 0.5
-    precision: Annotated[Precision, "numbers of the network; auto: bf16 where the processor gains from it"] = (
+    precision: Annotated[Precision, "number format of the network; auto: bf16 where the processor gains from it"] = (
         Precision.auto
     )
-    threads: Annotated[int, "of the network on a CPU; 0: as many as there are cores", between(0, 1024)] = 0
-    variants: VariantsConfig = field(default_factory=VariantsConfig)
-    merge: MergeConfig = field(default_factory=MergeConfig)
+    threads: Annotated[int, "threads of the network on a CPU; 0: the number of cores", between(0, 1024)] = 0
+    variants: VariantsConfig = VariantsConfig()
+    merge: MergeConfig = MergeConfig()
 
     def __post_init__(self) -> None:
-        check(self, "detect.")
+        validate(self, "detect.")
         largest = max(self.variants.scales)
-        if self.size_px * largest > _LARGEST_PX:
+        if self.size_px * largest > _MAX_INPUT_PX:
             raise ConfigError(
-                f"detect.size_px times each of detect.variants.scales must be at most {_LARGEST_PX}, "
+                f"detect.size_px times each of detect.variants.scales must be at most {_MAX_INPUT_PX}, "
                 f"got {self.size_px} times {largest:g}"
+            )
+
+
+@dataclass(frozen=True)
+class TrackConfig:
+    """Tracking of objects over time. It only ever adds boxes."""
+
+    enabled: Annotated[bool, "also cover objects in frames in which the detector missed them"] = True
+    lookahead_s: Annotated[float, "seconds that a frame waits for later frames", within("[0, 10]")] = 0.5
+    lookahead_frames: Annotated[
+        int, "maximum number of frames that wait, whatever lookahead_s says", between(1, 4096)
+    ] = 128
+    max_gap_s: Annotated[
+        float,
+        "longest gap between two detections that is interpolated, in seconds, at least 1 frame; 0: none",
+        within("[0, 20]"),
+    ] = 0.8
+    post_roll_s: Annotated[
+        float,
+        "seconds, at least 1 frame, for which an object is covered after its last detection; 0: none",
+        within("[0, 10]"),
+    ] = 0.3
+    pre_roll_s: Annotated[
+        float,
+        "seconds, at least 1 frame, for which an object is covered before its first detection; 0: none",
+        within("[0, 10]"),
+    ] = 0.3
+    low_score_ratio: Annotated[
+        float, "share of the class's threshold that a box must score to continue a track", within("(0, 1]")
+    ] = 0.35
+
+    @property
+    def covered_gap_s(self) -> float:
+        """Seconds between two scans in which nothing stays uncovered, whatever came, went or stayed in between.
+
+        What both scans detect is interpolated, what only the first detects has its post-roll, what only the second
+        detects its pre-roll.
+        """
+        return min(self.max_gap_s, self.post_roll_s, self.pre_roll_s)
+
+    def __post_init__(self) -> None:
+        validate(self, "track.")
+        if self.pre_roll_s > self.lookahead_s:
+            raise ConfigError(
+                f"track.pre_roll_s must not be above track.lookahead_s, {self.lookahead_s:g}, got {self.pre_roll_s:g}"
+            )
+        if self.max_gap_s > self.post_roll_s + self.lookahead_s:
+            raise ConfigError(
+                f"track.max_gap_s must not be above track.post_roll_s + track.lookahead_s, "
+                f"{self.post_roll_s + self.lookahead_s:g}, got {self.max_gap_s:g}"
             )

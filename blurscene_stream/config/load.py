@@ -1,108 +1,189 @@
-"""From files, overrides and options to one `Settings`, with the source of every value."""
+"""Loading of settings from config files, overrides and options, each value with its source."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from blurscene_stream.config.blurscene import apply_blurscene
-from blurscene_stream.config.compose import Folder, Override, Part, composition, options, parsed
+from blurscene_stream.config.files import one_line, read_text, read_yaml, shipped
 from blurscene_stream.config.layers import Layers, Rank
-from blurscene_stream.config.model_files import forget_checksum, read_model
-from blurscene_stream.config.options import Assignment
-from blurscene_stream.config.reading import one_line, read_yaml, refuse_interpolation
-from blurscene_stream.config.rules import shown
+from blurscene_stream.config.model_files import read_model
+from blurscene_stream.config.overrides import Assignment, parse_overrides
 from blurscene_stream.config.schema import Settings
+from blurscene_stream.config.validation import refuse_interpolation, shown
 from blurscene_stream.errors import ConfigError
-from blurscene_stream.resources import shipped
+
+_ENTRY = re.compile(r"\w[\w-]*(/\w[\w-]*)*")
+_PACKAGE_HEADER = re.compile(r"\s*#\s*@package\s+(\S+)")
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """The settings, and for each dotted key where its value came from."""
+class ResolvedSettings:
+    """The settings, and the source of each value by dotted key."""
 
     settings: Settings
     sources: Mapping[str, str]
 
 
-def load_settings(
-    config: Path | None = None, overrides: Sequence[str] = (), assignments: Sequence[Assignment] = ()
-) -> Loaded:
-    """Read the defaults, lay `config`, `overrides` and `assignments` over them, and check every value.
+def load_settings(overrides: Mapping[str, object] | Sequence[str] = (), *, config: Path | None = None) -> Settings:
+    """Load the settings: the defaults, then `config`, then `overrides`.
 
-    config:      a folder with a config.yaml (groups that it lacks are taken from ours), or a YAML file with some keys
-    overrides:   KEY=VALUE in Hydra's syntax, GROUP=CHOICE among them
-    assignments: what the short options say (options.py)
+    overrides: dotted keys with their values, {"redact.method": "solid"}, or KEY=VALUE texts with YAML values;
+               {"redact": "solid"} chooses the file solid.yaml of the group redact
+    config:    a YAML file with some keys, or a folder with a config.yaml (groups that it lacks are the shipped ones)
 
-    Raises ConfigError: one line with the place, the key, the value and what is allowed.
+    Raises ConfigError: one line with the source, the key, the value and what is allowed.
     """
+    return resolve_settings(overrides, config=config).settings
+
+
+def resolve_settings(
+    overrides: Mapping[str, object] | Sequence[str] = (),
+    *,
+    config: Path | None = None,
+    options: Sequence[Assignment] = (),
+) -> ResolvedSettings:
+    """Load the settings as `load_settings` does, then apply `options`; keep the source of each value."""
     folders = _folders(config)
-    choices, changes = _sorted_out([parsed(text) for text in overrides], folders)
+    choices, changes = _split_choices(parse_overrides(overrides), folders)
     layers = Layers()
-    parts = composition(folders, choices)
-    for part in parts:
-        _lay_part(layers, part, folders)
+    files = list(_Composition(folders, choices).files("config.yaml", ""))
+    for file in files:
+        layers.apply(file.tree, file.name, Rank.CONFIG if len(folders) > 1 else Rank.DEFAULT)
     if config is not None and not config.is_dir():
-        _lay_file(layers, config)
-    for part in parts:  # again: what was asked for on the command line wins over `config`
-        if part.choice is not None:
-            _lay_part(layers, part, folders, f"--set {part.choice}")
-    for change in changes:
-        layers.lay({change.key: change.value}, f"--set {change.text}", Rank.SET)
-    forget_checksum(layers)
+        layers.apply(_read_user_file(config), one_line(config), Rank.CONFIG)
+    for file in files:  # again: a choice on the command line wins over `config`
+        if file.choice is not None:
+            layers.apply(file.tree, file.choice, Rank.SET)
+    layers.apply_all(changes, Rank.SET)
+    layers.drop_checksum()
     models = [read_model(file) for file in layers.values["extra_models"].value]
     layers.extra_classes = [name for model in models for name in model.classes]
-    for assignment in assignments:
-        layers.put(assignment.key, assignment.value, assignment.source, Rank.OPTION)
+    layers.apply_all(options, Rank.OPTION)
     apply_blurscene(layers)
-    settings = layers.settings()
-    return Loaded(settings, {key: value.source for key, value in layers.values.items()})
+    return ResolvedSettings(layers.settings(), {key: value.source for key, value in layers.values.items()})
 
 
-def _folders(config: Path | None) -> list[Folder]:
-    ours = Folder(shipped("config"), "config")
+@dataclass(frozen=True)
+class _Folder:
+    """A config folder, and its name in messages."""
+
+    path: Path
+    name: str
+
+    def choices(self, group: str) -> set[str]:
+        return {file.stem for file in (self.path / group).glob("*.yaml")} if re.fullmatch(r"\w+", group) else set()
+
+
+@dataclass(frozen=True)
+class _ConfigFile:
+    """One file of a composition: its tree from the root of the settings, and the override that chose it, if any."""
+
+    tree: Mapping[str, Any]
+    name: str
+    choice: str | None
+
+
+@dataclass(frozen=True)
+class _Composition:
+    """Expansion of defaults lists, in Hydra's form, of which these entries are known: _self_, NAME and GROUP: CHOICE.
+
+    Hydra's own `compose` returns the merged values without the file of each, and takes 0.1 s.
+
+    folders: a file that the first one lacks comes from the next
+    choices: overrides that choose the file of a group, by group
+    """
+
+    folders: Sequence[_Folder]
+    choices: Mapping[str, Assignment]
+
+    def files(
+        self, file: str, package: str, choice: str | None = None, parents: tuple[str, ...] = ()
+    ) -> Iterator[_ConfigFile]:
+        """Yield a file and those of its defaults list, in the order in which they are applied."""
+        folder = next((folder for folder in self.folders if (folder.path / file).is_file()), None)
+        if folder is None:
+            raise ConfigError(f"{self.folders[0].name}: there is no '{one_line(file[:-5])}'{self._known(file)}")
+        name = f"{folder.name}/{file}"
+        if file in parents:
+            raise ConfigError(f"{name}: its defaults list leads back to itself")
+        tree = read_yaml(folder.path / file, name)
+        entries = _defaults_list(tree.pop("defaults", []), name)
+        if found := _PACKAGE_HEADER.match(read_text(folder.path / file, name)):
+            package = found[1].replace("_global_", "")
+        group = file.rpartition("/")[0]
+        if not parents:
+            named = [inner for inner, _ in entries if inner]
+            entries += [(inner, "") for inner in self.choices if inner not in named]
+        for inner, entry in entries:
+            if entry == "_self_":
+                yield _ConfigFile(_nested(tree, package), name, choice)
+                continue
+            chosen = self.choices.get(inner) if not group else None
+            path = "/".join(filter(None, (group, inner, str(chosen.value) if chosen else entry)))
+            below = ".".join(filter(None, (package, inner.replace("/", "."))))
+            yield from self.files(f"{path}.yaml", below, chosen.source if chosen else choice, (*parents, file))
+
+    def _known(self, file: str) -> str:
+        known = sorted({name for folder in self.folders for name in folder.choices(file.rpartition("/")[0])})
+        return f", only {', '.join(known)}" if known else ""
+
+
+def _defaults_list(value: object, name: str) -> list[tuple[str, str]]:
+    """Return the pairs of group and choice in a defaults list; "_self_" and other files have no group."""
+    refuse_interpolation(value, f"{name}: defaults")
+    pairs: list[tuple[str, str]] = []
+    for entry in value if isinstance(value, list) else [value]:
+        group, choice = next(iter(entry.items())) if isinstance(entry, dict) and len(entry) == 1 else ("", entry)
+        if not isinstance(choice, str) or not _ENTRY.fullmatch(choice) or not _ENTRY.fullmatch(str(group) or "_"):
+            raise ConfigError(f"{name}: defaults must be a list of _self_, NAME and GROUP: CHOICE, got {shown(entry)}")
+        pairs.append((str(group), choice))
+    return pairs if ("", "_self_") in pairs else [*pairs, ("", "_self_")]
+
+
+def _nested(tree: Mapping[str, Any], package: str) -> Mapping[str, Any]:
+    for name in reversed(package.split(".") if package else []):
+        tree = {name: tree}
+    return tree
+
+
+def _folders(config: Path | None) -> list[_Folder]:
+    ours = _Folder(shipped("config"), "config")
     if not (ours.path / "config.yaml").is_file():
         raise ConfigError("config: the folder that comes with the package is missing; install the package again")
     if config is None or not config.is_dir():
         return [ours]
     if not (config / "config.yaml").is_file():
         raise ConfigError(f"{one_line(config)}: has no config.yaml; a config folder needs one")
-    return [Folder(config, one_line(config)), ours]
+    return [_Folder(config, one_line(config)), ours]
 
 
-def _sorted_out(overrides: Sequence[Override], folders: Sequence[Folder]) -> tuple[dict[str, str], list[Override]]:
-    """The choices in groups, and the changes of values."""
+def _split_choices(
+    overrides: Sequence[Assignment], folders: Sequence[_Folder]
+) -> tuple[dict[str, Assignment], list[Assignment]]:
+    """Split overrides into choices of a group's file, by group, and changes of values."""
     choices, changes = {}, []
-    for override in overrides:
-        there = options(override.key, folders)
-        if not there or isinstance(override.value, dict):
-            changes.append(override)
-        elif override.value in there:
-            choices[override.key] = str(override.value)
+    for each in overrides:
+        known = sorted({name for folder in folders for name in folder.choices(each.key)})
+        if not known or isinstance(each.value, Mapping):
+            changes.append(each)
+        elif each.value in known:
+            choices[each.key] = each
         else:
-            raise ConfigError(
-                f"--set {override.text}: {override.key} must be one of {', '.join(there)}, got {shown(override.value)}"
-            )
+            value = shown(each.value)
+            raise ConfigError(f"{each.source}: {each.key} must be one of {', '.join(known)}, got {value}")
     return choices, changes
 
 
-def _lay_part(layers: Layers, part: Part, folders: Sequence[Folder], source: str | None = None) -> None:
-    tree = read_yaml(part.path, part.name)
-    refuse_interpolation(tree.pop("defaults", None), f"{part.name}: defaults")
-    for name in reversed(part.package.split(".") if part.package else []):
-        tree = {name: tree}
-    if source is not None:
-        layers.lay(tree, source, Rank.SET)
-    else:
-        layers.lay(tree, part.name, Rank.CONFIG if len(folders) > 1 else Rank.DEFAULT)
-
-
-def _lay_file(layers: Layers, config: Path) -> None:
+def _read_user_file(config: Path) -> Mapping[str, Any]:
     name = one_line(config)
     if not config.exists():
         raise ConfigError(f"{name}: there is no such file or folder")
     tree = read_yaml(config, name)
     if "defaults" in tree:
         raise ConfigError(f"{name}: 'defaults' chooses files of a config folder; give the folder instead of the file")
-    layers.lay(tree, name, Rank.CONFIG)
+    return tree

@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import nn
 
-from blurscene_stream.config.instantiate import TARGET, Node, instantiate
-from blurscene_stream.config.models import ModelConfig
+from blurscene_stream.config.model_files import TARGET, Node, instantiate
+from blurscene_stream.config.schema import ModelConfig
 from blurscene_stream.errors import ConfigError
 
 _BLURSCENE = "blurscene_stream.detect.faster_rcnn"

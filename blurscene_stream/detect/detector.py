@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from blurscene_stream.boxes import Boxes, Detections, Origin, Scores, iou
 from blurscene_stream.config.model_files import models_of
-from blurscene_stream.config.schema import MergeConfig, MergeMethod, ModelConfig, Settings, VariantsConfig, chosen
+from blurscene_stream.config.schema import (
+    MergeConfig,
+    MergeMethod,
+    ModelConfig,
+    Settings,
+    VariantsConfig,
+    class_configs,
+)
 from blurscene_stream.detect.device import choose_device
 from blurscene_stream.detect.ensemble import require_ensemble_boxes
 from blurscene_stream.detect.face_plate import FacePlateModel
@@ -45,7 +52,7 @@ class Detector:
         self._config = settings.detect
         small = VariantsConfig(scales=[settings.detect.small_scan_scale])
         self._variants = {ScanMode.full: settings.detect.variants, ScanMode.small: small}
-        self._thresholds = [each.threshold for each in chosen(settings, self.classes)]
+        self._thresholds = [each.threshold for each in class_configs(settings, self.classes)]
         self._merge_thresholds = [_merge_threshold(each, settings.detect.merge) for each in self._thresholds]
         ratio = settings.track.low_score_ratio if settings.track.enabled else 1.0
         self._low_thresholds = [threshold * ratio for threshold in self._thresholds]

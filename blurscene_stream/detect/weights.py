@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from blurscene_stream.config.files import shipped
 from blurscene_stream.config.schema import ModelConfig
 from blurscene_stream.errors import ConfigError
-from blurscene_stream.resources import shipped
 
 State = dict[str, Tensor]
 _COUNTER = "num_batches_tracked"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurscene_stream.boxes import Boxes, Detections
-from blurscene_stream.config.schema import ClassConfig, MergeMethod, Settings, chosen
+from blurscene_stream.config.schema import ClassConfig, MergeMethod, Settings, class_configs
 from blurscene_stream.evaluate.annotations import AnnotatedImage, Dataset, read_annotated_image
 from blurscene_stream.evaluate.matching import Matches, covered_shares, match_detections
 from blurscene_stream.evaluate.options import EvaluationOptions
@@ -127,7 +127,7 @@ def _add_image(
     results: DatasetResults, index: int, image: AnnotatedImage, detectors: EvaluatedDetectors, settings: Settings
 ) -> None:
     decoded, truth = read_annotated_image(image)
-    configs = chosen(settings, detectors.low_threshold.classes)
+    configs = class_configs(settings, detectors.low_threshold.classes)
     with prefix_errors(str(image.file)):
         detections, run = _detect(decoded, detectors, configs)
     results.clipped += truth.clipped

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from blurscene_stream.config.provenance import models, plain, program
+from blurscene_stream.config.serialization import models, program, to_json
 from blurscene_stream.evaluate.bootstrap import Estimate
 from blurscene_stream.evaluate.exposure import TrackReport
 from blurscene_stream.evaluate.leaks import LeakReport, LeakSummary
@@ -100,10 +100,10 @@ def report_json(report: ImageReport | LeakReport, options: EvaluationOptions) ->
     content = {
         "program": program(),
         "models": models(options.settings),
-        "bootstrap": plain(options.bootstrap),
+        "bootstrap": to_json(options.bootstrap),
         "min_visible": options.min_visible,
         "min_size_px": options.min_size_px,
-        "report": plain(report),
-        "settings": plain(options.settings),
+        "report": to_json(report),
+        "settings": to_json(options.settings),
     }
     return (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()

@@ -80,7 +80,7 @@ def _write_video(
         stages = _Stages(source, detections, redactor, settings)
         summary = Summary(str(job.target), detections.device_name, left_out=source.info.dropped)
         opening = _opening_line(job, source.info, detections.description, settings)
-        for line in filter(None, (opening, settings.areas.in_words)):
+        for line in filter(None, (opening, settings.areas.summary)):
             log.info("%s", line)
         with _open_target(job, source.info, detections.classes, settings) as sink:
             callbacks.on_start(source.info)

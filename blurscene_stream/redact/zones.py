@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurscene_stream.boxes import Boxes, Detections
-from blurscene_stream.config.areas import AreasConfig, Polygon, polygon
+from blurscene_stream.config.areas import AreasConfig, Polygon, parse_polygon
 from blurscene_stream.errors import ConfigError
 from blurscene_stream.frames import PictureInfo
 from blurscene_stream.redact.regions import Region, block_region
@@ -45,7 +45,7 @@ class Zones:
 
     def __init__(self, config: AreasConfig) -> None:
         """Parse the polygons; masks are made for the first picture of each shape."""
-        self._polygons = {zone: [polygon(text) for text in getattr(config, zone)] for zone in ZONE_TYPES}
+        self._polygons = {zone: [parse_polygon(text) for text in getattr(config, zone)] for zone in ZONE_TYPES}
         self._masks = lru_cache(maxsize=CACHED_PICTURES)(self._make_masks)
 
     def filter(self, picture: PictureInfo, detections: Detections) -> Detections:

@@ -12,9 +12,9 @@ import numpy as np
 
 from blurscene_stream.boxes import NO_TRACK, Detections, Origin
 from blurscene_stream.config.areas import AreasConfig
-from blurscene_stream.config.provenance import models, program, settings_sha256
-from blurscene_stream.config.rules import shown
 from blurscene_stream.config.schema import Settings
+from blurscene_stream.config.serialization import models, program, settings_sha256
+from blurscene_stream.config.validation import shown
 from blurscene_stream.errors import ConfigError, UsageError
 from blurscene_stream.frames import Frame, RedactedFrame
 from blurscene_stream.json_lines import (

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
-from blurscene_stream.config.rules import shown
 from blurscene_stream.config.schema import Settings
+from blurscene_stream.config.validation import shown
 from blurscene_stream.errors import DetectionError, SourceError, reason
 from blurscene_stream.frames import CopiedPacket, DetectedItem, Frame, SourceItem
 from blurscene_stream.json_lines import LineError

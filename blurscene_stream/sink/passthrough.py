@@ -18,7 +18,7 @@ from av.packet import Packet
 from av.stream import AttachmentStream, Disposition, Stream
 from av.subtitles.stream import SubtitleStream
 
-from blurscene_stream.config.rules import listed
+from blurscene_stream.config.validation import listed
 from blurscene_stream.errors import CorruptInputError, SinkError, UsageError, reason
 from blurscene_stream.streams import CopiedStream, StreamInfo, StreamType
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import copy
+from dataclasses import replace
 
 import numpy as np
 
 from blurscene_stream.boxes import Boxes, Detections, iou
-from blurscene_stream.config.schema import Settings, VariantsConfig
+from blurscene_stream.config.schema import Settings
 from blurscene_stream.pipeline.detection import LoadDetector, detect_frames
 from blurscene_stream.verify.contact_sheet import Suspect, TileCutter
 from blurscene_stream.verify.frame_pair import FramePair
@@ -25,14 +25,17 @@ MIN_FRAMES = 3  # for what stays below its class's own threshold: hands and sign
 
 def more_sensitive(settings: Settings) -> Settings:
     """Return settings that detect otherwise than a run: at other scales, mirrored too, with lower thresholds."""
-    made = copy.deepcopy(settings)
-    for one in made.classes.values():
-        one.threshold *= THRESHOLD_RATIO
-    old = made.detect.variants
-    scales = [each * factor for each in old.scales[:1] for factor in SCALES]
-    made.detect.variants = VariantsConfig(True, old.enlarged_regions_n, old.region_overlap, scales)
-    made.track.enabled = False
-    return made
+    variants = settings.detect.variants
+    scales = [scale * factor for scale in variants.scales[:1] for factor in SCALES]
+    return replace(
+        settings,
+        classes={
+            name: replace(config, threshold=config.threshold * THRESHOLD_RATIO)
+            for name, config in settings.classes.items()
+        },
+        detect=replace(settings.detect, variants=replace(variants, mirror_image=True, scales=scales)),
+        track=replace(settings.track, enabled=False),
+    )
 
 
 class Redetect:

@@ -15,8 +15,8 @@ from blurscene_stream.audit import FileCheck, RunRecord, append_run, check_files
 from blurscene_stream.boxes import Detections
 from blurscene_stream.cli import run
 from blurscene_stream.cli.verify import audit_command
-from blurscene_stream.config.provenance import settings_sha256
 from blurscene_stream.config.schema import Settings
+from blurscene_stream.config.serialization import settings_sha256
 from blurscene_stream.errors import BlurSceneError, SinkError, UsageError
 from blurscene_stream.frames import Frame
 from blurscene_stream.pipeline import Callbacks, Job, StopToken, Summary, anonymize_video, render_video

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blurscene_stream.config.areas import MOST_POINTS, AreasConfig, polygon
-from blurscene_stream.config.load import load_settings
-from blurscene_stream.config.options import overrides_from_options
+from blurscene_stream.config.areas import MAX_POINTS, AreasConfig, parse_polygon
+from blurscene_stream.config.load import resolve_settings
+from blurscene_stream.config.overrides import overrides_from_options
 from blurscene_stream.errors import ConfigError
 
 ALLOWED = (
@@ -53,7 +53,7 @@ def test_what_is_no_polygon_is_refused_in_one_line(name: str, kind: str) -> None
     text = REFUSED[name]
     good = "0,0 50,5"
     with pytest.raises(ConfigError) as caught:
-        load_settings(None, [], overrides_from_options({f"--{kind}": (good, text)}))
+        resolve_settings(options=overrides_from_options({f"--{kind}": (good, text)}))
     message = str(caught.value)
     assert message.startswith(f"option --{kind}: areas.{kind} {ALLOWED}{text[:20]!r}"[:-1])
     assert message.isprintable()
@@ -65,35 +65,35 @@ def test_what_is_no_polygon_is_refused_in_one_line(name: str, kind: str) -> None
 @pytest.mark.parametrize("value", ["'0,0 1,1'", "5", "{a: '0,0 1,1'}", "['0,0 1,1', 5]", "null", "[[0, 0], [1, 1]]"])
 def test_what_is_no_list_of_texts_is_refused(value: str) -> None:
     with pytest.raises(ConfigError, match=r"^--set areas\.roi=.*: areas\.roi must be a list of polygons such as"):
-        load_settings(None, [f"areas.roi={value}"])
+        resolve_settings([f"areas.roi={value}"])
 
 
 def test_as_many_points_as_are_allowed() -> None:
-    assert len(polygon(circle(MOST_POINTS)).points) == MOST_POINTS
+    assert len(parse_polygon(circle(MAX_POINTS)).points) == MAX_POINTS
     with pytest.raises(ValueError, match="1001 points"):
-        polygon(circle(MOST_POINTS + 1))
+        parse_polygon(circle(MAX_POINTS + 1))
 
 
 def test_two_corners_are_a_rectangle_whichever_they_are() -> None:
     for text in ("10,20 30,50", "30,50 10,20", "30,20 10,50"):
-        assert set(polygon(text).points) == {(10, 20), (30, 20), (30, 50), (10, 50)}
+        assert set(parse_polygon(text).points) == {(10, 20), (30, 20), (30, 50), (10, 50)}
 
 
 def test_edges_may_touch() -> None:
-    assert len(polygon("0,0 10,0 10,10 0,10 0,0").points) == 5  # closed once more, as some tools write it
+    assert len(parse_polygon("0,0 10,0 10,10 0,10 0,0").points) == 5  # closed once more, as some tools write it
     keyhole = "0,0 90,0 90,90 0,90 0,0 3,3 3,6 6,6 6,3 3,3"
-    assert len(polygon(keyhole).points) == 10
+    assert len(parse_polygon(keyhole).points) == 10
 
 
 @pytest.mark.parametrize(("text", "shares"), [("0,0 1,1", True), ("0,0 1,10 1,0", False), (".5,0. 1.0,.25", True)])
 def test_points_in_0_to_1_are_shares(text: str, shares: bool) -> None:
-    assert polygon(text).in_shares is shares
+    assert parse_polygon(text).in_shares is shares
 
 
 @given(st.text(alphabet="0123456789., -e\n\u00bd", max_size=40) | st.text(max_size=40))
 def test_any_text_is_a_polygon_or_is_refused(text: str) -> None:
     try:
-        found = polygon(text)
+        found = parse_polygon(text)
     except ValueError:
         return
     assert len(found.points) >= 3

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from blurscene_stream.config.load import Loaded, load_settings
-from blurscene_stream.config.options import overrides_from_options
+from blurscene_stream.config.load import ResolvedSettings, resolve_settings
+from blurscene_stream.config.overrides import overrides_from_options
 from blurscene_stream.config.schema import MergeMethod, Settings
 from blurscene_stream.errors import ConfigError
 
@@ -43,17 +43,19 @@ DEFAULTS = {
 RUNS = DEFAULTS | {"use": "true"}
 
 
-def load(folder: Path, values: dict[str, str], *overrides: str, more: str = "", **options: object) -> Loaded:
+def load(folder: Path, values: dict[str, str], *overrides: str, more: str = "", **options: object) -> ResolvedSettings:
     file = folder / "inference.yaml"
     file.write_text(REST.format(**values) + more)
-    return load_settings(file, overrides, overrides_from_options({f"--{name}": text for name, text in options.items()}))
+    return resolve_settings(
+        overrides, config=file, options=overrides_from_options({f"--{name}": text for name, text in options.items()})
+    )
 
 
-def thresholds(loaded: Loaded) -> list[float]:
+def thresholds(loaded: ResolvedSettings) -> list[float]:
     return [found.threshold for found in loaded.settings.classes.values()]
 
 
-def merging_thresholds(loaded: Loaded) -> tuple[float, float]:
+def merging_thresholds(loaded: ResolvedSettings) -> tuple[float, float]:
     merge = loaded.settings.detect.merge
     return merge.pre_merge_score_threshold, merge.post_merge_score_threshold
 
@@ -78,7 +80,7 @@ def test_the_file_as_it_comes_loads_and_everything_that_its_models_give_counts(t
     assert {key: getattr(loaded.settings, key) for key in MODELS} == MODELS
     assert list(loaded.settings.classes) == ["face", "license_plate"]
     assert thresholds(loaded) == [0, 0]
-    assert loaded.settings.detect.variants.scales == [1.0]
+    assert loaded.settings.detect.variants.scales == (1.0,)
     assert loaded.sources["classes.face.threshold"] == f"{tmp_path}/inference.yaml (the pair's own)"
 
 
@@ -86,7 +88,7 @@ def test_what_else_is_set_stays_with_the_pair(tmp_path: Path) -> None:
     more = ALL + "classes: {face: {threshold: 0.3}}\ndetect: {variants: {scales: [1, 0.5]}}\n"
     loaded = load(tmp_path, DEFAULTS, more=more)
     assert thresholds(loaded) == [0.3, 0]
-    assert loaded.settings.detect.variants.scales == [1, 0.5]
+    assert loaded.settings.detect.variants.scales == (1, 0.5)
     assert thresholds(load(tmp_path, DEFAULTS, more=ALL, thresh=0.4)) == [0.4, 0.4]
 
 
@@ -125,7 +127,7 @@ def test_half_a_pair_is_refused_with_what_is_missing(tmp_path: Path, key: str) -
 
 def test_one_model_alone_is_refused() -> None:
     with pytest.raises(ConfigError, match="license_plate_model_conf is missing"):
-        load_settings(None, ["face_model_conf=a.yaml", "face_model_weights=a.pt"])
+        resolve_settings(["face_model_conf=a.yaml", "face_model_weights=a.pt"])
 
 
 def test_processing_that_is_not_in_use_has_no_effect(tmp_path: Path) -> None:

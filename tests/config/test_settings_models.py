@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from blurscene_stream.config.load import load_settings
+from blurscene_stream.config.load import load_settings, resolve_settings
 from blurscene_stream.config.model_files import models_of
 from blurscene_stream.config.schema import InputConfig, ModelConfig, Settings
-from blurscene_stream.config.show import show
+from blurscene_stream.config.serialization import to_yaml
 from blurscene_stream.errors import ConfigError
 
 CONF = """
@@ -42,7 +42,7 @@ def pair(**changed: str) -> list[str]:
 
 def refusal(*overrides: str) -> str:
     with pytest.raises(ConfigError) as refused:
-        models_of(load_settings(None, overrides).settings)
+        models_of(load_settings(overrides))
     message = str(refused.value)
     assert message.isprintable()
     return message
@@ -53,57 +53,55 @@ def test_alone_it_is_the_section_model() -> None:
 
 
 def test_extra_models_bring_their_classes() -> None:
-    settings = load_settings(None, ["extra_models=[dogs.yaml]", "classes.dog.threshold=0.4"]).settings
+    settings = load_settings(["extra_models=[dogs.yaml]", "classes.dog.threshold=0.4"])
     first, dogs = models_of(settings)
     assert first == ModelConfig()
-    assert (dogs.name, dogs.classes, dogs.sha256) == ("dogs", ["dog"], None)
+    assert (dogs.name, dogs.classes, dogs.sha256) == ("dogs", ("dog",), None)
     assert list(settings.classes) == ["face", "license_plate", "dog"]
     assert settings.classes["dog"].threshold == 0.4
-    assert (
-        load_settings(None, ["extra_models=[dogs.yaml,dogs.yaml]"]).settings.classes.keys() == settings.classes.keys()
-    )
+    assert load_settings(["extra_models=[dogs.yaml,dogs.yaml]"]).classes.keys() == settings.classes.keys()
 
 
 def test_another_network_needs_no_checksum_but_keeps_one(folder: Path) -> None:
     (folder / "a.yaml").write_text("model:\n" + "".join(f"  {line}\n" for line in DOG.splitlines()))
-    loaded = load_settings(folder / "a.yaml")
+    loaded = resolve_settings(config=folder / "a.yaml")
     assert loaded.settings.model.sha256 is None
     assert loaded.sources["model.sha256"] == f"{folder}/a.yaml"
     one = f"model.sha256='{'1' * 64}'"
-    assert load_settings(folder / "a.yaml", [one]).settings.model.sha256 == "1" * 64
-    assert load_settings(None, ["model.weights=other.pt"]).settings.model.sha256 == ModelConfig().sha256
+    assert load_settings([one], config=folder / "a.yaml").model.sha256 == "1" * 64
+    assert load_settings(["model.weights=other.pt"]).model.sha256 == ModelConfig().sha256
 
 
 def test_a_model_of_the_users_folder_can_be_chosen(folder: Path) -> None:
     (folder / "conf" / "model").mkdir(parents=True)
     (folder / "conf" / "config.yaml").write_text("queue_frames: 3\n")
     (folder / "conf" / "model" / "dogs.yaml").write_text(DOG)
-    settings = load_settings(folder / "conf", ["model=dogs"]).settings
+    settings = load_settings(["model=dogs"], config=folder / "conf")
     assert (settings.model.name, settings.model.sha256) == ("dogs", None)
     assert list(settings.classes) == ["dog"]
 
 
 def test_the_pair_is_read_where_it_lies() -> None:
-    faces, plates = models_of(load_settings(None, pair()).settings)
+    faces, plates = models_of(load_settings(pair()))
     assert (faces.classes, faces.weights, plates.classes, plates.weights) == (
-        ["face"], "faces.pt", ["license_plate"], "lps.pt"
+        ("face",), "faces.pt", ("license_plate",), "lps.pt"
     )  # fmt: skip
     for model in (faces, plates):
-        assert model.labels == [] and model.with_amp and model.sha256 is None
+        assert model.labels == () and model.with_amp and model.sha256 is None
         assert model.input == InputConfig(640, 384, [0, 0, 0])
         assert model.network == {"_target_": "models.faster_rcnn.FasterRCNNWrapper", "model": None}
 
 
 def test_the_pair_runs_beside_others_but_not_beside_the_built_in_model() -> None:
-    settings = load_settings(None, [*pair(), "extra_models=[dogs.yaml]"]).settings
+    settings = load_settings([*pair(), "extra_models=[dogs.yaml]"])
     assert [model.name for model in models_of(settings)] == ["faces.yaml", "lps.yaml", "dogs"]
     assert list(settings.classes) == ["face", "license_plate", "dog"]
 
 
 def test_what_is_shown_of_other_models_loads_again(folder: Path) -> None:
-    loaded = load_settings(None, [*pair(), "extra_models=[dogs.yaml]"])
-    (folder / "shown.yaml").write_text(show(loaded))
-    assert load_settings(folder / "shown.yaml").settings == loaded.settings
+    loaded = resolve_settings([*pair(), "extra_models=[dogs.yaml]"])
+    (folder / "shown.yaml").write_text(to_yaml(loaded))
+    assert load_settings(config=folder / "shown.yaml") == loaded.settings
 
 
 @pytest.mark.parametrize(
@@ -190,7 +188,7 @@ def test_a_composed_transform_holds_the_resize_alone(folder: Path, compose: str,
     for name in ("faces", "lps"):
         (folder / f"{name}.yaml").write_text("\n".join(lines))
     if reason is None:
-        assert models_of(load_settings(None, pair()).settings)[1].input == InputConfig(640, 384, [0, 0, 0])
+        assert models_of(load_settings(pair()))[1].input == InputConfig(640, 384, [0, 0, 0])
     else:
         assert refusal(*pair()).startswith(f"faces.yaml: default_trafo: {reason}")
 
@@ -202,6 +200,6 @@ def test_constants_of_opencv_are_looked_up_and_not_fetched(folder: Path) -> None
 
     for name in ("faces", "lps"):
         (folder / f"{name}.yaml").write_text(with_border("cv2.BORDER_CONSTANT"))
-    assert models_of(load_settings(None, pair()).settings)[0].input.width_px == 640
+    assert models_of(load_settings(pair()))[0].input.width_px == 640
     (folder / "faces.yaml").write_text(with_border("os.environ"))
     assert "_target_ 'hydra.utils.get_object' is not allowed" in refusal(*pair())

@@ -2,14 +2,14 @@
 
 import pytest
 
-from blurscene_stream.config.load import Loaded, load_settings
-from blurscene_stream.config.options import OPTIONS, Assignment, overrides_from_options
-from blurscene_stream.config.tree import LEAVES, pattern
+from blurscene_stream.config.keys import LEAVES, schema_key
+from blurscene_stream.config.load import ResolvedSettings, resolve_settings
+from blurscene_stream.config.overrides import OPTIONS, Assignment, overrides_from_options
 from blurscene_stream.errors import ConfigError
 
 
-def load(given: dict[str, object], *overrides: str) -> Loaded:
-    return load_settings(None, overrides, overrides_from_options(given))
+def load(given: dict[str, object], *overrides: str) -> ResolvedSettings:
+    return resolve_settings(overrides, options=overrides_from_options(given))
 
 
 @pytest.mark.parametrize(
@@ -22,9 +22,9 @@ def load(given: dict[str, object], *overrides: str) -> Loaded:
         ("--mask-scale", 1.5, ["classes.face.margin", "classes.license_plate.margin"], 0.25),
         ("--mask-scale", 1, ["classes.face.margin", "classes.license_plate.margin"], 0.0),
         ("--mask-scale", "11", ["classes.face.margin", "classes.license_plate.margin"], 5.0),
-        ("--roi", ("0,0 1,1",), ["areas.roi"], ["0,0 1,1"]),
-        ("--exclude", ("0,0 50,5", "9,9 20,9 9,20"), ["areas.exclude"], ["0,0 50,5", "9,9 20,9 9,20"]),
-        ("--always", ("0,0 50,5",), ["areas.always"], ["0,0 50,5"]),
+        ("--roi", ("0,0 1,1",), ["areas.roi"], ("0,0 1,1",)),
+        ("--exclude", ("0,0 50,5", "9,9 20,9 9,20"), ["areas.exclude"], ("0,0 50,5", "9,9 20,9 9,20")),
+        ("--always", ("0,0 50,5",), ["areas.always"], ("0,0 50,5",)),
         ("--device", "cuda:2", ["device"], "cuda:2"),
         ("--batch-size", 9, ["detect.batch_size"], 9),
         ("--size", 99, ["detect.size_px"], 99),
@@ -47,7 +47,7 @@ def test_an_option_sets_its_keys(option: str, value: object, keys: list[str], ex
     assert set(loaded.sources.values()) == {"default", f"option {option}"}
 
 
-def value_of(loaded: Loaded, key: str) -> object:
+def value_of(loaded: ResolvedSettings, key: str) -> object:
     found: object = loaded.settings
     for name in key.split("."):
         found = found[name] if isinstance(found, dict) else getattr(found, name)
@@ -55,7 +55,7 @@ def value_of(loaded: Loaded, key: str) -> object:
 
 
 def test_every_option_stands_for_a_setting() -> None:
-    assert {pattern(key) for key in OPTIONS.values()} <= LEAVES.keys()
+    assert {schema_key(key) for key in OPTIONS.values()} <= LEAVES.keys()
 
 
 def test_what_is_not_given_changes_nothing() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from blurscene_stream.config.load import load_settings
+from blurscene_stream.config.load import resolve_settings
 from blurscene_stream.errors import ConfigError
 
 OVERRIDES = [  # the override, and what its refusal says after "--set OVERRIDE: "
@@ -34,7 +34,7 @@ OVERRIDES = [  # the override, and what its refusal says after "--set OVERRIDE: 
     ("detect.size_px=[1]", "detect.size_px must be a whole number in 32..8192, got [1]"),
     ("detect.batch_size=0", "detect.batch_size must be a whole number in 1..256, got 0"),
     ("detect.merge.iou_threshold=0", "detect.merge.iou_threshold must be a number in (0, 1], got 0"),
-    ("detect.merge.iou_threshold=nan", "detect.merge.iou_threshold must be a number in (0, 1], got nan"),
+    ("detect.merge.iou_threshold=nan", "detect.merge.iou_threshold must be a number in (0, 1], got 'nan'"),
     ("detect.merge_iou=0.4", "unknown key 'detect.merge_iou'; did you mean 'detect.merge'?"),
     ("detect.merge=nms", "detect.merge is a section with the keys method, iou_threshold, area_method, "),
     (
@@ -66,7 +66,7 @@ OVERRIDES = [  # the override, and what its refusal says after "--set OVERRIDE: 
     ("detect.variants.region_overlap=1", "detect.variants.region_overlap must be a number in [0, 0.75], got 1"),
     ("detect.variants.scales=[]", "detect.variants.scales must be a list of 1 to 8 numbers in (0, 4], got []"),
     ("detect.variants.scales=[1,0]", "detect.variants.scales must be a list of 1 to 8 numbers in (0, 4], got [1, 0]"),
-    ("detect.variants.scales=[nan]", "detect.variants.scales must be a list of 1 to 8 numbers in (0, 4], got [nan]"),
+    ("detect.variants.scales=[nan]", "detect.variants.scales must be a list of 1 to 8 numbers in (0, 4], got ['nan']"),
     ("detect.variants.scales=[a]", "detect.variants.scales must be a list of 1 to 8 numbers in (0, 4], got ['a']"),
     ("detect.variants.scales=1", "detect.variants.scales must be a list of 1 to 8 numbers in (0, 4], got 1"),
     ("processing.enlarged_regions_n=64", "processing.enlarged_regions_n must be a whole number in 0..8, got 64"),
@@ -75,7 +75,8 @@ OVERRIDES = [  # the override, and what its refusal says after "--set OVERRIDE: 
     ("queue_frames=0", "queue_frames must be a whole number in 1..1024, got 0"),
     ("device=gpu", "device must be auto, cpu, cuda or cuda:N, got 'gpu'"),
     ("device=cuda:01", "device must be auto, cpu, cuda or cuda:N, got 'cuda:01'"),
-    ("device=???", "device must be auto, cpu, cuda or cuda:N, got '???'"),
+    ("device=???", "is not KEY=VALUE; a value with spaces or brackets needs quotes of its own"),
+    ("device='???'", "device must be auto, cpu, cuda or cuda:N, got '???'"),
     ("device=${oc.env:HOME}", "device holds '${oc.env:HOME}': a value must be written out, ${...} is not filled in"),
     ("classes.face.threshold=1", "classes.face.threshold must be a number in [0, 1), got 1"),
     ("classes.face.margin=-0.1", "classes.face.margin must be a number in [0, 5], got -0.1"),
@@ -91,7 +92,7 @@ OVERRIDES = [  # the override, and what its refusal says after "--set OVERRIDE: 
     ("encode.bitrate=fast", "encode.bitrate must be bits a second, such as 800k or 4M, or null, got 'fast'"),
     ("encode.codec=''", "encode.codec must be auto or the name of an ffmpeg encoder, got ''"),
     ("rtsp.gop_s=0", "rtsp.gop_s must be a number in (0, 3600], got 0"),
-    ("rtsp.gop_s=inf", "rtsp.gop_s must be a number in (0, 3600], got inf"),
+    ("rtsp.gop_s=inf", "rtsp.gop_s must be a number in (0, 3600], got 'inf'"),
     ("processing.merging_method=avg", "processing.merging_method must be nms, wbf or nmm, got 'avg'"),
     ("processing.use=12", "processing.use must be true or false, got 12"),
     ("logging.json=maybe", "logging.json must be true or false, got 'maybe'"),
@@ -127,7 +128,7 @@ FILES = [  # the text of a --config FILE, and what its refusal says after "FILE:
     ("classes: {'*': {margin: 1}}", "unknown key 'classes.*.margin'"),
     ("device:", "device must be auto, cpu, cuda or cuda:N, got null"),
     ("device: ${oc.env:HOME}", "device holds '${oc.env:HOME}': a value must be written out"),
-    ("device: ${", "a value must be written out, ${...} is not filled in"),
+    ("device: ${", "device holds '${': a value must be written out, ${...} is not filled in"),
     ("encode: {codec: no}", "encode.codec must be auto or the name of an ffmpeg encoder, got false"),
     ("_target_: os.system", "unknown key '_target_'"),
     ("model: {_target_: os.system}", "unknown key 'model._target_'"),
@@ -143,21 +144,25 @@ FOLDERS = [  # the files of a --config DIR, and what the refusal says after "DIR
     ({}, ": has no config.yaml; a config folder needs one"),
     ({"config.yaml": "device: ["}, "/config.yaml: line 1: "),
     ({"config.yaml": "detect: {sise_px: 1}"}, "/config.yaml: unknown key 'detect.sise_px'; did you mean"),
-    ({"config.yaml": "defaults: 5"}, ": Invalid defaults list in 'config'"),
+    ({"config.yaml": "defaults: 5"}, "/config.yaml: defaults must be a list of _self_, NAME and GROUP: CHOICE, got 5"),
     ({"config.yaml": "defaults: [{redact: nope}]"}, ": there is no 'redact/nope', only blur, mosaic, solid"),
     ({"config.yaml": "defaults: [nope]"}, ": there is no 'nope'"),
     ({"config.yaml": "defaults: [{redact: '${oc.env:HOME}'}]"}, "/config.yaml: defaults holds '${oc.env:HOME}'"),
-    ({"config.yaml": "defaults: [a]", "a.yaml": "defaults: [a]"}, ": is nested too deep, or in a circle"),
+    ({"config.yaml": "defaults: [a]", "a.yaml": "defaults: [a]"}, "/a.yaml: its defaults list leads back to itself"),
     ({"config.yaml": "defaults: [{redact: a}]", "redact/a.yaml": "x: ["}, "/redact/a.yaml: line 1: "),
     ({"config.yaml": "defaults: [{redact: a}]", "redact/a.yaml": "x: 1"}, "/redact/a.yaml: unknown key 'redact.x'"),
     ({"config.yaml": "defaults: [{zoo: a}]", "zoo/a.yaml": "x: 1"}, "/zoo/a.yaml: unknown key 'zoo"),
+    ({"config.yaml": "defaults: [{optional redact: solid}]"}, "/config.yaml: defaults must be a list of _self_"),
+    ({"config.yaml": "defaults: [{redact@areas: solid}]"}, "/config.yaml: defaults must be a list of _self_"),
+    ({"config.yaml": "defaults: [../other]"}, "/config.yaml: defaults must be a list of _self_, NAME and GROUP"),
+    ({"config.yaml": "defaults: [/etc/other]"}, "/config.yaml: defaults must be a list of _self_, NAME and GROUP"),
     ({"config.yaml": "hydra: {searchpath: ['pkg://os']}"}, "/config.yaml: unknown key 'hydra'"),
 ]
 
 
 def refusal(config: Path | None = None, *overrides: str) -> str:
     with pytest.raises(ConfigError) as caught:
-        load_settings(config, overrides)
+        resolve_settings(overrides, config=config)
     message = str(caught.value)
     assert message.isprintable()  # so one line
     assert len(message) < 800

@@ -1,20 +1,35 @@
 """The schema: every key has its effect, and config/*.yaml says the same as the dataclasses."""
 
+import copy
+import pickle
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from blurscene_stream.config import schema
-from blurscene_stream.config.load import load_settings
-from blurscene_stream.config.models import PAIR_KEYS
-from blurscene_stream.config.reading import read_yaml
-from blurscene_stream.config.schema import ClassConfig, DetectConfig, Settings, chosen
-from blurscene_stream.config.tree import LEAVES, pattern, spelled_out
+from blurscene_stream.config.files import read_yaml, shipped
+from blurscene_stream.config.keys import LEAVES, expand_classes, schema_key
+from blurscene_stream.config.load import load_settings, resolve_settings
+from blurscene_stream.config.schema import (
+    PAIR_KEYS,
+    ClassConfig,
+    DetectConfig,
+    KeepConfig,
+    MergeConfig,
+    ModelConfig,
+    RedactConfig,
+    RedactMethod,
+    Settings,
+    VariantsConfig,
+    class_configs,
+)
 from blurscene_stream.errors import ConfigError
-from blurscene_stream.resources import shipped
 
 OTHER = {  # a value that is not the default, for each key
     "device": "cpu",
@@ -107,10 +122,10 @@ def test_every_key_is_in_these_tests() -> None:
 @pytest.mark.parametrize("key", OTHER)
 def test_every_key_changes_the_settings(key: str) -> None:
     results = []
-    for name in spelled_out(key, ["face", "license_plate"]):
+    for name in expand_classes(key, ["face", "license_plate"]):
         others = TOGETHER.get(key, [])
-        loaded = load_settings(None, [*others, f"{name}={OTHER[key]}"])
-        plain = load_settings(None, [other for other in others if "px" not in other]).settings
+        loaded = resolve_settings([*others, f"{name}={OTHER[key]}"])
+        plain = load_settings([other for other in others if "px" not in other])
         assert loaded.settings != plain
         assert loaded.sources[name] == f"--set {name}={OTHER[key]}"
         results.append(loaded.settings)
@@ -138,13 +153,13 @@ def yaml_defaults() -> dict[str, object]:
 
 
 def test_the_yaml_defaults_are_the_dataclass_defaults() -> None:
-    loaded = load_settings()
+    loaded = resolve_settings()
     assert loaded.settings == Settings()
     assert set(loaded.sources.values()) == {"default"}
 
 
 def test_the_yaml_files_hold_every_setting() -> None:
-    expected = {name for key in LEAVES for name in spelled_out(key, ["face", "license_plate"])}
+    expected = {name for key in LEAVES for name in expand_classes(key, ["face", "license_plate"])}
     assert expected - yaml_defaults().keys() == {"redact.solid_luma"}  # it is in redact/solid.yaml
 
 
@@ -160,7 +175,7 @@ def test_each_line_of_the_yaml_files_says_what_the_setting_means(file: Path) -> 
         indent, name, value, comment = found.groups()
         path = [*sections[: len(indent) // 2 + (file.parent != Path())], name]
         if value:
-            assert comment == LEAVES[pattern(".".join(path))].setting.meaning
+            assert comment == LEAVES[schema_key(".".join(path))].setting.description
             checked += 1
         else:
             sections = path
@@ -169,7 +184,7 @@ def test_each_line_of_the_yaml_files_says_what_the_setting_means(file: Path) -> 
 
 @pytest.mark.parametrize("method", ["mosaic", "solid", "blur"])
 def test_each_way_of_redacting_can_be_chosen(method: str) -> None:
-    assert load_settings(None, [f"redact={method}"]).settings.redact.method.name == method
+    assert load_settings([f"redact={method}"]).redact.method.name == method
 
 
 def test_the_dataclasses_check_themselves() -> None:
@@ -179,10 +194,58 @@ def test_the_dataclasses_check_themselves() -> None:
         Settings(classes={"face": ClassConfig()})
 
 
+REFUSED: list[tuple[Callable[[], object], str]] = [
+    (lambda: RedactConfig(cells=64), r"redact\.cells must be a whole number in 1\.\.6: more could be .*, got 64"),
+    (lambda: replace(RedactConfig(), cells=64), r"redact\.cells must be"),
+    (lambda: RedactConfig(cells=cast(int, 2.5)), r"redact\.cells must be .*, got 2\.5"),
+    (lambda: RedactConfig(method=cast(RedactMethod, "none")), r"redact\.method must be mosaic, solid or blur, got"),
+    (lambda: KeepConfig(streams=["data", "faces"]), r"keep\.streams must be a list of .*, got 'faces'"),
+    (lambda: Settings(redact=cast(RedactConfig, 5)), r"redact must be a RedactConfig, got 5"),
+    (lambda: Settings(classes={"face": cast(ClassConfig, None)}), r"classes\.face must be a ClassConfig, got null"),
+    (lambda: DetectConfig(merge=cast(MergeConfig, {})), r"detect\.merge must be a MergeConfig, got {}"),
+    (lambda: ModelConfig(network={"_target_": "x", "path": Path()}), r"model\.network must be a mapping"),
+]
+
+
+@pytest.mark.parametrize(("make", "reason"), REFUSED)
+def test_settings_are_checked_however_they_are_made(make: Callable[[], object], reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        make()
+
+
+def test_settings_are_frozen() -> None:
+    settings = Settings()
+    with pytest.raises(FrozenInstanceError):
+        settings.redact.cells = 3  # type: ignore[misc]
+    with pytest.raises(FrozenInstanceError):
+        settings.device = "cpu"  # type: ignore[misc]
+    classes, network = cast(dict[str, object], settings.classes), cast(dict[str, object], settings.model.network)
+    changes: list[Callable[[], object]] = [lambda: classes.pop("face"), lambda: network.update(_target_="os.system")]
+    for change in (classes.clear, *changes):
+        with pytest.raises(TypeError, match=r"frozen: make a changed copy with dataclasses\.replace"):
+            change()
+    scales, own = [1.0], {"face": ClassConfig(), "license_plate": ClassConfig()}
+    made = Settings(detect=DetectConfig(variants=VariantsConfig(scales=scales)), classes=own)
+    scales.append(9.0)
+    own.clear()
+    assert made.detect.variants.scales == (1.0,) and set(made.classes) == {"face", "license_plate"}
+
+
+def test_values_are_converted() -> None:
+    assert RedactConfig(method=cast(RedactMethod, "solid")).method is RedactMethod.solid
+    assert ClassConfig(threshold=0).threshold == 0.0 and isinstance(ClassConfig(threshold=0).threshold, float)
+    assert Settings(face_model_conf=cast(str, Path("a.yaml"))).face_model_conf == "a.yaml"
+
+
+def test_settings_can_be_copied_and_pickled() -> None:
+    settings = Settings(detect=DetectConfig(size_px=99))
+    assert copy.deepcopy(settings) == pickle.loads(pickle.dumps(settings)) == settings
+
+
 def test_chosen_follows_the_names() -> None:
     plate = ClassConfig(threshold=0.5)
     settings = Settings(classes={"face": ClassConfig(), "license_plate": plate})
-    assert chosen(settings, ["license_plate", "face"]) == [plate, ClassConfig()]
+    assert class_configs(settings, ["license_plate", "face"]) == [plate, ClassConfig()]
 
 
 def test_the_schema_is_imported_without_hydra() -> None:

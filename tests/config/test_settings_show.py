@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blurscene_stream.config.load import Loaded, load_settings
-from blurscene_stream.config.options import Assignment, overrides_from_options
+from blurscene_stream.config.load import ResolvedSettings, resolve_settings
+from blurscene_stream.config.overrides import Assignment, overrides_from_options
 from blurscene_stream.config.schema import MergeMethod
-from blurscene_stream.config.show import show
+from blurscene_stream.config.serialization import to_yaml
 from tests.profiles import examples
 
 TEXT = st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=20)
@@ -51,30 +51,30 @@ VALUES = {
 RUNNING = [Assignment("processing.use", True, "a test")]
 
 
-def reloaded(loaded: Loaded) -> Loaded:
+def reloaded(loaded: ResolvedSettings) -> ResolvedSettings:
     with TemporaryDirectory() as folder:
         file = Path(folder) / "shown.yaml"
-        file.write_text(show(loaded), encoding="utf-8")
-        return load_settings(file)
+        file.write_text(to_yaml(loaded), encoding="utf-8")
+        return resolve_settings(config=file)
 
 
 @examples(60)
 @given(values=st.fixed_dictionaries({}, optional=VALUES), source=TEXT, running=st.booleans())
 def test_what_is_shown_loads_again(values: dict[str, object], source: str, running: bool) -> None:
     assignments = [Assignment(key, value, source) for key, value in values.items()]
-    loaded = load_settings(None, [], assignments + RUNNING * running)
+    loaded = resolve_settings(options=assignments + RUNNING * running)
     assert reloaded(loaded).settings == loaded.settings
 
 
 def test_an_option_that_won_over_processing_is_kept() -> None:
     sets = ["processing.use=true", "processing.post_merge_score_threshold=0.6"]
-    loaded = load_settings(None, sets, overrides_from_options({"--face-thresh": 0.1}))
+    loaded = resolve_settings(sets, options=overrides_from_options({"--face-thresh": 0.1}))
     assert [found.threshold for found in loaded.settings.classes.values()] == [0.1, 0.6]
     assert reloaded(loaded).settings == loaded.settings
 
 
 def test_other_classes_are_kept() -> None:
-    loaded = load_settings(None, ["model.classes=[head, n, sign-2]"])
+    loaded = resolve_settings(["model.classes=[head, n, sign-2]"])
     assert reloaded(loaded).settings == loaded.settings
 
 
@@ -96,11 +96,11 @@ def test_other_classes_are_kept() -> None:
 )
 def test_each_line_has_its_source(line: str) -> None:
     sets = ["redact=solid", "detect.size_px=960", "detect.variants.scales=[1,0.5]", "processing.use=true"]
-    loaded = load_settings(None, sets, overrides_from_options({"--thresh": 0.5}))
-    assert line in show(loaded).splitlines()
+    loaded = resolve_settings(sets, options=overrides_from_options({"--thresh": 0.5}))
+    assert line in to_yaml(loaded).splitlines()
 
 
 def test_every_setting_has_a_line_with_a_source() -> None:
-    loaded = load_settings()
-    lines = [line for line in show(loaded).splitlines() if "#" in line]
+    loaded = resolve_settings()
+    lines = [line for line in to_yaml(loaded).splitlines() if "#" in line]
     assert len(lines) == len(loaded.sources)

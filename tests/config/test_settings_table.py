@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from blurscene_stream.config.tree import LEAVES
+from blurscene_stream.config.keys import LEAVES
 
 ROOT = Path(__file__).parents[2]
 

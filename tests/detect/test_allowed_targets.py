@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from torch import nn
 
-from blurscene_stream.config.models import ModelConfig
+from blurscene_stream.config.schema import ModelConfig
 from blurscene_stream.detect.allowed_targets import build_network
 from blurscene_stream.errors import ConfigError
 from tests.detect.networks import need_torchvision
@@ -27,7 +27,7 @@ PATHS_TO_MISCHIEF = [
     "hydra.utils.get_object",
     "hydra.utils.instantiate",
     "blurscene_stream.detect.targets.build_network",
-    "blurscene_stream.config.instantiate.instantiate",
+    "blurscene_stream.config.model_files.instantiate",
     "torch.load",
     "torch.hub.load",
     "torch.nn.modules.module.torch.load",

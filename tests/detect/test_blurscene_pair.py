@@ -28,7 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def load(*overrides: str) -> Detector:
-    return load_detector(load_settings(Path("inference.yaml"), overrides).settings)
+    return load_detector(load_settings(overrides, config=Path("inference.yaml")))
 
 
 def align_as_blurscene(monkeypatch: pytest.MonkeyPatch) -> None:

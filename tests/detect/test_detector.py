@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from blurscene_stream.boxes import Boxes, Detections, Orientation, Origin, iou
-from blurscene_stream.config.models import BUILT_IN
 from blurscene_stream.config.schema import (
+    BUILT_IN,
     ClassConfig,
     DetectConfig,
     MergeConfig,
@@ -28,6 +28,7 @@ from blurscene_stream.config.schema import (
 from blurscene_stream.detect import Detector, face_plate, load_detector
 from blurscene_stream.errors import ConfigError, DetectionError, DeviceError
 from tests.detect.pictures import FACE, PLATE, WIDTH, Picture, frame_of, network_of, stored_as
+from tests.settings import changed
 
 ORIENTATIONS = [Orientation(a, b, c) for a in (False, True) for b in (False, True) for c in (False, True)]
 FACE_AND_PLATE = np.array([FACE, PLATE], np.float32)
@@ -113,8 +114,7 @@ def test_thresholds_and_size_have_an_effect(scene: Picture) -> None:
     assert load_detector(settings(size_px=96))([frame])[0].class_ids.tolist() == [0], (
         "the plate is too small to be found"
     )
-    own = settings()
-    own.classes["face"].threshold = 0.99
+    own = changed(settings(), {"classes.face.threshold": 0.99})
     assert load_detector(own)([frame])[0].class_ids.tolist() == [1]
 
 
@@ -123,8 +123,7 @@ def test_low_confidence_boxes_come_beside_the_others_and_change_none_of_them(
     method: MergeMethod, scene: Picture
 ) -> None:
     alone = settings(threshold=0.05, merge=MergeConfig(method))
-    followed = settings(threshold=0.05, merge=MergeConfig(method))
-    followed.track = TrackConfig(low_score_ratio=0.1)
+    followed = changed(settings(threshold=0.05, merge=MergeConfig(method)), {"track": TrackConfig(low_score_ratio=0.1)})
     (without,), (both,) = (load_detector(each)([frame_of(scene)]) for each in (alone, followed))
     confident, low = both.confident(), both[both.origins == Origin.low_confidence]
     np.testing.assert_array_equal(confident.xyxy, without.xyxy)

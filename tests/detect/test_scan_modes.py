@@ -17,6 +17,7 @@ from blurscene_stream.errors import ConfigError
 from blurscene_stream.evaluate.image_results import load_detectors
 from blurscene_stream.frames import Frame, ScanMode
 from tests.detect.pictures import HEIGHT, WIDTH, Picture, frame_of, network_of
+from tests.settings import changed
 
 MIXED = [ScanMode.full, ScanMode.small, ScanMode.small, ScanMode.full, ScanMode.small]
 FULL = VariantsConfig(scales=[1.0, 0.25], mirror_image=True)
@@ -82,8 +83,7 @@ def test_the_small_scan_finds_what_its_size_shows(scene: Picture) -> None:
     (found,) = load_detector(settings())([small])
     assert 0 in found.class_ids, "a face of 20 pixels"
     assert_equal(found, load_detector(alone(0.5))([frame_of(scene)])[0])
-    at_full_size = settings()
-    at_full_size.detect.small_scan_scale = 1.0
+    at_full_size = changed(settings(), {"detect.small_scan_scale": 1.0})
     assert_equal(load_detector(at_full_size)([small])[0], load_detector(alone(1.0))([frame_of(scene)])[0])
 
 
@@ -107,7 +107,7 @@ def _checked(given: Settings) -> Settings:
 
 def test_a_network_that_sets_its_own_size_gains_nothing_from_a_smaller_picture() -> None:
     model = "model={name: mine, weights: mine.pt, network: {_target_: torch.nn.Identity}}"
-    asked = load_settings(None, [model, "detect.every=2", "detect.variants.scales=[1]", "device=cpu"]).settings
+    asked = load_settings([model, "detect.every=2", "detect.variants.scales=[1]", "device=cpu"])
     with pytest.raises(ConfigError, match=r"mine: the network sets its own size.*detect\.small_scan_scale must be 1"):
         load_detector(asked)
 

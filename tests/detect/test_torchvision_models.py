@@ -78,7 +78,7 @@ def alone(*overrides: str) -> Detector:
     """A detector that has the model of animals.yaml and no other."""
     text = "".join(f"  {line}\n" for line in Path("animals.yaml").read_text().splitlines())
     Path("mine.yaml").write_text(f"model:\n{text}")
-    return load_detector(load_settings(Path("mine.yaml"), [*CPU, *overrides]).settings)
+    return load_detector(load_settings([*CPU, *overrides], config=Path("mine.yaml")))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -106,8 +106,8 @@ def test_a_model_of_torchvision_finds_what_it_finds_there(folder: Path, scene: P
 def test_it_detects_beside_the_built_in_model(folder: Path, scene: Picture) -> None:
     write(folder, "fasterrcnn_mobilenet_v3_large_320_fpn")
     more = ["extra_models=[animals.yaml]", f"detect.size_px={WIDTH}"]
-    both = load_detector(load_settings(None, [*CPU, *more]).settings)
-    only = load_detector(load_settings(None, [*CPU, more[1]]).settings)
+    both = load_detector(load_settings([*CPU, *more]))
+    only = load_detector(load_settings([*CPU, more[1]]))
     assert both.classes == ("face", "license_plate", "dog", "cat")
     (found,), (wanted,) = both([frame_of(scene)]), only([frame_of(scene)])
     ours = found[found.class_ids < 2]

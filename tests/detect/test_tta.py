@@ -37,6 +37,7 @@ from blurscene_stream.detect.preprocessor import Preprocessor
 from blurscene_stream.frames import PIXEL_FORMATS, Frame, PictureInfo
 from blurscene_stream.source import open_source
 from tests.detect.pictures import FACE, PLATE, WIDTH, Picture, frame_of, network_of, stored_as
+from tests.settings import changed
 from tests.videos import VideoSpec, make_video
 
 ORIENTATIONS = [Orientation(a, b, c) for a in (False, True) for b in (False, True) for c in (False, True)]
@@ -270,10 +271,11 @@ def test_the_mirrored_picture_adds_what_is_found_only_there(scene: Picture, dete
     worse = scene if plain.scores[label] < turned.scores[label] else mirrored
     threshold = float(plain.scores[label] + turned.scores[label]) / 2
     for mirror, expected in ((False, 0), (True, 1)):
-        config = Settings(device="cpu", detect=DetectConfig(size_px=WIDTH, precision=Precision.fp32))
-        config.track.enabled = False
-        config.detect.variants = VariantsConfig(mirror_image=mirror, scales=[1.0])
-        config.classes[config.model.classes[label]].threshold = threshold
+        config = changed(
+            Settings(device="cpu", detect=DetectConfig(size_px=WIDTH, precision=Precision.fp32)),
+            {"track.enabled": False, "detect.variants": VariantsConfig(mirror_image=mirror, scales=[1.0])},
+        )
+        config = changed(config, {f"classes.{config.model.classes[label]}.threshold": threshold})
         (found,) = load_detector(config)([frame_of(worse)])
         assert (found.class_ids == label).sum() == expected
 

@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from blurscene_stream.config.files import shipped
 from blurscene_stream.config.schema import ModelConfig
 from blurscene_stream.detect.network import FacePlateNetwork
 from blurscene_stream.detect.weights import fill_network, find_weights, read_weights
 from blurscene_stream.errors import ConfigError
-from blurscene_stream.resources import shipped
 
 
 def named(path: Path) -> ModelConfig:

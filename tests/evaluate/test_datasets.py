@@ -14,6 +14,7 @@ from blurscene_stream.evaluate import ClassMapping, Estimate, format_image_repor
 from blurscene_stream.evaluate.datasets import read_dataset
 from tests.detectors import CLASSES
 from tests.evaluate.scripted_detector import Answer, ScriptedDetector, make_picture, options
+from tests.settings import changed
 
 # Two pictures of 80 x 60: a plate and a face in the first, a face and what need not be found in the second.
 PLATE, FACE, OTHER, IGNORED = (10, 10, 30, 20), (40, 10, 60, 40), (4, 8, 24, 38), (50, 20, 70, 50)
@@ -118,7 +119,7 @@ def test_the_numbers_of_known_boxes(kind: str, tmp_path: Path) -> None:
 def test_where_low_boxes_change_high_ones_the_cover_is_seen_by_a_detector_of_its_own(tmp_path: Path) -> None:
     detector = ScriptedDetector(ANSWERS)
     wanted = options(detector)
-    wanted.settings.detect.merge.method = MergeMethod.wbf
+    wanted = changed(wanted, {"settings.detect.merge.method": MergeMethod.wbf})
     measure_images(_jsonl(tmp_path), wanted)
     assert detector.thresholds == [0.02, 0.2]
 

@@ -16,6 +16,7 @@ from blurscene_stream.streams import FieldOrder
 from tests.exact.clips import Clip, make_clip
 from tests.exact.media_properties import media_properties
 from tests.pipeline.runs import anonymize, solid
+from tests.settings import changed
 from tests.videos import GREY, YELLOW, VideoSpec, read_video
 
 Picture = NDArray[np.uint8]
@@ -88,7 +89,7 @@ def test_the_cells_of_a_mosaic_hold_both_fields(scene: tuple[Path, tuple[int, ..
     """Were the fields told apart, every row would differ from the next."""
     source, fields = scene
     settings = Settings()
-    settings.encode.crf = 0
+    settings = changed(settings, {"encode.crf": 0})
     target = source.with_name("out.mkv")
     anonymize(source, target, settings)
     for number, luma in enumerate(read_video(target).luma):
@@ -111,7 +112,7 @@ def test_the_container_says_what_the_encoder_cannot(target: str, fields: FieldOr
     """H.265 has no pictures of two fields; a player may still look at the container."""
     source = make_clip(tmp_path / "in.mkv", Clip(tuple(range(4)), audio=(), field_order=fields))
     settings = Settings()
-    settings.encode.codec, settings.encode.preset = "hevc", "ultrafast"
+    settings = changed(settings, {"encode.codec": "hevc", "encode.preset": "ultrafast"})
     anonymize(source, tmp_path / f"out.{target}", settings)
     top, bottom = (order in (tmp_path / f"out.{target}").read_bytes() for order in CONTAINERS[target])
     assert (top, bottom) == (fields is FieldOrder.top_first, fields is FieldOrder.bottom_first)

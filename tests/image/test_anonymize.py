@@ -32,6 +32,7 @@ from tests.pictures import (
     turned,
     with_chunks,
 )
+from tests.settings import changed
 
 CANARY = "Canary47Wellington"
 FORMS = ("png", "jpeg", "webp", "bmp", "tiff")
@@ -40,8 +41,7 @@ REACH_PX = 5  # 0.3 of its longer side, to whole pixels
 
 
 def anonymizer(method: RedactMethod = RedactMethod.solid, detector: SquareDetector | None = None) -> ImageAnonymizer:
-    settings = Settings()
-    settings.redact.method = method
+    settings = changed(Settings(), {"redact.method": method})
     return ImageAnonymizer(settings, detector or SquareDetector())
 
 

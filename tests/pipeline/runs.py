@@ -13,6 +13,7 @@ from blurscene_stream.config.schema import ClassConfig, RedactConfig, RedactMeth
 from blurscene_stream.errors import BlurSceneError
 from blurscene_stream.pipeline import Callbacks, Job, StopToken, Summary, anonymize_video
 from tests.detectors import CLASSES, SquareDetector
+from tests.settings import changed
 
 PLAIN = Settings()
 NO_CALLBACKS = Callbacks()
@@ -21,9 +22,7 @@ NO_CALLBACKS = Callbacks()
 def solid() -> Settings:
     """One colour over each box and a tenth of it beyond, as little loss as the encoder can."""
     classes = {name: ClassConfig(margin=0.1) for name in CLASSES}
-    settings = Settings(redact=RedactConfig(method=RedactMethod.solid), classes=classes)
-    settings.encode.crf = 0
-    return settings
+    return changed(Settings(redact=RedactConfig(method=RedactMethod.solid), classes=classes), {"encode.crf": 0})
 
 
 def anonymize(

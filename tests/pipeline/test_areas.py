@@ -20,6 +20,7 @@ from tests import pictures
 from tests.detectors import SquareDetector
 from tests.pictures import exif_of, file_of, read_back, samples_of
 from tests.pipeline.runs import NO_CALLBACKS, anonymize, fails, solid
+from tests.settings import changed
 from tests.videos import VideoSpec, make_video, read_video, square_at
 
 SPEC = VideoSpec(frames=12, audio=())
@@ -54,8 +55,9 @@ def test_what_leaves_an_excluded_area_is_covered_from_the_first_pixel(
 ) -> None:
     """The square walks to the right, 4 pixels a frame, and sticks out of the left 60 columns from frame 10 on."""
     spec = replace(SPEC, frames=16, rotation=rotation)
-    settings = with_areas(exclude=["0,0 60,120" if rotation == 0 else "0,100 120,160"])
-    settings.track.enabled = track
+    settings = changed(
+        with_areas(exclude=["0,0 60,120" if rotation == 0 else "0,100 120,160"]), {"track.enabled": track}
+    )
     source = make_video(tmp_path / "in.mp4", spec)
     told: list[Detections] = []
     callbacks = replace(NO_CALLBACKS, on_frame=lambda frame: told.append(frame.detections))
@@ -125,8 +127,10 @@ def test_a_preview_shows_areas_and_only_boxes_that_would_be_covered(tmp_path: Pa
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_areas_of_a_picture_lie_where_it_is_seen(orientation: int) -> None:
-    settings = replace(Settings(), areas=AreasConfig(always=["4,30 24,50"], exclude=["40,4 70,24"]))
-    settings.redact.method = RedactMethod.solid
+    settings = changed(
+        replace(Settings(), areas=AreasConfig(always=["4,30 24,50"], exclude=["40,4 70,24"])),
+        {"redact.method": RedactMethod.solid},
+    )
     upright = samples_of(3)
     stored = pictures.turned(upright, orientation)
     data = file_of(stored, "png", exif=exif_of(orientation))

@@ -20,6 +20,7 @@ from blurscene_stream.frames import Frame, ScanMode
 from tests.detectors import BRIGHT, CLASSES, SquareDetector
 from tests.pipeline.runs import anonymize, fails, solid
 from tests.pipeline.test_output_paths import preview
+from tests.settings import changed
 from tests.sidecar.doubles import edit, lines, render, write
 from tests.videos import VideoSpec, make_video, read_video
 
@@ -61,7 +62,7 @@ def shapeless(luma: np.ndarray) -> bool:
 
 def test_a_corrupt_frame_is_covered_whole_up_to_the_next_key_frame(torn: Path, tmp_path: Path) -> None:
     settings = Settings()
-    settings.encode.crf = 0
+    settings = changed(settings, {"encode.crf": 0})
     covered: list[bool] = []
     detector = SquareDetector(lambda frames: covered.extend(frame.corrupt for frame in frames))
     summary = anonymize(torn, tmp_path / "out.mkv", settings, detector)
@@ -165,7 +166,7 @@ def test_a_preview_says_so(torn: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("every", [1, 3])
 def test_its_neighbours_get_the_full_scan(every: int, torn: Path, tmp_path: Path) -> None:
     settings = Settings()
-    settings.detect.every = every
+    settings = changed(settings, {"detect.every": every})
     seen: list[tuple[ScanMode, bool]] = []
     detector = SquareDetector(lambda frames: seen.extend((frame.scan_mode, frame.corrupt) for frame in frames))
     anonymize(torn, tmp_path / "out.mkv", settings, detector)

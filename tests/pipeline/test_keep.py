@@ -15,12 +15,11 @@ from blurscene_stream.errors import UsageError
 from tests.canaries import CANARY, FRAMES, PLANTS, WORD, add_subtitles, film
 from tests.pipeline.runs import anonymize, fails
 from tests.pipeline.test_canary import holds_the_word
+from tests.settings import changed
 
 
 def keeping(*streams: str, tags: tuple[str, ...] = ()) -> Settings:
-    settings = Settings(keep=KeepConfig(list(streams), list(tags)))
-    settings.encode = EncodeConfig(preset=None)
-    return settings
+    return changed(Settings(keep=KeepConfig(list(streams), list(tags))), {"encode": EncodeConfig(preset=None)})
 
 
 def texts(path: Path) -> list[tuple[float, float, str]]:

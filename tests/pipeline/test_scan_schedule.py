@@ -23,6 +23,7 @@ from blurscene_stream.streams import StreamInfo
 from tests.detectors import CLASSES, SquareDetector
 from tests.pipeline.runs import anonymize, fails, solid
 from tests.profiles import examples
+from tests.settings import changed
 from tests.track.clips import settings as track_settings
 from tests.track.scenes import frame_of, scene, view
 from tests.videos import VideoSpec, make_video, read_video
@@ -176,7 +177,7 @@ def test_a_run_scans_every_frame_and_covers_what_only_the_full_scan_finds(
         ]
 
     chosen, detector, target = solid(), SquareDetector(find_in_full_scans), tmp_path / "out.mp4"
-    chosen.detect.every = every
+    chosen = changed(chosen, {"detect.every": every})
     assert anonymize(walker, target, chosen, detector).frames == 25
     assert detector.frame_numbers == list(range(25))
     assert full_ones(list(looked.values())) == sorted({*range(0, 25, every), 24})

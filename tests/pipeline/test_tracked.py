@@ -22,6 +22,7 @@ from blurscene_stream.pipeline.stages import tracked
 from tests.detect.pictures import frame_of
 from tests.detectors import BRIGHT, CLASSES, SquareDetector
 from tests.pipeline.runs import anonymize, fails, solid
+from tests.settings import changed
 from tests.videos import VideoSpec, make_video, read_video
 
 FRAMES = 50
@@ -41,10 +42,8 @@ def shown(path: Path) -> list[int]:
 
 
 def one_by_one(**track: float) -> Settings:
-    settings = solid()
-    settings.detect.batch_size = 1
-    settings.track = TrackConfig(**track)  # type: ignore[arg-type]
-    return settings
+    settings = changed(solid(), {"detect.batch_size": 1})
+    return changed(settings, {"track": TrackConfig(**track)})  # type: ignore[arg-type]
 
 
 def test_frames_that_the_detector_missed_are_covered_in_the_output(tmp_path: Path) -> None:

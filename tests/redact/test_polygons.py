@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from blurscene_stream.boxes import UPRIGHT, Orientation
-from blurscene_stream.config.areas import Polygon, polygon
+from blurscene_stream.config.areas import Polygon, parse_polygon
 from blurscene_stream.frames import PictureInfo
 from blurscene_stream.redact.regions import block_region
 from blurscene_stream.redact.zones import Mask, inner_pixels, to_stored, touched_pixels
@@ -33,7 +33,7 @@ def text_of(corners: list[tuple[float, float]]) -> str:
 
 def polygon_or_not(corners: list[tuple[float, float]]) -> Polygon:
     try:
-        return polygon(text_of(corners))
+        return parse_polygon(text_of(corners))
     except ValueError:
         assume(False)
         raise
@@ -102,7 +102,7 @@ def on_an_edge(area: Polygon) -> Mask:
 def test_rectangles_to_the_pixel(
     corners: str, outer: tuple[int, int, int, int], inner: tuple[int, int, int, int] | None
 ) -> None:
-    placed = to_stored(polygon(corners), picture_of())
+    placed = to_stored(parse_polygon(corners), picture_of())
     for mask, box in ((touched_pixels(placed, WIDTH, HEIGHT), outer), (inner_pixels(placed, WIDTH, HEIGHT), inner)):
         expected = np.zeros((HEIGHT, WIDTH), bool)
         if box is not None:
@@ -111,7 +111,7 @@ def test_rectangles_to_the_pixel(
 
 
 def test_what_is_gone_round_twice_is_covered_and_not_left_out() -> None:
-    twice = to_stored(polygon("5,5 15,5 15,15 5,15 5,5 15,5 15,15 5,15"), picture_of())
+    twice = to_stored(parse_polygon("5,5 15,5 15,15 5,15 5,5 15,5 15,15 5,15"), picture_of())
     assert touched_pixels(twice, WIDTH, HEIGHT)[5:15, 5:15].all()
     assert not inner_pixels(twice, WIDTH, HEIGHT).any()
 
@@ -120,7 +120,7 @@ def test_what_is_gone_round_twice_is_covered_and_not_left_out() -> None:
 def test_shares_that_are_whole_pixels_are_these_pixels(width: int) -> None:
     for tenth in range(1, 10):
         picture = PictureInfo(width, 10, FORMATS["yuv420p"])
-        placed = to_stored(polygon(f"0,0 {tenth / 10},1"), picture)
+        placed = to_stored(parse_polygon(f"0,0 {tenth / 10},1"), picture)
         for mask in (touched_pixels(placed, width, 10), inner_pixels(placed, width, 10)):
             assert mask.all(axis=0).sum() == mask.any(axis=0).sum() == tenth * width // 10
 
@@ -146,13 +146,13 @@ def test_the_polygon_lies_where_it_is_seen(turn: Orientation, shares: bool, corn
 def test_pixels_that_are_not_square_are_seen_square(turn: Orientation) -> None:
     """37 x 23 with pixels twice as wide as high are seen as 74 x 23; the corners are pixels of that."""
     width, height = turn.upright_size(2 * WIDTH, HEIGHT)
-    area = polygon("4,6 20,18")
+    area = parse_polygon("4,6 20,18")
     seen = touched_pixels(to_stored(area, PictureInfo(width, height, FORMATS["yuv444p"])), width, height)
     on_stored = touched_pixels(to_stored(area, picture_of(turn, Fraction(2))), WIDTH, HEIGHT)
     wide = turn.upright(on_stored.view(np.uint8).repeat(2, axis=1))
     assert (wide >= seen.view(np.uint8)).all()  # rounded outwards: half a stored pixel more at each side
     assert wide.sum() <= seen.sum() + 4 * max(seen.any(axis=0).sum(), seen.any(axis=1).sum())
-    shares = touched_pixels(to_stored(polygon("0,0 0.5,1"), picture_of(turn, Fraction(2))), WIDTH, HEIGHT)
+    shares = touched_pixels(to_stored(parse_polygon("0,0 0.5,1"), picture_of(turn, Fraction(2))), WIDTH, HEIGHT)
     left_half = turn.upright(shares.view(np.uint8))
     across = left_half.shape[1]
     assert left_half[:, : -(-across // 2)].all()

@@ -13,6 +13,7 @@ from blurscene_stream.errors import ConfigError, RedactionError
 from blurscene_stream.frames import ColorModel, Frame, PixelFormat, RedactedFrame
 from blurscene_stream.redact import Preview, Redactor, cover_regions
 from tests.profiles import examples
+from tests.settings import changed
 
 from .noise_frames import (
     CLASSES,
@@ -167,7 +168,7 @@ def test_a_class_without_settings_is_refused() -> None:
 
 def test_class_ids_follow_the_order_of_the_class_names() -> None:
     settings = settings_of(min_margin_px=0, method=RedactMethod.solid)
-    settings.classes["face"].margin, settings.classes["license_plate"].margin = 0.0, 1.0
+    settings = changed(settings, {"classes.face.margin": 0.0, "classes.license_plate.margin": 1.0})
     frame = frame_of_noise(40, 40, "yuv444p", low=100)
     turned = ("license_plate", "face")
     one = Detections(np.array([[10, 10, 20, 20]], np.float32), np.ones(1, np.float32), np.zeros(1, np.int64), turned)

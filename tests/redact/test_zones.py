@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from blurscene_stream.boxes import Orientation
-from blurscene_stream.config.areas import polygon
+from blurscene_stream.config.areas import parse_polygon
 from blurscene_stream.config.schema import AreasConfig, RedactMethod, Settings
 from blurscene_stream.errors import ConfigError
 from blurscene_stream.frames import Frame, PictureInfo
@@ -43,7 +43,7 @@ places = st.tuples(st.integers(0, WIDTH * 4 - 4), st.integers(0, HEIGHT * 4 - 4)
 
 def is_polygon(text: str) -> bool:
     try:
-        zone = polygon(text)
+        zone = parse_polygon(text)
     except ValueError:
         return False
     return not zone.in_shares
@@ -77,7 +77,7 @@ def pixels_of(box: Box) -> Mask:
 
 
 def masks(zones: list[str]) -> list[Mask]:
-    return [touched_pixels(to_stored(polygon(text), PICTURE), WIDTH, HEIGHT) for text in zones]
+    return [touched_pixels(to_stored(parse_polygon(text), PICTURE), WIDTH, HEIGHT) for text in zones]
 
 
 @given(st.lists(texts, min_size=1, max_size=3), boxes)
@@ -92,7 +92,9 @@ def test_roi_keeps_what_has_a_pixel_in_it_and_drops_the_rest(zones: list[str], p
 def test_exclude_drops_what_lies_wholly_inside_and_keeps_what_sticks_out_by_a_pixel(
     zones: list[str], placed: list[Box]
 ) -> None:
-    whole = np.logical_or.reduce([inner_pixels(to_stored(polygon(text), PICTURE), WIDTH, HEIGHT) for text in zones])
+    whole = np.logical_or.reduce(
+        [inner_pixels(to_stored(parse_polygon(text), PICTURE), WIDTH, HEIGHT) for text in zones]
+    )
     kept = Zones(AreasConfig(exclude=zones)).filter(PICTURE, detections_at(*placed))
     expected = [box for box in placed if (pixels_of(box) & ~whole).any()]
     np.testing.assert_array_equal(kept.xyxy, detections_at(*expected).xyxy)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from blurscene_stream.frames import Frame
 from blurscene_stream.pipeline import Callbacks, Job, StopToken, Summary, anonymize_video, render_video
 from tests.detectors import CLASSES, SquareDetector
 from tests.pipeline.runs import NO_CALLBACKS
+from tests.settings import changed
 
 Line = dict[str, Any]
 MISSED = (4, 5, 11)
@@ -39,9 +39,7 @@ class BlinkingDetector(SquareDetector):
 
 def repeatable(settings: Settings | None = None) -> Settings:
     """x264 writes the same bytes each time only with its fastest presets, on one thread."""
-    made = settings or Settings()
-    made.encode = replace(made.encode, threads=1, preset="ultrafast")
-    return made
+    return changed(settings or Settings(), {"encode.threads": 1, "encode.preset": "ultrafast"})
 
 
 def write(

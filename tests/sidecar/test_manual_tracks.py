@@ -12,6 +12,7 @@ from blurscene_stream.boxes import NO_TRACK, Detections
 from blurscene_stream.config.schema import Settings, TrackConfig
 from blurscene_stream.sidecar.manual_tracks import MAX_BOXES, MAX_GAP_FRAMES, UNSET_TRACK, ManualTracks
 from tests.detectors import CLASSES
+from tests.settings import changed
 from tests.sidecar.doubles import Line, edit, lines, render, write
 from tests.videos import read_video
 
@@ -43,8 +44,7 @@ def test_a_box_by_hand_shows_the_cells_of_its_first_frame_in_all(walker: Path, t
             line["boxes"] = [{"label": "face", "xyxy": [10, 10, 150, 110]}]
 
     edit(file, add)
-    chosen = Settings()
-    chosen.encode.crf = 0
+    chosen = changed(Settings(), {"encode.crf": 0})
     render(walker, tmp_path / "again.mp4", file, chosen)
     inside = [luma[12:108, 12:148] for luma in read_video(tmp_path / "again.mp4").luma]
     assert len(inside) == 25 and all(np.array_equal(luma, inside[0]) for luma in inside)

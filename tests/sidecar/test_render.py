@@ -21,6 +21,7 @@ from tests.conftest import ROOT
 from tests.detectors import SquareDetector
 from tests.pipeline.runs import solid
 from tests.pipeline.test_exactness import decoded
+from tests.settings import changed
 from tests.sidecar.doubles import Line, edit, lines, render, repeatable, write
 from tests.videos import VideoSpec, make_video, read_video, sound_packets
 
@@ -48,8 +49,8 @@ def test_the_same_pictures_audio_and_times_as_in_one_pass(
 ) -> None:
     name, spec, output = VIDEOS[what]
     source, settings = make_video(tmp_path / name, spec), Settings()
-    settings.redact.method = method
-    settings.encode.crf = 0  # without loss, the pictures are what reached the encoder, whatever bytes it makes of them
+    # without loss, the pictures are what reached the encoder, whatever bytes it makes of them
+    settings = changed(settings, {"redact.method": method, "encode.crf": 0})
     target, again = tmp_path / output, tmp_path / f"again_{output}"
     one = write(source, target, file, settings=settings)
     other = render(source, again, file, settings=settings)
@@ -103,11 +104,11 @@ def test_the_header_tells_with_what_it_was_made_and_not_from_where(walker: Path,
     for change in ("nothing", "encoder", "threshold", "cells"):
         settings = Settings()
         if change == "encoder":
-            settings.encode.crf = 30
+            settings = changed(settings, {"encode.crf": 30})
         if change == "threshold":
-            settings.classes["face"].threshold = 0.3
+            settings = changed(settings, {"classes.face.threshold": 0.3})
         if change == "cells":
-            settings.redact.cells = 5
+            settings = changed(settings, {"redact.cells": 5})
         write(walker, tmp_path / "out.mp4", file, settings=settings, overwrite=True)
         headers.append(lines(file)[0])
         assert walker.name not in file.read_text() and str(tmp_path) not in file.read_text()
@@ -118,13 +119,11 @@ def test_the_header_tells_with_what_it_was_made_and_not_from_where(walker: Path,
 
 
 def test_what_was_always_covered_is_so_again(walker: Path, tmp_path: Path, file: Path) -> None:
-    settings = solid()
-    settings.areas.always = ["0,0 0.25,0.25"]
+    settings = changed(solid(), {"areas.always": ["0,0 0.25,0.25"]})
     write(walker, tmp_path / "out.mp4", file, settings=settings)
     render(walker, tmp_path / "again.mp4", file, solid())
     assert max(_brightest(tmp_path / "again.mp4", VideoSpec(), (0, 0, 40, 30))) < 30
-    twice = solid()
-    twice.areas.always = ["0.5,0 1,0.25", "0,0 0.25,0.25"]
+    twice = changed(solid(), {"areas.always": ["0.5,0 1,0.25", "0,0 0.25,0.25"]})
     render(walker, tmp_path / "more.mp4", file, twice)
     assert max(_brightest(tmp_path / "more.mp4", VideoSpec(), (80, 0, 160, 30))) < 30
     for before, after in zip(decoded(tmp_path / "out.mp4"), decoded(tmp_path / "again.mp4"), strict=True):

@@ -11,6 +11,7 @@ import pytest
 from blurscene_stream.config.schema import Settings, SourceConfig
 from blurscene_stream.errors import ConfigError, SourceError
 from tests.pipeline.runs import anonymize, fails, solid
+from tests.settings import changed
 from tests.videos import VideoSpec, make_video, read_video, square_at
 
 FRONT, REAR = VideoSpec(5, 64, 48), VideoSpec(7, 96, 64, audio=())
@@ -35,9 +36,7 @@ def dash_cam(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def chosen(number: int) -> Settings:
-    settings = solid()
-    settings.source = SourceConfig(video_stream=number)
-    return settings
+    return changed(solid(), {"source": SourceConfig(video_stream=number)})
 
 
 def test_several_videos_are_refused_unless_one_is_chosen(dash_cam: Path) -> None:

@@ -9,13 +9,12 @@ from blurscene_stream.config.schema import Settings
 from blurscene_stream.pipeline import Callbacks, Job, StopToken, anonymize_video
 from blurscene_stream.verify import Check, Findings, Grade, VerifyJob, verify_video
 from tests.detectors import SquareDetector
+from tests.settings import changed
 from tests.verify.scenes import ObjectDetector
 
 
 def settings_of(crf: int = 20) -> Settings:
-    made = Settings()
-    made.encode.crf, made.encode.threads = crf, 1
-    return made
+    return changed(Settings(), {"encode.crf": crf, "encode.threads": 1})
 
 
 def anonymized(

@@ -13,6 +13,7 @@ import pytest
 from blurscene_stream.config.schema import AudioMode
 from blurscene_stream.source.inspection.audio_reading import without_adts
 from blurscene_stream.verify.audio_diff import correlate
+from tests.settings import changed
 from tests.verify.runs import anonymized, checked, failed, report_text, settings_of
 from tests.verify.scenes import Scene, audio_changed, make_scene, with_audio_of
 
@@ -126,7 +127,7 @@ def test_audio_that_was_cut_and_encoded_anew_passes_and_a_packet_s_shift_fails(s
     """What a cut MP4 has from before its start, no player plays; and Matroska has times in whole milliseconds."""
     source = make_scene(tmp_path / "in.mp4", Scene(frames=40, width=160, hidden_s=0.74))
     file, settings = tmp_path / "found.jsonl", settings_of()
-    settings.encode.audio = AudioMode.opus
+    settings = changed(settings, {"encode.audio": AudioMode.opus})
     target = anonymized(source, tmp_path / f"out.{suffix}", file, settings)
     found = checked(source, target, file, settings)
     assert failed(found) == set(), report_text(found)

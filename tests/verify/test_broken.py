@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from blurscene_stream.config.schema import RedactMethod, Settings
 from blurscene_stream.pipeline import Callbacks, Job, StopToken, render_video
 from blurscene_stream.redact import Redactor
 from blurscene_stream.verify import Grade
+from tests.settings import changed
 from tests.verify.conftest import Honest
 from tests.verify.runs import check_of, failed, report_text, settings_of
 from tests.verify.scenes import HEIGHT, Picture, audio_changed, frames_changed
@@ -73,10 +75,16 @@ def test_a_box_that_is_left_out(crf: int, honest: Honest, tmp_path: Path) -> Non
     assert check_of(found, "residual").found == 12, report_text(found)
 
 
+def with_cells(settings: Settings, cells: int) -> Settings:
+    """Return settings with more cells than are allowed, behind the back of their validation."""
+    redact = replace(settings.redact)
+    object.__setattr__(redact, "cells", cells)
+    return replace(settings, redact=redact)
+
+
 @CRFS
 def test_cells_that_are_too_small(crf: int, honest: Honest, tmp_path: Path) -> None:
-    weak = settings_of(crf)
-    weak.redact.cells = 24
+    weak = with_cells(settings_of(crf), 24)
     target = _rendered(honest, tmp_path / "out.mp4", lambda _: None, weak)
     found = honest.verify(target, settings_of(crf))
     assert check_of(found, "cover").grade is Grade.fail, report_text(found)
@@ -84,21 +92,19 @@ def test_cells_that_are_too_small(crf: int, honest: Honest, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(("crf", "cells"), [(20, 12), (20, 24), (35, 24)])
 def test_cells_that_are_too_small_by_the_settings(cells: int, crf: int, honest: Honest, tmp_path: Path) -> None:
-    weak = settings_of(crf)
-    weak.redact.cells = cells
+    weak = with_cells(settings_of(crf), cells)
     found = honest.verify(_rendered(honest, tmp_path / "out.mp4", lambda _: None, weak), weak)
     assert failed(found) == {"residual"}, report_text(found)
     assert "has more than 6 cells" in report_text(found)
 
 
 def test_a_blur_of_too_many_cells_by_the_settings(honest: Honest, tmp_path: Path) -> None:
-    weak = settings_of()
-    weak.redact.method, weak.redact.cells = RedactMethod.blur, 8
+    blurred = changed(settings_of(), {"redact.method": RedactMethod.blur})
+    weak = with_cells(blurred, 8)
     found = honest.verify(_rendered(honest, tmp_path / "out.mp4", lambda _: None, weak), weak)
     assert failed(found) == {"residual"}, report_text(found)
     assert "has more than 6 cells" in report_text(found)
-    weak.redact.cells = 6
-    found = honest.verify(_rendered(honest, tmp_path / "again.mp4", lambda _: None, weak), weak)
+    found = honest.verify(_rendered(honest, tmp_path / "again.mp4", lambda _: None, blurred), blurred)
     assert failed(found) == set(), report_text(found)
 
 

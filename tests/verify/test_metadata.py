@@ -10,11 +10,12 @@ import av
 import pytest
 from av.container import OutputContainer
 
-from blurscene_stream.config.keep import KeepConfig
+from blurscene_stream.config.schema import KeepConfig
 from blurscene_stream.errors import SourceError
 from blurscene_stream.verify import Grade
 from tests.canaries import PLANTS, WORD, film
 from tests.detectors import SquareDetector
+from tests.settings import changed
 from tests.verify.runs import anonymized, check_of, checked, failed, report_text, settings_of
 from tests.verify.scenes import Scene, make_scene
 
@@ -48,8 +49,7 @@ def test_what_may_only_pass_by_name_fails(change: Callable[[OutputContainer], No
     found = checked(source, target, file)
     assert failed(found) == {"metadata"} and said in report_text(found), report_text(found)
     assert "my street" not in report_text(found) and "home" not in report_text(found)
-    settings = settings_of()
-    settings.keep = KeepConfig(streams=["chapters"], tags=["title"])
+    settings = changed(settings_of(), {"keep": KeepConfig(streams=["chapters"], tags=["title"])})
     assert failed(checked(source, target, file, settings)) == set()
 
 
@@ -83,7 +83,7 @@ def test_nothing_that_a_run_writes_itself_fails(suffix: str, codec: str, audio: 
     with film(tmp_path / "in.mkv", sound=audio):
         pass
     settings, target = settings_of(), tmp_path / f"out.{suffix}"
-    settings.encode.codec, settings.encode.crf = codec, None
+    settings = changed(settings, {"encode.codec": codec, "encode.crf": None})
     anonymized(tmp_path / "in.mkv", target, None, settings, SquareDetector())
     found = checked(tmp_path / "in.mkv", target, None, settings, detector=SquareDetector())
     assert check_of(found, "metadata").grade is Grade.ok, report_text(found)
@@ -95,7 +95,7 @@ def test_nothing_that_was_to_be_kept_fails(tmp_path: Path) -> None:
         folder = tmp_path / name
         folder.mkdir()
         source, settings = PLANTS[name](folder), settings_of()
-        settings.keep = keep
+        settings = changed(settings, {"keep": keep})
         for suffix in ("mp4", "mov", "mkv"):
             target = anonymized(source, folder / f"out.{suffix}", None, settings, SquareDetector())
             found = checked(source, target, None, settings, detector=SquareDetector())
@@ -147,7 +147,7 @@ def test_an_output_without_a_video_that_can_be_judged_fails(tmp_path: Path) -> N
 
 def test_a_run_that_keeps_things_passes_with_its_own_options(tmp_path: Path) -> None:
     source, file, settings = PLANTS["chapters of mp4"](tmp_path), tmp_path / "found.jsonl", settings_of()
-    settings.keep = KeepConfig(streams=["chapters"])
+    settings = changed(settings, {"keep": KeepConfig(streams=["chapters"])})
     target = anonymized(source, tmp_path / "out.mp4", file, settings)
     assert failed(checked(source, target, file, settings)) == set()
     assert failed(checked(source, target, file)) == {"metadata"}
@@ -156,6 +156,6 @@ def test_a_run_that_keeps_things_passes_with_its_own_options(tmp_path: Path) -> 
 def test_fields_that_an_encoder_cannot_tell_are_for_review(tmp_path: Path) -> None:
     scene = Scene(options={"preset": "veryfast", "crf": "12", "x264-params": "tff=1:interlaced=1"})
     source, file, settings = make_scene(tmp_path / "in.mkv", scene), tmp_path / "found.jsonl", settings_of()
-    settings.encode.codec = "hevc"
+    settings = changed(settings, {"encode.codec": "hevc"})
     found = checked(source, anonymized(source, tmp_path / "out.mkv", file, settings), file, settings)
     assert failed(found) == {"stream"} and "field order: progressive instead of " in report_text(found)

@@ -13,6 +13,7 @@ from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.pipeline import Callbacks, Job, StopToken, anonymize_video, render_video
 from blurscene_stream.verify import Findings, Grade, VerifyJob, sheet_png, verify_video, worst
+from tests.settings import changed
 from tests.verify.runs import check_of, report_text
 
 CLIP = "motorway_1280x720"
@@ -20,9 +21,7 @@ SIZE_PX = 960  # at which plates are found
 
 
 def _settings() -> Settings:
-    made = Settings(device="cpu")
-    made.detect.size_px = SIZE_PX
-    return made
+    return changed(Settings(device="cpu"), {"detect.size_px": SIZE_PX})
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from blurscene_stream.verify import Findings, Grade, is_sheet, sheet_png
 from blurscene_stream.verify.contact_sheet import TILE_PX
 from blurscene_stream.verify.redetect import MAX_TILES, more_sensitive
 from tests.detectors import CLASSES
+from tests.settings import changed
 from tests.verify.conftest import Honest
 from tests.verify.runs import check_of, checked, failed, report_text, settings_of
 from tests.verify.scenes import ObjectDetector, object_at
@@ -94,7 +95,7 @@ def test_the_sheet_shows_suspects_covered(honest: Honest) -> None:
 def test_the_areas_of_the_videos_are_none_of_the_sheet(honest: Honest) -> None:
     found = _looked(honest, SuspiciousDetector(BOX))
     plain, areas = settings_of(), settings_of()
-    areas.areas.always, areas.areas.roi = ["500,300 600,350"], ["0,0 9,9"]
+    areas = changed(areas, {"areas.always": ["500,300 600,350"], "areas.roi": ["0,0 19,9"]})
     assert sheet_png(found.suspects, areas) == sheet_png(found.suspects, plain)
 
 

@@ -10,6 +10,7 @@ from blurscene_stream.boxes import Detections
 from blurscene_stream.frames import Frame
 from blurscene_stream.verify import Grade, worst
 from tests.detectors import CLASSES
+from tests.settings import changed
 from tests.verify.runs import anonymized, check_of, checked, failed, report_text, settings_of
 from tests.verify.scenes import ObjectDetector, frames_changed
 
@@ -38,8 +39,7 @@ def test_more_that_was_covered_is_for_review(scene: Path, tmp_path: Path) -> Non
 
 def test_an_object_that_is_shown_is_a_failure(scene: Path, tmp_path: Path) -> None:
     blind = ObjectDetector(seen=lambda number: not 4 <= number <= 7)
-    settings = settings_of()
-    settings.track.enabled = False
+    settings = changed(settings_of(), {"track.enabled": False})
     found = checked(scene, anonymized(scene, tmp_path / "out.mp4", settings=settings, detector=blind), None)
     assert worst(found.checks) is Grade.fail, report_text(found)
     assert [place.frame for place in check_of(found, "residual").places] == [4, 5, 6, 7]
@@ -48,8 +48,7 @@ def test_an_object_that_is_shown_is_a_failure(scene: Path, tmp_path: Path) -> No
 def test_a_box_that_only_tracking_put_there_is_for_review(scene: Path, tmp_path: Path) -> None:
     """The object is seen from frame 4 on; tracking covers it before, and the run did not."""
     late = ObjectDetector(seen=lambda number: number >= 4)
-    settings = settings_of()
-    settings.track.enabled = False
+    settings = changed(settings_of(), {"track.enabled": False})
     target = anonymized(scene, tmp_path / "out.mp4", settings=settings, detector=late)
     found = checked(scene, target, None, detector=ObjectDetector(seen=lambda number: number >= 4))
     assert check_of(found, "residual").grade is Grade.review, report_text(found)

@@ -7,7 +7,7 @@ from pathlib import Path
 from reprlib import repr as brief
 from typing import Any, NoReturn
 
-from blurscene_stream.config.reading import one_line
+from blurscene_stream.config.files import one_line
 from blurscene_stream.errors import SourceError, reason
 from blurscene_stream.json_lines import LineError, parse_json, parse_line
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from reprlib import repr as brief
 
-from blurscene_stream.config.reading import read_yaml
+from blurscene_stream.config.files import read_yaml
 from blurscene_stream.evaluate.annotations import Annotation, ImageAnnotations
 from blurscene_stream.evaluate.datasets.parsing import (
     IMAGE_SUFFIXES,

@@ -10,9 +10,8 @@ from av.container import InputContainer
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from blurscene_stream.config.keep import KeepConfig
-from blurscene_stream.config.rules import listed
-from blurscene_stream.config.schema import AudioMode, Settings
+from blurscene_stream.config.schema import AudioMode, KeepConfig, Settings
+from blurscene_stream.config.validation import listed
 from blurscene_stream.errors import ConfigError, SourceError
 from blurscene_stream.source.container.stream_types import InputStreamType, codec_name, describe_stream, stream_type
 from blurscene_stream.source.scrub.audio_headers import scrub_extradata

@@ -1,28 +1,24 @@
-"""The schema seen as dotted keys: what there is, and which known key an unknown one resembles."""
+"""Keys of the schema: every setting and section by its dotted key, such as "detect.size_px"."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from difflib import get_close_matches
 from typing import Any, get_type_hints
 
-from blurscene_stream.config.rules import Setting, settings_of
 from blurscene_stream.config.schema import ClassConfig, Settings
+from blurscene_stream.config.validation import Setting, settings_of
 
 CLASSES = "classes"  # the one section whose keys are free: the names of the model's classes
 
 
 @dataclass(frozen=True)
 class Leaf:
-    """One setting of the tree, and its default."""
+    """A setting, and its default."""
 
     setting: Setting
     default: object
-
-
-def _default(field: Field[Any]) -> object:
-    return field.default if field.default_factory is MISSING else field.default_factory()
 
 
 def _walk(owner: type[Any], prefix: str) -> Iterator[tuple[str, type[Any] | Leaf]]:
@@ -30,7 +26,8 @@ def _walk(owner: type[Any], prefix: str) -> Iterator[tuple[str, type[Any] | Leaf
     for field in fields(owner):
         key = prefix + field.name
         if field.name in settings:
-            yield key, Leaf(settings[field.name], _default(field))
+            default = field.default if field.default_factory is MISSING else field.default_factory()
+            yield key, Leaf(settings[field.name], default)
         elif key == CLASSES:
             yield key, dict
             yield f"{key}.*", ClassConfig
@@ -45,8 +42,8 @@ LEAVES: Mapping[str, Leaf] = {key: node for key, node in _NODES.items() if isins
 SECTIONS: Mapping[str, type[Any]] = {key: node for key, node in _NODES.items() if not isinstance(node, Leaf)}
 
 
-def pattern(key: str) -> str:
-    """The key as the schema has it: the name of a class becomes "*"."""
+def schema_key(key: str) -> str:
+    """Return the key as in the schema: the name of a class becomes "*"."""
     parts = key.split(".")
     if len(parts) > 1 and parts[0] == CLASSES:
         parts[1] = "*"
@@ -54,26 +51,26 @@ def pattern(key: str) -> str:
 
 
 def leaf(key: str) -> Leaf | None:
-    """The setting under a dotted key, or None."""
-    return LEAVES.get(pattern(key))
+    """Return the setting under a dotted key, or None."""
+    return LEAVES.get(schema_key(key))
 
 
 def is_section(key: str) -> bool:
-    """Whether settings stand below a dotted key."""
-    return pattern(key) in SECTIONS
+    """Return whether a dotted key is a section."""
+    return schema_key(key) in SECTIONS
 
 
-def spelled_out(key: str, classes: list[str]) -> list[str]:
-    """The keys that a key with "*" for "every class" stands for; any other key is itself."""
+def expand_classes(key: str, classes: list[str]) -> list[str]:
+    """Return a key for each class where `key` has "*" for "every class", else the key alone."""
     return [key.replace("*", name, 1) for name in classes] if key.startswith(f"{CLASSES}.*") else [key]
 
 
-def advice(key: str, classes: list[str]) -> str:
-    """What to tell about an unknown key: the known one it resembles, or those that stand where it stood."""
+def suggestion(key: str, classes: list[str]) -> str:
+    """Return the hint for an unknown key: the known key that it resembles, or those of its section."""
     section, _, name = key.rpartition(".")
-    here = below(section, classes) or below("", classes)
-    prefix = f"{section}." if below(section, classes) and section else ""
-    known = [other for node in LEAVES for other in spelled_out(node, classes)]
+    here = names_in(section, classes) or names_in("", classes)
+    prefix = f"{section}." if names_in(section, classes) and section else ""
+    known = [other for node in LEAVES for other in expand_classes(node, classes)]
     same_name = [other for other in known if other.rpartition(".")[2] == name]
     near = (
         [prefix + other for other in get_close_matches(name, here if prefix else [], n=1)]
@@ -83,14 +80,14 @@ def advice(key: str, classes: list[str]) -> str:
     return f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(here)}"
 
 
-def below(section: str, classes: list[str]) -> list[str]:
-    """The names that stand in a section; in the whole tree for ""."""
-    known = [name for node in _NODES for name in spelled_out(node, classes)]
+def names_in(section: str, classes: list[str]) -> list[str]:
+    """Return the names in a section, of the whole tree for ""."""
+    known = [name for node in _NODES for name in expand_classes(node, classes)]
     return [name.rpartition(".")[2] for name in known if name.rpartition(".")[0] == section]
 
 
-def built(owner: type[Any], values: Mapping[str, object], classes: list[str], prefix: str = "") -> Any:
-    """An `owner` (Settings, at the root) made of the values under their dotted keys.
+def build(owner: type[Any], values: Mapping[str, object], classes: list[str], prefix: str = "") -> Any:
+    """Make an `owner` (Settings, at the root) of values by dotted key.
 
     Raises ConfigError when the values do not go together, KeyError when one is missing.
     """
@@ -99,9 +96,9 @@ def built(owner: type[Any], values: Mapping[str, object], classes: list[str], pr
     for field in fields(owner):
         key = prefix + field.name
         if key == CLASSES:
-            arguments[field.name] = {name: built(ClassConfig, values, classes, f"{key}.{name}.") for name in classes}
+            arguments[field.name] = {name: build(ClassConfig, values, classes, f"{key}.{name}.") for name in classes}
         elif is_dataclass(hints[field.name]):
-            arguments[field.name] = built(hints[field.name], values, classes, f"{key}.")
+            arguments[field.name] = build(hints[field.name], values, classes, f"{key}.")
         else:
             arguments[field.name] = values[key]
     return owner(**arguments)
