@@ -52,7 +52,7 @@ DOORS = {  # outside library -> the rooms that may import it
     "yaml": {"config"},
     "click": {"cli"},
     "tqdm": {"cli"},
-    "threading": {"pipeline/prefetch", "config/compose"},  # the second for a lock around Hydra's globals, no thread
+    "threading": {"pipeline/prefetch"},
     "queue": {"pipeline/prefetch"},
     "multiprocessing": set[str](),
     "concurrent": set[str](),
