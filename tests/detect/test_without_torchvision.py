@@ -11,15 +11,14 @@ from tests.conftest import ROOT
 SCRIPT = """
 import sys
 sys.modules["torchvision"] = None  # importing it raises ImportError now
-from blurscene_stream.config.schema import ModelConfig, Settings
+from blurscene_stream.config.schema import DetectConfig, ModelConfig, Settings, VariantsConfig
 from blurscene_stream.detect import load_detector
 from blurscene_stream.errors import ConfigError
 assert load_detector(Settings(device="cpu")).classes == ("face", "license_plate")
 other = ModelConfig(name="mine", network={"_target_": "torchvision.models.detection.fcos_resnet50_fpn"})
 try:
-    settings = Settings(device="cpu", model=other)
-    settings.detect.variants.scales = [1.0]
-    load_detector(settings)
+    detect = DetectConfig(variants=VariantsConfig(scales=[1.0]))
+    load_detector(Settings(device="cpu", model=other, detect=detect))
 except ConfigError as error:
     print(error)
 """
