@@ -97,6 +97,7 @@ CHILD = textwrap.dedent("""
     from tests.pipeline.runs import anonymize
     from blurscene_stream.errors import BlurSceneError
     import blurscene_stream.source, blurscene_stream.sink, blurscene_stream.redact
+    import scipy.optimize  # a run imports it late; the other user may not read where this Python lies
     os.setgroups([]); os.setgid({user}); os.setuid({user})
     try:
         anonymize(sys.argv[1], sys.argv[2])

@@ -209,7 +209,7 @@ def test_blur_is_smooth_and_within_the_range_of_the_means(name: str) -> None:
         assert row.max() * unit <= hard.max()
 
 
-@pytest.mark.parametrize("name", ["yuv420p", "nv12", "yuv420p10le", "gbrap16le"])
+@pytest.mark.parametrize("name", ["yuv420p", "nv12", "yuv420p10le", "gbrap"])
 @pytest.mark.parametrize("method", list(RedactMethod))
 @pytest.mark.parametrize("shape", list(Shape))
 def test_a_huge_box_and_a_tiny_one(name: str, method: RedactMethod, shape: Shape) -> None:
