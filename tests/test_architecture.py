@@ -37,6 +37,7 @@ FLOORS = {  # a module imports its own room, or a lower floor
     "bulk": 4,
     "evaluate": 4,
     "verify": 4,
+    "api": 4,
     "cli": 5,
     "__main__": 6,
 }
@@ -57,6 +58,7 @@ DOORS = {  # outside library -> the rooms that may import it
     "multiprocessing": set[str](),
     "concurrent": set[str](),
     "numpy": {
+        "api",
         "boxes",
         "frames",
         "source",

@@ -21,9 +21,9 @@ from blurscene_stream.errors import (
     UsageError,
     reason,
 )
+from blurscene_stream.frames import RedactedFrame
 from blurscene_stream.image import DecodedImage, decode, encode, format_for, refuse_loss
 from blurscene_stream.pipeline.detection import (
-    Detect,
     Detector,
     LoadDetector,
     detect_frames,
@@ -112,7 +112,11 @@ class ImageAnonymizer:
         """
         image = decode(data)
         height, width = image.samples.shape[:2]
-        return ImageDetections(width, height, _detect_image(image, self._detector))
+        return ImageDetections(width, height, self.detect_decoded(image))
+
+    def detect_decoded(self, image: DecodedImage) -> Detections:
+        """Return the detections of a decoded image. Raises DetectionError."""
+        return merge_frame_detections(detect_frames(image.frames(), self._detector))
 
     def anonymize(self, data: bytes, file_format: str) -> AnonymizedImage:
         """Return the image `data` redacted, upright, as a file of `file_format`.
@@ -122,12 +126,15 @@ class ImageAnonymizer:
         """
         image = decode(data)
         refuse_loss(image, file_format)
-        redacted = self._redact(image.frames()[0], _detect_image(image, self._detector))
+        redacted = self.redact_decoded(image)
         return AnonymizedImage(encode(redacted, file_format), redacted.detections)
 
+    def redact_decoded(self, image: DecodedImage) -> RedactedFrame:
+        """Redact a decoded image in its own samples.
 
-def _detect_image(image: DecodedImage, detect: Detect) -> Detections:
-    return merge_frame_detections(detect_frames(image.frames(), detect))
+        Raises DetectionError, RedactionError, ConfigError for an area that lies outside it.
+        """
+        return self._redact(image.frames()[0], self.detect_decoded(image))
 
 
 def merge_frame_detections(frames: Sequence[Detections]) -> Detections:
