@@ -137,7 +137,7 @@ class LabelMap:
     def __init__(self, model: ModelConfig, network: nn.Module) -> None:
         """Raise ConfigError when the network scores another number of classes than `model` names."""
         self._name = model.name
-        self._all_one = model.labels == []
+        self._all_one = model.labels is not None and not model.labels
         self._complete = model.labels is None
         self._labels = np.array(model.labels or range(1, len(model.classes) + 1), np.int64)
         count = _score_count(network)

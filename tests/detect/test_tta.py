@@ -342,9 +342,7 @@ def test_thresholds_before_and_after_merging(scene: Picture) -> None:
     (plain,) = tta_detector()([frame])
     lowest = float(plain.scores.min())
     for key in ("pre_merge_score_threshold", "post_merge_score_threshold"):
-        kept, dropped = MergeConfig(), MergeConfig()
-        setattr(kept, key, lowest / 2)
-        setattr(dropped, key, (1 + lowest) / 2)
+        kept, dropped = (changed(MergeConfig(), {key: value}) for value in (lowest / 2, (1 + lowest) / 2))
         assert len(tta_detector(merge=kept)([frame])[0]) == len(plain)
         assert len(tta_detector(merge=dropped)([frame])[0]) < len(plain)
     weak = MergeConfig(pre_merge_score_threshold=0.001)
