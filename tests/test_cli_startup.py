@@ -62,7 +62,11 @@ REFUSALS = [  # arguments, exit code, what is said
     (("in.mp4", "in.mp4"), 2, "input and output are the same"),
     (("in.mp4", "new.gif"), 2, ".mp4 .m4v"),
     (("in.mp4", "none/new.mp4"), 2, "there is no folder none"),
-    (("--thresh", "1.5", "in.mp4", "new.mp4"), 2, "option --thresh: classes.*.threshold must be a number in [0, 1)"),
+    (
+        ("--thresh", "1.5", "in.mp4", "new.mp4"),
+        2,
+        "--thresh: classes.face.threshold must be a number in [0, 1), got '1.5'",
+    ),
     (("--size", "large", "in.mp4", "new.mp4"), 2, "detect.size_px must be a whole number in 32..8192, got 'large'"),
     (("--device", "tpu", "in.mp4", "new.mp4"), 2, "option --device: device must be auto, cpu, cuda or cuda:N"),
     (("--replacewith", "glitter", "in.mp4", "new.mp4"), 2, "'mosaic', 'solid', 'blur'"),
