@@ -2,7 +2,7 @@
 # Without CUDA, much smaller:
 # docker build -t blurscene-stream:cpu --build-arg TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu .
 
-FROM python:3.11-slim AS build
+FROM python:3.12-slim AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 
 # PyTorch comes first and alone: it is most of the image, and a change of the code does not bring it again.
@@ -18,7 +18,7 @@ COPY config config
 COPY weights weights
 RUN pip wheel --no-deps --wheel-dir /wheels . && /opt/blurscene/bin/pip install /wheels/*.whl
 
-FROM python:3.11-slim
+FROM python:3.12-slim
 COPY --from=build /opt/blurscene /opt/blurscene
 # `video` is not among the container toolkit's defaults.
 ENV PATH=/opt/blurscene/bin:$PATH \
