@@ -76,7 +76,7 @@ class Residual:
     def _looks_like_input(self, pair: FramePair, region: Region) -> bool:
         part, mask = _slices(region), region.pixel_mask(pair.picture.pixel_format)
         shown, before, expected = (each[part][mask] for each in (pair.shown.luma, pair.before, pair.expected.luma))
-        usual = float(self._noise.usual(expected.std()))
+        usual = float(self._noise.usual(np.asarray(expected.std())))
         return shows(shown, before, expected, max(MIN_CONTRAST, ABOVE_NOISE * usual))
 
     def _check_cover(self, pair: FramePair, region: Region, telling: Mask, uncovered: Mask) -> None:
