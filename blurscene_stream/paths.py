@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -80,7 +81,8 @@ def check_output_path(path: Path, overwrite: bool) -> None:
             raise UsageError(f"{path}: is not a file; choose another name")
         if path.exists() and not overwrite:
             raise UsageError(f"{path}: exists already; use -y to replace it")
-        path.resolve()
+        if path.resolve().is_symlink():  # Python 3.13 gives a loop back, older ones raise
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
     except (OSError, RuntimeError) as error:  # too long, no permission, or a link that leads to itself
         raise UsageError(f"{path}: cannot be written: {reason(error)}; choose another name") from error
 
