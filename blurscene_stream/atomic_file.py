@@ -1,26 +1,38 @@
-"""Atomic files: written as NAME.partial, and renamed to NAME once everything in them is on the disk."""
+"""Atomic files: written as NAME.partial, and renamed to NAME once everything in them is on the disk.
+
+The file is made under a name that was free, and is known by its descriptor from then on: what somebody puts in its
+place neither gets the final name nor is deleted.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
+import logging
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 
 from blurscene_stream.errors import SinkError, StoppedError, reason
 
 PARTIAL = ".partial"
 MAX_NAME_BYTES = 255  # on Linux and macOS
 
+log = logging.getLogger(__name__)
 
-def partial_path(final: Path) -> Path:
-    """Return where a file is written until it is complete: NAME.partial, or a shorter name where that is too long."""
-    name = final.name
-    if len(os.fsencode(name)) + len(PARTIAL) <= MAX_NAME_BYTES:
-        return final.with_name(name + PARTIAL)
-    mark = "~" + hashlib.sha256(os.fsencode(name)).hexdigest()[:16] + PARTIAL
+
+def partial_path(final: Path, number: int = 1) -> Path:
+    """Return where a file is written until it is complete: NAME.partial, or a shorter name where that is too long.
+
+    number: from 2 on another name each: NAME.2.partial
+    """
+    name, ending = final.name, PARTIAL if number == 1 else f".{number}{PARTIAL}"
+    if len(os.fsencode(name)) + len(ending) <= MAX_NAME_BYTES:
+        return final.with_name(name + ending)
+    mark = "~" + hashlib.sha256(os.fsencode(name)).hexdigest()[:16] + ending
     while len(os.fsencode(name)) + len(mark) > MAX_NAME_BYTES:
         name = name[:-1]
     return final.with_name(name + mark)
@@ -29,31 +41,46 @@ def partial_path(final: Path) -> Path:
 class AtomicFile:
     """A file under its partial name, locked against other runs, until `commit` gives it its final name.
 
-    path: where to write
+    path: where to write, for what writes by name; then `check` that it did not write elsewhere
+    file: the file itself, under whatever name; `flush` has it read from the beginning
 
     Used as a context manager: leaving it without `commit` deletes what was written.
     Raises SinkError when it cannot be made.
     """
 
     def __init__(self, target: Path, overwrite: bool) -> None:
-        self._target = target
         self._overwrite = overwrite
         self._flushed = False
         self._final = target.resolve()  # a link stays a link, the file behind it is replaced
-        self.path = partial_path(self._final)
-        self._lock = _lock(self.path, target)
-        self._identity = os.fstat(self._lock)
+        self.path, self.file = _create_locked(self._final, target, overwrite)
+        self._identity = os.fstat(self.file.fileno())
 
-    def flush(self) -> None:
+    def writer(self) -> BinaryIO:
+        """Return a buffered file to write through, to be closed before `flush`."""
+        return os.fdopen(os.dup(self.file.fileno()), "wb")
+
+    def check(self) -> None:
+        """Check that nobody has put another file in the place of this one.
+
+        Raises SinkError.
+        """
+        if not self._is_at(self.path):
+            raise SinkError(f"another program has put its own file in the place of {self.path.name}")
+
+    def flush(self) -> BinaryIO:
         """Sync the file to the disk, and check that its name is free if it must be. Nothing is written after it.
 
+        Return the file, to be read from its beginning and not closed.
         Raises SinkError, OSError.
         """
+        self.check()
         if not self._flushed:
-            _sync(self.path)
+            os.fsync(self.file.fileno())
             self._flushed = True
         if self._final.exists() and not self._overwrite:
             raise SinkError("was made by another program in the meantime and is not replaced")
+        self.file.seek(0)
+        return self.file
 
     def commit(self) -> None:
         """Sync the file to the disk and rename it to its final name.
@@ -62,6 +89,9 @@ class AtomicFile:
         """
         self.flush()
         self.path.replace(self._final)
+        if not self._is_at(self._final):  # put in its place since `flush`: it gets its name back
+            self._final.replace(self.path)
+            self.check()
         try:
             # too late to stop: the file is complete; and a folder that may not be read cannot be synced
             with suppress(StoppedError, PermissionError):
@@ -69,14 +99,15 @@ class AtomicFile:
         except OSError:
             self.rollback()
             raise
-        self._unlock()
+        self.file.close()
 
     def discard(self) -> None:
         """Delete the partial file. Errors are dropped: one that matters is already on its way up."""
-        if self._lock != -1:
+        if not self.file.closed:
             with suppress(OSError):
-                self.path.unlink(missing_ok=True)
-            self._unlock()
+                if self._is_at(self.path):
+                    self.path.unlink()
+            self.file.close()
 
     def rollback(self) -> None:
         """Delete a committed file, because something that belongs to it could not be committed.
@@ -84,12 +115,14 @@ class AtomicFile:
         What it has replaced is gone. Does nothing while the file does not have its name.
         """
         with suppress(OSError):
-            if os.path.samestat(self._identity, self._final.stat()):
+            if self._is_at(self._final):
                 self._final.unlink()
 
-    def _unlock(self) -> None:
-        os.close(self._lock)
-        self._lock = -1
+    def _is_at(self, path: Path) -> bool:
+        try:
+            return os.path.samestat(self._identity, path.lstat())
+        except FileNotFoundError:
+            return False
 
     def __enter__(self) -> AtomicFile:
         return self
@@ -107,7 +140,8 @@ def write_file(target: Path, data: bytes, overwrite: bool) -> None:
     """
     with AtomicFile(target, overwrite) as file:
         try:
-            file.path.write_bytes(data)
+            with file.writer() as writer:
+                writer.write(data)
             file.commit()
         except SinkError as error:
             raise SinkError(f"{target}: {error}; nothing was left") from error
@@ -126,24 +160,77 @@ def make_folder(folder: Path) -> None:
         raise SinkError(f"{folder}: the folder cannot be made: {reason(error)}") from error
 
 
-def _lock(partial: Path, target: Path) -> int:
-    """Make the partial file, or take over one that a killed run has left; not one that a run is writing."""
-    try:
-        descriptor = os.open(partial, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
-    except FileNotFoundError as error:  # the error of /proc for a new file
-        raise SinkError(
-            f"{target}: cannot be written: {partial.parent} takes no files; choose another folder"
-        ) from error
-    except OSError as error:
-        raise SinkError(f"{target}: cannot be written: {reason(error)}; choose another name or folder") from error
+def _create_locked(final: Path, target: Path, overwrite: bool) -> tuple[Path, BinaryIO]:
+    """Make and lock a new file under the first partial name that is free; return its path and the file.
+
+    What has the name already is left of a run that was killed, or is not ours, and nobody can tell which: it is left
+    alone, unless `overwrite` lets it be replaced. Links are never followed.
+    Raises SinkError when no file can be made, or a run is writing one.
+    """
+    number = 1
+    while True:
+        path = partial_path(final, number)
+        try:
+            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o666)
+        except FileExistsError:
+            if not (_is_leftover(path, target) and overwrite and _unlinked(path)):
+                log.warning(
+                    "%s: is left of a run that was killed, or not ours, and is not touched; delete it if you can",
+                    path,
+                )
+                number += 1
+        except FileNotFoundError as error:  # the error of /proc for a new file
+            raise SinkError(
+                f"{target}: cannot be written: {path.parent} takes no files; choose another folder"
+            ) from error
+        except OSError as error:
+            raise SinkError(f"{target}: cannot be written: {reason(error)}; choose another name or folder") from error
+        else:
+            return path, _locked(descriptor, path, target)
+
+
+def _locked(descriptor: int, path: Path, target: Path) -> BinaryIO:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if not os.path.samestat(os.fstat(descriptor), partial.lstat()):  # just renamed or deleted by the other run
+        if not os.path.samestat(os.fstat(descriptor), path.lstat()):  # another run took it for a leftover
             raise FileNotFoundError
     except OSError as error:
         os.close(descriptor)
-        raise SinkError(f"{target}: another run is writing it; wait for its end or choose another name") from error
-    return descriptor
+        raise _busy(target) from error
+    return os.fdopen(descriptor, "r+b", buffering=0)
+
+
+def _is_leftover(path: Path, target: Path) -> bool:
+    """Tell whether something is a file of no other name that no run is writing.
+
+    Raises SinkError when a run is writing it.
+    """
+    try:
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode):
+            return False
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:  # gone, or not ours to read
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        raise _busy(target) from error
+    finally:
+        os.close(descriptor)
+    return found.st_nlink == 1
+
+
+def _unlinked(path: Path) -> bool:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        return False
+    return True
+
+
+def _busy(target: Path) -> SinkError:
+    return SinkError(f"{target}: another run is writing it; wait for its end or choose another name")
 
 
 def _sync(path: Path) -> None:

@@ -6,6 +6,7 @@ BlurSceneError             1  could not run
 ├── SourceError            1  the input cannot be opened, or holds no video
 │   ├── CorruptInputError  3  the input is cut short or cannot be decoded
 │   └── SourceLostError    8  a live source went away
+│       └── EndedEarlyError  8  the same, and the output is complete up to there; defined by `pipeline`
 ├── DetectionError         6  the detector failed or gave no usable answer
 ├── RedactionError         7  a frame could not be redacted
 ├── SinkError              9  the output cannot be encoded or written

@@ -140,7 +140,7 @@ def test_the_sheet_of_an_earlier_check_does_not_stay(
 @pytest.mark.usefixtures("wary")
 def test_a_sheet_that_cannot_be_written_swallows_no_verdict(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
     frames_changed(written / "out.mp4", written / "short.mp4", lambda pictures: pictures[:-1], 20)
-    (written / "short_suspects.png.partial").mkdir()
+    (written / "short_suspects.png").symlink_to("/proc/short.png")
     code = _verify(written / "in.mp4", written / "short.mp4", "--detections", written / "found.jsonl")
     said = capsys.readouterr()
     assert code == 9 and "short_suspects.png: cannot be written" in said.err

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import BinaryIO
 
 from blurscene_stream.address import Address
 from blurscene_stream.audit.hash_chain import Entry, append
+from blurscene_stream.audit.read_file import ReadFile, sha256_of
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.config.serialization import models, program, settings_of_results, settings_sha256
-from blurscene_stream.errors import SinkError, SourceError, reason
+from blurscene_stream.errors import SinkError, reason
 
 WITHDRAWN = "withdrawn"  # key of an entry that takes another one back, by its checksum
 
@@ -23,6 +24,7 @@ WITHDRAWN = "withdrawn"  # key of an entry that takes another one back, by its c
 class RunRecord:
     """A run over one video that has come to its end.
 
+    input_file: the source where it is a file; None for a camera or a pipe, which keep no bytes
     detections: file that the detections were read from; None: the detector made them
     start:      time at which it began
     counts:     further keys of the entry, as JSON has them
@@ -31,26 +33,27 @@ class RunRecord:
     source: Address
     target: Address
     preview: bool
-    detections: Path | None
+    input_file: ReadFile | None
+    detections: ReadFile | None
     start: datetime
     counts: Mapping[str, object]
 
 
-def append_run(log: Path, run: RunRecord, settings: Settings, output: Path | None) -> Entry:
+def append_run(log: Path, run: RunRecord, settings: Settings, output: BinaryIO | None) -> Entry:
     """Append an entry for a run whose output is complete, but for its name.
 
-    output: where it lies until it has its name; None when it is no file
-    Raises SourceError when the input can no longer be read, SinkError when the output or the log cannot.
+    output: the file itself; None when it is no file
+    Raises SourceError when the input can no longer be read, CorruptInputError when it was changed meanwhile, SinkError
+    when the output or the log cannot be read or written.
     """
-    try:
-        source = _file(run.source, _path_of(run.source))
-        detections = None if run.detections is None else _file(Address(str(run.detections)), run.detections)
-    except OSError as error:
-        raise SourceError(f"{run.source}: cannot be read again for the audit: {reason(error)}") from error
-    try:
-        target = _file(run.target, output)
-    except OSError as error:
-        raise SinkError(f"{run.target}: cannot be read again for the audit: {reason(error)}") from error
+    source = _unattested(run.source) if run.input_file is None else run.input_file.attest()
+    detections = None if run.detections is None else run.detections.attest()
+    target = _unattested(run.target)
+    if output is not None:
+        try:
+            target |= {"bytes": os.fstat(output.fileno()).st_size, "sha256": sha256_of(output)}
+        except OSError as error:
+            raise SinkError(f"{run.target}: cannot be read again for the audit: {reason(error)}") from error
     return append(
         log,
         {
@@ -79,17 +82,9 @@ def withdraw_on_error(log: Path, entry: Entry) -> Generator[None]:
         raise
 
 
-def _path_of(address: Address) -> Path | None:
-    """Path of a file; None for a camera, a server or a pipe, which keep no bytes."""
-    return None if address.live or address.piped or not address.path.is_file() else address.path
-
-
-def _file(address: Address, path: Path | None) -> dict[str, object]:
-    return {
-        "name": str(address),
-        "bytes": None if path is None else path.stat().st_size,
-        "sha256": None if path is None else sha256_of(path),
-    }
+def _unattested(address: Address) -> dict[str, object]:
+    """Name of a camera, a server or a pipe, which keep no bytes."""
+    return {"name": str(address), "bytes": None, "sha256": None}
 
 
 def _iso(time: datetime) -> str:
@@ -127,15 +122,6 @@ def check_files(entries: Sequence[Entry], log: Path) -> FileCheck:
     return FileCheck(len(latest), tuple(f"{name}: {difference}" for name, difference in differences if difference))
 
 
-def sha256_of(path: Path) -> str:
-    """Return the checksum of a file. Raises OSError."""
-    checksum = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            checksum.update(block)
-    return checksum.hexdigest()
-
-
 def _located(name: str, log: Path) -> str:
     """Real path of a file of that name; in the working folder when it is nowhere."""
     beside = os.path.realpath(log.parent / name)
@@ -145,7 +131,8 @@ def _located(name: str, log: Path) -> str:
 
 def _difference(path: str, sha256: str) -> str:
     try:
-        return "" if sha256_of(Path(path)) == sha256 else "has changed since"
+        with Path(path).open("rb") as file:
+            return "" if sha256_of(file) == sha256 else "has changed since"
     except FileNotFoundError:
         return "is not there any more"
     except OSError as error:

@@ -105,6 +105,7 @@ def summary_fields(summary: Summary) -> dict[str, object]:
         "covered_whole": summary.covered_whole,
         "dropped_frames": summary.dropped_frames,
         "left_out": list(summary.left_out),
+        "ended_early": summary.ended_early or None,
         "audit": summary.audit or None,
     }
 

@@ -181,9 +181,17 @@ def _optional_address(text: str | None) -> Address | None:
 
 def _run(work: Callable[[Callbacks, StopToken], Summary], progress: ProgressBar) -> None:
     """Run the work on one video, with a progress bar, until it is done or stopped by a signal; log its summary."""
-    from blurscene_stream.pipeline import Callbacks, StopToken  # noqa: PLC0415
+    from blurscene_stream.pipeline import Callbacks, EndedEarlyError, StopToken  # noqa: PLC0415
 
     stop_token = StopToken()
-    with closing(progress), stop_on_signals(stop_token):
-        summary = work(Callbacks(on_start=progress.start_video, on_frame=progress.add_frame), stop_token)
+    try:
+        with closing(progress), stop_on_signals(stop_token):
+            summary = work(Callbacks(on_start=progress.start_video, on_frame=progress.add_frame), stop_token)
+    except EndedEarlyError as error:
+        _log_summary(error.summary)
+        raise
+    _log_summary(summary)
+
+
+def _log_summary(summary: Summary) -> None:
     log.info("%s", summary_line(summary), extra={"fields": summary_fields(summary)})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Protocol
 
 from blurscene_stream.boxes import Detections
@@ -43,10 +42,6 @@ class DetectionSource(Protocol):
     @property
     def description(self) -> str:
         """Where the detections come from, in words that follow the name of the target."""
-
-    @property
-    def path(self) -> Path | None:
-        """File that the detections are read from; None: a detector makes them."""
 
     def detected(self, items: Generator[SourceItem], info: StreamInfo) -> Generator[DetectedItem]:
         """Yield every frame with what must be covered in it, in order; packets keep their place between them.

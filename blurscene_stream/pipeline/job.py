@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from blurscene_stream.address import Address
-from blurscene_stream.errors import BlurSceneError, StoppedError
+from blurscene_stream.errors import BlurSceneError, SourceLostError, StoppedError
 from blurscene_stream.frames import RedactedFrame
 from blurscene_stream.streams import StreamInfo
 
@@ -52,6 +52,8 @@ class Summary:
     covered_whole:  corrupt pictures of a file, which are covered whole
     dropped_frames: pictures of a live source that came too fast or could not be decoded
     left_out:       what the source holds and the target does not, in words
+    last_s:         time of the last frame in the video
+    ended_early:    why a live source went away, in words; "" when it did not
     audit:          checksum of the run's entry in the audit log; "" without one
     """
 
@@ -64,6 +66,8 @@ class Summary:
     covered_whole: int = 0
     dropped_frames: int = 0
     left_out: tuple[str, ...] = ()
+    last_s: float = 0.0
+    ended_early: str = ""
     audit: str = ""
 
     @property
@@ -77,7 +81,22 @@ class Summary:
             "found": dict(self.found),
             "added": self.added,
             "left_out": list(self.left_out),
+            "ended_early": self.ended_early or None,
         }
+
+
+class EndedEarlyError(SourceLostError):
+    """A live source went away, and the output is complete up to there.
+
+    summary: of what was written
+    """
+
+    def __init__(self, source: str, summary: Summary) -> None:
+        super().__init__(
+            f"{source}: {summary.ended_early}; {summary.target} is complete up to there: "
+            f"{summary.frames:,} frames, {summary.last_s:.1f} s"
+        )
+        self.summary = summary
 
 
 class StopToken:

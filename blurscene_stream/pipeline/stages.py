@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
 from fractions import Fraction
-from pathlib import Path
 
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import Settings, TrackConfig
@@ -42,7 +41,6 @@ class DetectorSource:
         self.classes = detector.classes
         self.device_name = detector.device_name
         self.description = f"on {detector.device_name}"
-        self.path: Path | None = None
 
     def detected(self, items: Generator[SourceItem], info: StreamInfo) -> Generator[DetectedItem]:
         """Yield every frame with what must be covered in it; live frames are detected one by one, without batching.

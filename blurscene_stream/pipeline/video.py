@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 from blurscene_stream.address import Address
-from blurscene_stream.audit import RunRecord, append_run, check_log, withdraw_on_error
+from blurscene_stream.audit import ReadFile, RunRecord, append_run, check_log, withdraw_on_error
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.errors import ConfigError, DetectionError, StoppedError, UsageError
+from blurscene_stream.errors import ConfigError, DetectionError, SourceLostError, StoppedError, UsageError
 from blurscene_stream.frames import Frame, RedactedFrame, SinkItem, SourceItem
 from blurscene_stream.paths import check_output_path, preview_target, refuse_same
 from blurscene_stream.pipeline.detection import (
@@ -24,7 +24,7 @@ from blurscene_stream.pipeline.detection import (
     load_torch_detector,
     prefix_errors,
 )
-from blurscene_stream.pipeline.job import Callbacks, Job, StopToken, Summary
+from blurscene_stream.pipeline.job import Callbacks, EndedEarlyError, Job, StopToken, Summary
 from blurscene_stream.pipeline.prefetch import Stage
 from blurscene_stream.pipeline.stages import detector_source, redacted
 from blurscene_stream.redact import Preview, Redactor
@@ -49,7 +49,7 @@ def anonymize_video(
 
     load_detector: builds the detector, once
     Raises the first error of any stage, a BlurSceneError when it was foreseen; then nothing is left that
-    looks finished.
+    looks finished. Raises EndedEarlyError when a live source went away: the outputs are complete up to there.
     """
     return _write_video(job, settings, callbacks, stop_token, detector_source(load_detector))
 
@@ -65,16 +65,31 @@ def render_video(job: Job, file: Path, settings: Settings, callbacks: Callbacks,
     target = preview_target(job.target) if job.preview else job.target
     refuse_same(Address(str(file.absolute())), target, "file of detections and output")
     with DetectionsFile(file, settings) as detections:
-        return _write_video(job, detections.with_areas(settings), callbacks, stop_token, lambda _: detections)
+        read = ReadFile(file, detections.file) if job.audit else None
+        return _write_video(
+            job, detections.with_areas(settings), callbacks, stop_token, lambda _: detections, detections_file=read
+        )
 
 
-def _write_video(
-    job: Job, settings: Settings, callbacks: Callbacks, stop_token: StopToken, load_detections: LoadDetectionSource
+def _write_video(  # noqa: PLR0913
+    job: Job,
+    settings: Settings,
+    callbacks: Callbacks,
+    stop_token: StopToken,
+    load_detections: LoadDetectionSource,
+    *,
+    detections_file: ReadFile | None = None,
 ) -> Summary:
     job = _checked(job, settings)
     start = datetime.now(timezone.utc)
     loaded = load_detections(settings) if job.source.live else None  # a camera does not wait for a network to load
-    with stop_token.reraise_swallowed(), open_source(job.source, settings) as source:
+    with (
+        stop_token.reraise_swallowed(),
+        _attested_input(job) as input_file,
+        open_source(job.source, settings) as source,
+    ):
+        if input_file is not None:
+            input_file.check_opened()
         detections = loaded or load_detections(settings)
         redactor = (Preview if job.preview else Redactor)(settings, detections.classes)
         stages = _Stages(source, detections, redactor, settings)
@@ -88,9 +103,31 @@ def _write_video(
             with stop_token.deliver_to(stages.stop), prefix_errors(source.info.name, ConfigError):
                 _write_all(stages, sink, summary, callbacks)
             summary.seconds = time.monotonic() - start_s
-            run = RunRecord(job.source, job.target, job.preview, detections.path, start, summary.counts)
+            if source.lost is not None:
+                _note_early_end(source.lost, source.info.name, sink, summary)
+            run = RunRecord(job.source, job.target, job.preview, input_file, detections_file, start, summary.counts)
             summary.audit = _complete(sink, job.audit, run, settings)
+    if summary.ended_early:
+        raise EndedEarlyError(source.info.name, summary) from source.lost
     return summary
+
+
+def _attested_input(job: Job) -> AbstractContextManager[ReadFile | None]:
+    """Hold an input file open before it is read, if there is an audit log to attest it in."""
+    keeps_bytes = not (job.source.live or job.source.piped) and job.source.path.is_file()
+    return ReadFile(job.source.path) if job.audit and keeps_bytes else nullcontext()
+
+
+def _note_early_end(lost: SourceLostError, name: str, sink: Sink | PairedSink, summary: Summary) -> None:
+    """Note why the source went away: in the summary, and in the file of detections, which does not hold its name.
+
+    Raises `lost` when there is no frame to keep.
+    """
+    if summary.frames == 0:
+        raise lost
+    summary.ended_early = str(lost).removeprefix(f"{name}: ")
+    if isinstance(sink, PairedSink):
+        sink.end_early(summary.ended_early)
 
 
 def _checked(job: Job, settings: Settings) -> Job:
@@ -135,11 +172,11 @@ def _check_audit(log: Address, source: Address, target: Address, detections: Add
 
 def _complete(sink: Sink | PairedSink, log: Address | None, run: RunRecord, settings: Settings) -> str:
     """Give the output its name, once the audit log tells of it; return the checksum of the entry, "" without a log."""
-    partial = sink.flush()
+    output = sink.flush()
     if log is None:
         sink.commit()
         return ""
-    entry = append_run(log.path, run, settings, partial)
+    entry = append_run(log.path, run, settings, output)
     with withdraw_on_error(log.path, entry):
         sink.commit()
     return str(entry["sha256"])
@@ -169,6 +206,7 @@ class _Stages:
     def __init__(self, source: Source, detections: DetectionSource, redact: Redact, settings: Settings) -> None:
         live = source.info.live
         depth = LIVE_QUEUE_FRAMES if live else settings.queue_frames
+        self.time_base = source.info.time_base
         self._source = source
         self._read = Stage(source.items(), depth, "read", droppable=_is_frame if live else None)
         detected = detections.detected(self._read.items(), source.info)
@@ -213,6 +251,7 @@ def _write_all(stages: _Stages, sink: Sink | PairedSink, summary: Summary, callb
                     raise DetectionError(f"frame {item.number} came after frame {last}")
                 last = item.number
                 summary.frames += 1
+                summary.last_s = float(item.pts * stages.time_base)
                 summary.covered_whole += item.corrupt
                 observed = item.detections.observed()
                 summary.found.update(observed.class_names[class_id] for class_id in observed.class_ids)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -30,6 +31,7 @@ from blurscene_stream.sidecar.manual_tracks import UNSET_TRACK
 from blurscene_stream.streams import StreamInfo
 
 FORMAT, VERSION = "blurscene-stream detections", 1
+EARLY_END = "ended_early"  # the key of the last line of a live stream that went away
 RATIO = re.compile("[1-9][0-9]{0,18}(/[1-9][0-9]{0,18})?")
 CHECKSUM = re.compile("[0-9a-fA-F]{8}")
 ORIGINS = [origin.name for origin in Origin]
@@ -152,6 +154,18 @@ def frame_line(frame: RedactedFrame, time_base: Fraction) -> str:
         "boxes": boxes,
     }
     return json.dumps(content, allow_nan=False) + "\n"
+
+
+def early_end_line(why: str) -> str:
+    """Format the last line for a live stream that went away after the frame of the line before it."""
+    return json.dumps({EARLY_END: why}) + "\n"
+
+
+def is_early_end(line: bytes) -> bool:
+    """Tell whether a line is the one of `early_end_line`."""
+    with suppress(LineError):
+        return isinstance(require_object(parse_line(line), (EARLY_END,), ())[EARLY_END], str)
+    return False
 
 
 def _short(value: np.float32) -> float:

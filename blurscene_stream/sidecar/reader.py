@@ -13,7 +13,7 @@ from blurscene_stream.config.validation import shown
 from blurscene_stream.errors import DetectionError, SourceError, reason
 from blurscene_stream.frames import CopiedPacket, DetectedItem, Frame, SourceItem
 from blurscene_stream.json_lines import LineError
-from blurscene_stream.sidecar.line_format import parse_frame, parse_header
+from blurscene_stream.sidecar.line_format import is_early_end, parse_frame, parse_header
 from blurscene_stream.sidecar.manual_tracks import ManualTracks
 from blurscene_stream.streams import StreamInfo
 
@@ -28,7 +28,7 @@ class DetectionsFile:
     classes:     class names, by class id
     device_name: none is needed
     description: where the detections come from, in words
-    path:        the file
+    file:        what is read
 
     Raises SourceError when it cannot be opened, is no such file, or has a class that the settings do not know.
     """
@@ -42,7 +42,7 @@ class DetectionsFile:
         try:
             if path.is_dir():
                 raise SourceError(f"{path}: is a folder, a file of detections is expected")
-            self._file = path.open("rb")
+            self.file = path.open("rb")
         except FileNotFoundError as error:
             raise SourceError(f"{path}: there is no such file") from error
         except OSError as error:
@@ -51,14 +51,13 @@ class DetectionsFile:
             self._header = parse_header(self._next_line())
             self._check_classes(settings)
         except LineError as error:
-            self._file.close()
+            self.file.close()
             raise SourceError(f"{path}: is no file of detections that can be used: line 1 {error}") from error
         except SourceError:
-            self._file.close()
+            self.file.close()
             raise
         self.classes = self._header.classes
         self.description = f"as {path} says"
-        self.path: Path | None = path
 
     def _check_classes(self, settings: Settings) -> None:
         for name in self._header.classes:
@@ -92,6 +91,8 @@ class DetectionsFile:
                 yield self._parsed(item)
         try:
             rest = self._next_line()
+            if rest and is_early_end(rest):
+                rest = self._next_line()
         except LineError as error:
             raise DetectionError(f"{self._path}: line {self._number} {error}") from error
         if rest:
@@ -113,7 +114,7 @@ class DetectionsFile:
         Raises LineError for one that is too long, SourceError when the file cannot be read.
         """
         try:
-            while line := self._file.readline(MAX_LINE_BYTES + 1):
+            while line := self.file.readline(MAX_LINE_BYTES + 1):
                 self._number += 1
                 if len(line) > MAX_LINE_BYTES:
                     raise LineError(f"is longer than {MAX_LINE_BYTES:,} bytes")
@@ -129,4 +130,4 @@ class DetectionsFile:
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        self.file.close()

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from fractions import Fraction
+from io import TextIOWrapper
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 
 from blurscene_stream.atomic_file import AtomicFile
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import SinkError, reason
 from blurscene_stream.frames import RedactedFrame, SinkItem
-from blurscene_stream.sidecar.line_format import Header, frame_line, header_line
+from blurscene_stream.sidecar.line_format import Header, early_end_line, frame_line, header_line
 from blurscene_stream.sink import Sink
 
 
@@ -29,7 +31,7 @@ class DetectionsWriter:
         self._header = header_line(header, settings)
         self._partial = AtomicFile(path, overwrite)
         try:
-            self._file = self._partial.path.open("w", encoding="utf-8")
+            self._file = TextIOWrapper(self._partial.writer(), encoding="utf-8")
         except OSError as error:
             self._partial.discard()
             raise SinkError(f"{path}: cannot be written: {reason(error)}; nothing was left") from error
@@ -41,6 +43,10 @@ class DetectionsWriter:
     def write(self, frame: RedactedFrame) -> None:
         """Write the line of a frame. Raises SinkError."""
         self._put(frame_line(frame, self._time_base))
+
+    def end_early(self, why: str) -> None:
+        """Write the last line of a live stream that went away. Raises SinkError."""
+        self._put(early_end_line(why))
 
     def _put(self, line: str) -> None:
         try:
@@ -100,8 +106,12 @@ class PairedSink:
         if isinstance(item, RedactedFrame):
             self._writer.write(item)
 
-    def flush(self) -> Path | None:
-        """Write the end of both, and return where the video lies until it has its name. Raises SinkError."""
+    def end_early(self, why: str) -> None:
+        """Say in the file of detections why a live stream went away; nothing is written after it. Raises SinkError."""
+        self._writer.end_early(why)
+
+    def flush(self) -> BinaryIO | None:
+        """Write the end of both, and return the video, as `Sink.flush` does. Raises SinkError."""
         self._writer.close()  # a full disk shows before the video has its name
         return self._video.flush()
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
@@ -30,8 +29,8 @@ class Sink(Protocol):
     def write(self, item: RedactedFrame | CopiedPacket) -> None:
         """Write the next item in order. Raises SinkError."""
 
-    def flush(self) -> Path | None:
-        """Write the end. Return the partial file that `commit` renames; None where there is no file.
+    def flush(self) -> BinaryIO | None:
+        """Write the end. Return the file that `commit` gives its name, to be read and not closed; None if it is none.
 
         Nothing may be written after it. Raises SinkError.
         """

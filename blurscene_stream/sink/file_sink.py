@@ -6,6 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 
 import av
 from av.container import OutputContainer
@@ -42,6 +43,7 @@ class FileSink:
             muxer = FILE_FORMATS[path.suffix.lower()]
             options = _muxer_options(muxer, info)
             self._container = av.open(f"file:{self._file.path}", "w", format=muxer, options=options)
+            self._file.check()
             self._muxer = Muxer(self._container, info, settings)
             self._muxer.start()
         except SinkError as error:
@@ -64,8 +66,8 @@ class FileSink:
         except SinkError as error:
             raise SinkError(f"{self._path}: {error}; nothing was left") from error
 
-    def flush(self) -> Path:
-        """Write the end, sync it to the disk, and return the path of the partial file.
+    def flush(self) -> BinaryIO:
+        """Write the end, sync it to the disk, and return the file, to be read from its beginning and not closed.
 
         Raises SinkError when it is not complete on the disk: then nothing is left.
         """
@@ -74,8 +76,7 @@ class FileSink:
                 self._muxer.flush()
                 self._container.close()
                 self._container = None
-            self._file.flush()
-        return self._file.path
+            return self._file.flush()
 
     def commit(self) -> None:
         """Complete the file and rename it to its final name.

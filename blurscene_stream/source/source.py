@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.errors import SourceError, UsageError
+from blurscene_stream.errors import SourceError, SourceLostError, UsageError
 from blurscene_stream.frames import CopiedPacket, Frame
 from blurscene_stream.source.container.mp4_atoms import clean_aperture, is_mp4, sample_formats
 from blurscene_stream.source.container.opening import open_file
@@ -47,6 +47,7 @@ class Source:
     scrubbed_packets:  audio packets in or beside which was something else, so far
     stop:              ends a live stream, or what comes through a pipe, at its next packet
     undecodable:       returns how many frames of a live stream could not be decoded, so far
+    lost:              why a live stream ended by itself, after its first frame; None when it did not
 
     Raises SourceError when there is no frame.
     """
@@ -67,6 +68,7 @@ class Source:
         self.passed_frames = self.scrubbed_packets = self._untimed = 0
         self.stop: Callable[[], None] = lambda: None
         self.undecodable: Callable[[], int] = lambda: 0
+        self.lost: SourceLostError | None = None
         self._factory = FrameFactory(selection.video, self._first_frame(selection.name), selection.name)
         self.info = self._describe(selection, live)
 
@@ -78,10 +80,11 @@ class Source:
     def items(self) -> Generator[Frame | CopiedPacket]:
         """Yield frames and copied packets in order; to be used once, on one thread.
 
-        Raises what the reading of a file or a camera raises.
+        A live stream that is lost ends here, and `lost` says so: what came before it is no worse for it.
+        Raises what the reading of a file raises.
         """
         with closing(self._events):
-            for event in chain(self._early_events(), self._events):
+            for event in chain(self._early_events(), self._until_lost()):
                 if isinstance(event, Packet):
                     yield from self._scrubbed(event)
                     continue
@@ -92,6 +95,12 @@ class Source:
                 frame = self._factory.make(event.frame, self.passed_frames, pts, event.corrupt)
                 self.passed_frames += 1
                 yield frame
+
+    def _until_lost(self) -> Generator[DecodedFrame | Packet[Stream]]:
+        try:
+            yield from self._events
+        except SourceLostError as error:
+            self.lost = error
 
     def _scrubbed(self, packet: Packet[Stream]) -> Generator[CopiedPacket]:
         """Yield the packet as it may be copied; nothing for one that holds no audio."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,11 +18,13 @@ from blurscene_stream.cli import run
 from blurscene_stream.cli.verify import audit_command
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.config.serialization import settings_sha256
-from blurscene_stream.errors import BlurSceneError, SinkError, UsageError
+from blurscene_stream.errors import BlurSceneError, CorruptInputError, SinkError, UsageError
 from blurscene_stream.frames import Frame
 from blurscene_stream.pipeline import Callbacks, Job, StopToken, Summary, anonymize_video, render_video
+from blurscene_stream.source import Source, open_source
 from tests.detectors import SquareDetector
 from tests.pipeline.runs import PLAIN, solid
+from tests.videos import VideoSpec, make_video
 
 
 @pytest.fixture
@@ -71,6 +74,68 @@ def test_runs_share_a_log_and_a_rendering_names_what_it_was_made_from(walker: Pa
     assert second["previous_sha256"] == first["sha256"]
     assert second["detections"]["sha256"] == sha256(lines) and second["models"] == []
     assert verify_log(folder / "log.jsonl")[1] == []
+
+
+class _Meddler(SquareDetector):
+    """Somebody does something to a file while the run is going on, once."""
+
+    def __init__(self, meddle: Callable[[], object]) -> None:
+        super().__init__(self._meddle_once)
+        self._meddle: Callable[[], object] | None = meddle
+
+    def _meddle_once(self, _: Sequence[Frame]) -> None:
+        if self._meddle is not None:
+            self._meddle()
+        self._meddle = None
+
+
+@pytest.mark.parametrize("what", ["replaced", "deleted"])
+def test_an_input_is_attested_as_it_was_read(what: str, walker: Path, folder: Path) -> None:
+    read = {"name": str(walker), "bytes": walker.stat().st_size, "sha256": sha256(walker)}
+    other = make_video(folder / "other.mp4", VideoSpec(frames=3))
+    meddle = walker.unlink if what == "deleted" else lambda: other.replace(walker)
+    go(job(walker, folder), detector=_Meddler(meddle))
+    assert json.loads((folder / "log.jsonl").read_text())["input"] == read
+
+
+def test_an_input_that_is_written_to_while_it_is_read_is_not_attested(walker: Path, folder: Path) -> None:
+    def append() -> None:
+        with walker.open("ab") as file:
+            file.write(b"\0\0\0\x08free")
+
+    with pytest.raises(CorruptInputError, match=r"walker\.mp4: was changed while it was read"):
+        go(job(walker, folder), detector=_Meddler(append))
+    assert list(folder.iterdir()) == []
+
+
+def test_an_input_that_is_replaced_while_it_is_opened(
+    walker: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = make_video(folder / "other.mp4", VideoSpec(frames=3))
+    opened = open_source
+
+    def late(*given: Any) -> Source:
+        other.replace(walker)
+        return opened(*given)
+
+    monkeypatch.setattr("blurscene_stream.pipeline.video.open_source", late)
+    with pytest.raises(CorruptInputError, match="was replaced while it was opened"):
+        go(job(walker, folder))
+    assert list(folder.iterdir()) == []
+
+
+def test_detections_are_attested_as_they_were_read(walker: Path, folder: Path) -> None:
+    lines = folder / "found.jsonl"
+    go(job(walker, folder, detections=Address(str(lines))))
+    read = sha256(lines)
+
+    def replace(_: object) -> None:
+        lines.unlink(missing_ok=True)
+        lines.write_text("others")
+
+    asked = Job(Address(str(walker)), Address(str(folder / "again.mp4")), audit=Address(str(folder / "log.jsonl")))
+    render_video(asked, lines, PLAIN, Callbacks(on_start=replace), StopToken())
+    assert verify_log(folder / "log.jsonl")[0][1]["detections"]["sha256"] == read
 
 
 class _Vandal(SquareDetector):
@@ -161,8 +226,15 @@ def test_a_camera_has_a_name_without_a_password_and_no_checksum(folder: Path, mo
     monkeypatch.chdir(folder)
     Path("-").write_text("a file that is called like standard output")
     camera, pipe = Address("rtsp://user:secret@h/x?key=secret"), Address("-")
+    start = datetime(2026, 1, 2, tzinfo=timezone.utc)
     ran = RunRecord(
-        camera, pipe, preview=False, detections=None, start=datetime(2026, 1, 2, tzinfo=timezone.utc), counts={}
+        camera,
+        pipe,
+        False,
+        input_file=None,
+        detections=None,
+        start=start,
+        counts={},
     )
     entry = append_run(folder / "log.jsonl", ran, PLAIN, None)
     assert entry["input"] == {"name": "rtsp://h/x", "bytes": None, "sha256": None}

@@ -91,13 +91,6 @@ def _loop(folder: Path) -> Path:
     return folder / "out.mp4"
 
 
-def _link_in_the_way(folder: Path) -> Path:
-    """What is written to must not lead elsewhere, to a file that somebody has prepared."""
-    (folder / "precious").write_bytes(b"precious")
-    (folder / "out.mp4.partial").symlink_to(folder / "precious")
-    return folder / "out.mp4"
-
-
 REFUSED: dict[str, tuple[Callable[[Path], Path], type[BlurSceneError], str]] = {
     # what the target is -> how it is made, the error, a part of the message
     "exists": (_existing, UsageError, "exists already; use -y"),
@@ -113,7 +106,6 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], type[BlurSceneError], str]] = {
     "read-only": (lambda _: Path("/sys/out.mp4"), SinkError, "choose another name or folder"),  # root may not either
     "link to itself": (_loop, UsageError, "cannot be written"),
     "long name": (lambda folder: folder / ("n" * 252 + ".mp4"), UsageError, "too long"),
-    "link in the way": (_link_in_the_way, SinkError, "cannot be written"),
 }
 
 

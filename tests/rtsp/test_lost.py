@@ -1,13 +1,17 @@
-"""A source or a target that is not there, or goes: one line, its own exit code, in time, and nothing left."""
+"""A source or a target that is not there, or goes: one line, its own exit code, in time, and no file cut short."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from blurscene_stream.audit import verify_log
+from tests.rtsp.player import play
 from tests.rtsp.runs import QUICK, START_S, started
 from tests.rtsp.servers import Server, black_hole, free_port
 from tests.videos import VideoSpec, make_video
@@ -55,11 +59,24 @@ def test_a_source_that_answers_nothing(tmp_path: Path) -> None:
 def test_a_source_that_goes_while_it_is_recorded(
     mortal: Server, tmp_path: Path, how: Callable[[Server], None], ending: str
 ) -> None:
-    with started(tmp_path, mortal.at("/cam"), tmp_path / f"out.{ending}") as run:
+    """What it showed is complete under its name, and all that is written beside it says that it ended early."""
+    beside = ("--detections", str(tmp_path / "out.jsonl"), "--audit", str(tmp_path / "log.jsonl"))
+    with started(tmp_path, mortal.at("/cam"), tmp_path / f"out.{ending}", *beside) as run:
         run.wait_going()
         how(mortal)
-        run.end(PATIENCE_S).failed_with(SOURCE_LOST, "the source was lost")
-    assert nothing_is_left(tmp_path)
+        outcome = run.end(PATIENCE_S)
+    target = tmp_path / f"out.{ending}"
+    played = play(target)
+    count = len(outcome.noted["written"])
+    assert len(played.times) == count >= 10 and (played.brightest < 200, played.torn) == (True, 0)
+    outcome.failed_with(SOURCE_LOST, "the source was lost", f"; {target} is complete up to there: {count:,} frames, ")
+    assert float(outcome.said[0].split()[-2]) == pytest.approx(played.times[-1], abs=0.1)
+    (entry,), problems = verify_log(tmp_path / "log.jsonl")
+    assert problems == [] and entry["frames"] == count and "the source was lost" in entry["ended_early"]
+    assert entry["output"]["sha256"] == hashlib.sha256(target.read_bytes()).hexdigest()
+    _, *frames, end = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
+    assert len(frames) == count and end == {"ended_early": entry["ended_early"]}
+    assert sorted(path.name for path in tmp_path.glob("out.*")) == sorted(["out.jsonl", target.name])
 
 
 def test_a_source_that_goes_while_it_is_relayed(server: Server, mortal: Server, tmp_path: Path) -> None:

@@ -246,7 +246,7 @@ def test_memory_does_not_grow_with_the_length(source: Path, file: Path, tmp_path
         more.write("{}\n" * 200_000)
     judgement = reader.DetectionsFile(file, repeatable())
     with judgement:
-        assert judgement._file.tell() < 2000
+        assert judgement.file.tell() < 2000
         assert judgement._number == 1
     assert "line 27 is left over" in refused(DetectionError, source, file, tmp_path)
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from blurscene_stream.atomic_file import partial_path
+from blurscene_stream.atomic_file import AtomicFile, partial_path
 from blurscene_stream.errors import SinkError, StoppedError, UsageError
+from blurscene_stream.frames import RedactedFrame
 from blurscene_stream.pipeline import Callbacks
 from blurscene_stream.sink.encoder_presets import X264
 from tests.pipeline.runs import anonymize, fails
@@ -26,11 +27,70 @@ def test_only_the_partial_file_is_there_while_it_is_written(walker: Path, tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out.mp4"]
 
 
-def test_what_a_killed_run_has_left_is_taken_over(walker: Path, tmp_path: Path) -> None:
-    partial_path(tmp_path / "out.mp4").write_bytes(b"rubbish" * 100_000)
-    anonymize(walker, tmp_path / "out.mp4")
+def test_what_a_killed_run_has_left_is_replaced_with_y_alone(
+    walker: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody can tell it from a file of that name that is not ours."""
+    target, left = tmp_path / "out.mp4", tmp_path / "out.mp4.partial"
+    left.write_bytes(b"precious")
+    anonymize(walker, target)
+    assert len(read_video(target).luma) == 25
+    assert left.read_bytes() == b"precious"
+    assert f"{left}: is left of a run that was killed, or not ours, and is not touched" in caplog.text
+    anonymize(walker, target, overwrite=True)
+    assert len(read_video(target).luma) == 25
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out.mp4"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("link", [os.link, os.symlink, lambda _, place: os.mkfifo(place)])
+def test_a_link_in_place_of_the_partial_file_is_not_written_through(
+    link: Callable[[Path, Path], None], overwrite: bool, walker: Path, tmp_path: Path
+) -> None:
+    precious, place = tmp_path / "precious", tmp_path / "out.mp4.partial"
+    precious.write_bytes(b"precious")
+    link(precious, place)
+    before = place.lstat()
+    anonymize(walker, tmp_path / "out.mp4", overwrite=overwrite)
     assert len(read_video(tmp_path / "out.mp4").luma) == 25
-    assert not partial_path(tmp_path / "out.mp4").exists()
+    assert precious.read_bytes() == b"precious"
+    assert os.path.samestat(before, place.lstat())
+
+
+@pytest.mark.parametrize("frame", [0, 24])
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
+def test_a_file_that_is_put_in_place_of_the_partial_file_does_not_become_the_output(
+    name: str, frame: int, walker: Path, tmp_path: Path
+) -> None:
+    """As by `mv raw.mp4 out.mp4.partial`, at any time."""
+    target = tmp_path / name
+    raw = tmp_path / "raw.mp4"
+    raw.write_bytes(walker.read_bytes())
+
+    def swap(redacted: RedactedFrame) -> None:
+        if redacted.number == frame:
+            raw.replace(partial_path(target))
+
+    with pytest.raises(SinkError, match=f"put its own file in the place of {name}.partial; nothing was left"):
+        anonymize(walker, target, callbacks=Callbacks(on_frame=swap))
+    assert not target.exists()
+    assert partial_path(target).read_bytes() == walker.read_bytes(), "it is not ours to delete"
+
+
+def test_a_file_that_is_put_in_place_at_the_last_moment_gets_its_name_back(tmp_path: Path) -> None:
+    with AtomicFile(tmp_path / "out", overwrite=False) as file:
+        replace = Path.replace
+
+        def swapped(path: Path, final: Path) -> Path:
+            if path == file.path:
+                path.unlink()
+                path.write_bytes(b"raw")
+            return replace(path, final)
+
+        with pytest.MonkeyPatch.context() as patched, pytest.raises(SinkError, match="its own file in the place"):
+            patched.setattr(Path, "replace", swapped)
+            file.commit()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"out.partial": b"raw"}
 
 
 def test_two_runs_do_not_write_one_file(walker: Path, tmp_path: Path) -> None:
