@@ -145,3 +145,19 @@ def sound_packets(path: Path, track: int = 0) -> list[bytes]:
     with av.open(str(path)) as container:
         stream = container.streams.audio[track]
         return [bytes(packet) for packet in container.demux(stream) if packet.size]
+
+
+def cut_video(source: Path, target: Path, frames: int) -> Path:
+    """Copy the packets of the first frames of the video, and those of the audio beside them; return the target."""
+    with av.open(str(source)) as whole, av.open(str(target), "w") as cut:
+        video = whole.streams.video[0]
+        wanted = [stream for stream in whole.streams if stream is video or stream.type == "audio"]
+        copies = {stream.index: cut.add_stream_from_template(stream) for stream in wanted}
+        for packet in whole.demux(*wanted):
+            frames -= packet.stream is video
+            if frames < 0:
+                break
+            if packet.dts is not None:
+                packet.stream = copies[packet.stream.index]
+                cut.mux(packet)
+    return target
