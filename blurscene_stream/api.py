@@ -14,10 +14,12 @@ from blurscene_stream.boxes import Detections
 from blurscene_stream.config import Settings, load_settings
 from blurscene_stream.errors import UsageError
 from blurscene_stream.frames import RedactedFrame
-from blurscene_stream.image import FORMATS, DecodedImage, format_of
+from blurscene_stream.image import DecodedImage, format_of
+from blurscene_stream.paths import IMAGE_FORMATS
 from blurscene_stream.pipeline import Callbacks, Job, StopToken, Summary, anonymize_video
 from blurscene_stream.pipeline.detection import Detector, LoadDetector, load_torch_detector
-from blurscene_stream.pipeline.image import ImageAnonymizer
+from blurscene_stream.pipeline.image import ImageAnonymizer, ImageCallbacks, ImageSummary, anonymize_images
+from blurscene_stream.pipeline.image_paths import ImageJob
 from blurscene_stream.streams import StreamInfo
 
 Location = str | PathLike[str]
@@ -61,9 +63,9 @@ class Anonymizer:
         Raises SourceError and CorruptInputError for bytes that are no such image, UsageError when `image_format` cannot
         hold it, DetectionError, RedactionError, SinkError.
         """
-        if image_format is not None and image_format not in FORMATS.values():
+        if image_format is not None and image_format not in IMAGE_FORMATS.values():
             raise UsageError(
-                f"image_format must be one of {', '.join(sorted({*FORMATS.values()}))}, got {image_format!r}"
+                f"image_format must be one of {', '.join(sorted({*IMAGE_FORMATS.values()}))}, got {image_format!r}"
             )
         return self._images.anonymize(data, image_format or format_of(data) or "").data
 
@@ -95,8 +97,21 @@ class Anonymizer:
             detections=None if detections is None else parse_address(fspath(detections)),
             audit=None if audit is None else parse_address(fspath(audit)),
         )
-        callbacks = Callbacks() if progress is None else _callbacks(progress)
-        return anonymize_video(job, self.settings, callbacks, StopToken(), lambda _: self._detector)
+        return self.run(job, Callbacks() if progress is None else _callbacks(progress), StopToken())
+
+    def run(self, job: Job, callbacks: Callbacks, stop_token: StopToken) -> Summary:
+        """Do one job over a video, as `video` does; the command line's way in.
+
+        stop_token: ends the run in good order when `request_stop` is called, from a signal handler
+        """
+        return anonymize_video(job, self.settings, callbacks, stop_token, self._load)
+
+    def run_images(self, job: ImageJob, callbacks: ImageCallbacks, stop_token: StopToken) -> ImageSummary:
+        """Do one job over an image file or a folder of them; see `anonymize_images`."""
+        return anonymize_images(job, self.settings, callbacks, stop_token, self._load)
+
+    def _load(self, _: Settings) -> Detector:
+        return self._detector
 
     @cached_property
     def _detector(self) -> Detector:

@@ -22,6 +22,20 @@ FILE_FORMATS = {
     ".mts": "mpegts",
 }
 """File ending -> FFmpeg's name of the muxer."""
+IMAGE_FORMATS = {
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+    ".png": "png",
+    ".webp": "webp",
+    ".bmp": "bmp",
+    ".tif": "tiff",
+    ".tiff": "tiff",
+}
+"""File ending -> format of a still image."""
+VIDEO_EXTENSIONS = frozenset(
+    (*FILE_FORMATS, ".avi", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".3g2", ".mxf", ".vob", ".ogv", ".asf", ".dav")
+)
+"""Endings of the files in a folder that are read as videos; a file that is named itself may have any."""
 ANONYMIZED_SUFFIX = "_anonymized"
 PREVIEW_SUFFIX = "_NOT_ANONYMIZED"
 FALLBACK_EXTENSION = ".mkv"  # Matroska holds every video and audio codec
@@ -58,6 +72,11 @@ def is_pipe(address: Address) -> bool:
         return address.piped or (not address.live and address.path.is_fifo())
     except OSError:
         return False
+
+
+def is_image(address: Address) -> bool:
+    """Tell whether an address is a file whose ending is that of a still image."""
+    return not address.live and not address.piped and address.path.suffix.lower() in IMAGE_FORMATS
 
 
 def check_file_extension(path: Path) -> None:
@@ -150,7 +169,8 @@ def default_target(source: Address, preview: bool) -> Address:
     if source.live or source.piped:
         raise UsageError(f"{source}: what is not a file has no name to call its output by; give an OUTPUT")
     path = source.path
-    suffix = path.suffix if path.suffix.lower() in FILE_FORMATS else FALLBACK_EXTENSION
+    writable = is_image(source) or path.suffix.lower() in FILE_FORMATS
+    suffix = path.suffix if writable else FALLBACK_EXTENSION
     return Address(str(path.with_name(path.stem + ("" if preview else ANONYMIZED_SUFFIX) + suffix)))
 
 

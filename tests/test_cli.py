@@ -38,7 +38,18 @@ REFUSALS = [  # arguments, exit code, what is said
     (("-y",), 2, "INPUT is missing"),
     (("-",), 2, "-: what is not a file has no name to call its output by; give an OUTPUT"),
     (("rtsp://user:secret@h/x",), 2, "rtsp://h/x: what is not a file has no name to call its output by"),
-    (("IN", "OUT", "more"), 2, "unexpected extra argument"),
+    (("IN", "OUT", "more"), 1, "out.mp4: there is no such file; name the output of several inputs with -o"),
+    (("help",), 1, "help: there is no such file; did you mean blurscene-stream --help?"),
+    (("0",), 1, "0: there is no such file; a camera is given by its rtsp:// address"),
+    (("pictures", "OUT"), 1, "did you mean blurscene-stream picture?"),
+    (("-t", "10", "IN", "OUT"), 2, "--thresh (-t) must be a score in [0, 1), got 10; nothing is cut here"),
+    (("-ss", "3", "IN", "OUT"), 2, "-ss: nothing is cut"),
+    (("--mosaicsize", "20", "IN", "OUT"), 2, "--mosaicsize: the cells follow the size of the box"),
+    (("--replacewith", "none", "IN", "OUT"), 2, "--replacewith none would cover nothing"),
+    (("--replacewith", "img", "IN", "OUT"), 2, "no picture is put over a face"),
+    (("--scale", "640", "IN", "OUT"), 2, "option --scale must be WIDTHxHEIGHT, such as 1280x720, got '640'"),
+    (("--classes", "dog", "IN", "OUT"), 2, "classes.dog"),
+    (("--only-faces", "--only-plates", "IN", "OUT"), 2, "one of --classes, --only-faces and --only-plates"),
     (("--tresh", "0.3", "IN", "OUT"), 2, "No such option '--tresh'"),
     (("--thresh", "1.5", "IN", "OUT"), 2, "[0, 1)"),
     (("--replacewith", "glitter", "IN", "OUT"), 2, "'mosaic', 'solid', 'blur'"),
@@ -85,7 +96,7 @@ def test_what_cannot_work_is_refused_in_one_line(
 def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert _run() == 2
     said = capsys.readouterr()
-    assert "Usage: blurscene-stream [OPTIONS] INPUT [OUTPUT]" in said.err + said.out
+    assert "Usage: blurscene-stream [OPTIONS] INPUT... [OUTPUT]" in said.err + said.out
 
 
 def test_show_config_prints_settings_that_load_again(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -141,9 +152,20 @@ def test_an_unforeseen_error_is_one_line_without_its_text(
     def broken(*_: object) -> None:
         raise KeyError("rtsp://user:secret@host")
 
-    monkeypatch.setattr("blurscene_stream.pipeline.anonymize_video", broken)
+    monkeypatch.setattr("blurscene_stream.api.anonymize_video", broken)
     assert _run(walker, tmp_path / "out.mp4") == 70
     said = capsys.readouterr().err
     _, line = said.strip().splitlines()
     assert "internal error: KeyError in test_cli.py" in line
     assert "secret" not in said
+
+
+def test_only_one_class_is_covered(shared: Path, tmp_path: Path) -> None:
+    """With the real network: a street with plates, where faces alone are to be covered."""
+    picture = sorted((shared / "data" / "plates_photos" / "images").iterdir())[0]
+    found = {}
+    for option in ("--only-faces", "--only-plates", "--classes=plates"):
+        target = tmp_path / f"{option}{picture.suffix}"
+        assert _run(option, picture, target) == 0
+        found[option] = target.read_bytes()
+    assert found["--only-plates"] == found["--classes=plates"] != found["--only-faces"]

@@ -17,13 +17,14 @@ import click
 import numpy as np
 import pytest
 
+from blurscene_stream.api import Anonymizer
 from blurscene_stream.boxes import Detections
 from blurscene_stream.cli import run
 from blurscene_stream.cli.image import detect_command, picture_command
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.frames import Frame
 from blurscene_stream.image import decode
-from blurscene_stream.pipeline.image import anonymize_images, detect_images
+from blurscene_stream.pipeline.image import detect_images
 from tests.conftest import ROOT
 from tests.detectors import LookingDetector, SquareDetector
 from tests.pictures import SQUARE, exif_of, file_of, read_back, samples_of, turned
@@ -38,8 +39,8 @@ pytestmark = pytest.mark.usefixtures("own_logs")
 def detector(monkeypatch: pytest.MonkeyPatch) -> SquareDetector:
     """Takes the place of the network."""
     made = LookingDetector()
-    for function in (anonymize_images, detect_images):
-        monkeypatch.setattr(function, "__defaults__", (made.load,))
+    monkeypatch.setattr(Anonymizer.__init__, "__kwdefaults__", {"load_detector": made.load})
+    monkeypatch.setattr(detect_images, "__defaults__", (made.load,))
     return made
 
 
@@ -182,7 +183,7 @@ def test_a_failing_detector_leaves_nothing(
     def broken(_: Sequence[Frame]) -> list[Detections]:
         raise RuntimeError("out of ideas")
 
-    monkeypatch.setattr(anonymize_images, "__defaults__", (SquareDetector(broken).load,))
+    monkeypatch.setattr(Anonymizer.__init__, "__kwdefaults__", {"load_detector": SquareDetector(broken).load})
     assert picture(folder / "a.png", tmp_path / "out.png") == 6
     assert "a.png: " in capsys.readouterr().err.splitlines()[-1]
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
@@ -278,8 +279,9 @@ PROGRAM = textwrap.dedent("""
     import time
     from tests.detectors import SquareDetector
     from blurscene_stream import cli
-    from blurscene_stream.pipeline.image import anonymize_images
-    anonymize_images.__defaults__ = (SquareDetector(lambda frames: time.sleep(0.3)).load,)
+    from blurscene_stream.api import Anonymizer
+    slow = SquareDetector(lambda frames: time.sleep(0.3))
+    Anonymizer.__init__.__kwdefaults__["load_detector"] = slow.load
     cli.main()
 """)
 

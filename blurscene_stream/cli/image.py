@@ -72,15 +72,16 @@ def picture_command(
     """
     (here, there), settings, bar = prepare(given, lambda: _check_paths(source, target, overwrite, preview))
     log.info("%s", f"{here} -> {there}: loading the model", extra={"fields": {"event": "loading"}})
-    from blurscene_stream.pipeline import StopToken  # noqa: PLC0415  # imports NumPy, PyAV, OpenCV, SciPy
-    from blurscene_stream.pipeline.image import ImageCallbacks, anonymize_images  # noqa: PLC0415
+    from blurscene_stream.api import Anonymizer  # noqa: PLC0415  # imports NumPy, PyAV, OpenCV, SciPy
+    from blurscene_stream.pipeline import StopToken  # noqa: PLC0415
+    from blurscene_stream.pipeline.image import ImageCallbacks  # noqa: PLC0415
     from blurscene_stream.pipeline.image_paths import ImageJob  # noqa: PLC0415
 
     job, stop_token = ImageJob(here, there, overwrite, preview), StopToken()
     outcome = "pictures that were finished stay" if here.is_dir() else "nothing was left"
     with closing(ProgressBar(bar)) as progress, stop_on_signals(stop_token, outcome):
         callbacks = ImageCallbacks(on_start=lambda count: progress.start(count, "pictures"), on_image=progress.add)
-        summary = anonymize_images(job, settings, callbacks, stop_token)
+        summary = Anonymizer(settings).run_images(job, callbacks, stop_token)
     log.info("%s", image_summary_line(summary), extra={"fields": image_summary_fields(summary)})
     return 0
 

@@ -26,16 +26,48 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 Checked = TypeVar("Checked")
 Option = Callable[[Any], Any]
 
+
+def _threshold(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    """Refuse a duration: -t is the threshold, as in deface, and not what it is in FFmpeg."""
+    if value is not None and (":" in value or (value.isdigit() and int(value) >= 1)):
+        raise click.UsageError(
+            f"--thresh (-t) must be a score in [0, 1), got {value}; nothing is cut here: cut the result with ffmpeg -t"
+        )
+    return value
+
+
+REDACT_METHODS = [method.name for method in RedactMethod]
+
+
+def _redact_method(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    """Check a redaction method; there is an answer for deface's two others."""
+    if value == "none":
+        raise click.UsageError("--replacewith none would cover nothing; --preview draws boxes, and says so")
+    if value == "img":
+        raise click.UsageError("--replacewith img: no picture is put over a face; use mosaic, solid or blur")
+    if value is not None and value not in REDACT_METHODS:
+        raise click.BadParameter(f"{value!r} is not one of {', '.join(map(repr, REDACT_METHODS))}.")
+    return value
+
+
 COMMAND_SETTINGS: dict[str, Any] = {
     "no_args_is_help": True,
     "context_settings": {"help_option_names": ["-h", "--help"], "max_content_width": 110},
 }
 _DEFAULTS, _CLASS, _DETECT = Settings(), ClassConfig(), DetectConfig()
 
+INPUT_OPTIONS: Sequence[Option] = (
+    click.option("-o", "--output", metavar="OUTPUT", help="The output: a file for one input, a folder for several."),
+    click.option("-i", "inputs", metavar="INPUT", multiple=True, hidden=True, help="An input, as in FFmpeg."),
+)
+"""Names for what else is told by its place; these are parameters of the command."""
+
 DETECT_OPTIONS: Sequence[Option] = (
     click.option(
         "--thresh",
+        "-t",
         metavar="FLOAT",
+        callback=_threshold,
         help=f"Minimum score of a box (default {_CLASS.threshold:g}). Lower finds and covers more.",
     ),
     click.option("--face-thresh", metavar="FLOAT", help="Minimum score of faces, over --thresh."),
@@ -57,6 +89,13 @@ DETECT_OPTIONS: Sequence[Option] = (
 )
 """Detection."""
 
+CLASS_OPTIONS: Sequence[Option] = (
+    click.option("--classes", metavar="NAMES", help="Cover only these classes, such as face or license_plate."),
+    click.option("--only-faces", is_flag=True, help="Cover faces alone: licence plates stay readable."),
+    click.option("--only-plates", is_flag=True, help="Cover licence plates alone: faces stay visible."),
+)
+"""Classes that are covered."""
+
 BATCH_OPTIONS: Sequence[Option] = (
     click.option(
         "--batch-size",
@@ -69,7 +108,8 @@ BATCH_OPTIONS: Sequence[Option] = (
 REDACT_OPTIONS: Sequence[Option] = (
     click.option(
         "--replacewith",
-        type=click.Choice([method.name for method in RedactMethod]),
+        metavar=f"[{'|'.join(REDACT_METHODS)}]",
+        callback=_redact_method,
         help="Redaction method (default mosaic).",
     ),
     click.option(
@@ -110,17 +150,19 @@ AUDIT_OPTIONS: Sequence[Option] = (
 ENCODE_OPTIONS: Sequence[Option] = (
     click.option(
         "-c:v",
+        "--codec",
         "codec",
         metavar="CODEC",
         help="Video codec: h264, hevc, av1, vp9, ffv1, or an FFmpeg encoder such as h264_nvenc.",
     ),
     click.option(
         "-crf",
+        "--crf",
         "crf",
         metavar="INTEGER",
         help="Constant rate factor of the encoder. A lower value gives better quality and a larger file.",
     ),
-    click.option("-preset", "preset", metavar="NAME", help="Speed preset of the encoder."),
+    click.option("-preset", "--preset", "preset", metavar="NAME", help="Speed preset of the encoder."),
     click.option(
         "-b:v",
         "bitrate",
@@ -199,6 +241,7 @@ def prepare(given: Mapping[str, Any], check: Callable[[], Checked]) -> tuple[Che
 
 def _load(given: Mapping[str, Any]) -> ResolvedSettings:
     names = {"codec": "-c:v", "crf": "-crf", "preset": "-preset", "bitrate": "-b:v"}
+    names |= {"no_audio": "-an", "audio_codec": "-c:a"}
     others = ("config", "overrides", "show_config", "quiet")
     short = {key: value for key, value in given.items() if key not in others}
     named = {names.get(key, "--" + key.replace("_", "-")): value for key, value in short.items()}

@@ -1,25 +1,31 @@
-"""`blurscene-stream INPUT OUTPUT` and `blurscene-stream render`: one video, or one live stream."""
+"""`blurscene-stream INPUT OUTPUT` and `blurscene-stream render`: videos, images and live streams."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from blurscene_stream.address import Address, parse_address
+from blurscene_stream.bulk import Done, Plan, Task, plan, single_task
+from blurscene_stream.cli.bulk import announce, run_bulk, split_arguments
 from blurscene_stream.cli.console import stop_on_signals
+from blurscene_stream.cli.foreign_options import FOREIGN_OPTIONS
 from blurscene_stream.cli.options import (
     AREA_OPTIONS,
     AUDIT_OPTIONS,
     BATCH_OPTIONS,
+    CLASS_OPTIONS,
     COMMAND_SETTINGS,
     CONFIG_OPTIONS,
     DETECT_OPTIONS,
     ENCODE_OPTIONS,
+    INPUT_OPTIONS,
     KEEP_OPTIONS,
     LOG_OPTIONS,
     OUTPUT_OPTIONS,
@@ -27,18 +33,18 @@ from blurscene_stream.cli.options import (
     options,
     prepare,
 )
-from blurscene_stream.cli.progress import ProgressBar, summary_fields, summary_line
-from blurscene_stream.paths import (
-    check_file_extension,
-    check_output_path,
-    check_video_input,
-    default_target,
-    is_pipe,
-    preview_target,
-    refuse_same,
+from blurscene_stream.cli.progress import (
+    ProgressBar,
+    image_summary_fields,
+    image_summary_line,
+    summary_fields,
+    summary_line,
 )
+from blurscene_stream.errors import UsageError
+from blurscene_stream.paths import check_file_extension, check_output_path, check_video_input, is_pipe, refuse_same
 
 if TYPE_CHECKING:
+    from blurscene_stream.api import Anonymizer
     from blurscene_stream.pipeline import Callbacks, StopToken, Summary
 
 log = logging.getLogger(__name__)
@@ -48,6 +54,8 @@ Examples:
   blurscene-stream drive.mp4
   blurscene-stream -crf 18 --face-thresh 0.15 drive.mov out.mkv
   blurscene-stream rtsp://camera/live rtsp://server/anon
+  blurscene-stream videos -o videos_anonymized
+  blurscene-stream *.mp4 *.jpg -o anonymized
   cat drive.mkv | blurscene-stream - - > drive_anonymized.mkv
 
 \b
@@ -91,14 +99,15 @@ are those of blurscene-stream --help.
 
 
 @click.command("video", epilog=VIDEO_EPILOG, **COMMAND_SETTINGS)
-@click.argument("source", metavar="INPUT", required=False)
-@click.argument("target", metavar="[OUTPUT]", required=False)
+@click.argument("paths", metavar="INPUT... [OUTPUT]", nargs=-1)
+@options(INPUT_OPTIONS)
 @click.option("--detections", metavar="FILE", help="Also write the covered boxes of each frame, as JSON lines.")
-@options(AUDIT_OPTIONS, OUTPUT_OPTIONS, DETECT_OPTIONS, BATCH_OPTIONS, REDACT_OPTIONS, AREA_OPTIONS, ENCODE_OPTIONS)
-@options(KEEP_OPTIONS, CONFIG_OPTIONS, LOG_OPTIONS)
+@options(AUDIT_OPTIONS, OUTPUT_OPTIONS, DETECT_OPTIONS, CLASS_OPTIONS, BATCH_OPTIONS, REDACT_OPTIONS, AREA_OPTIONS)
+@options(ENCODE_OPTIONS, KEEP_OPTIONS, CONFIG_OPTIONS, LOG_OPTIONS, FOREIGN_OPTIONS)
 def video_command(
-    source: str | None,
-    target: str | None,
+    paths: tuple[str, ...],
+    inputs: tuple[str, ...],
+    output: str | None,
     detections: str | None,
     audit: str | None,
     overwrite: bool,
@@ -107,15 +116,37 @@ def video_command(
 ) -> int:
     """Cover every face and licence plate of INPUT and write the result to OUTPUT.
 
-    Each is a video file, a pipe or an rtsp:// address; - is standard input or output, and the OUTPUT of drive.mp4 is
-    drive_anonymized.mp4 if none is given. Audio, timing and the rest of the picture stay as they were.
+    INPUT is a video, a picture, a folder of them, a pipe or an rtsp:// address; - is standard input or output, and the
+    OUTPUT of drive.mp4 is drive_anonymized.mp4 if none is given. Audio, timing and the rest of the picture stay as they
+    were. With several inputs, -o names the folder for the results.
     """
-    (here, there), settings, bar = prepare(given, lambda: _check_addresses(source, target, overwrite, preview))
-    log.info("%s", f"{here} -> {there}: loading the model", extra={"fields": {"event": "loading"}})
-    from blurscene_stream.pipeline import Job, anonymize_video  # noqa: PLC0415  # imports NumPy, PyAV, OpenCV, SciPy
 
-    job = Job(here, there, overwrite, preview, _optional_address(detections), _optional_address(audit))
-    _run(lambda callbacks, stop_token: anonymize_video(job, settings, callbacks, stop_token), ProgressBar(bar))
+    def check() -> Plan:
+        sources, target = split_arguments(paths, inputs, output)
+        planned = plan(sources, target, detections, preview)
+        _check_audit_inputs(planned, audit, detections)
+        if not planned.bulk:
+            _check_task(planned.tasks[0], overwrite)
+        return planned
+
+    planned, settings, bar = prepare(given, check)
+    announce(planned)
+    from blurscene_stream.api import Anonymizer  # noqa: PLC0415  # imports NumPy, PyAV, OpenCV, SciPy
+    from blurscene_stream.pipeline import StopToken  # noqa: PLC0415
+
+    anonymizer, stop_token = Anonymizer(settings), StopToken()
+
+    def anonymize(task: Task) -> Done:
+        if planned.bulk:
+            _check_task(task, overwrite)
+        run = _run_image if task.image else _run_video
+        return run(task, _Flags(overwrite, preview, audit, bar), anonymizer, stop_token)
+
+    if planned.bulk:
+        with stop_on_signals(stop_token, "files that were finished stay"):
+            return run_bulk(planned, anonymize, overwrite)
+    with stop_on_signals(stop_token):
+        anonymize(planned.tasks[0])
     return 0
 
 
@@ -140,57 +171,95 @@ def render_command(
     and with the same settings, it gives the same pictures. INPUT is a video file.
     """
 
-    def check() -> tuple[Address, Address, Path]:
-        if source is not None and file is None:
+    def check() -> tuple[Task, Path]:
+        if source is None:
+            raise click.UsageError("INPUT is missing")
+        if file is None:
             raise click.UsageError("--from FILE is missing")
-        here, there = _check_addresses(source, target, overwrite, preview)
-        assert file is not None
-        return here, there, file
+        task = single_task(parse_address(source), target, preview=preview)
+        _check_task(task, overwrite)
+        return task, file
 
-    (here, there, detections), settings, bar = prepare(given, check)
-    from blurscene_stream.pipeline import Job, render_video  # noqa: PLC0415  # imports NumPy, PyAV, OpenCV, SciPy
+    (task, detections), settings, bar = prepare(given, check)
+    from blurscene_stream.pipeline import Job, StopToken, render_video  # noqa: PLC0415  # imports NumPy, PyAV, OpenCV
 
-    job = Job(here, there, overwrite, preview, audit=_optional_address(audit))
-    _run(lambda callbacks, stop_token: render_video(job, detections, settings, callbacks, stop_token), ProgressBar(bar))
+    job, stop_token = Job(task.source, task.target, overwrite, preview, audit=_optional_address(audit)), StopToken()
+    with stop_on_signals(stop_token):
+        _run(lambda callbacks: render_video(job, detections, settings, callbacks, stop_token), bar)
     return 0
 
 
-def _check_addresses(source: str | None, target: str | None, overwrite: bool, preview: bool) -> tuple[Address, Address]:
-    """Return input and output; refuse those that need no look at settings or video.
+@dataclass(frozen=True, slots=True)
+class _Flags:
+    """Options that are no settings, of a run over videos or images."""
 
-    Raises click.UsageError, UsageError, SourceError.
+    overwrite: bool
+    preview: bool
+    audit: str | None
+    bar: bool
+
+
+def _check_audit_inputs(planned: Plan, audit: str | None, detections: str | None) -> None:
+    """Raises UsageError when an image is to have what only a video gets."""
+    image = next((task.source for task in planned.tasks if task.image), None)
+    if image is None:
+        return
+    if audit is not None:
+        raise UsageError(f"{image}: the audit log takes videos alone; leave out --audit or the picture")
+    if detections is not None and not planned.bulk:
+        raise UsageError(f"{image}: --detections are those of a video; blurscene-stream detect prints a picture's")
+
+
+def _check_task(task: Task, overwrite: bool) -> None:
+    """Refuse what needs no look at settings or video.
+
+    Raises UsageError, SourceError.
     """
-    if source is None:
-        raise click.UsageError("INPUT is missing")
-    here = parse_address(source)
-    there = default_target(here, preview) if target is None else parse_address(target)
-    if preview:
-        there = preview_target(there)
+    here, there = task.source, task.target
     refuse_same(here, there)
     if not there.live and not is_pipe(there):
-        check_file_extension(there.path)
+        if not task.image:
+            check_file_extension(there.path)
         check_output_path(there.path, overwrite)
     if not here.live and not here.piped:
         check_video_input(here.path)
-    return here, there
+
+
+def _run_video(task: Task, flags: _Flags, anonymizer: Anonymizer, stop_token: StopToken) -> Done:
+    from blurscene_stream.pipeline import Job  # noqa: PLC0415
+
+    audit = _optional_address(flags.audit)
+    job = Job(task.source, task.target, flags.overwrite, flags.preview, task.detections, audit)
+    summary = _run(lambda callbacks: anonymizer.run(job, callbacks, stop_token), flags.bar)
+    return Done(summary.frames, summary.found)
+
+
+def _run_image(task: Task, flags: _Flags, anonymizer: Anonymizer, stop_token: StopToken) -> Done:
+    from blurscene_stream.pipeline.image import ImageCallbacks  # noqa: PLC0415
+    from blurscene_stream.pipeline.image_paths import ImageJob  # noqa: PLC0415
+
+    job = ImageJob(task.source.path, task.target.path, flags.overwrite, flags.preview)
+    summary = anonymizer.run_images(job, ImageCallbacks(), stop_token)
+    log.info("%s", image_summary_line(summary), extra={"fields": image_summary_fields(summary)})
+    return Done(summary.images, summary.found)
 
 
 def _optional_address(text: str | None) -> Address | None:
     return None if text is None else parse_address(text)
 
 
-def _run(work: Callable[[Callbacks, StopToken], Summary], progress: ProgressBar) -> None:
-    """Run the work on one video, with a progress bar, until it is done or stopped by a signal; log its summary."""
-    from blurscene_stream.pipeline import Callbacks, EndedEarlyError, StopToken  # noqa: PLC0415
+def _run(work: Callable[[Callbacks], Summary], bar: bool) -> Summary:
+    """Run the work on one video, with a progress bar, and log its summary, also when the source ended early."""
+    from blurscene_stream.pipeline import Callbacks, EndedEarlyError  # noqa: PLC0415
 
-    stop_token = StopToken()
     try:
-        with closing(progress), stop_on_signals(stop_token):
-            summary = work(Callbacks(on_start=progress.start_video, on_frame=progress.add_frame), stop_token)
+        with closing(ProgressBar(bar)) as progress:
+            summary = work(Callbacks(on_start=progress.start_video, on_frame=progress.add_frame))
     except EndedEarlyError as error:
         _log_summary(error.summary)
         raise
     _log_summary(summary)
+    return summary
 
 
 def _log_summary(summary: Summary) -> None:

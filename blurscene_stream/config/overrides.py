@@ -21,18 +21,28 @@ OPTIONS: Mapping[str, str] = {  # in the order in which they are applied; "*" is
     "--device": "device",
     "--batch-size": "detect.batch_size",
     "--size": "detect.size_px",
+    "--scale": "detect.size_px",
+    "--classes": "classes.*.enabled",
+    "--only-faces": "classes.*.enabled",
+    "--only-plates": "classes.*.enabled",
     "-c:v": "encode.codec",
     "-crf": "encode.crf",
     "-preset": "encode.preset",
     "-b:v": "encode.bitrate",
     "--format": "encode.format",
     "--audio": "encode.audio",
+    "-c:a": "encode.audio",
+    "-an": "encode.audio",
     "--keep": "keep.streams",
     "--keep-tag": "keep.tags",
     "--json-log": "logging.json",
     "--log-level": "logging.level",
     "--log-format": "logging.format",
 }
+CLASS_CHOICES = frozenset({"--classes", "--only-faces", "--only-plates"})
+ONLY = {"--only-faces": ("face",), "--only-plates": ("license_plate",)}
+PLAIN_CLASS_NAMES = {"faces": "face", "plate": "license_plate", "plates": "license_plate"}
+"""Names of classes as they are typed -> as the built-in model has them."""
 _MAX_SCALE = 11.0  # a margin of 5 sides beyond each edge
 
 
@@ -88,18 +98,43 @@ def overrides_from_options(given: Mapping[str, object]) -> list[Assignment]:
     if unknown := given.keys() - OPTIONS.keys():
         raise KeyError(f"no such short options: {sorted(unknown)}")
     used = {name: given[name] for name in OPTIONS if given.get(name) not in (None, ()) and given[name] is not False}
-    assignments = [Assignment(OPTIONS[name], _value(name, value), f"option {name}") for name, value in used.items()]
+    if len(used.keys() & CLASS_CHOICES) > 1:
+        raise ConfigError("one of --classes, --only-faces and --only-plates can be given, not several")
+    assignments = [each for name, value in used.items() for each in _assignments(name, value)]
     if "-crf" in used and "-b:v" not in used:  # a bitrate from a config would leave -crf without effect
         assignments.append(Assignment("encode.bitrate", None, "option -crf"))
     return assignments
 
 
+def _assignments(name: str, value: object) -> list[Assignment]:
+    source = f"option {name}"
+    if OPTIONS[name] != "classes.*.enabled":
+        return [Assignment(OPTIONS[name], _value(name, value), source)]
+    names = ONLY.get(name) or [each.strip() for each in str(value).split(",")]
+    enabled = [Assignment(f"classes.{PLAIN_CLASS_NAMES.get(each, each)}.enabled", True, source) for each in names]
+    return [Assignment("classes.*.enabled", False, source), *enabled]
+
+
 def _value(name: str, value: object) -> object:
     if name == "--mask-scale":
         return _margin(value)
+    if name == "--scale":
+        return _longer_side(value)
+    if name == "-an":
+        return "drop"
+    if name == "--device":
+        return re.sub("^(?=[0-9])", "cuda:", re.sub("^gpu", "cuda", str(value)))
     if name == "--keep" and isinstance(value, tuple):
         return [stream.strip() for streams in value for stream in streams.split(",")]
     return list(value) if isinstance(value, tuple) else value
+
+
+def _longer_side(scale: object) -> int:
+    """Return the longer side of WIDTHxHEIGHT, deface's --scale."""
+    match = re.fullmatch("([0-9]+)x([0-9]+)", str(scale))
+    if not match:
+        raise ConfigError(f"option --scale must be WIDTHxHEIGHT, such as 1280x720, got {scale!r}")
+    return max(int(match[1]), int(match[2]))
 
 
 def _margin(scale: object) -> float:

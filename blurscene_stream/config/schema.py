@@ -117,6 +117,7 @@ _FORMAT = Constraint("a format of Python's logging module, such as '%(levelname)
 class ClassConfig:
     """Threshold and redaction of one class of objects."""
 
+    enabled: Annotated[bool, "whether objects of this class are covered; false: they stay as they are"] = True
     threshold: Annotated[float, "minimum score; lower finds more and covers more", within("[0, 1)")] = 0.2
     margin: Annotated[float, "margin beyond each edge, as a share of the box's side", within("[0, 5]")] = 0.3
     shape: Annotated[Shape, "outline of the covered region"] = Shape.rectangle
@@ -218,6 +219,8 @@ class Settings:
             if not isinstance(config, ClassConfig):
                 raise ConfigError(f"classes.{name} must be a ClassConfig, got {shown(config)}")
         object.__setattr__(self, "classes", FrozenDict(self.classes))
+        if not any(config.enabled for config in self.classes.values()):
+            raise ConfigError(f"classes.*.enabled must be true for one class at least, of {', '.join(self.classes)}")
         one_model = not self.extra_models and self.face_model_conf is None  # others name their classes in their files
         if one_model and set(self.classes) != set(self.model.classes):
             known = ", ".join(self.model.classes)

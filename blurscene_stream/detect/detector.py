@@ -52,7 +52,9 @@ class Detector:
         self._config = settings.detect
         small = VariantsConfig(scales=[settings.detect.small_scan_scale])
         self._variants = {ScanMode.full: settings.detect.variants, ScanMode.small: small}
-        self._thresholds = [each.threshold for each in class_configs(settings, self.classes)]
+        self._thresholds = [
+            each.threshold if each.enabled else float("inf") for each in class_configs(settings, self.classes)
+        ]
         self._merge_thresholds = [_merge_threshold(each, settings.detect.merge) for each in self._thresholds]
         ratio = settings.track.low_score_ratio if settings.track.enabled else 1.0
         self._low_thresholds = [threshold * ratio for threshold in self._thresholds]

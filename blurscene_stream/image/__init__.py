@@ -1,8 +1,8 @@
 """Still-image codecs: bytes of a file to samples and back; all metadata but an ICC profile are dropped."""
 
 from blurscene_stream.image.decode import MAX_PIXELS, decode
-from blurscene_stream.image.encode import FORMATS, encode, format_for, refuse_loss
+from blurscene_stream.image.encode import encode, format_for, refuse_loss
 from blurscene_stream.image.integrity import format_of
 from blurscene_stream.image.samples import DecodedImage
 
-__all__ = ["FORMATS", "MAX_PIXELS", "DecodedImage", "decode", "encode", "format_for", "format_of", "refuse_loss"]
+__all__ = ["MAX_PIXELS", "DecodedImage", "decode", "encode", "format_for", "format_of", "refuse_loss"]

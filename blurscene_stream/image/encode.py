@@ -12,16 +12,8 @@ from PIL import Image
 from blurscene_stream.errors import SinkError, UsageError
 from blurscene_stream.frames import RedactedFrame
 from blurscene_stream.image.samples import DecodedImage
+from blurscene_stream.paths import IMAGE_FORMATS
 
-FORMATS = {  # file extension -> file format
-    ".jpg": "jpeg",
-    ".jpeg": "jpeg",
-    ".png": "png",
-    ".webp": "webp",
-    ".bmp": "bmp",
-    ".tif": "tiff",
-    ".tiff": "tiff",
-}
 WITH_ALPHA = ("png", "webp", "tiff")
 QUALITY = 95  # of what is encoded with loss, and was not a JPEG stored upright
 
@@ -31,9 +23,9 @@ def format_for(path: Path) -> str:
 
     Raises UsageError when there is none.
     """
-    file_format = FORMATS.get(path.suffix.lower())
+    file_format = IMAGE_FORMATS.get(path.suffix.lower())
     if file_format is None:
-        raise UsageError(f"{path}: the ending must be one of {' '.join(FORMATS)}")
+        raise UsageError(f"{path}: the ending must be one of {' '.join(IMAGE_FORMATS)}")
     return file_format
 
 
@@ -47,7 +39,7 @@ def refuse_loss(image: DecodedImage, file_format: str) -> None:
 
 
 def encode(frame: RedactedFrame, file_format: str) -> bytes:
-    """Encode a redacted image in one of FORMATS. PNG, BMP and TIFF keep every sample.
+    """Encode a redacted image in one of IMAGE_FORMATS. PNG, BMP and TIFF keep every sample.
 
     Raises SinkError.
     """

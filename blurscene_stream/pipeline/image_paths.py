@@ -11,8 +11,8 @@ from typing import NoReturn
 from blurscene_stream.address import Address
 from blurscene_stream.atomic_file import partial_path
 from blurscene_stream.errors import SourceError, UsageError, reason
-from blurscene_stream.image import FORMATS, format_for
-from blurscene_stream.paths import check_exists, check_output_path, preview_target, refuse_same
+from blurscene_stream.image import format_for
+from blurscene_stream.paths import IMAGE_FORMATS, check_exists, check_output_path, preview_target, refuse_same
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def _plan_folder(job: ImageJob) -> Plan:
     _refuse_nested_folders(job)
     images, skipped = _find_images(job.source)
     if not images:
-        raise SourceError(f"{job.source}: holds no picture; their endings are {' '.join(FORMATS)}")
+        raise SourceError(f"{job.source}: holds no picture; their endings are {' '.join(IMAGE_FORMATS)}")
     pairs = []
     for image in images:
         target = job.target / image.relative_to(job.source)
@@ -114,7 +114,7 @@ def _find_images(folder: Path) -> tuple[list[Path], list[Path]]:
         others += [Path(parent, name) for name in folders if Path(parent, name).is_symlink()]  # not followed
         for name in sorted(names):
             path = Path(parent, name)
-            (images if path.suffix.lower() in FORMATS else others).append(path)
+            (images if path.suffix.lower() in IMAGE_FORMATS else others).append(path)
     return images, others
 
 

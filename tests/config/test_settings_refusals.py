@@ -24,7 +24,7 @@ OVERRIDES = [  # the override, and what its refusal says after "--set OVERRIDE: 
         "detect is a section with the keys size_px, max_upscale, batch_size, every, small_scan_scale, precision, "
         "threads, variants, merge, got 3",
     ),
-    ("classes.face=0.1", "classes.face is a section with the keys threshold, margin, shape, got 0.1"),
+    ("classes.face=0.1", "classes.face is a section with the keys enabled, threshold, margin, shape, got 0.1"),
     ("detect.size_px=abc", "detect.size_px must be a whole number in 32..8192, got 'abc'"),
     ("detect.size_px=31", "detect.size_px must be a whole number in 32..8192, got 31"),
     ("detect.size_px=8193", "detect.size_px must be a whole number in 32..8192, got 8193"),

@@ -44,6 +44,7 @@ OTHER = {  # a value that is not the default, for each key
     "model.input.width_px": "640",
     "model.input.height_px": "480",
     "model.input.pad_rgb": "[1, 2, 3]",
+    "classes.*.enabled": "false",
     "classes.*.threshold": "0.7",
     "classes.*.margin": "0",
     "classes.*.shape": "ellipse",

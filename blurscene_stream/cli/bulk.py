@@ -1,0 +1,109 @@
+"""A run over several inputs: what was typed, and the table at its end."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+
+from blurscene_stream.address import parse_address
+from blurscene_stream.bulk import Done, Plan, Result, Task, run_all, worst_exit_code
+from blurscene_stream.cli.console import printable
+from blurscene_stream.cli.progress import format_counts
+from blurscene_stream.errors import SourceError
+
+log = logging.getLogger(__name__)
+
+COMMAND_NAMES = ("audit", "detect", "evaluate", "inspect", "picture", "render", "verify")
+STATUS_TEXTS = {"done": "done", "exists": "exists already", "failed": "FAILED"}
+
+
+def split_arguments(paths: Sequence[str], inputs: Sequence[str], output: str | None) -> tuple[list[str], str | None]:
+    """Return the inputs, and the output if one was named: by -o, or by its place.
+
+    Without -o the second of two paths is the output, and so is the last of several when it is a folder; after -i there
+    is nothing but an output.
+    Raises click.UsageError for what cannot be told apart, SourceError for a path that is a word rather than a file.
+    """
+    sources, last = [*inputs, *paths], None
+    by_place = len(paths) == 1 if inputs else len(paths) == 2 or (len(paths) > 2 and Path(paths[-1]).is_dir())
+    if output is None and by_place:
+        *sources, last = sources
+    if not sources:
+        raise click.UsageError("INPUT is missing")
+    if output is None and inputs and len(paths) > 1:
+        raise click.UsageError("after -i there is one OUTPUT at most; name every input with -i, or the output with -o")
+    for source in sources:
+        _refuse_missing(source, several=len(sources) > 1)
+    return sources, last if output is None else output
+
+
+def _refuse_missing(text: str, several: bool) -> None:
+    """Refuse an input that is not there, with what was probably meant."""
+    address = parse_address(text)
+    if address.live or address.piped or _exists(address.path):
+        return
+    hint = _meaning(text) or ("; name the output of several inputs with -o" if several else "")
+    raise SourceError(f"{address}: there is no such file{hint}")
+
+
+def _meaning(text: str) -> str:
+    if text.isdigit() or text.startswith("/dev/video"):
+        return "; a camera is given by its rtsp:// address"
+    if text in ("help", "version"):
+        return f"; did you mean blurscene-stream --{text}?"
+    if text in ("serve", "server"):
+        return "; there is no HTTP service in this version"
+    close = difflib.get_close_matches(text, COMMAND_NAMES, 1, 0.7)
+    return f"; did you mean blurscene-stream {close[0]}?" if close else ""
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists() or path.is_symlink()
+    except OSError:  # too long, or in a folder that may not be looked at: the check of the input tells
+        return True
+
+
+def announce(plan: Plan) -> None:
+    """Log what will be done, before the model is loaded."""
+    first = plan.tasks[0]
+    what = f"{len(plan.tasks):,} files" if plan.bulk else f"{first.source} -> {first.target}"
+    log.info("%s", f"{what}: loading the model", extra={"fields": {"event": "loading"}})
+    if plan.ignored:
+        names = ", ".join(path.name for path in plan.ignored[:3])
+        more = ", ..." if len(plan.ignored) > 3 else ""
+        log.info("%s", f"{len(plan.ignored):,} files are neither video nor picture, and left alone: {names}{more}")
+
+
+def run_bulk(plan: Plan, anonymize: Callable[[Task], Done], overwrite: bool) -> int:
+    """Run all tasks, log a table of how each ended, and return the worst exit code."""
+    results = run_all(plan.tasks, anonymize, overwrite)
+    width = max(len(printable(str(result.task.source))) for result in results)
+    for result in results:
+        fields = {
+            "event": "file",
+            "source": str(result.task.source),
+            "target": str(result.task.target),
+            "status": result.status,
+            "exit_code": result.exit_code,
+        }
+        log.info("%s", f"{result.task.source!s:<{width}}  {_ending(result)}", extra={"fields": fields})
+    counts = Counter(STATUS_TEXTS[result.status] for result in results)
+    totals = ", ".join(f"{count:,} {text}" for text, count in counts.items())
+    fields = {"event": "all_done", "exit_code": worst_exit_code(results)}
+    log.info("%s", f"{len(results):,} files: {totals}", extra={"fields": fields})
+    return worst_exit_code(results)
+
+
+def _ending(result: Result) -> str:
+    if result.status != "done":
+        code = f" (exit code {result.exit_code})" if result.exit_code else ", left as it is; -y replaces it"
+        return f"{STATUS_TEXTS[result.status]}{code}"
+    found = format_counts(Counter(result.done.found))
+    unit = "picture" if result.task.image else f"{result.done.frames:,} frames"
+    return f"done in {result.seconds:,.1f} s: {unit}, {found}"
