@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 import av
+from av.codec.context import Flags
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
@@ -69,6 +70,8 @@ class Source:
         self.stop: Callable[[], None] = lambda: None
         self.undecodable: Callable[[], int] = lambda: 0
         self.lost: SourceLostError | None = None
+        # else libav cuts at the left only by as much as keeps rows aligned, and shows what nobody is to see
+        selection.video.codec_context.flags |= Flags.unaligned
         self._factory = FrameFactory(selection.video, self._first_frame(selection.name), selection.name)
         self.info = self._describe(selection, live)
 
