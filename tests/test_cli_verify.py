@@ -42,12 +42,12 @@ def test_an_honest_run_is_proved(written: Path, capsys: pytest.CaptureFixture[st
     *lines, verdict = said.out.splitlines()
     assert verdict == "PASS" and said.err == ""
     assert [line.split()[:2] for line in lines] == [
-        [name, "ok"] for name in ("frames", "stream", "metadata", "audio", "picture", "cover", "residual")
+        [name, "ok"] for name in ("frames", "stream", "bytes", "metadata", "audio", "picture", "cover", "residual")
     ]
     assert lines[0] == "frames   ok      6 of 6, same times"
     report = json.loads((written / "report.json").read_text())
     assert (report["verdict"], report["suspects"], report["sheet"]) == ("PASS", [], None)
-    assert [check["grade"] for check in report["checks"]] == ["ok"] * 7
+    assert [check["grade"] for check in report["checks"]] == ["ok"] * 8
 
 
 def test_without_a_file_the_real_detector_looks_anew(written: Path, capsys: pytest.CaptureFixture[str]) -> None:

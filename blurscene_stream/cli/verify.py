@@ -40,6 +40,7 @@ VERIFY_EPILOG = """\b
 What is checked, a line each:
   frames    the same number of frames, at the same times, each showing its own picture
   stream    size, rotation, pixel aspect ratio, range, color tags, field order, HDR metadata
+  bytes     every byte of the file is a picture that is shown, audio, or a structure that our muxers write
   metadata  nothing passes that is not allowed to: streams, tags, chapters, XMP, user data inside the video
   audio     every packet is that of INPUT; re-encoded audio is decoded and compared
   picture   outside the covered areas it is that of INPUT, but for codec noise

@@ -75,10 +75,11 @@ X264 = Encoder(
     default_quality=20,
     default_preset="veryfast",
     presets=X26_PRESETS,
-    fixed_options={"a53cc": "0"},
-    # One slice per picture: GStreamer's payloader can repeat the parameter sets before each slice of a key frame, and
-    # FFmpeg cannot decode what is relayed by it then.
-    live_options={"tune": "zerolatency", "bf": "0", "x264-params": "sliced-threads=0"},
+    # One slice per picture: of several, one may lie hidden under another, and `verify` could not tell; files become
+    # smaller, too. GStreamer's payloader can repeat the parameter sets before each slice of a key frame, and FFmpeg
+    # cannot decode what is relayed by it then.
+    fixed_options={"a53cc": "0", "x264-params": "sliced-threads=0"},
+    live_options={"tune": "zerolatency", "bf": "0"},
     needs_even_size=True,
 )
 X265 = Encoder(

@@ -36,6 +36,11 @@ class FrameTimes:
         self._counts = [0, 0]
         self._same = True
 
+    @property
+    def shown(self) -> int:
+        """Return how many frames of OUTPUT there were."""
+        return self._counts[1]
+
     def add_pair(self, before_pts: int, after_pts: int) -> bool:
         """Compare one frame of each; return False when they, or frames before them, do not belong together."""
         number, time_s = self._counts[0], before_pts * self._before

@@ -25,6 +25,7 @@ from blurscene_stream.source.scrub.leftover_metadata import ForeignMetadata, fin
 from blurscene_stream.streams import StreamInfo
 from blurscene_stream.verify.audio_diff import INPUT, OUTPUT, AudioDiff
 from blurscene_stream.verify.contact_sheet import Suspect
+from blurscene_stream.verify.container import account_bytes
 from blurscene_stream.verify.frame_pair import FramePairer
 from blurscene_stream.verify.frame_times import FrameOrder, FrameTimes
 from blurscene_stream.verify.picture_diff import PictureDiff
@@ -186,7 +187,10 @@ class _Verification:
             _undecodable(self._times.check, self._damage)
         elif hidden_s := hidden_audio_s(self._job.target.path):
             self._audio.check.add(Grade.fail, f"OUTPUT holds {float(hidden_s):.2f} s of audio that was cut away")
-        checks: tuple[Check, ...] = (self._times.check, self._streams, self._metadata.check, self._audio.check)
+        account = account_bytes(self._job.target.path)
+        account.finish(self._times.shown)
+        checks: tuple[Check, ...] = (self._times.check, self._streams, account.check, self._metadata.check)
+        checks += (self._audio.check,)
         checks += (self._picture.picture, self._picture.cover, self._residual.hidden)
         if self._redetect is None:
             return Findings(checks)

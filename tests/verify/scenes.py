@@ -145,7 +145,8 @@ def frames_changed(source: Path, target: Path, change: Change, crf: int = 10) ->
         pictures = change([np.asarray(frame.to_ndarray(), np.uint8) for frame in decoded])
     with av.open(str(source)) as old, av.open(str(target), "w") as new:
         like = old.streams.video[0]
-        video = new.add_stream("libx264", rate=RATE, options={"preset": "veryfast", "crf": str(crf)})
+        options = {"preset": "veryfast", "crf": str(crf), "x264-params": "sliced-threads=0"}
+        video = new.add_stream("libx264", rate=RATE, options=options)
         video.width, video.height, video.pix_fmt = like.width, like.height, "yuv420p"
         video.codec_context.time_base = video.time_base = cast(Fraction, like.time_base)
         copies = {stream.index: new.add_stream_from_template(stream) for stream in old.streams.audio}

@@ -11,10 +11,9 @@ from typing import BinaryIO
 
 from av.video.stream import VideoStream
 
+from blurscene_stream.source.container.ebml import EBML_HEADER, MATROSKA_SEGMENT, ebml_number
 from blurscene_stream.source.container.mp4_atoms import atom_spans, edit_list_shortens
 from blurscene_stream.source.container.mpegts import SYNC_BYTES, packet_bytes
-
-EBML_HEADER, MATROSKA_SEGMENT = 0x1A45DFA3, 0x18538067  # RFC 8794, RFC 9559
 
 
 def missing_bytes(file: BinaryIO, container_format: str, size: int | None = None) -> int:
@@ -76,26 +75,13 @@ def _ts_size(file: BinaryIO, size: int) -> int:
 
 def _matroska_size(file: BinaryIO, size: int) -> int:
     """Return where the segment ends; a segment of unknown size, as live recorders write it, ends anywhere."""
-    if _ebml_number(file, keep_marker=True) != EBML_HEADER:
+    if ebml_number(file, keep_marker=True) != EBML_HEADER:
         return size
-    file.seek(_ebml_number(file) or 0, 1)
-    if _ebml_number(file, keep_marker=True) != MATROSKA_SEGMENT:
+    file.seek(ebml_number(file) or 0, 1)
+    if ebml_number(file, keep_marker=True) != MATROSKA_SEGMENT:
         return size
-    length = _ebml_number(file)
+    length = ebml_number(file)
     return size if length is None else file.tell() + length
-
-
-def _ebml_number(file: BinaryIO, keep_marker: bool = False) -> int | None:
-    """Read one variable-size integer; None when it says "unknown" or the file ends."""
-    first = file.read(1)
-    if not first or first == b"\0":
-        return None
-    width = 9 - first[0].bit_length()
-    number = int.from_bytes(first + file.read(width - 1), "big")
-    if keep_marker:
-        return number
-    number &= (1 << 7 * width) - 1
-    return None if number == (1 << 7 * width) - 1 else number
 
 
 SIZE_IN_HEAD = ("matroska", "avi", "mpegts")

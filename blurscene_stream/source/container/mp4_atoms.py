@@ -29,12 +29,12 @@ def is_mp4(container_format: str) -> bool:
     return not set(CONTAINER_FORMATS).isdisjoint(container_format.split(","))
 
 
-def atom_spans(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yield name, start and length of the body of each top-level atom, up to the first one that cannot be (4.2).
+def atom_spans(file: BinaryIO, size: int, at: int = 0) -> Iterator[tuple[bytes, int, int]]:
+    """Yield name, start and length of the body of each atom, up to the first one that cannot be (4.2).
 
-    size: of the file in bytes; the last atom may reach past it
+    size: of the file in bytes, or the end of the atom that these are in; the last one may reach past it
+    at:   offset of the first one; by default these are the top-level atoms
     """
-    at = 0
     while size - at >= 8:
         file.seek(at)
         length, name = struct.unpack(">I4s", file.read(8))

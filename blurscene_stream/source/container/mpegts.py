@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from math import floor
-from pathlib import Path
 
 import av
 from av.container import InputContainer
@@ -19,8 +18,6 @@ SYNC_PACKETS = 3  # in step, and it is no chance
 SYNC_BYTES = SYNC_PACKETS * M2TS_PACKET_BYTES
 HEADER_BYTES, UNIT_START = 4, 0x40
 SDT_PID = 0x11  # service description table, ETSI EN 300 468, 5.1.3
-SDT_SEARCH_BYTES = 1 << 20  # the table comes several times a second
-LIBAV_SERVICE, LIBAV_SDT_LENGTH = b"\x48\x12\x01\x06FFmpeg\x09Service01", 37  # when nobody names a service
 
 CLOCKED_FORMATS = ("mpegts", "mpeg")  # libav's names of transport and program streams
 MAX_START_S = 10.0  # a muxer's own delay is less
@@ -38,33 +35,6 @@ def packet_bytes(head: bytes) -> int | None:
         if all(head[at : at + 1] == bytes([SYNC_BYTE]) for at in range(first, first + packets * size, size)):
             return size
     return None
-
-
-def has_foreign_service_names(path: Path) -> bool:
-    """Return whether a transport stream names its service or provider (EN 300 468, 6.2.33) other than libav does.
-
-    Raises OSError when it cannot be read.
-    """
-    with path.open("rb") as file:
-        data = file.read(SDT_SEARCH_BYTES)
-    in_sync = packet_bytes(data[:SYNC_BYTES])
-    for size in (PACKET_BYTES, M2TS_PACKET_BYTES) if in_sync is None else (in_sync,):
-        packets = (data[at : at + PACKET_BYTES] for at in range(size - PACKET_BYTES, len(data), size))
-        if any(_starts_sdt(packet) and not _is_libav_sdt(packet[HEADER_BYTES:]) for packet in packets):
-            return True
-    return False
-
-
-def _starts_sdt(packet: bytes) -> bool:
-    if len(packet) < PACKET_BYTES or packet[0] != SYNC_BYTE or not packet[1] & UNIT_START:
-        return False
-    return (packet[1] & 0x1F) << 8 | packet[2] == SDT_PID
-
-
-def _is_libav_sdt(payload: bytes) -> bool:
-    """`payload`: the pointer field, which counts the bytes up to the table, and the table."""
-    table = payload[1 + payload[0] :]
-    return len(table) > 2 and (table[1] & 0x0F) << 8 | table[2] == LIBAV_SDT_LENGTH and LIBAV_SERVICE in table
 
 
 class TimestampOrigin:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from blurscene_stream.source.bit_reader import BitReader
+
 # ISO/IEC 14496-3: AudioSpecificConfig is 1.6.2.1, GASpecificConfig 4.4.1, program_config_element 4.4.1.1
 GA_OBJECT_TYPES = (1, 2, 3, 4)  # Main, LC, SSR, LTP
 SBR, PS = 5, 29
@@ -12,35 +14,13 @@ COUNT_BITS = (4, 4, 4, 2, 3, 4)  # of front, side, back, LFE, associated data an
 ELEMENT_BITS = (5, 5, 5, 4, 4, 5)  # of each such element
 
 
-class _BitReader:
-    def __init__(self, data: bytes) -> None:
-        self._number = int.from_bytes(data, "big")
-        self._count = 8 * len(data)
-        self.position = 0
-
-    def take(self, count: int) -> int:
-        """Read `count` bits. Raises IndexError at the end."""
-        self.position += count
-        if self.position > self._count:
-            raise IndexError
-        return self._number >> (self._count - self.position) & ((1 << count) - 1)
-
-    def take_if(self, wanted: int, count: int) -> bool:
-        """Read `count` bits if they are there and equal `wanted`; return whether they were."""
-        before = self.position
-        if before + count <= self._count and self.take(count) == wanted:
-            return True
-        self.position = before
-        return False
-
-
 def without_comment(header: bytes) -> bytes:
     """Return the AudioSpecificConfig with an empty comment, cut where it ends.
 
     Headers of error-resilient and later object types have no place for a comment, and pass as they are.
     Raises IndexError when it is too short.
     """
-    bits = _BitReader(header)
+    bits = BitReader(header)
     object_type = _object_type(bits)
     _skip_rate(bits)
     channels = bits.take(4)
@@ -56,23 +36,23 @@ def without_comment(header: bytes) -> bytes:
     if channels == 0:
         at = _comment_position(bits)
         header = header[:at] + b"\0" + header[at + 1 + header[at] :]
-        bits = _BitReader(header)
+        bits = BitReader(header)
         bits.take(8 * (at + 1))
     _skip_extension(bits)
     return header[: (bits.position + 7) // 8]
 
 
-def _object_type(bits: _BitReader) -> int:
+def _object_type(bits: BitReader) -> int:
     object_type = bits.take(5)
     return 32 + bits.take(6) if object_type == ESCAPE else object_type
 
 
-def _skip_rate(bits: _BitReader) -> None:
+def _skip_rate(bits: BitReader) -> None:
     if bits.take(4) == EXPLICIT_RATE:
         bits.take(24)
 
 
-def _comment_position(bits: _BitReader) -> int:
+def _comment_position(bits: BitReader) -> int:
     """Return the index of the byte that counts the bytes of the comment, at the end of a program_config_element."""
     bits.take(10)
     counts = [bits.take(width) for width in COUNT_BITS]
@@ -84,7 +64,7 @@ def _comment_position(bits: _BitReader) -> int:
     return (bits.position + 7) // 8
 
 
-def _skip_extension(bits: _BitReader) -> None:
+def _skip_extension(bits: BitReader) -> None:
     """Skip the backward compatible signalling of SBR and PS (1.6.5)."""
     if bits.take_if(SYNC_SBR, 11) and _object_type(bits) == SBR and bits.take(1):
         _skip_rate(bits)
