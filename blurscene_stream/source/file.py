@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 
 from blurscene_stream.errors import CorruptInputError, SourceError, reason
 from blurscene_stream.source.container.completeness import promised_packets
+from blurscene_stream.source.container.joined_files import JOINED, begins_again
 from blurscene_stream.source.container.mp4_atoms import is_mp4
 from blurscene_stream.source.container.mpegts import TimestampOrigin
 from blurscene_stream.source.container.opening import complete_size, hold_open
@@ -33,13 +34,17 @@ def read_file(container: InputContainer, selection: Selection, path: Path) -> Ge
     """
     with hold_open(path) as file:
         size = complete_size(path, file, container)
-        yield from decode(container, selection, path)
+        end = yield from decode(container, selection, path)
+        if file is not None and begins_again(file, container.format.name, end):
+            raise CorruptInputError(f"{path}: {JOINED}")
         if complete_size(path, file, container) < size:
             raise CorruptInputError(f"{path}: has become shorter while it was read; nothing was written")
 
 
-def decode(container: InputContainer, selection: Selection, path: Path) -> Generator[DecodedFrame | Packet[Stream]]:
-    """Yield decoded frames and copied packets, in order.
+def decode(
+    container: InputContainer, selection: Selection, path: Path
+) -> Generator[DecodedFrame | Packet[Stream], None, int]:
+    """Yield decoded frames and copied packets, in order; return where the last packet ends, in bytes, if that is known.
 
     Raises CorruptInputError when one cannot be decoded, or there are fewer frames than the container promised.
     """
@@ -47,8 +52,10 @@ def decode(container: InputContainer, selection: Selection, path: Path) -> Gener
     packets = map(TimestampOrigin(container, str(path)), container.demux([selection.video, *selection.packet_streams]))
     audible = {stream.index: HiddenAudioFilter() for stream in selection.packet_streams if stream.type == "audio"}
     last_audio_dts: dict[int, int] = {}
+    end = 0
     try:
         for packet in packets:
+            end = max(end, (packet.pos or 0) + packet.size)
             if packet.stream.index == selection.video.index:
                 yield from video.decode(packet)
             elif packet.size and packet.stream.index in audible:
@@ -63,6 +70,7 @@ def decode(container: InputContainer, selection: Selection, path: Path) -> Gener
             f"{path}: damaged after {video.decoded} frames: {reason(error)}; nothing was written"
         ) from error
     video.check_count(promised_packets(selection.video, path) if is_mp4(container.format.name) else 0)
+    return end
 
 
 def _check_audio_dts(packet: Packet[Stream], last_dts: dict[int, int], where: str) -> None:

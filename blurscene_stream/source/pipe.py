@@ -15,6 +15,8 @@ from av.stream import Stream
 
 from blurscene_stream.errors import CorruptInputError, SourceError, reason
 from blurscene_stream.source.container.completeness import SIZE_IN_HEAD, missing_bytes
+from blurscene_stream.source.container.joined_files import JOINED, MovieCollector, has_another
+from blurscene_stream.source.container.mp4_atoms import is_mp4
 from blurscene_stream.source.container.opening import LENIENT_TAGS, refuse_images_and_playlists
 from blurscene_stream.source.container.stream_selection import Selection
 from blurscene_stream.source.file import decode
@@ -37,6 +39,7 @@ class PipeReader:
         self._stopped = False
         self._head = b""
         self._size = 0
+        self._collector = MovieCollector()
         try:
             self._descriptor = os.dup(0) if path == STANDARD_INPUT else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
@@ -51,6 +54,7 @@ class PipeReader:
                 data = os.read(self._descriptor, size)
                 self._head += data[: max(0, HEAD_BYTES - len(self._head))]
                 self._size += len(data)
+                self._collector.feed(data)
                 return data
         return b""
 
@@ -65,6 +69,17 @@ class PipeReader:
         """
         announced = not set(SIZE_IN_HEAD).isdisjoint(container_format.split(","))
         return missing_bytes(io.BytesIO(self._head), container_format, self._size) if announced else 0
+
+    def has_second_movie(self, container_format: str) -> bool:
+        """Read what is left, and return whether an MP4 has another one behind it.
+
+        container_format: libav's name
+        """
+        if not is_mp4(container_format):
+            return False
+        while self.read(HEAD_BYTES):
+            pass
+        return has_another(self._collector.movies)
 
     def close(self) -> None:
         """Close the pipe: its writer gets an error."""
@@ -109,9 +124,12 @@ def read_pipe(
     """
     try:
         yield from decode(container, selection, path)
+        joined = reader.has_second_movie(container.format.name)
     except CorruptInputError as error:
         raise CorruptInputError(f"{error}; {ADVICE}") from error
     finally:
         reader.close()
+    if joined:
+        raise CorruptInputError(f"{path}: {JOINED}")
     if missing := reader.missing(container.format.name):
         raise CorruptInputError(f"{path}: is cut short, {missing} bytes are missing; nothing was written")

@@ -13,6 +13,7 @@ from av.container import InputContainer
 from blurscene_stream.errors import CorruptInputError, SourceError, reason
 from blurscene_stream.paths import check_video_input
 from blurscene_stream.source.container.completeness import missing_bytes
+from blurscene_stream.source.container.joined_files import JOINED, has_second_movie
 
 # From PyAV 19 on, tags that are not UTF-8 are no error any more, and the argument is gone.
 LENIENT_TAGS: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
@@ -80,15 +81,18 @@ def hold_open(path: Path) -> AbstractContextManager[BinaryIO | None]:
 def complete_size(path: Path, file: BinaryIO | None, container: InputContainer) -> int:
     """Return the size of a file in bytes; 0 for a pipe, which is None.
 
-    Raises CorruptInputError when it lacks bytes or cannot be read.
+    Raises CorruptInputError when it lacks bytes, cannot be read, or is an MP4 with another one behind it.
     """
     if file is None:
         return 0
     try:
         missing = missing_bytes(file, container.format.name)
+        joined = has_second_movie(file, container.format.name)
         size = os.fstat(file.fileno()).st_size
     except OSError as error:
         raise CorruptInputError(f"{path}: cannot be read any more: {reason(error)}; nothing was written") from error
+    if joined:
+        raise CorruptInputError(f"{path}: {JOINED}")
     if missing:
         raise CorruptInputError(f"{path}: the file is cut short, {missing} bytes are missing; nothing was written")
     return size
