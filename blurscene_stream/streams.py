@@ -8,6 +8,8 @@ from typing import Any
 
 from blurscene_stream.frames import PictureInfo
 
+OWN_NETWORK_ID = 0xFFB5  # of our transport streams; for private use (ETSI TS 101 162, 5.2), libav's own is 0xFF01
+
 
 class StreamType(Enum):
     """Media type of a copied stream; the values are the words of `--keep` where there is one."""

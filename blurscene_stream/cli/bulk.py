@@ -14,7 +14,7 @@ from blurscene_stream.address import parse_address
 from blurscene_stream.bulk import Done, Plan, Result, Task, run_all, worst_exit_code
 from blurscene_stream.cli.console import printable
 from blurscene_stream.cli.progress import format_counts
-from blurscene_stream.errors import SourceError
+from blurscene_stream.errors import SourceError, UsageError
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +67,29 @@ def _exists(path: Path) -> bool:
         return path.exists() or path.is_symlink()
     except OSError:  # too long, or in a folder that may not be looked at: the check of the input tells
         return True
+
+
+def refuse_foreign_outputs(tasks: Sequence[Task], way_out: str) -> None:
+    """Refuse to replace what this program has not made: `-y a.mp4 b.mp4` may have been meant as two inputs.
+
+    Only for outputs that are told by their place. A picture bears no mark of ours, and is never replaced.
+    Raises UsageError.
+    """
+    for task in tasks:
+        target = task.target
+        if target.live or target.piped or not target.path.is_file() or _is_ours(task):
+            continue
+        what = "picture" if task.image else "video"
+        raise UsageError(
+            f"{target}: nothing shows that this program has made it: an original may be lost; "
+            f"{way_out} if this {what} is to be replaced"
+        )
+
+
+def _is_ours(task: Task) -> bool:
+    from blurscene_stream.source.inspection.own_output import is_own_output  # noqa: PLC0415  # imports PyAV
+
+    return task.target.path.stat().st_size == 0 or (not task.image and is_own_output(task.target.path))
 
 
 def announce(plan: Plan) -> None:

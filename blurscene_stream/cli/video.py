@@ -13,7 +13,7 @@ import click
 
 from blurscene_stream.address import Address, parse_address
 from blurscene_stream.bulk import Done, Plan, Task, plan, single_task
-from blurscene_stream.cli.bulk import announce, run_bulk, split_arguments
+from blurscene_stream.cli.bulk import announce, refuse_foreign_outputs, run_bulk, split_arguments
 from blurscene_stream.cli.console import stop_on_signals
 from blurscene_stream.cli.foreign_options import FOREIGN_OPTIONS
 from blurscene_stream.cli.options import (
@@ -127,6 +127,8 @@ def video_command(
         _check_audit_inputs(planned, audit, detections)
         if not planned.bulk:
             _check_task(planned.tasks[0], overwrite)
+        if overwrite and target is not None and output is None:
+            refuse_foreign_outputs(planned.tasks, "name it with -o")
         return planned
 
     planned, settings, bar = prepare(given, check)
@@ -178,6 +180,8 @@ def render_command(
             raise click.UsageError("--from FILE is missing")
         task = single_task(parse_address(source), target, preview=preview)
         _check_task(task, overwrite)
+        if overwrite and target is not None:
+            refuse_foreign_outputs([task], "move it away")
         return task, file
 
     (task, detections), settings, bar = prepare(given, check)

@@ -18,12 +18,12 @@ from blurscene_stream.frames import CopiedPacket, RedactedFrame
 from blurscene_stream.paths import FILE_FORMATS, check_file_extension, check_output_path
 from blurscene_stream.sink.encoder_choice import choose_encoder
 from blurscene_stream.sink.muxer import Muxer
-from blurscene_stream.streams import StreamInfo
+from blurscene_stream.streams import OWN_NETWORK_ID, StreamInfo
 
 MUXER_OPTIONS = {
     "mp4": {"movflags": "+faststart"},  # the index comes first, so that a browser can start at once
     "mov": {"movflags": "+faststart"},
-    "mpegts": {"flush_packets": "0"},
+    "mpegts": {"flush_packets": "0", "mpegts_original_network_id": str(OWN_NETWORK_ID)},
 }
 
 

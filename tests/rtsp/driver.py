@@ -17,6 +17,7 @@ from blurscene_stream.cli import main
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.frames import Frame, RedactedFrame
 from blurscene_stream.pipeline import Callbacks, Job, StopToken, Summary, anonymize_video
+from blurscene_stream.pipeline.detection import LoadDetector
 from blurscene_stream.streams import StreamInfo
 from tests.detectors import SquareDetector
 
@@ -38,7 +39,7 @@ class Probe:
         self.dropped = 0
         self.seconds = 0.0
 
-    def run(self, job: Job, settings: Settings, _: Callbacks, stop_token: StopToken) -> Summary:
+    def run(self, job: Job, settings: Settings, _: Callbacks, stop_token: StopToken, __: LoadDetector) -> Summary:
         """Takes the place of `anonymize_video`."""
         own = Callbacks(self._started, self._note)
         summary = anonymize_video(job, settings, own, stop_token, self.detector.load)

@@ -18,6 +18,7 @@ SYNC_PACKETS = 3  # in step, and it is no chance
 SYNC_BYTES = SYNC_PACKETS * M2TS_PACKET_BYTES
 HEADER_BYTES, UNIT_START = 4, 0x40
 SDT_PID = 0x11  # service description table, ETSI EN 300 468, 5.1.3
+SDT_AT, SDT_ID = HEADER_BYTES + 1, b"\0\x42"  # pointer_field and table_id
 
 CLOCKED_FORMATS = ("mpegts", "mpeg")  # libav's names of transport and program streams
 MAX_START_S = 10.0  # a muxer's own delay is less
@@ -35,6 +36,21 @@ def packet_bytes(head: bytes) -> int | None:
         if all(head[at : at + 1] == bytes([SYNC_BYTE]) for at in range(first, first + packets * size, size)):
             return size
     return None
+
+
+def original_network_id(packet: bytes) -> int | None:
+    """Return the network that a service description table names (EN 300 468, 5.2.3); None for another packet.
+
+    packet: PACKET_BYTES, in which the table begins right behind the header, as libav writes it
+    """
+    pid = int.from_bytes(packet[1:3], "big")
+    if (
+        packet[:1] != bytes([SYNC_BYTE])
+        or pid != UNIT_START << 8 | SDT_PID
+        or packet[HEADER_BYTES : SDT_AT + 1] != SDT_ID
+    ):
+        return None
+    return int.from_bytes(packet[SDT_AT + 8 : SDT_AT + 10], "big")
 
 
 class TimestampOrigin:
