@@ -56,7 +56,7 @@ class EncodeConfig:
 
     codec: Annotated[
         str,
-        "h264, hevc, av1, vp9, ffv1, or an ffmpeg encoder; auto: H.264, or VP9 where the container takes no other",
+        "h264, hevc, av1, vp9, ffv1, or an ffmpeg encoder; auto: HEVC and deep AV1, VP9 stay, else H.264",
         _CODEC,
     ] = "auto"
     hardware: Annotated[Hardware, "auto: the first hardware encoder that works; never: the CPU"] = Hardware.never

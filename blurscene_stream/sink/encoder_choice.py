@@ -9,7 +9,17 @@ import av
 
 from blurscene_stream.config.schema import EncodeConfig, Hardware, Settings
 from blurscene_stream.errors import SinkError, UsageError, first_line, reason
-from blurscene_stream.sink.encoder_presets import ENCODERS, HARDWARE, SOFTWARE, VP9, X264, Encoder, parse_bitrate
+from blurscene_stream.sink.encoder_presets import (
+    AV1,
+    ENCODERS,
+    HARDWARE,
+    SOFTWARE,
+    VP9,
+    X264,
+    X265,
+    Encoder,
+    parse_bitrate,
+)
 from blurscene_stream.sink.video_encoder import VideoEncoder
 from blurscene_stream.streams import StreamInfo
 
@@ -18,14 +28,19 @@ log = logging.getLogger(__name__)
 MAX_BITRATE = 2_000_000_000  # bits per second: FFmpeg's rate control counts in 32 bits
 
 
-def choose_encoder(settings: EncodeConfig, container: str) -> Encoder:
+def choose_encoder(settings: EncodeConfig, container: str, source_codec: str = "", bits: int = 8) -> Encoder:
     """Return the encoder for a container: the one that is named, else the default one, in software.
 
-    container: FFmpeg's name of the muxer
+    container:    FFmpeg's name of the muxer
+    source_codec: FFmpeg's name of the codec of the input; "" where that is not known yet
+    bits:         of a sample of the input
     Raises UsageError when the name is unknown, the container cannot hold the codec, or the encoder does not take the
     settings.
     """
-    encoder = _named_encoder(settings.codec, container)
+    auto = settings.codec == "auto"
+    encoder = (
+        _default_encoder(settings, container, source_codec, bits) if auto else _named_encoder(settings.codec, container)
+    )
     if refusal := _settings_error(encoder, settings):
         raise UsageError(refusal)
     if settings.bitrate is not None and parse_bitrate(settings.bitrate) > MAX_BITRATE:
@@ -39,7 +54,7 @@ def choose_working_encoder(container: str, info: StreamInfo, settings: Settings)
     With `encode.hardware` auto it is the first hardware encoder of the codec that works, else the software one.
     Raises UsageError as `choose_encoder` does, SinkError when a hardware encoder is named and does not work.
     """
-    chosen = choose_encoder(settings.encode, container)
+    chosen = choose_encoder(settings.encode, container, info.codec, info.picture.pixel_format.bits)
     if chosen.hardware:
         if error := _probe(chosen, container, info, settings):
             raise SinkError(f"{chosen.name} does not work here: {error}; choose another with -c:v")
@@ -80,9 +95,19 @@ def _hardware_encoders(software: Encoder, settings: EncodeConfig, container: str
     return [each for each in same if not _settings_error(each, settings)]
 
 
+def _default_encoder(settings: EncodeConfig, container: str, source_codec: str, bits: int) -> Encoder:
+    """Return the encoder of the input's codec for HEVC, and AV1 and VP9 of more than 8 bits, else H.264, VP9 in WebM.
+
+    In H.264 an HEVC file would become half as large again, and hardly any hardware decodes more than 8 bits of it.
+    """
+    kept = {"hevc": X265} | ({"av1": AV1, "vp9": VP9} if bits > 8 else {})
+    encoder = kept.get(source_codec)
+    if encoder and not _container_error(encoder, container) and not _settings_error(encoder, settings):
+        return encoder
+    return VP9 if container == "webm" else X264
+
+
 def _named_encoder(codec: str, container: str) -> Encoder:
-    if codec == "auto":
-        return VP9 if container == "webm" else X264
     if codec not in ENCODERS:
         raise UsageError(f"encode.codec must be auto or one of {', '.join(ENCODERS)}, got {codec!r}")
     encoder = ENCODERS[codec]

@@ -72,6 +72,29 @@ def test_choose_encoder(codec: str, container: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("source_codec", "bits", "container", "name"),
+    [
+        ("hevc", 8, "mp4", "libx265"),
+        ("hevc", 10, "matroska", "libx265"),
+        ("hevc", 8, "webm", "libvpx-vp9"),
+        ("hevc", 8, "rtsp", "libx264"),
+        ("av1", 10, "mp4", "libsvtav1"),
+        ("av1", 8, "mp4", "libx264"),
+        ("vp9", 10, "matroska", "libvpx-vp9"),
+        ("vp9", 10, "mov", "libx264"),
+        ("h264", 10, "mp4", "libx264"),
+        ("mpeg4", 8, "mp4", "libx264"),
+    ],
+)
+def test_auto_keeps_hevc_and_the_codec_of_deep_video(source_codec: str, bits: int, container: str, name: str) -> None:
+    assert choose_encoder(EncodeConfig(), container, source_codec, bits).name == name
+
+
+def test_auto_takes_an_encoder_that_takes_the_settings() -> None:
+    assert choose_encoder(EncodeConfig(preset="veryfast"), "mp4", "av1", 10).name == "libx264"
+
+
+@pytest.mark.parametrize(
     ("settings", "message"),
     [
         (EncodeConfig(preset="silly"), "encode.preset must be one of ultrafast, superfast"),
