@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -169,3 +170,19 @@ def test_only_one_class_is_covered(shared: Path, tmp_path: Path) -> None:
         assert _run(option, picture, target) == 0
         found[option] = target.read_bytes()
     assert found["--only-plates"] == found["--classes=plates"] != found["--only-faces"]
+
+
+def test_without_a_terminal_a_line_tells_how_far_it_is(
+    walker: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("blurscene_stream.cli.progress.LINE_INTERVAL_S", 0.0)
+    assert _run("--size", 160, walker, tmp_path / "out.mp4") == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(rf"{walker}: 24 of 25 frames, [0-9.]+/s, 0 s left", lines[-3]), lines
+    assert _run("--json-log", "-y", "--size", 160, walker, tmp_path / "out.mp4") == 0
+    events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    progress = [event for event in events if event.get("event") == "progress"]
+    assert [event["done"] for event in progress] == list(range(1, 26))
+    assert progress[4]["total"] == 25 and progress[4]["dropped_frames"] == 0 and progress[4]["left_s"] >= 0
+    assert _run("--quiet", "-y", "--size", 160, walker, tmp_path / "out.mp4") == 0
+    assert capsys.readouterr().err == ""

@@ -22,7 +22,6 @@ from blurscene_stream.cli.options import (
     options,
     prepare,
 )
-from blurscene_stream.cli.progress import ProgressBar
 from blurscene_stream.errors import UsageError
 from blurscene_stream.paths import check_exists, check_output_folder, check_report_path
 
@@ -117,7 +116,7 @@ def evaluate_command(
     **given: Any,
 ) -> int:
     """Measure recall and precision on labelled images, or leaks of labelled videos; print a table."""
-    place, settings, bar = prepare(given, lambda: _check_inputs(dataset, video, truth))
+    place, settings, make_progress = prepare(given, lambda: _check_inputs(dataset, video, truth))
     import blurscene_stream.evaluate as evaluation  # noqa: PLC0415  # imports NumPy, PyAV, OpenCV, SciPy
     from blurscene_stream.pipeline import StopToken  # noqa: PLC0415
 
@@ -127,7 +126,7 @@ def evaluate_command(
     stop_token = StopToken()
     mapping, bootstrap = evaluation.ClassMapping(list(settings.classes), maps), evaluation.Bootstrap(draws, seed)
     with stop_on_signals(stop_token, "no report was written"), stop_token.reraise_swallowed():
-        with closing(ProgressBar(bar)) as progress:
+        with closing(make_progress()) as progress:
             plan = evaluation.EvaluationOptions(
                 settings, mapping, bootstrap, min_visible, min_size_px, progress.update, stop_token
             )
@@ -193,7 +192,7 @@ def _write_report(folder: Path, report: ImageReport | LeakReport, plan: Evaluati
         if can_plot():
             files[folder / PLOT] = plot_png(report)
         else:
-            missing = "matplotlib is missing, pip install 'blurscene-stream[evaluate]'"
+            missing = "matplotlib is missing, pip install matplotlib"
             log.warning("%s", f"plot.png was left out: {missing}")
     with plan.stop_token.defer():  # from here on it is too late to stop: all files are written
         make_folder(folder)

@@ -24,7 +24,7 @@ from blurscene_stream.cli.options import (
     options,
     prepare,
 )
-from blurscene_stream.cli.progress import ProgressBar, image_summary_fields, image_summary_line
+from blurscene_stream.cli.progress import image_summary_fields, image_summary_line
 from blurscene_stream.paths import check_exists, check_output_path, refuse_same
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def picture_command(
     Or of all pictures in the folder IN and below it, into the folder OUT. The result is upright, and holds no metadata
     but a color profile; in png, bmp, tiff and lossless webp the rest of the picture stays as it was.
     """
-    (here, there), settings, bar = prepare(given, lambda: _check_paths(source, target, overwrite, preview))
+    (here, there), settings, make_progress = prepare(given, lambda: _check_paths(source, target, overwrite, preview))
     log.info("%s", f"{here} -> {there}: loading the model", extra={"fields": {"event": "loading"}})
     from blurscene_stream.api import Anonymizer  # noqa: PLC0415  # imports NumPy, PyAV, OpenCV, SciPy
     from blurscene_stream.pipeline import StopToken  # noqa: PLC0415
@@ -79,7 +79,7 @@ def picture_command(
 
     job, stop_token = ImageJob(here, there, overwrite, preview), StopToken()
     outcome = "pictures that were finished stay" if here.is_dir() else "nothing was left"
-    with closing(ProgressBar(bar)) as progress, stop_on_signals(stop_token, outcome):
+    with closing(make_progress()) as progress, stop_on_signals(stop_token, outcome):
         callbacks = ImageCallbacks(on_start=lambda count: progress.start(count, "pictures"), on_image=progress.add)
         summary = Anonymizer(settings).run_images(job, callbacks, stop_token)
     log.info("%s", image_summary_line(summary), extra={"fields": image_summary_fields(summary)})

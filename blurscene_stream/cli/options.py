@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from blurscene_stream.cli.console import set_up_logs
+from blurscene_stream.cli.progress import Progress
 from blurscene_stream.config.load import ResolvedSettings, resolve_settings
 from blurscene_stream.config.overrides import overrides_from_options
 from blurscene_stream.config.schema import (
@@ -221,14 +223,14 @@ def options(*groups: Sequence[Option]) -> Callable[[Command], Command]:
     return add
 
 
-def prepare(given: Mapping[str, Any], check: Callable[[], Checked]) -> tuple[Checked, Settings, bool]:
+def prepare(given: Mapping[str, Any], check: Callable[[], Checked]) -> tuple[Checked, Settings, Callable[[], Progress]]:
     """Check what needs no settings, load the settings and set up the log.
 
     given: values of CONFIG_OPTIONS, LOG_OPTIONS and the options for settings. With --show-config the settings are
         printed, and the command ends.
     check: refuses inputs and outputs; called before the settings are loaded, which takes longer
 
-    Return the result of `check`, the settings, and whether a progress bar is wanted. Raises ConfigError.
+    Return the result of `check`, the settings, and what makes the progress of one task. Raises ConfigError.
     """
     if given["show_config"]:
         click.echo(to_yaml(_load(given)), nl=False)
@@ -236,7 +238,7 @@ def prepare(given: Mapping[str, Any], check: Callable[[], Checked]) -> tuple[Che
     checked = check()
     settings = _load(given).settings
     set_up_logs(settings.logging, given["quiet"])
-    return checked, settings, not given["quiet"] and not settings.logging.json
+    return checked, settings, partial(Progress, quiet=given["quiet"], json=settings.logging.json)
 
 
 def _load(given: Mapping[str, Any]) -> ResolvedSettings:

@@ -1,8 +1,10 @@
-"""Progress bar of a run, and its summary in one line or as JSON fields."""
+"""Progress of a run, on a terminal or in a log, and its summary in one line or as JSON fields."""
 
 from __future__ import annotations
 
+import logging
 import sys
+import time
 from collections import Counter
 from typing import TYPE_CHECKING, NoReturn
 
@@ -15,53 +17,84 @@ if TYPE_CHECKING:
     from blurscene_stream.pipeline.image import ImageSummary
     from blurscene_stream.streams import StreamInfo
 
+log = logging.getLogger(__name__)
+
+LINE_INTERVAL_S = 10.0  # between two lines of progress in a log
 SHORT_CLASS_NAMES = {"license_plate": "plate"}
 
 
-class ProgressBar:
-    """Count, rate, time left and boxes found, on stderr; nothing when that is not a terminal."""
+class Progress:
+    """Count, rate, time left and boxes found: a bar on a terminal, else a line in the log every LINE_INTERVAL_S."""
 
-    def __init__(self, enabled: bool) -> None:
-        self._enabled = enabled and sys.stderr.isatty()
+    def __init__(self, *, quiet: bool, json: bool) -> None:
+        self._quiet, self._on_terminal = quiet, sys.stderr.isatty() and not json
         self._bar: tqdm[NoReturn] | None = None
         self._found: Counter[str] = Counter()
+        self._name, self._unit = "", ""
+        self._total: int | None = None
+        self._done = self._next_frame = 0
+        self._start_s = self._line_s = time.monotonic()
 
     def start_video(self, info: StreamInfo) -> None:
-        """Show the bar; the number of frames is known or estimated for files, and unknown for cameras."""
+        """Begin; the number of frames is known or estimated for files, and unknown for cameras."""
         estimate = round(info.duration_s * float(info.frame_rate)) if info.frame_rate else 0
-        self.start(info.frame_count or estimate or None, "frames")
+        self.start(info.frame_count or estimate or None, "frames", info.name)
 
-    def start(self, total: int | None, unit: str) -> None:
-        """Show the bar, if it is enabled."""
-        if self._enabled:
+    def start(self, total: int | None, unit: str, name: str = "") -> None:
+        """Begin, with what will be counted; name: what it belongs to, for the lines."""
+        self._name, self._unit, self._total = name and f"{name}: ", unit, total
+        self._start_s = self._line_s = time.monotonic()
+        if self._on_terminal and not self._quiet:
             from tqdm import tqdm  # noqa: PLC0415  # a run without a bar does not need it
 
             tqdm.monitor_interval = 0  # no thread of its own
             self._bar = tqdm(total=total, unit=f" {unit}", dynamic_ncols=True, leave=False)
 
     def add_frame(self, frame: RedactedFrame) -> None:
-        """Count one frame more."""
+        """Count one frame more; numbers that are missing before it are frames that were dropped."""
+        self._next_frame = frame.number + 1
         self.add(frame.detections.observed())
 
     def add(self, detections: Detections) -> None:
         """Count one frame or image more, and its detections."""
-        if self._bar is None:
-            return
-        self._found.update(detections.class_names[label] for label in detections.class_ids)
-        self._bar.set_postfix_str(format_counts(self._found), refresh=False)
-        self._bar.update()
+        self._done += 1
+        if self._bar is not None:
+            self._found.update(detections.class_names[label] for label in detections.class_ids)
+            self._bar.set_postfix_str(format_counts(self._found), refresh=False)
+            self._bar.update()
+        else:
+            self._log_when_due()
 
     def update(self, done: int, total: int) -> None:
-        """Set how much of `total` is done; shows the bar the first time."""
-        if self._bar is None:
+        """Set how much of `total` is done; begins the first time."""
+        if not self._unit:
             self.start(total, "done")
+        self._done = done
         if self._bar is not None:
             self._bar.update(done - self._bar.n)
+        else:
+            self._log_when_due()
 
     def close(self) -> None:
         """Remove the bar."""
         if self._bar is not None:
             self._bar.close()
+
+    def _log_when_due(self) -> None:
+        now_s = time.monotonic()
+        if self._quiet or now_s - self._line_s < LINE_INTERVAL_S:
+            return
+        self._line_s = now_s
+        rate = self._done / (now_s - self._start_s)
+        left_s = (self._total - self._done) / rate if self._total and self._total >= self._done else None
+        dropped = max(0, self._next_frame - self._done)
+        of_total = f" of {self._total:,}" if self._total else ""
+        line = f"{self._name}{self._done:,}{of_total} {self._unit}, {rate:.1f}/s"
+        line += "" if left_s is None else f", {left_s:,.0f} s left"
+        line += f", {dropped:,} dropped" if dropped else ""
+        fields = {"event": "progress", "done": self._done, "total": self._total, "per_second": round(rate, 2)}
+        fields |= {"left_s": None if left_s is None else round(left_s), "dropped_frames": dropped}
+        log.info("%s", line, extra={"fields": fields})
 
 
 def format_counts(found: Counter[str]) -> str:
@@ -78,6 +111,8 @@ def summary_line(summary: Summary) -> str:
     rate = summary.frames / summary.seconds if summary.seconds else 0.0
     line = f"{summary.target}: {summary.frames:,} frames in {summary.seconds:.1f} s ({rate:.1f} frames/s)"
     line += f", {format_counts(summary.found)}"
+    if summary.tracks:
+        line += f" (tracks: {format_counts(summary.tracks)})"
     if summary.added:
         line += f", and {summary.added:,} boxes between and around them"
     if summary.covered_whole:
@@ -101,6 +136,7 @@ def summary_fields(summary: Summary) -> dict[str, object]:
         "frames": summary.frames,
         "seconds": round(summary.seconds, 3),
         "found": dict(summary.found),
+        "tracks": dict(summary.tracks),
         "added": summary.added,
         "covered_whole": summary.covered_whole,
         "dropped_frames": summary.dropped_frames,

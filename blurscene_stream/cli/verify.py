@@ -26,7 +26,6 @@ from blurscene_stream.cli.options import (
     options,
     prepare,
 )
-from blurscene_stream.cli.progress import ProgressBar
 from blurscene_stream.config.schema import AudioMode, Settings
 from blurscene_stream.errors import VERIFY_FAIL_EXIT_CODE, SinkError, UsageError, reason
 from blurscene_stream.paths import check_report_path, check_video_input
@@ -110,7 +109,7 @@ def verify_command(
 
     Both are video files. Nothing but the contact sheet and the report is written.
     """
-    files, settings, bar = prepare(
+    files, settings, make_progress = prepare(
         given, lambda: _check_files(source, target, detections, sheet, report, overwrite, not no_redetect)
     )
     from blurscene_stream.pipeline import StopToken  # noqa: PLC0415  # imports NumPy, PyAV, OpenCV, SciPy
@@ -118,7 +117,7 @@ def verify_command(
 
     stop_token = StopToken()
     with stop_on_signals(stop_token, "nothing was proved"), stop_token.reraise_swallowed():
-        with closing(ProgressBar(bar)) as progress:
+        with closing(make_progress()) as progress:
             job = VerifyJob(
                 source=files.source,
                 target=files.target,

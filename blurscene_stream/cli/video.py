@@ -34,7 +34,7 @@ from blurscene_stream.cli.options import (
     prepare,
 )
 from blurscene_stream.cli.progress import (
-    ProgressBar,
+    Progress,
     image_summary_fields,
     image_summary_line,
     summary_fields,
@@ -131,7 +131,7 @@ def video_command(
             refuse_foreign_outputs(planned.tasks, "name it with -o")
         return planned
 
-    planned, settings, bar = prepare(given, check)
+    planned, settings, make_progress = prepare(given, check)
     announce(planned)
     from blurscene_stream.api import Anonymizer  # noqa: PLC0415  # imports NumPy, PyAV, OpenCV, SciPy
     from blurscene_stream.pipeline import StopToken  # noqa: PLC0415
@@ -142,7 +142,7 @@ def video_command(
         if planned.bulk:
             _check_task(task, overwrite)
         run = _run_image if task.image else _run_video
-        return run(task, _Flags(overwrite, preview, audit, bar), anonymizer, stop_token)
+        return run(task, _Flags(overwrite, preview, audit, make_progress), anonymizer, stop_token)
 
     if planned.bulk:
         with stop_on_signals(stop_token, "files that were finished stay"):
@@ -184,12 +184,12 @@ def render_command(
             refuse_foreign_outputs([task], "move it away")
         return task, file
 
-    (task, detections), settings, bar = prepare(given, check)
+    (task, detections), settings, make_progress = prepare(given, check)
     from blurscene_stream.pipeline import Job, StopToken, render_video  # noqa: PLC0415  # imports NumPy, PyAV, OpenCV
 
     job, stop_token = Job(task.source, task.target, overwrite, preview, audit=_optional_address(audit)), StopToken()
     with stop_on_signals(stop_token):
-        _run(lambda callbacks: render_video(job, detections, settings, callbacks, stop_token), bar)
+        _run(lambda callbacks: render_video(job, detections, settings, callbacks, stop_token), make_progress)
     return 0
 
 
@@ -200,7 +200,7 @@ class _Flags:
     overwrite: bool
     preview: bool
     audit: str | None
-    bar: bool
+    make_progress: Callable[[], Progress]
 
 
 def _check_audit_inputs(planned: Plan, audit: str | None, detections: str | None) -> None:
@@ -234,7 +234,7 @@ def _run_video(task: Task, flags: _Flags, anonymizer: Anonymizer, stop_token: St
 
     audit = _optional_address(flags.audit)
     job = Job(task.source, task.target, flags.overwrite, flags.preview, task.detections, audit)
-    summary = _run(lambda callbacks: anonymizer.run(job, callbacks, stop_token), flags.bar)
+    summary = _run(lambda callbacks: anonymizer.run(job, callbacks, stop_token), flags.make_progress)
     return Done(summary.frames, summary.found)
 
 
@@ -252,12 +252,12 @@ def _optional_address(text: str | None) -> Address | None:
     return None if text is None else parse_address(text)
 
 
-def _run(work: Callable[[Callbacks], Summary], bar: bool) -> Summary:
+def _run(work: Callable[[Callbacks], Summary], make_progress: Callable[[], Progress]) -> Summary:
     """Run the work on one video, with a progress bar, and log its summary, also when the source ended early."""
     from blurscene_stream.pipeline import Callbacks, EndedEarlyError  # noqa: PLC0415
 
     try:
-        with closing(ProgressBar(bar)) as progress:
+        with closing(make_progress()) as progress:
             summary = work(Callbacks(on_start=progress.start_video, on_frame=progress.add_frame))
     except EndedEarlyError as error:
         _log_summary(error.summary)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
 from blurscene_stream.config.keys import expand_classes
 from blurscene_stream.config.layers import Layers, Rank, Value
 from blurscene_stream.config.schema import PAIR_KEYS, ClassConfig
 from blurscene_stream.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 _EQUIVALENTS = {  # of `processing`: our setting of the same meaning
     "merge_iou_threshold": "detect.merge.iou_threshold",
@@ -82,6 +86,12 @@ def _threshold(layers: Layers, key: str) -> float:
 
 
 def _pass_on(layers: Layers, found: Value, key: str, value: object) -> None:
+    """Set `key` by a value of `processing`, unless a higher layer has set it; a line tells which of two counts."""
     by = max(layers.values["processing.use"], found, key=lambda other: other.rank)
-    if key not in layers.values or layers.values[key].rank < by.rank:
+    own = layers.values.get(key)
+    wins = own is None or own.rank < by.rank
+    if own is not None and own.rank > Rank.DEFAULT and own.value != value:
+        counts, other = (found, own) if wins else (own, found)
+        log.warning("%s", f"{key} is set twice: {counts.source} counts, and not {other.source}")
+    if wins:
         layers.put(key, value, f"{by.source} (processing)", by.rank)

@@ -28,7 +28,7 @@ _ALLOWED = (
     "torchvision's model and backbone functions, "
     f"{', '.join(_OURS)}"
 )
-_INSTALL = "pip install 'blurscene-stream[models]', and the torchvision that belongs to your torch"
+_INSTALL = "pip install torchvision, the one that belongs to your torch"
 
 
 def build_network(model: ModelConfig) -> nn.Module:

@@ -39,9 +39,7 @@ def _library() -> Any:
             warnings.simplefilter("ignore")  # numba and pandas warn of their own future
             import ensemble_boxes  # noqa: PLC0415
     except ImportError as error:
-        raise ConfigError(
-            "detect.merge.method: ensemble_* needs ensemble-boxes; pip install 'blurscene-stream[ensemble]'"
-        ) from error
+        raise ConfigError("detect.merge.method: ensemble_* needs ensemble-boxes; pip install ensemble-boxes") from error
     return ensemble_boxes
 
 

@@ -8,9 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from blurscene_stream.address import Address
+from blurscene_stream.boxes import NO_TRACK
 from blurscene_stream.errors import BlurSceneError, SourceLostError, StoppedError
 from blurscene_stream.frames import RedactedFrame
 from blurscene_stream.streams import StreamInfo
+
+MAX_RECENT_TRACKS = 10_000  # of a camera that is watched for weeks, more than are ever followed at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ class Summary:
     """Result of a run.
 
     found:          boxes of each class, in all frames together
+    tracks:         objects of each class that were followed over time; one that was lost for long counts again
     added:          boxes that tracking added to them
     covered_whole:  corrupt pictures of a file, which are covered whole
     dropped_frames: pictures of a live source that came too fast or could not be decoded
@@ -62,6 +66,7 @@ class Summary:
     frames: int = 0
     seconds: float = 0.0
     found: Counter[str] = field(default_factory=Counter)
+    tracks: Counter[str] = field(default_factory=Counter)
     added: int = 0
     covered_whole: int = 0
     dropped_frames: int = 0
@@ -69,6 +74,22 @@ class Summary:
     last_s: float = 0.0
     ended_early: str = ""
     audit: str = ""
+    _counted_ids: set[int] = field(default_factory=set, repr=False)
+
+    def add(self, frame: RedactedFrame, time_s: float) -> None:
+        """Count a frame that was written; time_s: when it is shown, in the video."""
+        detections, observed = frame.detections, frame.detections.observed()
+        self.frames += 1
+        self.last_s = time_s
+        self.covered_whole += frame.corrupt
+        self.found.update(observed.class_names[class_id] for class_id in observed.class_ids)
+        self.added += len(detections) - len(observed)
+        for track_id, class_id in zip(detections.track_ids.tolist(), detections.class_ids.tolist(), strict=True):
+            if track_id not in self._counted_ids and track_id != NO_TRACK:
+                self._counted_ids.add(track_id)
+                self.tracks[detections.class_names[class_id]] += 1
+        if len(self._counted_ids) > 2 * MAX_RECENT_TRACKS:  # ids rise, and old ones do not come back
+            self._counted_ids = set(sorted(self._counted_ids)[-MAX_RECENT_TRACKS:])
 
     @property
     def counts(self) -> dict[str, object]:
@@ -79,6 +100,7 @@ class Summary:
             "dropped_frames": self.dropped_frames,
             "covered_whole": self.covered_whole,
             "found": dict(self.found),
+            "tracks": dict(self.tracks),
             "added": self.added,
             "left_out": list(self.left_out),
             "ended_early": self.ended_early or None,

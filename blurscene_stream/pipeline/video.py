@@ -250,12 +250,7 @@ def _write_all(stages: _Stages, sink: Sink | PairedSink, summary: Summary, callb
                 if item.number <= last:
                     raise DetectionError(f"frame {item.number} came after frame {last}")
                 last = item.number
-                summary.frames += 1
-                summary.last_s = float(item.pts * stages.time_base)
-                summary.covered_whole += item.corrupt
-                observed = item.detections.observed()
-                summary.found.update(observed.class_names[class_id] for class_id in observed.class_ids)
-                summary.added += len(item.detections) - len(observed)
+                summary.add(item, float(item.pts * stages.time_base))
                 callbacks.on_frame(item)
     summary.dropped_frames = stages.dropped
     if summary.frames != stages.frames_read:

@@ -30,7 +30,7 @@ MIN_FONT_SCALE = 0.4  # smaller cannot be read
 
 
 class Preview:
-    """Draws the outline, class and score of every box that would be covered, and the zones; covers nothing."""
+    """Draws boxes with class and score, thinly the regions that would be covered, and the zones; covers nothing."""
 
     def __init__(self, settings: Settings, class_names: tuple[str, ...]) -> None:
         """Prepare what to draw.
@@ -38,7 +38,8 @@ class Preview:
         class_names: the detector's class names in the order of its class ids
         Raises ConfigError for a class without settings.
         """
-        class_configs(settings, class_names)
+        self._covers = class_configs(settings, class_names)
+        self._min_margin_px = settings.redact.min_margin_px
         self._class_names = class_names
         self._zones = Zones(settings.areas)
         self._classes = [ClassConfig(margin=0) for _ in class_names]  # boxes as they were detected
@@ -59,6 +60,8 @@ class Preview:
         if frame.corrupt:
             _draw_box(frame, whole := full_region(frame.picture), ZONE_COLORS["always"])
             _draw_label(frame, whole, "corrupt frame, covered whole", ZONE_COLORS["always"])
+        for covered in cover_regions(frame.picture, kept, self._covers, self._min_margin_px):
+            _draw_zone(frame, covered, int(kept.class_ids[covered.index]) % len(PALETTE))
         for region in cover_regions(frame.picture, kept, self._classes, 0):
             class_id = int(kept.class_ids[region.index])
             color = class_id % len(PALETTE)
@@ -68,7 +71,7 @@ class Preview:
 
 
 def _draw_zone(frame: Frame, region: Region, color: int) -> None:
-    """Draw the outer blocks of a zone, along its edges."""
+    """Draw the outer blocks of a zone or of a covered region, along its edges."""
     blocks = np.ones(_block_count(frame, region), np.uint8)
     if region.block_mask is not None:
         blocks = region.block_mask.view(np.uint8)
@@ -82,8 +85,8 @@ def _draw_zone(frame: Frame, region: Region, color: int) -> None:
 def _block_count(frame: Frame, region: Region) -> tuple[int, int]:
     """Count the rows and columns of blocks of a region."""
     pixel_format = frame.picture.pixel_format
-    x0, y0, x1, y1 = region.uncropped
-    return y1 - y0 >> pixel_format.shift_y, x1 - x0 >> pixel_format.shift_x
+    x0, y0, x1, y1 = region.rect
+    return -(y0 - y1 >> pixel_format.shift_y), -(x0 - x1 >> pixel_format.shift_x)  # rounded up
 
 
 def _draw_box(frame: Frame, region: Region, color: int) -> None:

@@ -219,3 +219,14 @@ def test_processing_in_an_override_wins_over_the_file(tmp_path: Path) -> None:
     )
     assert thresholds(loaded) == [0.7, 0.7]
     assert loaded.sources["classes.face.threshold"] == "--set processing.post_merge_score_threshold=0.7 (processing)"
+
+
+def test_a_line_tells_which_of_two_thresholds_counts(caplog: pytest.LogCaptureFixture) -> None:
+    given = {"processing.use": True, "processing.pre_merge_score_threshold": 0.5}
+    overrides = [f"{key}={value}" for key, value in given.items()]
+    resolve_settings(overrides, options=overrides_from_options({"--thresh": 0.5}))
+    assert not caplog.messages
+    resolved = resolve_settings(overrides, options=overrides_from_options({"--face-thresh": 0.1}))
+    assert resolved.settings.classes["face"].threshold == 0.1
+    reason = "option --face-thresh counts, and not --set processing.pre_merge_score_threshold=0.5"
+    assert caplog.messages == [f"classes.face.threshold is set twice: {reason}"]

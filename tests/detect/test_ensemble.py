@@ -118,5 +118,5 @@ def test_without_ensemble_boxes_one_line_says_how_to_get_it(monkeypatch: pytest.
     _library.cache_clear()
     monkeypatch.setitem(sys.modules, "ensemble_boxes", None)  # importing it now raises ImportError
     require_ensemble_boxes(MergeMethod.wbf)
-    with pytest.raises(ConfigError, match=r"needs ensemble-boxes; pip install 'blurscene-stream\[ensemble\]'$"):
+    with pytest.raises(ConfigError, match=r"needs ensemble-boxes; pip install ensemble-boxes$"):
         require_ensemble_boxes(MergeMethod.ensemble_wbf)

@@ -28,4 +28,4 @@ def test_a_model_of_torchvision_names_what_is_missing(tmp_path: Path) -> None:
     command, environment = [sys.executable, "-c", SCRIPT], {"PYTHONPATH": str(ROOT)}
     ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     (line,) = ran.stdout.splitlines()
-    assert line.startswith("mine: needs torchvision, which cannot be imported; pip install 'blurscene-stream[models]'")
+    assert line.startswith("mine: needs torchvision, which cannot be imported; pip install torchvision, the one")

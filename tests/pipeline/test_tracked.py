@@ -56,7 +56,14 @@ def test_frames_that_the_detector_missed_are_covered_in_the_output(tmp_path: Pat
     assert with_tracks.added == len(missed) - 2
     without = anonymize(source, tmp_path / "without.mkv", one_by_one(enabled=False), missing(missed))
     assert shown(tmp_path / "without.mkv") == missed
-    assert without.added == 0
+    assert without.added == 0 and not without.tracks
+
+
+def test_objects_are_counted_beside_their_boxes(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mkv", SPEC)
+    summary = anonymize(source, tmp_path / "out.mkv", one_by_one(), missing([20, 21]))
+    assert summary.found == {"license_plate": FRAMES - 2} and summary.added == 2
+    assert summary.tracks == {"license_plate": 2}  # it jumps back once
 
 
 def test_a_stream_with_uneven_times_is_tracked_in_seconds(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from blurscene_stream.boxes import UPRIGHT, Detections, Orientation
 from blurscene_stream.frames import ColorModel, RedactedFrame
-from blurscene_stream.redact import Preview
+from blurscene_stream.redact import Preview, Redactor
 from tests.profiles import examples
 
 from .noise_frames import (
@@ -100,8 +100,21 @@ def test_the_outline_grows_with_the_picture() -> None:
         frame = frame_of_noise(400, height, "yuv444p")
         frame.planes[0][...] = 0
         PREVIEW(frame, detections_at((100, 100, 300, 200)))
-        widths.append(int((frame.planes[0][150] == 145).sum()) // 2)
+        widths.append(int((frame.planes[0][150, 100:300] == 145).sum()) // 2)
     assert widths == [2, 4, 6]
+
+
+def test_a_thin_outline_shows_what_would_be_covered() -> None:
+    frame, place = frame_of_noise(400, 240, "yuv444p"), (100, 100, 200, 160)
+    frame.planes[0][...] = 0
+    PREVIEW(frame, detections_at(place))
+    outlined = np.flatnonzero(frame.planes[0][130] == 145)
+    covered = frame_of_noise(400, 240, "yuv444p")
+    before = covered.planes[0].copy()
+    Redactor(settings_of(), CLASSES)(covered, detections_at(place))
+    changed = np.flatnonzero((covered.planes[0] != before)[130])
+    assert (outlined[0], outlined[-1]) == (changed[0], changed[-1])
+    assert outlined[0] < place[0] and outlined[-1] >= place[2]
 
 
 def test_a_label_fits_at_the_right_and_the_upper_border() -> None:
