@@ -161,7 +161,7 @@ def test_an_unforeseen_error_is_one_line_without_its_text(
     assert "secret" not in said
 
 
-def test_only_one_class_is_covered(shared: Path, tmp_path: Path) -> None:
+def test_only_one_class_is_covered(shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With the real network: a street with plates, where faces alone are to be covered."""
     picture = sorted((shared / "data" / "plates_photos" / "images").iterdir())[0]
     found = {}
@@ -169,6 +169,8 @@ def test_only_one_class_is_covered(shared: Path, tmp_path: Path) -> None:
         target = tmp_path / f"{option}{picture.suffix}"
         assert _run(option, picture, target) == 0
         found[option] = target.read_bytes()
+        left_out = "license_plate" if option == "--only-faces" else "face"
+        assert f"NOT covered: {left_out} (classes.*.enabled is false)" in capsys.readouterr().err
     assert found["--only-plates"] == found["--classes=plates"] != found["--only-faces"]
 
 

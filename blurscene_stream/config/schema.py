@@ -214,6 +214,13 @@ class Settings:
         if self.detect.every > 1:
             self._check_scan_interval()
 
+    @property
+    def exceptions(self) -> tuple[str, ...]:
+        """What is not covered, or always, besides what is detected, as lines of a log."""
+        names = [name for name, config in self.classes.items() if not config.enabled]
+        disabled = f"NOT covered: {', '.join(names)} (classes.*.enabled is false)" if names else ""
+        return tuple(filter(None, (disabled, self.areas.summary)))
+
     def _freeze_classes(self) -> None:
         for name, config in self.classes.items():
             if not isinstance(config, ClassConfig):

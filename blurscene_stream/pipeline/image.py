@@ -167,8 +167,8 @@ def anonymize_images(
         anonymizer = ImageAnonymizer(settings, detector, job.preview)
         what = "PREVIEW, NOT ANONYMIZED: boxes are drawn, nothing is hidden" if job.preview else "anonymizing"
         log.info("%s -> %s on %s: %s", job.source, todo.target, detector.device_name, what)
-        if areas := settings.areas.summary:
-            log.info("%s", areas)
+        for line in settings.exceptions:
+            log.info("%s", line)
         summary = ImageSummary(str(todo.target), detector.device_name, skipped=len(todo.skipped))
         with stop_token.defer():
             _anonymize_all(todo, anonymizer, summary, callbacks, stop_token)

@@ -95,7 +95,7 @@ def _write_video(  # noqa: PLR0913
         stages = _Stages(source, detections, redactor, settings)
         summary = Summary(str(job.target), detections.device_name, left_out=source.info.dropped)
         opening = _opening_line(job, source.info, detections.description, settings)
-        for line in filter(None, (opening, settings.areas.summary)):
+        for line in (opening, *settings.exceptions):
             log.info("%s", line)
         with _open_target(job, source.info, detections.classes, settings) as sink:
             callbacks.on_start(source.info)
