@@ -122,6 +122,13 @@ class Orientation:
     flip_x: bool = False
     flip_y: bool = False
 
+    def turned(self, degrees: int) -> Orientation:
+        """Return the orientation of the upright picture turned clockwise by `degrees`, a multiple of 90."""
+        made = self
+        for _ in range(degrees // 90 % 4):  # a quarter turn is a transposition, then a flip of left and right
+            made = Orientation(not made.transposed, not made.flip_y, made.flip_x)
+        return made
+
     def upright(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """A view of the stored `picture` (H, W, ...) as it is meant to be seen."""
         turned = picture.swapaxes(0, 1) if self.transposed else picture

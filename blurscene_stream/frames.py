@@ -110,8 +110,10 @@ class PictureInfo:
 class ScanMode(Enum):
     """How thoroughly a detector scans a frame."""
 
-    full = "all that detect.variants asks for"
+    full = "all that detect.variants asks for, without rotations: auto"
     small = "the whole picture, detect.small_scan_scale times as large"
+    full_turned = "as full, and the same of the picture turned by 90, 180 and 270 degrees"
+    only_turned = "the picture turned by 90, 180 and 270 degrees alone, at a part of its size: a quick check"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,6 +128,7 @@ class Frame:
     scale_rgb: (width, height) -> uint8 (height, width, 3), RGB, the whole stored picture at that size
     native:    the picture as its source holds it, over the same memory; for the sink
     scan_mode: how thoroughly a detector must scan it
+    cut:       a new shot begins with it
     corrupt:   it was decoded from corrupt data and may not show what the camera saw: it is covered whole, whatever is
                found in it
     """
@@ -137,6 +140,7 @@ class Frame:
     scale_rgb: ScaleToRgb
     native: Any = field(repr=False)
     scan_mode: ScanMode = ScanMode.full
+    cut: bool = False
     corrupt: bool = False
 
     @property

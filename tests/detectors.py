@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.frames import Frame
+from blurscene_stream.frames import Frame, ScanMode
 
 CLASSES = ("face", "license_plate")
 BRIGHT = 200  # of 8 bits: only the test videos' square is that bright
@@ -29,6 +29,8 @@ class SquareDetector:
         self.frame_numbers: list[int] = []
 
     def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
+        if frames[0].scan_mode is ScanMode.only_turned:  # the square shows upright
+            return [Detections.empty(CLASSES)] * len(frames)
         self.frame_numbers += [frame.number for frame in frames]
         answer = self._hook(frames)
         return [self._find(frame) for frame in frames] if answer is None else answer

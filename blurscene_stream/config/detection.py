@@ -43,6 +43,17 @@ class AreaMethod(Enum):
     float = "as it is"
 
 
+class RotationMode(Enum):
+    """Choices of turned views that are no list of them."""
+
+    auto = "all of ROTATIONS where a check of the turned picture finds what shows only there"
+    none = "the upright picture alone"
+
+
+ROTATIONS = (90, 180, 270)
+"""Degrees clockwise by which a turned view is turned."""
+
+
 def _are_class_names(names: Sequence[str]) -> bool:
     plain = all(re.fullmatch("[A-Za-z_][A-Za-z0-9_-]*", name) for name in names)  # they become parts of dotted keys
     return plain and len(set(names)) == len(names) > 0
@@ -56,6 +67,10 @@ def _is_rgb(color: Sequence[int]) -> bool:
     return len(color) == 3 and all(0 <= value <= 255 for value in color)
 
 
+def _are_rotations(value: RotationMode | Sequence[int]) -> bool:
+    return isinstance(value, RotationMode) or (len(set(value)) == len(value) and set(value) <= set(ROTATIONS))
+
+
 def _are_scales(scales: Sequence[float]) -> bool:
     return 0 < len(scales) <= 8 and all(0 < scale <= 4 for scale in scales)
 
@@ -65,6 +80,7 @@ _LABELS = Constraint("a list of different whole numbers from 0 on", _are_labels)
 _SHA256 = matching("[0-9a-f]{64}", "64 hex digits")
 _HYDRA_NODE = Constraint("a mapping that holds a _target_", lambda tree: isinstance(tree.get("_target_"), str))
 _RGB = Constraint("a list of three numbers in 0..255", _is_rgb)
+_ROTATIONS = Constraint("auto, none or a list of different numbers of 90, 180 and 270", _are_rotations)
 _SCALES = Constraint("a list of 1 to 8 numbers in (0, 4]", _are_scales)
 
 
@@ -140,9 +156,24 @@ class VariantsConfig:
     scales: Annotated[
         Sequence[float], "scales at which the whole frame is scanned; 1: the size that size_px gives", _SCALES
     ] = (1.0, 0.25)
+    rotations: Annotated[
+        RotationMode | Sequence[int],
+        "also scan every view turned clockwise by these degrees; auto: by all of them where a check needs it",
+        _ROTATIONS,
+    ] = RotationMode.auto
+    rotation_check_interval_s: Annotated[
+        float,
+        "seconds between two checks of rotations: auto, which has one at each shot boundary as well",
+        within("[0, 3600]"),
+    ] = 1.0
 
     def __post_init__(self) -> None:
         validate(self, "detect.variants.")
+
+    @property
+    def fixed_rotations(self) -> tuple[int, ...]:
+        """Rotations that every full scan has, in degrees."""
+        return () if isinstance(self.rotations, RotationMode) else tuple(self.rotations)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from typing import Annotated
 from blurscene_stream.config.areas import AreasConfig
 from blurscene_stream.config.detection import (
     BUILT_IN,
+    ROTATIONS,
     AreaMethod,
     DetectConfig,
     InputConfig,
@@ -23,6 +24,7 @@ from blurscene_stream.config.detection import (
     MergeMethod,
     ModelConfig,
     Precision,
+    RotationMode,
     TrackConfig,
     VariantsConfig,
 )
@@ -43,6 +45,7 @@ __all__ = [
     "KEEPABLE_STREAMS",
     "PAIR",
     "PAIR_KEYS",
+    "ROTATIONS",
     "AreaMethod",
     "AreasConfig",
     "AudioMode",
@@ -61,6 +64,7 @@ __all__ = [
     "ProcessingConfig",
     "RedactConfig",
     "RedactMethod",
+    "RotationMode",
     "RtspConfig",
     "Settings",
     "Shape",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from pathlib import PurePath
-from types import NoneType
+from types import NoneType, UnionType
 from typing import Annotated, Any, NoReturn, cast, get_args, get_origin, get_type_hints
 
 from blurscene_stream.errors import ConfigError
@@ -199,6 +199,7 @@ def _converted(value: object, kind: Any) -> Any:
     inner, nullable = _without_none(kind)
     if nullable and value is None:
         return None
+    inner = _alternative(value, inner)
     if isinstance(value, bool) is not (inner is bool):  # no 12 for true, and no true for the text "True"
         raise TypeError
     if isinstance(inner, type) and issubclass(inner, Enum):
@@ -209,6 +210,14 @@ def _converted(value: object, kind: Any) -> Any:
         items = value if isinstance(value, list | tuple) else _raise_type_error()
         return tuple(_converted(item, get_args(inner)[0]) for item in items)
     return _SCALARS[inner](value)
+
+
+def _alternative(value: object, kind: Any) -> Any:
+    """Return the part of a union such as "Enum | Sequence[int]" that `value` is meant for; other types as they are."""
+    if get_origin(kind) is not UnionType:
+        return kind
+    is_list = isinstance(value, list | tuple)
+    return next(each for each in get_args(kind) if (get_origin(each) is Sequence) is is_list)
 
 
 def _raise_type_error() -> NoReturn:

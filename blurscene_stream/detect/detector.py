@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from blurscene_stream.boxes import Boxes, Detections, Origin, Scores, iou
 from blurscene_stream.config.model_files import models_of
 from blurscene_stream.config.schema import (
+    ROTATIONS,
+    DetectConfig,
     MergeConfig,
     MergeMethod,
     ModelConfig,
@@ -28,7 +30,9 @@ from blurscene_stream.detect.model import Candidates, Model
 from blurscene_stream.detect.preprocessor import Preprocessor, Sample
 from blurscene_stream.detect.torchvision_model import TorchvisionModel
 from blurscene_stream.errors import ConfigError, DetectionError, first_line
-from blurscene_stream.frames import Frame, ScanMode
+from blurscene_stream.frames import Frame, PictureInfo, ScanMode
+
+QUICK_SCALES = (0.5, 0.25)  # of the turned pictures in ScanMode.only_turned
 
 
 class Detector:
@@ -50,8 +54,8 @@ class Detector:
         self._class_ids = [np.array([self.classes.index(name) for name in model.classes]) for model in models]
         self._device = device
         self._config = settings.detect
-        small = VariantsConfig(scales=[settings.detect.small_scan_scale])
-        self._variants = {ScanMode.full: settings.detect.variants, ScanMode.small: small}
+        # Means over views would sink below what a check counts: most turned views do not show the object.
+        self._quick_merge = replace(settings.detect.merge, method=MergeMethod.nms, post_merge_score_threshold=0.0)
         self._thresholds = [
             each.threshold if each.enabled else float("inf") for each in class_configs(settings, self.classes)
         ]
@@ -72,8 +76,9 @@ class Detector:
         for mode in ScanMode:
             if indices := [index for index, frame in enumerate(frames) if frame.scan_mode is mode]:
                 candidates, view_counts = self.candidates([frames[index] for index in indices])
+                config = self._quick_merge if mode is ScanMode.only_turned else self._config.merge
                 for image, index in enumerate(indices):
-                    found[index] = self.merge(candidates, image, view_counts, self._config.merge)
+                    found[index] = self.merge(candidates, image, view_counts, config)
         return [found[index] for index in range(len(frames))]
 
     def candidates(self, frames: Sequence[Frame]) -> tuple[Candidates, list[int]]:
@@ -84,7 +89,7 @@ class Detector:
         (mode,) = {frame.scan_mode for frame in frames}
         parts, view_counts = [], [0] * len(self.classes)
         for model, class_ids in zip(self._models, self._class_ids, strict=True):
-            views = tta_views(frames[0].picture, self._variants[mode], model.letterbox)
+            views = _views(mode, self._config, model, frames[0].picture)
             found = self._run(model, class_ids, frames, views)
             parts.append(replace(found, class_ids=class_ids[found.class_ids]))
             for class_id in class_ids:
@@ -159,6 +164,24 @@ class Detector:
         count = len(merged.boxes)
         class_ids, origins = np.full(count, class_id, np.int64), np.full(count, origin, np.int8)
         return Detections(merged.boxes, merged.scores, class_ids, self.classes, origins)
+
+
+def _views(mode: ScanMode, config: DetectConfig, model: Model, picture: PictureInfo) -> list[Letterbox]:
+    """Return the views that `model` is shown of a frame."""
+    variants, rotations = config.variants, (0, *config.variants.fixed_rotations)
+    if mode is ScanMode.small:
+        variants, rotations = VariantsConfig(scales=[config.small_scan_scale]), (0,)
+    elif mode is ScanMode.full_turned:
+        rotations = (0, *ROTATIONS)
+    elif mode is ScanMode.only_turned:
+        variants, rotations = VariantsConfig(scales=_quick_scales(model, picture)), ROTATIONS
+    return tta_views(picture, variants, model.letterbox, rotations)
+
+
+def _quick_scales(model: Model, picture: PictureInfo) -> Sequence[float]:
+    """Return QUICK_SCALES, or scale 1 where smaller pictures would cost a model as much."""
+    part, whole = model.letterbox(picture, max(QUICK_SCALES)), model.letterbox(picture, 1.0)
+    return QUICK_SCALES if part.width * part.height < whole.width * whole.height else (1.0,)
 
 
 def _merge_threshold(threshold: float, config: MergeConfig) -> float:

@@ -1,6 +1,7 @@
 """Letterbox geometry: how a view of a picture lies in the network's input, and the way back for boxes.
 
-Test-time augmentation (TTA) shows a network several views of a picture: whole, at several scales, tiled, mirrored.
+Test-time augmentation (TTA) shows a network several views of a picture: whole, at several scales, tiled, mirrored,
+turned.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from blurscene_stream.boxes import Boxes, scale
+from blurscene_stream.boxes import Boxes, Orientation, scale
 from blurscene_stream.config.schema import VariantsConfig
 from blurscene_stream.frames import PictureInfo
 
@@ -30,6 +31,8 @@ class Letterbox:
     content_height: likewise
     width, height:  of the network's input
     mirrored:       left and right have changed places
+    rotation:       degrees, a multiple of 90, by which the upright picture is turned clockwise; what is called upright
+                    here is the picture turned by them
     left, top:      where the content begins in the network's input
     """
 
@@ -40,6 +43,7 @@ class Letterbox:
     width: int
     height: int
     mirrored: bool = False
+    rotation: int = 0
     left: int = 0
     top: int = 0
 
@@ -49,9 +53,14 @@ class Letterbox:
         return self.region == _whole(self.picture)
 
     @property
+    def orientation(self) -> Orientation:
+        """How the stored picture is turned to be shown."""
+        return self.picture.orientation.turned(self.rotation)
+
+    @property
     def stored_size(self) -> tuple[int, int]:
         """The width and height of the content before it is turned upright."""
-        return self.picture.orientation.upright_size(self.content_width, self.content_height)
+        return self.orientation.upright_size(self.content_width, self.content_height)
 
     def to_stored(self, boxes: Boxes) -> Boxes:
         """Map boxes (N, 4) in network pixels to stored pixels of the frame."""
@@ -60,9 +69,9 @@ class Letterbox:
         if self.mirrored:
             x0, y0, x1, y1 = boxes.T
             boxes = np.stack([self.content_width - x1, y0, self.content_width - x0, y1], axis=1)
-        width, height = self.picture.orientation.upright_size(right - left, bottom - top)
+        width, height = self.orientation.upright_size(right - left, bottom - top)
         upright = scale(boxes, width / self.content_width, height / self.content_height)
-        inside = self.picture.orientation.to_stored(upright, width, height)
+        inside = self.orientation.to_stored(upright, width, height)
         return inside + np.array([left, top, left, top], np.float32)
 
 
@@ -105,13 +114,28 @@ def _whole(picture: PictureInfo) -> Region:
 
 
 def tta_views(
-    picture: PictureInfo, variants: VariantsConfig, letterbox: Callable[[PictureInfo, float], Letterbox]
+    picture: PictureInfo,
+    variants: VariantsConfig,
+    letterbox: Callable[[PictureInfo, float], Letterbox],
+    rotations: Sequence[int] = (0,),
 ) -> list[Letterbox]:
     """Return all views of a frame that a model is shown; `letterbox` is the model's own.
 
     The whole picture at each of `scales`; n x n tiles, each as large as the whole picture at scale 1, so that they
-    share its batch; and with `mirror_image` all of these once more, mirrored.
+    share its batch; with `mirror_image` all of these once more, mirrored; and all that at each of `rotations`, degrees
+    clockwise.
     """
+    made = []
+    for degrees in rotations:
+        turned = replace(picture, orientation=picture.orientation.turned(degrees))
+        made += [replace(view, picture=picture, rotation=degrees) for view in _views(turned, variants, letterbox)]
+    return made
+
+
+def _views(
+    picture: PictureInfo, variants: VariantsConfig, letterbox: Callable[[PictureInfo, float], Letterbox]
+) -> list[Letterbox]:
+    """Return the views of a picture at one rotation."""
     views = [letterbox(picture, times) for times in dict.fromkeys(variants.scales)]
     if variants.enlarged_regions_n > 1:
         whole = letterbox(picture, 1.0)

@@ -55,7 +55,7 @@ class Preprocessor:
             raise ValueError(f"frame {frame.number} is {frame.picture}, the others are {view.picture}")
         if frame is not self._frame:
             self._frame, self._full, self._scaled = frame, None, None
-        upright = view.picture.orientation.upright(self._scale(frame, view))
+        upright = view.orientation.upright(self._scale(frame, view))
         content = upright[:, ::-1] if view.mirrored else upright
         bottom, right = view.top + view.content_height, view.left + view.content_width
         out[view.top : bottom, view.left : right] = content

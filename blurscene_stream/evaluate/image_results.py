@@ -14,6 +14,7 @@ from blurscene_stream.evaluate.annotations import AnnotatedImage, Dataset, read_
 from blurscene_stream.evaluate.matching import Matches, covered_shares, match_detections
 from blurscene_stream.evaluate.options import EvaluationOptions
 from blurscene_stream.image import DecodedImage
+from blurscene_stream.pipeline.auto_rotation import with_auto_rotation
 from blurscene_stream.pipeline.detection import Detector, LoadDetector, detect_frames, prefix_errors
 from blurscene_stream.pipeline.image import merge_frame_detections
 from blurscene_stream.redact import cover_mask, cover_regions
@@ -129,7 +130,7 @@ def _add_image(
     decoded, truth = read_annotated_image(image)
     configs = class_configs(settings, detectors.low_threshold.classes)
     with prefix_errors(str(image.file)):
-        detections, run = _detect(decoded, detectors, configs)
+        detections, run = _detect(decoded, detectors, settings, str(image.file))
     results.clipped += truth.clipped
     results.dropped += truth.dropped
     mask = cover_mask(decoded.info, cover_regions(decoded.info, run, configs, settings.redact.min_margin_px))
@@ -143,18 +144,20 @@ def _add_image(
 
 
 def _detect(
-    image: DecodedImage, detectors: EvaluatedDetectors, configs: Sequence[ClassConfig]
+    image: DecodedImage, detectors: EvaluatedDetectors, settings: Settings, name: str
 ) -> tuple[Detections, Detections]:
     """Return detections from MIN_SCORE on, and those of a run with the settings as they are.
 
+    name: for the log
     Raises DetectionError.
     """
-    low = detect_frames(image.frames(), detectors.low_threshold)
+    configs, variants = class_configs(settings, detectors.low_threshold.classes), settings.detect.variants
+    low = detect_frames(image.frames(), with_auto_rotation(detectors.low_threshold, variants, name))
     if detectors.configured is detectors.low_threshold:
         # Each frame for itself: a low score in one must not stand for a high score in another.
         run = [found[above_threshold(found, configs)] for found in low]
     else:
-        run = detect_frames(image.frames(), detectors.configured)
+        run = detect_frames(image.frames(), with_auto_rotation(detectors.configured, variants, name))
     return merge_frame_detections(low), merge_frame_detections(run)
 
 

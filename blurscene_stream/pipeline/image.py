@@ -23,6 +23,7 @@ from blurscene_stream.errors import (
 )
 from blurscene_stream.frames import RedactedFrame
 from blurscene_stream.image import DecodedImage, decode, encode, format_for, refuse_loss
+from blurscene_stream.pipeline.auto_rotation import with_auto_rotation
 from blurscene_stream.pipeline.detection import (
     Detector,
     LoadDetector,
@@ -102,39 +103,41 @@ class ImageAnonymizer:
         Raises ConfigError for a class of the detector without settings.
         """
         self._detector = detector
+        self._variants = settings.detect.variants
         classes = detector.classes
         self._redact = Preview(settings, classes) if preview else Redactor(settings, classes, still=True)
 
-    def detect(self, data: bytes) -> ImageDetections:
-        """Return the detections of the image `data`.
+    def detect(self, data: bytes, name: str = "image") -> ImageDetections:
+        """Return the detections of the image `data`; `name`: for the log.
 
         Raises SourceError, CorruptInputError, DetectionError; none of them names the file.
         """
         image = decode(data)
         height, width = image.samples.shape[:2]
-        return ImageDetections(width, height, self.detect_decoded(image))
+        return ImageDetections(width, height, self.detect_decoded(image, name))
 
-    def detect_decoded(self, image: DecodedImage) -> Detections:
-        """Return the detections of a decoded image. Raises DetectionError."""
-        return merge_frame_detections(detect_frames(image.frames(), self._detector))
+    def detect_decoded(self, image: DecodedImage, name: str = "image") -> Detections:
+        """Return the detections of a decoded image; `name`: for the log. Raises DetectionError."""
+        detect = with_auto_rotation(self._detector, self._variants, name)
+        return merge_frame_detections(detect_frames(image.frames(), detect))
 
-    def anonymize(self, data: bytes, file_format: str) -> AnonymizedImage:
-        """Return the image `data` redacted, upright, as a file of `file_format`.
+    def anonymize(self, data: bytes, file_format: str, name: str = "image") -> AnonymizedImage:
+        """Return the image `data` redacted, upright, as a file of `file_format`; `name`: for the log.
 
         Raises SourceError, CorruptInputError, UsageError when `file_format` cannot hold it, DetectionError,
         RedactionError, ConfigError for an area that lies outside it, SinkError; none of them names the file.
         """
         image = decode(data)
         refuse_loss(image, file_format)
-        redacted = self.redact_decoded(image)
+        redacted = self.redact_decoded(image, name)
         return AnonymizedImage(encode(redacted, file_format), redacted.detections)
 
-    def redact_decoded(self, image: DecodedImage) -> RedactedFrame:
-        """Redact a decoded image in its own samples.
+    def redact_decoded(self, image: DecodedImage, name: str = "image") -> RedactedFrame:
+        """Redact a decoded image in its own samples; `name`: for the log.
 
         Raises DetectionError, RedactionError, ConfigError for an area that lies outside it.
         """
-        return self._redact(image.frames()[0], self.detect_decoded(image))
+        return self._redact(image.frames()[0], self.detect_decoded(image, name))
 
 
 def merge_frame_detections(frames: Sequence[Detections]) -> Detections:
@@ -199,7 +202,7 @@ def _anonymize_all(
 def _anonymize_file(pair: FilePair, anonymizer: ImageAnonymizer, overwrite: bool, stop_token: StopToken) -> Detections:
     data = _read(pair.source)
     with prefix_errors(str(pair.source), *NAMELESS):
-        done = anonymizer.anonymize(data, format_for(pair.target))
+        done = anonymizer.anonymize(data, format_for(pair.target), str(pair.source))
     stop_token.raise_if_stopped()
     make_folder(pair.target.parent)
     write_file(pair.target, done.data, overwrite)
@@ -226,7 +229,7 @@ def detect_images(
                 stop_token.raise_if_stopped()
                 data = _read(source)
                 with prefix_errors(str(source), *NAMELESS):
-                    detections = anonymizer.detect(data)
+                    detections = anonymizer.detect(data, str(source))
                 stop_token.raise_if_stopped()
                 callback(source, detections)
 

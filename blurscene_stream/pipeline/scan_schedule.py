@@ -1,4 +1,4 @@
-"""Scan schedule: which frames of a stream get the full scan, and which the small one that `detect.every` allows."""
+"""Scan schedule: which frames of a stream begin a shot, which get the full scan or the small one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.errors import ConfigError
+from blurscene_stream.errors import ConfigError, DetectionError
 from blurscene_stream.frames import Frame, ScanMode, SourceItem
 from blurscene_stream.streams import StreamInfo
 from blurscene_stream.track import ShotDetector
@@ -41,8 +41,28 @@ def scan_warning(settings: Settings, info: StreamInfo) -> str:
     )
 
 
+def with_cuts(items: Generator[SourceItem]) -> Generator[SourceItem]:
+    """Yield the same items, and mark the frames that begin a new shot; none that is corrupt does.
+
+    Raises DetectionError.
+    """
+    shots = ShotDetector()
+    with closing(items):
+        for item in items:
+            yield _marked(item, shots) if isinstance(item, Frame) and not item.corrupt else item
+
+
+def _marked(frame: Frame, shots: ShotDetector) -> Frame:
+    try:
+        return replace(frame, cut=True) if shots.is_cut(frame) else frame
+    except Exception as error:
+        raise DetectionError(
+            f"frame {frame.number}: shot boundaries could not be detected, {type(error).__name__}"
+        ) from error
+
+
 def with_scan_modes(items: Generator[SourceItem], settings: Settings, time_base: Fraction) -> Generator[SourceItem]:
-    """Yield the same items, each frame with its scan mode; a frame waits for the next one.
+    """Yield the same items, cuts marked, each frame with its scan mode; a frame waits for the next one.
 
     time_base: seconds a tick of Frame.pts
     """
@@ -75,7 +95,6 @@ class _Schedule:
     def __init__(self, settings: Settings, time_base: Fraction) -> None:
         self._every, self._covered_gap_s = settings.detect.every, settings.track.covered_gap_s
         self._time_base = time_base
-        self._shots = ShotDetector()  # the tracker's own sees the same shot boundaries, but only after detection
         self._scene_start = True  # the waiting frame is the first one of its scene
         self._full_s = 0.0  # time of the last full scan
         self._small_scans = 0  # since then
@@ -83,7 +102,7 @@ class _Schedule:
     def release(self, waiting: deque[SourceItem], following: Frame | None) -> Generator[SourceItem]:
         """Yield what waits: a frame, if any, with its scan mode, and packets; `following`: the next frame, if known."""
         corrupt = following is not None and following.corrupt  # as if the scene ended there
-        cut = following is not None and not corrupt and self._shots.is_cut(following)
+        cut = following is not None and following.cut
         if waiting and isinstance(frame := waiting[0], Frame):
             waiting[0] = replace(frame, scan_mode=self._scan_mode(frame, None if cut or corrupt else following))
             self._scene_start = cut or following is None or frame.corrupt

@@ -12,6 +12,7 @@ from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import Settings, TrackConfig
 from blurscene_stream.errors import BlurSceneError, DetectionError
 from blurscene_stream.frames import CopiedPacket, DetectedItem, Frame, ScanMode, SinkItem, SourceItem
+from blurscene_stream.pipeline.auto_rotation import with_auto_rotation
 from blurscene_stream.pipeline.detection import (
     Detect,
     Detector,
@@ -24,10 +25,11 @@ from blurscene_stream.pipeline.scan_schedule import (
     MAX_PACKETS_WITHOUT_FRAME,
     check_scan_interval,
     scan_warning,
+    with_cuts,
     with_scan_modes,
 )
 from blurscene_stream.streams import StreamInfo
-from blurscene_stream.track import ShotDetector, Tracker
+from blurscene_stream.track import Tracker
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +53,9 @@ class DetectorSource:
         if self._settings.detect.every > 1:
             log.warning("%s", scan_warning(self._settings, info))
         batch = 1 if info.live else self._settings.detect.batch_size
-        found = detected(with_scan_modes(items, self._settings, info.time_base), self._detect, batch)
+        detect = with_auto_rotation(self._detect, self._settings.detect.variants, info.name, info.time_base)
+        scheduled = with_scan_modes(with_cuts(items), self._settings, info.time_base)
+        found = detected(scheduled, detect, batch)
         return tracked(found, self._settings.track, self.classes, info.time_base)
 
 
@@ -95,6 +99,7 @@ def tracked(
 
     classes:   class names, by class id
     time_base: seconds a tick of Frame.pts
+    Every track ends at a frame that is marked as a cut.
     A corrupt frame is covered whole anyway; it says nothing about the frames around it.
     A frame waits for `config.lookahead_s`, and everything behind it with it. Without `config.enabled` nothing is
     tracked.
@@ -103,7 +108,7 @@ def tracked(
     if not config.enabled:
         yield from items
         return
-    tracker, shots = Tracker(config, classes), ShotDetector()
+    tracker = Tracker(config, classes)
     waiting, packets = deque[SourceItem](), 0
     with closing(items):
         for item in items:
@@ -117,18 +122,18 @@ def tracked(
                 waiting.append(frame)
                 packets = 0
                 with _tracking_errors(f"frame {frame.number}: "):
-                    done = tracker.push(float(frame.pts * time_base), *_observed(frame, detections, shots))
+                    done = tracker.push(float(frame.pts * time_base), *_observed(frame, detections))
             yield from _released(waiting, done)
         with _tracking_errors():
             done = tracker.finish()
         yield from _released(waiting, done)
 
 
-def _observed(frame: Frame, detections: Detections, shots: ShotDetector) -> tuple[Detections, bool, ScanMode]:
+def _observed(frame: Frame, detections: Detections) -> tuple[Detections, bool, ScanMode]:
     """Arguments of `Tracker.push` for a frame: no detections of a corrupt one."""
     if frame.corrupt:
         return Detections.empty(detections.class_names), False, frame.scan_mode
-    return detections, shots.is_cut(frame), frame.scan_mode
+    return detections, frame.cut, frame.scan_mode
 
 
 @contextmanager

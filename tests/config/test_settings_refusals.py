@@ -7,6 +7,7 @@ import pytest
 from blurscene_stream.config.load import resolve_settings
 from blurscene_stream.errors import ConfigError
 
+ROTATIONS = "detect.variants.rotations must be auto, none or a list of different numbers of 90, 180 and 270"
 OVERRIDES = [  # the override, and what its refusal says after "--set OVERRIDE: "
     ("detect.sise_px=1", "unknown key 'detect.sise_px'; did you mean 'detect.size_px'?"),
     ("size_px=960", "unknown key 'size_px'; did you mean 'detect.size_px'?"),
@@ -69,6 +70,15 @@ OVERRIDES = [  # the override, and what its refusal says after "--set OVERRIDE: 
     ("detect.variants.scales=[nan]", "detect.variants.scales must be a list of 1 to 8 numbers in (0, 4], got ['nan']"),
     ("detect.variants.scales=[a]", "detect.variants.scales must be a list of 1 to 8 numbers in (0, 4], got ['a']"),
     ("detect.variants.scales=1", "detect.variants.scales must be a list of 1 to 8 numbers in (0, 4], got 1"),
+    ("detect.variants.rotations=[45]", f"{ROTATIONS}, got [45]"),
+    ("detect.variants.rotations=[90,90]", f"{ROTATIONS}, got [90, 90]"),
+    ("detect.variants.rotations=90", f"{ROTATIONS}, got 90"),
+    ("detect.variants.rotations=all", f"{ROTATIONS}, got 'all'"),
+    ("detect.variants.rotations=null", f"{ROTATIONS}, got null"),
+    (
+        "detect.variants.rotation_check_interval_s=-1",
+        "detect.variants.rotation_check_interval_s must be a number in [0, 3600], got -1",
+    ),
     ("processing.enlarged_regions_n=64", "processing.enlarged_regions_n must be a whole number in 0..8, got 64"),
     ("detect.precision=fp8", "detect.precision must be auto, fp32 or bf16, got 'fp8'"),
     ("detect.threads=-1", "detect.threads must be a whole number in 0..1024, got -1"),

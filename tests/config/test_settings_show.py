@@ -31,6 +31,7 @@ VALUES = {
     "classes.*.shape": st.sampled_from(["rectangle", "ellipse"]),
     "detect.size_px": st.integers(32, 8192),
     "detect.variants.mirror_image": st.booleans(),
+    "detect.variants.rotations": st.sampled_from(["auto", "none", [], [180], [90, 180, 270]]),
     "detect.variants.scales": st.lists(st.floats(0, 1, exclude_min=True), min_size=1, max_size=8),
     "detect.merge.iou_threshold": st.floats(0, 1, exclude_min=True),
     "detect.merge.method": st.sampled_from([each.name for each in MergeMethod]),

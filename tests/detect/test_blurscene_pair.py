@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from blurscene_stream.config.load import load_settings
 from blurscene_stream.detect import Detector, load_detector
 from blurscene_stream.detect.preprocessor import Preprocessor, Sample
 from blurscene_stream.errors import ConfigError, DetectionError
+from blurscene_stream.frames import ScanMode
 from tests.detect.networks import answer, need_torchvision, save, save_pair
 from tests.detect.pictures import Picture, frame_of
 
@@ -97,13 +99,15 @@ def test_processing_and_thresholds_count(folder: Path, scene: Picture) -> None:
 
 
 @pytest.mark.parametrize("more", [["detect.variants.mirror_image=true"], ["detect.variants.enlarged_regions_n=2"],
-                                  ["detect.variants.scales=[1,0.5]"]])  # fmt: skip
+                                  ["detect.variants.scales=[1,0.5]"], ["detect.variants.rotations=[90]"]])  # fmt: skip
 def test_each_variant_is_another_view_of_both_models(folder: Path, scene: Picture, more: list[str]) -> None:
     save_pair(folder)
     frame = frame_of(scene)
     plain, more_views = load().candidates([frame]), load(*more).candidates([frame])
     assert plain[1] == [1, 1]
     assert more_views[1] == ([5, 5] if "regions" in more[0] else [2, 2])
+    turned = load().candidates([replace(frame, scan_mode=ScanMode.only_turned)])
+    assert turned[1] == [3, 3]  # at full size: a smaller picture would cost as much
     for label in (0, 1):
         assert (more_views[0].class_ids == label).sum() > (plain[0].class_ids == label).sum()
     assert np.isfinite(more_views[0].boxes).all()

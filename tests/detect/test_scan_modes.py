@@ -87,6 +87,24 @@ def test_the_small_scan_finds_what_its_size_shows(scene: Picture) -> None:
     assert_equal(load_detector(at_full_size)([small])[0], load_detector(alone(1.0))([frame_of(scene)])[0])
 
 
+def test_the_check_of_the_turned_picture_is_quick_and_finds_what_lies_on_its_side(scene: Picture) -> None:
+    lying = np.ascontiguousarray(np.rot90(scene.repeat(2, axis=0).repeat(2, axis=1)))
+    detector = load_detector(changed(settings(), {"detect.size_px": 2 * WIDTH}))
+    sizes = shown_to(detector)
+    (found,) = detector([replace(frame_of(lying), scan_mode=ScanMode.only_turned)])
+    assert set(sizes) == {(224, 160), (160, 224), (128, 96), (96, 128)}, "half and a quarter of 448 x 288, turned"
+    assert len(sizes) == 2 * 3
+    assert 0 in found.class_ids[found.scores > 0.6], "a face of 40 pixels"
+
+
+@pytest.mark.parametrize("method", ["nms", "wbf", "nmm"])
+def test_a_scan_with_turned_views_is_that_with_all_rotations_of_the_settings(scene: Picture, method: str) -> None:
+    base = changed(settings(), {"detect.merge.method": method, "detect.variants.scales": [1.0]})
+    turned = replace(frame_of(scene), scan_mode=ScanMode.full_turned)
+    listed = changed(base, {"detect.variants.rotations": [90, 180, 270]})
+    assert_equal(load_detector(base)([turned])[0], load_detector(listed)([frame_of(scene)])[0])
+
+
 def test_the_full_scan_is_what_it_is_without_a_small_one(scene: Picture) -> None:
     frame = frame_of(scene)
     assert frame.scan_mode is ScanMode.full and frame.picture.height == HEIGHT

@@ -50,6 +50,7 @@ variants = st.builds(
     enlarged_regions_n=st.integers(0, 8),
     region_overlap=st.floats(0, 0.75),
     scales=st.lists(st.floats(0.1, 2), min_size=1, max_size=3),
+    rotations=st.lists(st.sampled_from([90, 180, 270]), unique=True),
 )
 pictures = st.builds(
     PictureInfo,
@@ -67,7 +68,7 @@ def views_of(picture: PictureInfo, config: DetectConfig) -> list[Letterbox]:
     def plan(shown: PictureInfo, times: float) -> Letterbox:
         return letterbox_top_left(shown, config.size_px, config.max_upscale, times, MULTIPLE)
 
-    return tta_views(picture, config.variants, plan)
+    return tta_views(picture, config.variants, plan, (0, *config.variants.fixed_rotations))
 
 
 def tta_detector(size_px: int = WIDTH, merge: MergeConfig | None = None, **kinds: Any) -> Detector:
@@ -113,7 +114,7 @@ def test_regions_leave_no_pixel_unseen(width: int, height: int, parts: int, over
 def test_a_box_goes_there_and_back_in_every_view(
     picture: PictureInfo, size_px: int, kinds: VariantsConfig, corners: list[float]
 ) -> None:
-    """Forward is the picture's way, by the definitions: cut, turn upright, scale, mirror."""
+    """Forward is the picture's way, by the definitions: cut, turn upright, turn further, mirror, scale."""
     x0, x1, y0, y1 = (*sorted(corners[:2]), *sorted(corners[2:]))
     stored = np.array([x0 * picture.width, y0 * picture.height, x1 * picture.width, y1 * picture.height])
     for view in views_of(picture, DetectConfig(size_px=size_px, variants=kinds)):
@@ -122,10 +123,14 @@ def test_a_box_goes_there_and_back_in_every_view(
         turn = picture.orientation
         if turn.transposed:
             u0, v0, u1, v1 = v0, u0, v1, u1
-        if turn.flip_x != view.mirrored:
+        if turn.flip_x:
             u0, u1 = 1 - u1, 1 - u0
         if turn.flip_y:
             v0, v1 = 1 - v1, 1 - v0
+        for _ in range(view.rotation // 90):  # a quarter turn clockwise: the left side becomes the upper one
+            u0, v0, u1, v1 = 1 - v1, u0, 1 - v0, u1
+        if view.mirrored:
+            u0, u1 = 1 - u1, 1 - u0
         wide, high = view.content_width, view.content_height
         shown = np.array([[u0 * wide, v0 * high, u1 * wide, v1 * high]], np.float32)
         tolerance = 1e-5 * max(picture.width, picture.height) * max(1, kinds.enlarged_regions_n)
@@ -137,34 +142,38 @@ def test_every_combination_is_planned_once(picture: PictureInfo, size_px: int, k
     views = views_of(picture, DetectConfig(size_px=size_px, variants=kinds))
     parts = kinds.enlarged_regions_n
     expected = len(set(kinds.scales)) + (parts**2 if parts > 1 else 0)
-    assert len(views) == expected * (2 if kinds.mirror_image else 1)
+    assert len(views) == expected * (2 if kinds.mirror_image else 1) * (1 + len(kinds.fixed_rotations))
     for view in views:
         assert view.width % 32 == view.height % 32 == 0
         assert 1 <= view.content_width <= view.width
         assert 1 <= view.content_height <= view.height
-    if parts > 1 and max(picture.width, picture.height) > 1:  # one batch
-        assert len({(view.width, view.height) for view in views if not view.is_whole}) == 1
+    if parts > 1 and max(picture.width, picture.height) > 1:  # one batch, and one for those on their side
+        sideways = len({view.rotation % 180 for view in views})
+        assert len({(view.width, view.height) for view in views if not view.is_whole}) <= sideways
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
-def test_a_region_shows_its_pixels_upright_and_mirrored(orientation: Orientation) -> None:
+def test_a_region_shows_its_pixels_upright_turned_and_mirrored(orientation: Orientation) -> None:
     """With 2 x 2 regions that are not enlarged, what is drawn is the picture itself, cut and turned."""
     upright = np.random.default_rng(3).integers(0, 256, (48, 64, 3), np.uint8)
     stored = stored_as(upright, orientation)
     frame = frame_of(stored, orientation)
-    kinds = VariantsConfig(mirror_image=True, enlarged_regions_n=2, region_overlap=0, scales=[1.0])
+    kinds = VariantsConfig(
+        mirror_image=True, enlarged_regions_n=2, region_overlap=0, scales=[1.0], rotations=[90, 180, 270]
+    )
     views = views_of(frame.picture, DetectConfig(size_px=32, variants=kinds))
-    drawn = np.zeros((1, len(views), views[0].height, views[0].width, 3), np.uint8)
-    preprocessor = Preprocessor()
-    for view, target in zip(views, drawn[0], strict=True):
-        preprocessor.draw(frame, view, target)
-    for view, shown in zip(views, drawn[0], strict=True):
+    preprocessor, checked = Preprocessor(), 0
+    for view in views:
+        shown = np.zeros((view.height, view.width, 3), np.uint8)
+        preprocessor.draw(frame, view, shown)
         if view.is_whole:
             continue
         content = shown[: view.content_height, : view.content_width]
         x0, y0, x1, y1 = view.region
-        expected = orientation.upright(stored[y0:y1, x0:x1])
+        expected = np.rot90(orientation.upright(stored[y0:y1, x0:x1]), -view.rotation // 90)
         assert np.array_equal(content[:, ::-1] if view.mirrored else content, expected)
+        checked += 1
+    assert checked == 4 * 2 * 4
 
 
 def far_away(scene: Picture, times: int = 4) -> tuple[Picture, Boxes]:
@@ -278,6 +287,19 @@ def test_the_mirrored_picture_adds_what_is_found_only_there(scene: Picture, dete
         config = changed(config, {f"classes.{config.model.classes[label]}.threshold": threshold})
         (found,) = load_detector(config)([frame_of(worse)])
         assert (found.class_ids == label).sum() == expected
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_turned_view_finds_what_lies_on_its_side(quarters: int, scene: Picture, detector: Detector) -> None:
+    """The box in the turned picture is the box of the upright one, turned; before, the face was missed."""
+    lying = np.ascontiguousarray(np.rot90(scene, quarters))  # against the clock: clockwise stands it up again
+    degrees = 90 * quarters
+    height, width = scene.shape[:2]
+    boxes = Orientation().turned(degrees).to_stored(BOTH, width, height)
+    (upright,), (missed,) = detector([frame_of(scene)]), detector([frame_of(lying)])
+    assert finds(upright, BOTH) == [True, True] and False in finds(missed, boxes)
+    (found,) = tta_detector(rotations=[degrees])([frame_of(lying)])
+    assert finds(found, boxes) == [True, True]
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)

@@ -116,7 +116,13 @@ def test_the_detector_cannot_be_loaded(error: BlurSceneError, walker: Path, targ
 STAGES: dict[str, tuple[object, str, Exception, type[BlurSceneError], str]] = {
     # stage -> whose method is broken, its error; the error that comes out, a part of the message
     "reading": (frame_factory, "plane_views", av.error.InvalidDataError(1, "Bad picture"), SourceError, "bad picture"),
-    "looking for cuts": (ShotDetector, "is_cut", IndexError("row 7"), DetectionError, "tracked over time, IndexError"),
+    "looking for cuts": (
+        ShotDetector,
+        "is_cut",
+        IndexError("row 7"),
+        DetectionError,
+        "shot boundaries could not be detected, IndexError",
+    ),
     "following": (Tracker, "push", ValueError("nan"), DetectionError, "tracked over time, ValueError"),
     "following to the end": (Tracker, "finish", KeyError("x"), DetectionError, "tracked over time, KeyError"),
     "redacting": (Redactor, "_redact", IndexError("row 7"), RedactionError, "could not be redacted, IndexError"),

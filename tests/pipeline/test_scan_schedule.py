@@ -17,7 +17,12 @@ from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import DetectConfig, Settings, TrackConfig
 from blurscene_stream.errors import ConfigError
 from blurscene_stream.frames import CopiedPacket, Frame, ScanMode, SourceItem
-from blurscene_stream.pipeline.scan_schedule import MAX_PACKETS_WITHOUT_FRAME, check_scan_interval, with_scan_modes
+from blurscene_stream.pipeline.scan_schedule import (
+    MAX_PACKETS_WITHOUT_FRAME,
+    check_scan_interval,
+    with_cuts,
+    with_scan_modes,
+)
 from blurscene_stream.pipeline.stages import detected, tracked
 from blurscene_stream.streams import StreamInfo
 from tests.detectors import CLASSES, SquareDetector
@@ -50,7 +55,7 @@ def stream(items: Sequence[SourceItem]) -> Generator[SourceItem]:
 
 
 def scan_modes(items: Sequence[SourceItem], chosen: Settings) -> list[ScanMode]:
-    done = list(with_scan_modes(stream(items), chosen, TICK))
+    done = list(with_scan_modes(with_cuts(stream(items)), chosen, TICK))
     assert [_name(item) for item in done] == [_name(item) for item in items]
     return [item.scan_mode for item in done if isinstance(item, Frame)]
 
