@@ -32,6 +32,7 @@ class CopiedStream:
     disposition: ffmpeg's flags (default, forced ...)
     native:      the stream as its source holds it; for the sink
     extradata:   of audio: what a decoder needs before the first packet, without comments; None when that is nothing
+    copyable:    of audio: its packets can be told from what else may be in them
     """
 
     type: StreamType
@@ -40,6 +41,7 @@ class CopiedStream:
     disposition: int
     native: Any = field(repr=False)
     extradata: bytes | None = field(default=None, repr=False)
+    copyable: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)

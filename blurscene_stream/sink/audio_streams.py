@@ -28,11 +28,12 @@ ENCODERS = {AudioMode.aac: "aac", AudioMode.opus: "libopus"}
 COMMON_RATE_HZ = 48_000  # that every encoder takes
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 NO_EDIT_LIST = {"movflags": "empty_moov", "use_editlist": "0"}
+CANNOT_BE_CHECKED = "%s audio may hold other data and cannot be checked for it"
 MAX_PADDING_S = 0.1  # of an encoder; a longer one is a cut: PRIMING_S of source.scrub.hidden_audio
 
 
 def add_audio(container: OutputContainer, source: CopiedStream, name: str, mode: AudioMode) -> StreamWriter:
-    """Add an audio stream to an output: a copy, or an encoder where `mode` asks for it or no copy can be held.
+    """Add an audio stream to an output: a copy, or an encoder where `mode` asks for it or no copy can be made.
 
     name: of the input, for messages
     Raises SinkError when neither works.
@@ -40,7 +41,7 @@ def add_audio(container: OutputContainer, source: CopiedStream, name: str, mode:
     native = cast(AudioStream, source.native)
     output = container.format.name
     encoder = ENCODERS.get(mode)
-    wants_copy = encoder is None or source.codec == encoder.removeprefix("lib")
+    wants_copy = source.copyable and (encoder is None or source.codec == encoder.removeprefix("lib"))
     if wants_copy and _can_copy_audio(container, native) and (copied := _add_copy(container, native)):
         copied.codec_context.extradata = source.extradata
         if native.layout.name.endswith(" channels"):  # MP4 needs a named layout, else it fails at the end of the run
@@ -50,7 +51,8 @@ def add_audio(container: OutputContainer, source: CopiedStream, name: str, mode:
     codec = encoder or FALLBACK_CODECS.get(output, "aac")
     if encoder is None:
         becomes = codec.removeprefix("lib")
-        log.warning("%s: %s cannot hold %s audio, it is encoded as %s", name, output, source.codec, becomes)
+        why = f"{output} cannot hold {source.codec} audio" if source.copyable else CANNOT_BE_CHECKED % source.codec
+        log.warning("%s: %s, it is encoded as %s", name, why, becomes)
     encoded = _add_encoder(container, native, codec)
     copy_tags(encoded, source)
     return _AudioTranscode(encoded, native, name)

@@ -32,7 +32,7 @@ from blurscene_stream.source.frames.frame_factory import FrameFactory
 from blurscene_stream.source.frames.timestamps import Clock, FileClock, LiveClock, known_fraction
 from blurscene_stream.source.live import LiveReader, open_live
 from blurscene_stream.source.pipe import STANDARD_INPUT, PipeReader, is_pipe, open_pipe, read_pipe
-from blurscene_stream.source.scrub.audio_headers import held_foreign_data, scrub_packet
+from blurscene_stream.source.scrub.audio_packets import AudioScrubber
 from blurscene_stream.streams import StreamInfo, StreamType
 
 MPEG_TICK_S = Fraction(1, 90_000)
@@ -45,7 +45,6 @@ class Source:
 
     info:              properties that a sink needs before the first frame
     passed_frames:     frames passed on, so far
-    scrubbed_packets:  audio packets in or beside which was something else, so far
     stop:              ends a live stream, or what comes through a pipe, at its next packet
     undecodable:       returns how many frames of a live stream could not be decoded, so far
     lost:              why a live stream ended by itself, after its first frame; None when it did not
@@ -64,9 +63,14 @@ class Source:
         self._container = container
         self._events = events
         self._clock = clock
-        self._copied = {stream.native.index: (place, stream) for place, stream in enumerate(selection.copied_streams)}
+        self._places = {stream.native.index: place for place, stream in enumerate(selection.copied_streams)}
+        self._scrubbers = {
+            place: AudioScrubber(stream, selection.name, selection.audio, live)
+            for place, stream in enumerate(selection.copied_streams)
+            if stream.type is StreamType.audio
+        }
         self._early: list[DecodedFrame | Packet[Stream]] = []
-        self.passed_frames = self.scrubbed_packets = self._untimed = 0
+        self.passed_frames = self._untimed = 0
         self.stop: Callable[[], None] = lambda: None
         self.undecodable: Callable[[], int] = lambda: 0
         self.lost: SourceLostError | None = None
@@ -79,6 +83,11 @@ class Source:
     def dropped_frames(self) -> int:
         """Count the frames that were not passed on, so far; always 0 for a file."""
         return self._untimed + self.undecodable()
+
+    @property
+    def scrubbed_packets(self) -> int:
+        """Count the audio packets in or beside which was something else, so far."""
+        return sum(scrubber.foreign for scrubber in self._scrubbers.values())
 
     def items(self) -> Generator[Frame | CopiedPacket]:
         """Yield frames and copied packets in order; to be used once, on one thread.
@@ -107,13 +116,11 @@ class Source:
 
     def _scrubbed(self, packet: Packet[Stream]) -> Generator[CopiedPacket]:
         """Yield the packet as it may be copied; nothing for one that holds no audio."""
-        place, stream = self._copied[packet.stream.index]
-        if stream.type is StreamType.audio:
-            scrubbed = scrub_packet(packet, stream.codec)
-            self.scrubbed_packets += held_foreign_data(packet, scrubbed)
-            packet = scrubbed
-        if packet.size:
-            yield CopiedPacket(place, packet)
+        place = self._places[packet.stream.index]
+        scrub = self._scrubbers.get(place)
+        scrubbed = scrub(packet) if scrub else packet
+        if scrubbed is not None:
+            yield CopiedPacket(place, scrubbed)
 
     def _early_events(self) -> Generator[DecodedFrame | Packet[Stream]]:
         """Yield what was read to find the first frame; forgotten as it goes, else it would be held to the end."""

@@ -14,6 +14,7 @@ from blurscene_stream.config.schema import AudioMode, KeepConfig, Settings
 from blurscene_stream.config.validation import listed
 from blurscene_stream.errors import ConfigError, SourceError
 from blurscene_stream.source.container.stream_types import InputStreamType, codec_name, describe_stream, stream_type
+from blurscene_stream.source.scrub.audio_frames import frame_scrub
 from blurscene_stream.source.scrub.audio_headers import scrub_extradata
 from blurscene_stream.source.scrub.metadata_tags import describe_dropped, is_language_duplicate, kept_tags, with_title
 from blurscene_stream.streams import CopiedMetadata, CopiedStream, StreamType
@@ -37,6 +38,7 @@ class Selection:
     copied_streams: audio in the order of the file, then what was asked for
     metadata:       tags and chapters that were asked for
     dropped:        descriptions of the streams, chapters and tags that are left out
+    audio:          what becomes of the audio
     """
 
     name: str
@@ -44,6 +46,7 @@ class Selection:
     copied_streams: tuple[CopiedStream, ...]
     metadata: CopiedMetadata
     dropped: tuple[str, ...]
+    audio: AudioMode
 
     @property
     def packet_streams(self) -> list[Any]:
@@ -83,7 +86,8 @@ def select_streams(
         count = len(container.chapters())
         dropped.append(f"{count} chapter{'' if count == 1 else 's'}")
     keys = dropped_tag_keys(container, video, copied_streams, metadata)
-    return Selection(name, video, copied_streams, metadata, (*dropped, *filter(None, [describe_dropped(keys)])))
+    told = (*dropped, *filter(None, [describe_dropped(keys)]))
+    return Selection(name, video, copied_streams, metadata, told, settings.encode.audio)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +128,14 @@ def _copied_stream(stream: Stream, kind: StreamType, keep: KeepConfig, names: tu
     """`names`: of the source, and of the codec."""
     tags = kept_tags(stream_tags(stream), keep.tags, UNASKED_TAGS.get(kind, ("language",)))
     name, codec = names
+    if kind is not StreamType.audio:
+        return CopiedStream(kind, codec, tags, int(stream.disposition), stream)
     try:
-        extradata = scrub_extradata(codec, stream.codec_context.extradata) if kind is StreamType.audio else None
-    except ValueError as error:
+        extradata = scrub_extradata(codec, stream.codec_context.extradata)
+        copyable = frame_scrub(codec, extradata, stream.codec_context) is not None
+    except (ValueError, IndexError) as error:
         raise SourceError(f"{name}: the header of {codec} audio is damaged; convert the audio first") from error
-    return CopiedStream(kind, codec, tags, int(stream.disposition), stream, extradata)
+    return CopiedStream(kind, codec, tags, int(stream.disposition), stream, extradata, copyable)
 
 
 def stream_tags(stream: Stream) -> Mapping[str, str]:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Protocol
 
+from av.packet import Packet
+from av.stream import Stream
 from av.video.frame import VideoFrame
 
 from blurscene_stream.errors import CorruptInputError
@@ -39,6 +41,11 @@ def fraction(ratio: Rational) -> Fraction:
 def known_fraction(ratio: Rational | None) -> Fraction | None:
     """Return the same number, None where it is unknown: None and 0/1 in PyAV 18, 0/0, n/0 and 0/1 in PyAV 19."""
     return fraction(ratio) if ratio and ratio.numerator and ratio.denominator else None
+
+
+def packet_start_s(packet: Packet[Stream]) -> Fraction:
+    """Return the presentation time of a packet in seconds; 0 where it has none."""
+    return (packet.pts or 0) * fraction(packet.time_base) if packet.time_base else Fraction(0)
 
 
 class FileClock:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from blurscene_stream.source.bit_reader import BitReader
 
 # ISO/IEC 14496-3: AudioSpecificConfig is 1.6.2.1, GASpecificConfig 4.4.1, program_config_element 4.4.1.1
-GA_OBJECT_TYPES = (1, 2, 3, 4)  # Main, LC, SSR, LTP
+LC = 2
+GA_OBJECT_TYPES = (1, LC, 3, 4)  # Main, LC, SSR, LTP
 SBR, PS = 5, 29
 ESCAPE = 31
 EXPLICIT_RATE = 15
@@ -34,12 +35,31 @@ def without_comment(header: bytes) -> bytes:
         bits.take(14)
     bits.take(1)
     if channels == 0:
-        at = _comment_position(bits)
+        skip_channel_layout(bits)
+        at = bits.position // 8
         header = header[:at] + b"\0" + header[at + 1 + header[at] :]
         bits = BitReader(header)
         bits.take(8 * (at + 1))
     _skip_extension(bits)
     return header[: (bits.position + 7) // 8]
+
+
+def core_rate_index(header: bytes) -> int | None:
+    """Return the index of the core's sampling rate; None for all but AAC LC, be it the core of HE-AAC, of 1024 samples.
+
+    Raises IndexError when the header is too short.
+    """
+    bits = BitReader(header)
+    object_type = _object_type(bits)
+    rate = bits.take(4)
+    if rate == EXPLICIT_RATE:
+        return None
+    bits.take(4)
+    if object_type in (SBR, PS):
+        _skip_rate(bits)
+        object_type = _object_type(bits)
+    is_short_frame = bits.take(1)
+    return None if object_type != LC or is_short_frame else rate
 
 
 def _object_type(bits: BitReader) -> int:
@@ -52,8 +72,8 @@ def _skip_rate(bits: BitReader) -> None:
         bits.take(24)
 
 
-def _comment_position(bits: BitReader) -> int:
-    """Return the index of the byte that counts the bytes of the comment, at the end of a program_config_element."""
+def skip_channel_layout(bits: BitReader) -> None:
+    """Skip a program_config_element up to the number of bytes of its comment."""
     bits.take(10)
     counts = [bits.take(width) for width in COUNT_BITS]
     for width in (4, 4, 3):  # mixdowns
@@ -61,7 +81,7 @@ def _comment_position(bits: BitReader) -> int:
             bits.take(width)
     for count, width in zip(counts, ELEMENT_BITS, strict=True):
         bits.take(count * width)
-    return (bits.position + 7) // 8
+    bits.align()
 
 
 def _skip_extension(bits: BitReader) -> None:

@@ -1,21 +1,12 @@
-"""Audio headers and packets without comments: extradata, ID3 and APE tags, packet side data."""
+"""Audio headers (extradata) without comments."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Final
-
-from av.packet import Packet
-from av.stream import Stream
 
 from blurscene_stream.source.scrub.aac_config import without_comment
 
-SKIP_SAMPLES: Final = "skip_samples"
-FORMAT_SIDE_DATA = (SKIP_SAMPLES, "mpegts_stream_id")
-TAGGED_CODECS = ("mp1", "mp2", "mp3", "aac")
-ID3V2, TRAILING_TAGS = b"ID3", (b"TAG", b"APETAGEX")  # the second: ID3v1 and APE
-ID3_HEADER_BYTES, ID3_HAS_FOOTER = 10, 0x10
 OPUS_HEAD_BYTES = 19  # RFC 7845, 5.1; then a byte for the streams, one for the coupled ones, one per channel
 OPUS_FAMILY_OFFSET, OPUS_CHANNELS_OFFSET = 18, 9
 STREAMINFO_BYTES = 34  # RFC 9639, 8.2
@@ -35,42 +26,6 @@ def scrub_extradata(codec: str, header: bytes | None) -> bytes | None:
         return scrub(header) if scrub else header[: FIXED_BYTES.get(codec)]
     except (IndexError, struct.error) as error:
         raise ValueError("the header is too short") from error
-
-
-def scrub_packet(packet: Packet[Stream], codec: str) -> Packet[Stream]:
-    """Return the packet without side data and tags, but for the number of samples that a player skips.
-
-    codec: ffmpeg's name; MP3 and AAC may hold tags in front of the frames
-    """
-    extras = list(packet.iter_sidedata())
-    tagged = codec.startswith(TAGGED_CODECS) and bytes(packet).startswith((ID3V2, *TRAILING_TAGS))
-    if not tagged and all(extra.data_type == SKIP_SAMPLES for extra in extras):
-        return packet
-    scrubbed: Packet[Stream] = Packet(_without_tags(bytes(packet)) if tagged else bytes(packet))
-    scrubbed.stream, scrubbed.time_base = packet.stream, packet.time_base
-    scrubbed.pts, scrubbed.dts, scrubbed.duration = packet.pts, packet.dts, packet.duration
-    scrubbed.is_keyframe = packet.is_keyframe
-    for extra in extras:
-        if extra.data_type == SKIP_SAMPLES:
-            scrubbed.set_sidedata(extra)
-    return scrubbed
-
-
-def held_foreign_data(packet: Packet[Stream], scrubbed: Packet[Stream]) -> bool:
-    """Return whether a packet, now `scrubbed`, held anything that no container writes by itself."""
-    beside = any(extra.data_type not in FORMAT_SIDE_DATA for extra in packet.iter_sidedata())
-    return scrubbed is not packet and (beside or bytes(scrubbed) != bytes(packet))
-
-
-def _without_tags(data: bytes) -> bytes:
-    """Cut the tags in front of audio data: ID3v2 (ID3v2.4, 3.1 and 3.4), or ID3v1 and APE, which have a packet alone.
-
-    A frame never begins with these letters; anywhere else they may be audio.
-    """
-    while data.startswith(ID3V2) and len(data) >= ID3_HEADER_BYTES:
-        size = sum(part << shift for part, shift in zip(data[6:10], (21, 14, 7, 0), strict=True))
-        data = data[ID3_HEADER_BYTES * (2 if data[5] & ID3_HAS_FOOTER else 1) + size :]
-    return b"" if data.startswith(TRAILING_TAGS) else data
 
 
 def _opus(header: bytes) -> bytes:

@@ -16,8 +16,8 @@ from av.stream import Stream
 
 from blurscene_stream.errors import CorruptInputError, reason
 from blurscene_stream.source.container.opening import open_file
-from blurscene_stream.source.frames.timestamps import fraction, known_fraction
-from blurscene_stream.source.scrub.audio_headers import SKIP_SAMPLES
+from blurscene_stream.source.frames.timestamps import known_fraction, packet_start_s
+from blurscene_stream.source.scrub.audio_packets import SKIP_SAMPLES
 
 PRIMING_S = Fraction(1, 10)  # encoder delay before the first sample: 2112 samples of AAC are 0.05 s at 44.1 kHz
 PRIMING_PACKETS = 3  # of AAC: 0.26 s at 8 kHz
@@ -43,15 +43,15 @@ class HiddenAudioFilter:
             if not self._begun:
                 if packet.has_sidedata(SKIP_SAMPLES):
                     self._skip = packet.get_sidedata(SKIP_SAMPLES)
-                self._first_s = _start_s(packet) if self._first_s is None else self._first_s
+                self._first_s = packet_start_s(packet) if self._first_s is None else self._first_s
                 self._hidden.append(packet)
             return []
         if self._begun:
             return [packet]
         self._begun = True
-        passed = [*self._priming(_start_s(packet)), packet]
+        passed = [*self._priming(packet_start_s(packet)), packet]
         if self._skip is not None and not passed[0].has_sidedata(SKIP_SAMPLES):
-            _set_skip(passed[0], self._skip, _start_s(passed[0]) - (self._first_s or 0))
+            _set_skip(passed[0], self._skip, packet_start_s(passed[0]) - (self._first_s or 0))
         return passed
 
     def _priming(self, start_s: Fraction) -> list[Packet[Stream]]:
@@ -59,7 +59,7 @@ class HiddenAudioFilter:
         self._hidden.clear()
         if self._first_s is not None and start_s - self._first_s > PRIMING_S:
             held = held[-1:]
-        return [packet for packet in held if start_s - _start_s(packet) <= PRIMING_S]
+        return [packet for packet in held if start_s - packet_start_s(packet) <= PRIMING_S]
 
 
 def _set_skip(packet: Packet[Stream], skip: PacketSideData, later_s: Fraction) -> None:
@@ -72,10 +72,6 @@ def _set_skip(packet: Packet[Stream], skip: PacketSideData, later_s: Fraction) -
     left = count - round(later_s * cast(AudioStream, packet.stream).sample_rate)
     skip.update(struct.pack("<i", left if left > 0 else -1) + bytes(skip)[4:])
     packet.set_sidedata(skip)
-
-
-def _start_s(packet: Packet[Stream]) -> Fraction:
-    return (packet.pts or 0) * fraction(packet.time_base) if packet.time_base else Fraction(0)
 
 
 def hidden_audio_s(path: Path) -> Fraction:
