@@ -1,4 +1,4 @@
-"""Still-image codecs: bytes of a file to samples and back; all metadata but an ICC profile are dropped."""
+"""Still-image codecs: bytes of a file to samples and back; of all metadata an ICC profile's colours are kept."""
 
 from blurscene_stream.image.decode import MAX_PIXELS, decode
 from blurscene_stream.image.encode import encode, format_for, refuse_loss

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from io import BytesIO
 
@@ -16,11 +17,14 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from blurscene_stream.boxes import UPRIGHT, Orientation
 from blurscene_stream.errors import BlurSceneError, CorruptInputError, SourceError
+from blurscene_stream.image.icc_profile import rebuilt_profile
 from blurscene_stream.image.integrity import CUT_SHORT, checked, format_of, webp_is_lossless
 from blurscene_stream.image.samples import DecodedImage, JpegEncoding
 
 # Whatever Pillow finds odd in metadata is of no account here: they are dropped.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+log = logging.getLogger(__name__)
 
 MAX_PIXELS = 200_000_000
 """A small file can claim to hold a picture that fills the memory; a frame of the largest cameras has 150 megapixels."""
@@ -138,10 +142,11 @@ def _orientation(image: Image.Image) -> Orientation:
 
 
 def _icc_profile(profile: bytes | None, channels: int) -> bytes | None:
-    """The ICC profile if it is one, and for these channels (ICC.1:2022, 7.2: header)."""
-    space = b"GRAY" if channels < 3 else b"RGB "
-    valid = profile is not None and profile[36:40] == b"acsp" and profile[16:20] == space
-    return profile if valid else None
+    """Return the ICC profile, written anew; None when there is none for these channels."""
+    rebuilt = rebuilt_profile(profile, b"GRAY" if channels < 3 else b"RGB ") if profile else None
+    if profile and rebuilt is None:
+        log.warning("a colour profile is left out, which is damaged or made of tables; convert to sRGB to keep colours")
+    return rebuilt
 
 
 def _jpeg_encoding(image: JpegImageFile) -> JpegEncoding:
