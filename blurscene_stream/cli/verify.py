@@ -44,12 +44,12 @@ What is checked, a line each:
   audio     every packet is that of INPUT; re-encoded audio is decoded and compared
   picture   outside the covered areas it is that of INPUT, but for codec noise
   cover     in them it is what redaction makes of INPUT
-  residual  nothing that was covered can still be seen, whatever the settings say
-  redetect  the detector runs on OUTPUT: other scales, mirrored, lower thresholds for what stays 3 frames
+  residual  nothing that was covered can still be seen or shines through, whatever the settings say
+  redetect  the detector runs on OUTPUT, at other scales: what is sure, or lasts for 8 frames, is for REVIEW
 
 \b
 Verdict and exit code:
-  PASS    0  everything is as it must be
+  PASS    0  everything is as it must be; weak findings that do not last are counted
   FAIL    4  OUTPUT is not INPUT, redacted
   REVIEW  5  somebody must look: suspects are in the contact sheet, themselves covered
 

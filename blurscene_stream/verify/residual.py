@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from blurscene_stream.boxes import Origin
+from blurscene_stream.boxes import Detections, Origin
 from blurscene_stream.config.schema import RedactConfig, RedactMethod
 from blurscene_stream.redact import Region
 from blurscene_stream.verify.codec_noise import CodecNoise, nearby_max
@@ -21,6 +21,7 @@ from blurscene_stream.verify.frame_pair import (
     window_means,
     window_std,
 )
+from blurscene_stream.verify.ghost import Ghosts, Window
 from blurscene_stream.verify.report import Check, Grade
 
 MAX_CELLS = 6  # along the longer side of an object; more could be recognized
@@ -49,35 +50,40 @@ class Residual:
         self._is_mosaic = redact.method is RedactMethod.mosaic
         self._too_fine = redact.method is RedactMethod.blur and redact.cells > MAX_CELLS
         self._regions = 0
+        self._ghosts = Ghosts()
 
     def add(self, pair: FramePair) -> None:
         """Check one more frame."""
-        if not pair.regions:
-            return
-        telling, uncovered = self._windows(pair)
+        telling, uncovered = self._windows(pair) if pair.regions else (pair.covered, pair.covered)
+        hidden = []
         for region in pair.regions:
             self._regions += 1
-            self._check_hidden(pair, region)
+            if self._is_hidden(pair, region):
+                hidden.append(region)
             self._check_cover(pair, region, telling, uncovered)
+        for window in self._ghosts.add(pair, hidden, self._noise.level):
+            self._report_ghost(window)
 
-    def _check_hidden(self, pair: FramePair, region: Region) -> None:
-        grade, finding = self._grade(pair, region), "can still be seen"
-        if _is_recognizable(pair, region):
+    def _is_hidden(self, pair: FramePair, region: Region) -> bool:
+        """Report a region that shows what is in it in this very frame, and return False for it."""
+        grade, finding = self._grade(pair.detections, region), "can still be seen"
+        if _is_recognizable(pair, region) or self._ghosts.is_plain(pair, region, self._noise.level):
             pass
-        elif self._looks_like_input(pair, region):
-            grade = self._noise.grade(grade)
         elif region.index >= 0 and (self._too_fine or (self._is_mosaic and _cells(pair, region) > MAX_CELLS)):
             finding = f"has more than {MAX_CELLS} cells"
         else:
-            return
+            return True
         x, y = (region.x0 + region.x1) // 2, (region.y0 + region.y1) // 2
-        self.hidden.add(grade, f"{_name(pair, region)} near x {x}, y {y} {finding}", pair.number, pair.time_s)
+        self.hidden.add(
+            grade, f"{_name(pair.detections, region)} near x {x}, y {y} {finding}", pair.number, pair.time_s
+        )
+        return False
 
-    def _looks_like_input(self, pair: FramePair, region: Region) -> bool:
-        part, mask = _slices(region), region.pixel_mask(pair.picture.pixel_format)
-        shown, before, expected = (each[part][mask] for each in (pair.shown.luma, pair.before, pair.expected.luma))
-        usual = float(self._noise.usual(np.asarray(expected.std())))
-        return shows(shown, before, expected, max(MIN_CONTRAST, ABOVE_NOISE * usual))
+    def _report_ghost(self, window: Window) -> None:
+        found, region = window.detections, window.region
+        x, y = (region.x0 + region.x1) // 2, (region.y0 + region.y1) // 2
+        text = f"{_name(found, region)} near x {x}, y {y} shines through its cover, here or in the frames before"
+        self.hidden.add(self._grade(found, region), text, window.number, window.time_s)
 
     def _check_cover(self, pair: FramePair, region: Region, telling: Mask, uncovered: Mask) -> None:
         rows, columns = _windows_of(region)
@@ -98,17 +104,19 @@ class Residual:
         from_input, from_expected = window_means((shown - pair.before) ** 2), window_means((shown - expected) ** 2)
         return telling, telling & (from_input < NEARER**2 * from_expected)
 
-    def _grade(self, pair: FramePair, region: Region) -> Grade:
+    def _grade(self, found: Detections, region: Region) -> Grade:
         """Return review for a box that tracking put there: tracking may choose another one each time."""
-        if self._recorded or region.index < 0 or pair.detections.origins[region.index] == Origin.detected:
+        if self._recorded or region.index < 0 or found.origins[region.index] == Origin.detected:
             return Grade.fail
         return Grade.review
 
     def finish(self) -> None:
         """Sum up."""
+        for window in self._ghosts.finish(self._noise.level):
+            self._report_ghost(window)
         self.hidden.summary = f"nothing shows through in {self._regions:,} covered areas"
         if self.hidden.found:
-            self.hidden.summary = f"{self.hidden.found:,} of {self._regions:,} covered areas can be looked through"
+            self.hidden.summary = f"something shows through in {self._regions:,} covered areas"
 
 
 def shows_detail(before: Levels, shown: Levels, longest_px: float) -> bool:
@@ -169,6 +177,5 @@ def _windows_of(region: Region) -> tuple[slice, slice]:
     return slice(top, max(top, bottom)), slice(left, max(left, right))
 
 
-def _name(pair: FramePair, region: Region) -> str:
-    found = pair.detections
+def _name(found: Detections, region: Region) -> str:
     return "an area" if region.index < 0 else f"a {found.class_names[found.class_ids[region.index]].replace('_', ' ')}"
