@@ -15,7 +15,7 @@ from blurscene_stream.verify.report import Check, Grade
 from blurscene_stream.verify.residual import shows_detail
 
 THRESHOLD_RATIO = 0.75  # of the class's own threshold
-SCALES = (0.8, 0.4)  # of those of a run: together less work than its own
+SCALES = (0.7, 0.3)  # of those of a run: together less work than its own
 COVERED_SHARE = 0.5  # of a detection; a mosaic may look like a face, and its margin is there for that
 MAX_TILES = 24  # three columns of the contact sheet; memory does not grow with the video
 MIN_IOU = 0.3  # of one suspect in two frames

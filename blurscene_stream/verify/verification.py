@@ -83,12 +83,12 @@ def verify_video(job: VerifyJob) -> Findings:
         try:
             foreign = find_foreign_metadata(job.target.path, settings.keep.tags)
         except CorruptInputError as error:
-            return Findings((_undecodable(Check("frames"), error),))
+            return _unreadable(job.target.path, error)
         try:
             first = SourceConfig(video_stream=foreign.videos[0] if foreign.videos else None)
             after = stack.enter_context(open_source(job.target, replace(settings, source=first)))
         except SourceError as error:  # it can be opened, but holds no video that can be verified
-            return Findings((_undecodable(Check("frames"), error),))
+            return _unreadable(job.target.path, error)
         judgement = _judgement(job, stack)
         if isinstance(judgement, DetectionsFile):
             job = replace(job, settings=judgement.with_areas(job.settings))
@@ -100,6 +100,10 @@ def _judgement(job: VerifyJob, stack: ExitStack) -> DetectionSource:
     if job.detections is None:
         return DetectorSource(job.load_detector(job.settings), job.settings)
     return stack.enter_context(DetectionsFile(job.detections, job.settings))
+
+
+def _unreadable(path: Path, error: SourceError) -> Findings:
+    return Findings((_undecodable(Check("frames"), error), account_bytes(path).check))
 
 
 def _undecodable(check: Check, error: SourceError) -> Check:
