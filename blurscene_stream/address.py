@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from blurscene_stream.credentials import redacted_live
 from blurscene_stream.errors import UsageError
 
 RTSP_PORTS = {"rtsp": 554, "rtsps": 322}  # RFC 2326, RFC 7826
@@ -51,22 +52,19 @@ class Address:
 
     def __str__(self) -> str:
         """Return the address as it may be printed: without user, password, query and fragment."""
-        if not self.live:
-            return self.text
-        scheme, _, rest = self.text.partition("://")
-        # the last @ before the path ends the user part: a password may hold an @ or a # of its own
-        location = re.split(r"[?#]", rest.rpartition("@")[2])[0]
-        return f"{scheme.lower()}://{location}"
+        return redacted_live(self.text) if self.live else self.text
 
     def __repr__(self) -> str:
         return f"Address({str(self)!r})"
 
 
 def parse_address(text: str) -> Address:
-    """Parse a command-line argument.
+    """Parse a command-line argument. Of an RTSP address, blanks around it go, and the scheme becomes lower case.
 
     Raises UsageError for an empty text and for schemes other than rtsp and rtsps.
     """
+    if live := re.match(r"\s*(rtsps?://)(.*?)\s*$", text, re.IGNORECASE | re.DOTALL):
+        text = live[1].lower() + live[2]  # FFmpeg knows no RTSP://
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", text)
     if not text or "\0" in text:
         raise UsageError("an input and an output are needed: a file, or an rtsp:// address")

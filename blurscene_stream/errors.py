@@ -18,11 +18,16 @@ BlurSceneError             1  could not run
 Messages are one line: where, what, the way out. They never hold a credential or picture content.
 """
 
+from blurscene_stream.credentials import redacted
+
 
 class BlurSceneError(Exception):
-    """Base of all errors raised on purpose: the run could not be done."""
+    """Base of all errors raised on purpose: the run could not be done. Credentials in its message are redacted."""
 
     exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redacted(message))
 
 
 class UsageError(BlurSceneError):
@@ -101,4 +106,5 @@ def reason(error: BaseException) -> str:
 
 def first_line(error: BaseException) -> str:
     """Return the first line of a library's error message, cut at MAX_REASON_LENGTH."""
-    return next(filter(str.strip, str(error).splitlines()), "no reason given")[:MAX_REASON_LENGTH]
+    line = next(filter(str.strip, str(error).splitlines()), "no reason given")
+    return redacted(line)[:MAX_REASON_LENGTH]  # first: what is cut is no address any more

@@ -21,8 +21,10 @@ PRINTED = {  # as given -> as printed
     "rtsp://user:se?cret@host/live": "rtsp://host/live",
     "rtsp://user:se/cret@host/live": "rtsp://host/live",
     "rtsp://host/live?token=secret": "rtsp://host/live",
-    "rtsp://host/live?user=admin&password=se@cret": "rtsp://cret",  # ugly, and safe
+    "rtsp://host/live?user=admin&password=se@cret": "rtsp://***",  # no part of it
     "rtsp://host/live#secret": "rtsp://host/live",
+    "rtsp://host/user=admin&password=secret&channel=1": "rtsp://host",
+    "rtsp://host:554/ch0/user=admin_password=secret_channel=1.sdp": "rtsp://host:554/ch0",
     "rtsp://user:secret@[fe80::1]:8554/live": "rtsp://[fe80::1]:8554/live",
     "rtsp://:secret@host/live": "rtsp://host/live",
     "film.mp4": "film.mp4",
@@ -54,14 +56,16 @@ def parts_of(secret: str) -> set[str]:
 @given(scheme=st.sampled_from(["rtsp", "rtsps", "RTSP"]), user=odd, password=odd)
 def test_no_part_of_a_user_or_password_is_printed(scheme: str, user: str, password: str) -> None:
     address = Address(f"{scheme}://{user}:{password}@camera.lan/live")
-    assert str(address) == f"{scheme.lower()}://camera.lan/live"
+    hidden = f"{scheme.lower()}://***"  # where a password may be a host and its path
+    assert str(address) in (f"{scheme.lower()}://camera.lan/live", hidden)
+    assert str(address) != hidden or any(mark in user + password for mark in "/?#")
     assert not any(part in repr(address) for part in parts_of(user) | parts_of(password))
 
 
 @given(user=odd, token=st.text(st.sampled_from("XYZ0189#?/:&=%+"), min_size=1, max_size=30))
 def test_no_part_of_a_token_is_printed(user: str, token: str) -> None:
     for text in (f"rtsp://camera.lan/live?token={token}", f"rtsp://{user}@camera.lan/live#{token}"):
-        assert str(Address(text)) == "rtsp://camera.lan/live"
+        assert str(Address(text)) in ("rtsp://camera.lan/live", "rtsp://***")
 
 
 @given(user=odd, password=odd, port=st.sampled_from(["", ":0", ":99999", ":port", ":-1"]))

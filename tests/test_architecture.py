@@ -15,6 +15,7 @@ from tests.conftest import ROOT
 PACKAGE = "blurscene_stream"
 FLOORS = {  # a module imports its own room, or a lower floor
     "errors": 0,
+    "credentials": 0,
     "boxes": 0,
     "streams": 0,
     "frames": 0,

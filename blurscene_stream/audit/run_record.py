@@ -15,6 +15,7 @@ from blurscene_stream.audit.hash_chain import Entry, append
 from blurscene_stream.audit.read_file import ReadFile, sha256_of
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.config.serialization import models, program, settings_of_results, settings_sha256
+from blurscene_stream.credentials import redacted_data
 from blurscene_stream.errors import SinkError, reason
 
 WITHDRAWN = "withdrawn"  # key of an entry that takes another one back, by its checksum
@@ -54,21 +55,17 @@ def append_run(log: Path, run: RunRecord, settings: Settings, output: BinaryIO |
             target |= {"bytes": os.fstat(output.fileno()).st_size, "sha256": sha256_of(output)}
         except OSError as error:
             raise SinkError(f"{run.target}: cannot be read again for the audit: {reason(error)}") from error
-    return append(
-        log,
-        {
-            "started": _iso(run.start),
-            "ended": _iso(datetime.now(timezone.utc)),
-            "program": program(),
-            "models": models(settings) if detections is None else [],
-            "settings_sha256": settings_sha256(settings),
-            "settings": settings_of_results(settings),
-            "input": source,
-            "detections": detections,
-            "output": target | {"preview": run.preview},
-            **run.counts,
-        },
-    )
+    content = {
+        "started": _iso(run.start),
+        "ended": _iso(datetime.now(timezone.utc)),
+        "program": program(),
+        "models": models(settings) if detections is None else [],
+        "settings_sha256": settings_sha256(settings),
+        "settings": redacted_data(settings_of_results(settings)),
+    }
+    # names of files stay as they are, to be found again; those of cameras hold no credentials
+    files = {"input": source, "detections": detections, "output": target | {"preview": run.preview}}
+    return append(log, content | files | {key: redacted_data(value) for key, value in run.counts.items()})
 
 
 @contextmanager

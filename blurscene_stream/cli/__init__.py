@@ -7,16 +7,16 @@ Only the command that is named is imported, and what it needs for its work only 
 from __future__ import annotations
 
 import logging
-import os
 import sys
-import traceback
 from collections.abc import Mapping
 from importlib import import_module
-from pathlib import Path
 
 import click
 
+from blurscene_stream.cli.arguments import check_arguments
 from blurscene_stream.cli.console import set_up_logs
+from blurscene_stream.cli.crash_report import is_out_of_memory, type_and_place, write_traceback
+from blurscene_stream.cli.output import occupy_standard_descriptors, redacting_streams
 from blurscene_stream.config.schema import LoggingConfig
 from blurscene_stream.errors import INTERNAL_ERROR_EXIT_CODE, BlurSceneError
 
@@ -47,6 +47,7 @@ def load_command(name: str) -> click.Command:
 
 def main() -> None:
     """Run the command that is named, else the default one, and exit with its exit code."""
+    occupy_standard_descriptors()
     arguments = sys.argv[1:]
     named = bool(arguments) and arguments[0] in COMMANDS
     command = load_command(arguments[0] if named else DEFAULT_COMMAND)
@@ -56,29 +57,43 @@ def main() -> None:
 
 def run(command: click.Command, arguments: list[str], name: str) -> int:
     """Run a command and return its exit code; every error becomes one line on stderr."""
-    set_up_logs(LoggingConfig(json="--json-log" in arguments), quiet=False)  # until the settings are known
-    try:
-        return int(command.main(arguments, prog_name=name, standalone_mode=False) or 0)
-    except click.ClickException as error:
-        if isinstance(error, click.exceptions.NoArgsIsHelpError):
-            error.show()
-        else:
-            log.error("%s", f"{error.format_message().splitlines()[0]} ({name} --help tells more)")
-        return error.exit_code
-    except BlurSceneError as error:
-        log.error("%s", str(error))
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        return 130
-    except BrokenPipeError:  # the reader of our output has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except Exception as error:
-        log.error("%s", f"internal error: {_type_and_place(error)}; please report it")
-        return INTERNAL_ERROR_EXIT_CODE
+    with redacting_streams():
+        set_up_logs(LoggingConfig(json="--json-log" in arguments), quiet=False)  # until the settings are known
+        try:
+            check_arguments(name.removeprefix(PROGRAM).strip(), arguments)
+            code = int(command.main(arguments, prog_name=name, standalone_mode=False) or 0)
+            sys.stdout.flush()
+        except BaseException as error:
+            return _exit_code(error, name)
+        return code
 
 
-def _type_and_place(error: Exception) -> str:
-    """Return the type of an unforeseen error and its place; its text may hold anything, and is left out."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno}"
+def _exit_code(error: BaseException, name: str) -> int:
+    """Log an error in one line; return its exit code."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return error.exit_code
+    code, line = _code_and_line(error, name)
+    if line:
+        log.error("%s", line)
+    return code
+
+
+def _code_and_line(error: BaseException, name: str) -> tuple[int, str]:
+    match error:
+        case click.ClickException():
+            return error.exit_code, f"{error.format_message().splitlines()[0]} ({name} --help tells more)"
+        case BlurSceneError():
+            return error.exit_code, str(error)
+        case KeyboardInterrupt() | click.Abort():
+            return 130, "stopped by SIGINT; nothing was left"
+        case BrokenPipeError():  # the reader of our output has enough
+            return 1, ""
+        case Exception() if is_out_of_memory(error):
+            return 1, "there is not enough memory; close other programs, or allow more (ulimit -v, the container)"
+        case Exception():
+            file = write_traceback(error)
+            advice = "please report it" if file is None else f"please report it; {file} tells where it happened"
+            return INTERNAL_ERROR_EXIT_CODE, f"internal error: {type_and_place(error)}; {advice}"
+        case _:
+            raise error

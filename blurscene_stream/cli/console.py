@@ -14,6 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from blurscene_stream.config.schema import LoggingConfig
+from blurscene_stream.credentials import redacted, redacted_data
 from blurscene_stream.errors import StoppedError
 
 if TYPE_CHECKING:
@@ -36,14 +37,14 @@ class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         stamp = datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds")
         line = {"time": stamp, "level": record.levelname.lower(), "message": record.getMessage()}
-        return json.dumps(line | getattr(record, "fields", {}), ensure_ascii=False)
+        return json.dumps(redacted_data(line | getattr(record, "fields", {})), ensure_ascii=False)
 
 
 class _PlainFormatter(logging.Formatter):
     """Format a record as `logging.format` says, in one printable line; warnings and errors begin with their level."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
-        record.message = printable(record.message)
+        record.message = printable(redacted(record.message))
         return super().formatMessage(record)
 
     def format(self, record: logging.LogRecord) -> str:

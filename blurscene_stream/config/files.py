@@ -10,6 +10,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped, unused-ignore]
 
 from blurscene_stream.config.validation import refuse_interpolation, shown, texts_in
+from blurscene_stream.credentials import redacted
 from blurscene_stream.errors import ConfigError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -46,7 +47,7 @@ def shipped(folder: str) -> Path:
 
 def one_line(text: object) -> str:
     """Return the text without line breaks and unprintable characters, cut where it is very long."""
-    line = "".join(c if c.isprintable() else "?" for c in " ".join(str(text).split()))
+    line = redacted("".join(c if c.isprintable() else "?" for c in " ".join(str(text).split())))
     return line if len(line) <= _MAX_LINE else f"{line[:_MAX_LINE]}..."
 
 

@@ -12,6 +12,7 @@ from pathlib import PurePath
 from types import NoneType, UnionType
 from typing import Annotated, Any, NoReturn, cast, get_args, get_origin, get_type_hints
 
+from blurscene_stream.credentials import redacted
 from blurscene_stream.errors import ConfigError
 
 _TYPE_NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
@@ -188,6 +189,7 @@ def shown(value: object) -> str:
             text = constants[value] if value is None or isinstance(value, bool) else repr(_thawed(value))
     except ValueError:  # Python prints no number of more than 4300 digits
         text = "a number of thousands of digits"
+    text = redacted(text)
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
 
 

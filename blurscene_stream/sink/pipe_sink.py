@@ -136,7 +136,7 @@ def check_pipe_target(address: Address, settings: Settings) -> None:
 
     Raises UsageError.
     """
-    if address.piped and sys.stdout is None:
+    if address.piped and sys.__stdout__ is None:
         raise UsageError(f"{address}: there is no standard output")
     if address.piped and os.isatty(STDOUT):
         raise UsageError(f"{address}: a terminal shows no video; send it to a program or a file")

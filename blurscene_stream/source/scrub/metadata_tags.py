@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from blurscene_stream.credentials import redacted
+
 # What a container or a muxer writes by itself, into every file: nobody misses it.
 FORMAT_TAGS = re.compile(
     "major_brand|minor_version|compatible_brands|encoder|handler_name|vendor_id|language|variant_bitrate|duration"
@@ -16,14 +18,17 @@ LOCATION_TAGS = re.compile("location|gps|iso6709|xyz|latitude|longitude|coordina
 
 
 def kept_tags(tags: Mapping[str, str], named: Iterable[str], always: Sequence[str] = ()) -> dict[str, str]:
-    """Return the tags that pass.
+    """Return the tags that pass, without the credentials of addresses in them.
 
     named:  keys that were asked for, in any case
     always: keys that need no asking
     """
     keys = {key.casefold() for key in (*named, *always)}
     passed = {key: value for key, value in tags.items() if key.casefold() in keys and _is_plausible(key, value)}
-    return {key: _last_time(value) if key.casefold() == "creation_time" else value for key, value in passed.items()}
+    return {
+        key: _last_time(value) if key.casefold() == "creation_time" else redacted(value)
+        for key, value in passed.items()
+    }
 
 
 def _last_time(value: str) -> str:

@@ -1,0 +1,44 @@
+"""Standard output and error that are closed or take nothing: one line, if it can be read, and the right code."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+CASES = (  # arguments and where they go, exit code, what is said
+    ("--help >/dev/full", 9, "standard output: cannot be written: no space left on device"),
+    ("--show-config >/dev/full", 9, "standard output: cannot be written: no space left on device"),
+    ("inspect {walker} >/dev/full", 9, "standard output: cannot be written: no space left on device"),
+    ("detect --size 64 {image} >/dev/full", 9, "standard output: cannot be written: no space left on device"),
+    ("inspect {walker} >&-", 9, "standard output: cannot be written: is closed"),
+    ("missing.mp4 2>&-", 1, ""),
+    ("missing.mp4 2>/dev/full", 1, ""),
+    ("--tresh 2>/dev/full", 2, ""),
+    ("{walker} {folder}/out.xyz 2>&- >&-", 2, ""),
+)
+
+
+@pytest.mark.parametrize(("line", "code", "said"), CASES, ids=[row[0] for row in CASES])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_streams_that_take_nothing(
+    line: str, code: int, said: str, unbuffered: str, walker: Path, tmp_path: Path
+) -> None:
+    if unbuffered and not line.startswith("--"):
+        pytest.skip("is the same for all of them")
+    command = line.format(walker=walker, folder=tmp_path, image=ROOT / "docs" / "before_after.png")
+    ended = subprocess.run(
+        ["sh", "-c", f"{shlex.quote(sys.executable)} -m blurscene_stream {command}"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == code, ended.stderr
+    assert ended.stderr == (f"blurscene-stream: error: {said}\n" if said else "")
