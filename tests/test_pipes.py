@@ -264,3 +264,22 @@ def test_a_pipe_with_a_high_number(tmp_path: Path) -> None:
         for descriptor in (*opened, writer):
             os.close(descriptor)
         resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_while_the_beginning_stalls(number: signal.Signals, tmp_path: Path, report: Path) -> None:
+    """libav swallows the error of the signal while it probes, and reads on: for ever, if nobody writes."""
+    source = _named(tmp_path, "in.mkv")
+    data = make_video(tmp_path / "film.mkv", VideoSpec(60)).read_bytes()
+    with subprocess.Popen(
+        command(report, source, tmp_path / "out.mp4"), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as process:
+        with source.open("wb", buffering=0) as writer:
+            writer.write(data[:3000])
+            time.sleep(2)
+            process.send_signal(number)
+            assert process.wait(5) == 128 + number
+        assert process.stderr is not None
+        last = process.stderr.read().decode().splitlines()[-1]
+    assert last == f"blurscene-stream: error: stopped by {number.name}; nothing was left"
+    assert not list(tmp_path.glob("out*"))

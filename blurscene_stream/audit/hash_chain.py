@@ -90,6 +90,8 @@ def read_entries(path: Path) -> Generator[tuple[int, Entry | LineError]]:
     Raises SourceError when the file cannot be read.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise SourceError(f"{path}: is not a regular file, an audit log is expected")
         with path.open("rb") as file:
             number = 0
             while line := file.readline(MAX_LINE_BYTES):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -106,17 +107,32 @@ def check_files(entries: Sequence[Entry], log: Path) -> FileCheck:
     Names that are not absolute are relative to the run's working folder, which the log does not hold: they are looked
     up in the present one, then in the folder of the log.
     """
-    withdrawn = {entry[WITHDRAWN] for entry in entries if WITHDRAWN in entry}
-    files = [
-        entry[key]
-        for entry in entries
-        if entry["sha256"] not in withdrawn
-        for key in ("input", "detections", "output")
-        if entry.get(key)
-    ]
-    latest = {_located(file["name"], log): file for file in files if file["sha256"]}
-    differences = ((file["name"], _difference(path, file["sha256"])) for path, file in latest.items())
-    return FileCheck(len(latest), tuple(f"{name}: {difference}" for name, difference in differences if difference))
+    withdrawn = {entry[WITHDRAWN] for entry in entries if isinstance(entry.get(WITHDRAWN), str)}
+    latest: dict[str, Mapping[str, object]] = {}
+    changed = []
+    for entry in entries:
+        for key in ("input", "detections", "output"):
+            file = entry.get(key)
+            if not file or entry["sha256"] in withdrawn:
+                continue
+            if not _is_named_file(file):
+                changed.append(f"{log}: entry {entry['entry']}: its {key} is not described as a file")
+            elif file["sha256"]:
+                latest[_located(file["name"], log)] = file
+    differences = ((file["name"], _difference(path, file)) for path, file in latest.items())
+    changed += [f"{name}: {difference}" for name, difference in differences if difference]
+    return FileCheck(len(latest), tuple(changed))
+
+
+def _is_named_file(file: object) -> bool:
+    """Whether that is what `append_run` writes of a file: a log may be of another hand, with its checksums right."""
+    if not isinstance(file, Mapping) or not isinstance(name := file.get("name"), str) or "\0" in name:
+        return False
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        return False
+    return "sha256" in file and isinstance(file["sha256"], str | None)
 
 
 def _located(name: str, log: Path) -> str:
@@ -126,10 +142,15 @@ def _located(name: str, log: Path) -> str:
     return beside if os.path.exists(beside) and not os.path.exists(here) else here  # noqa: PTH110  # of any length
 
 
-def _difference(path: str, sha256: str) -> str:
+def _difference(path: str, recorded: Mapping[str, object]) -> str:
+    """Compare a file with what was recorded of it. Only regular files are opened: others may wait, or have no end."""
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116  # of any length
+            return "is not a regular file any more"
+        if recorded.get("bytes") not in (None, os.stat(path).st_size):  # noqa: PTH116
+            return "has changed since"
         with Path(path).open("rb") as file:
-            return "" if sha256_of(file) == sha256 else "has changed since"
+            return "" if sha256_of(file) == recorded["sha256"] else "has changed since"
     except FileNotFoundError:
         return "is not there any more"
     except OSError as error:

@@ -15,28 +15,64 @@ from blurscene_stream.errors import ConfigError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _MAX_LINE = 300  # characters of foreign text in a message
+_MAX_FILE_BYTES = 16 << 20
+_MAX_ALIASED_NODES = 10_000  # in all: aliases of aliases grow without limit
 _TIMESTAMP, _FLOAT = "tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:float"
 _DIGITS = list("-+0123456789")
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc, unused-ignore]
-    """Safe YAML loader in which dates stay text, 1e-3 is a number, and a key that is there twice is an error."""
+    """Safe YAML loader in which dates stay text, and 1e-3 is a number.
+
+    A key that is there twice is an error, and so are aliases (*NAME) that stand for very much.
+    """
 
     yaml_implicit_resolvers = {
         first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
+    aliased_nodes = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        mark = self.peek_event().start_mark  # type: ignore[no-untyped-call, unused-ignore]
+        is_alias = self.check_event(yaml.AliasEvent)
+        node = super().compose_node(parent, index)
+        if is_alias:
+            self.aliased_nodes += _count_nodes(node, _MAX_ALIASED_NODES)
+            if self.aliased_nodes > _MAX_ALIASED_NODES:
+                raise yaml.composer.ComposerError(None, None, "aliases stand for too many values, write them out", mark)
+        return node
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"found duplicate key {key.value}", key.start_mark)
+                name = f" {key.value}" if looks_like_key(key.value) else ""
+                raise yaml.constructor.ConstructorError(None, None, f"found duplicate key{name}", key.start_mark)
             seen.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
         return super().construct_mapping(node, deep)  # type: ignore[no-any-return, unused-ignore]
 
 
 _Loader.add_implicit_resolver(_FLOAT, re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"), _DIGITS)
+
+
+def _count_nodes(node: yaml.Node | None, limit: int) -> int:
+    """Count a node and all below it, as often as they are there; stop beyond `limit`."""
+    count, left = 0, [node]
+    while left and count <= limit:
+        inner = left.pop()
+        count += 1
+        if isinstance(inner, yaml.MappingNode):
+            left += [each for pair in inner.value for each in pair]
+        elif isinstance(inner, yaml.SequenceNode):
+            left += inner.value
+    return count
+
+
+def looks_like_key(text: str) -> bool:
+    """Return whether a text may be a key that was mistyped, rather than a line of a file that holds no settings."""
+    return re.fullmatch(r"[\w.*/-]{0,64}", text) is not None
 
 
 def shipped(folder: str) -> Path:
@@ -54,7 +90,11 @@ def one_line(text: object) -> str:
 def read_text(path: Path, name: str) -> str:
     """Read a UTF-8 file, with or without a byte order mark; `name` stands for it in errors. Raises ConfigError."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as file:
+            data = file.read(_MAX_FILE_BYTES + 1)
+        if len(data) > _MAX_FILE_BYTES:
+            raise ConfigError(f"{name}: is larger than {_MAX_FILE_BYTES >> 20} MiB, too much for settings")
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
     except OSError as error:
         raise ConfigError(f"{name}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, cast
 
+from blurscene_stream.config.files import looks_like_key
 from blurscene_stream.config.keys import (
     CLASSES,
     LEAVES,
@@ -129,6 +130,8 @@ class Layers:
             if leaf(key) is not None and "*" not in key:  # "*" is for options: classes.*.threshold
                 yield key, value
             elif not is_section(key):
+                if not looks_like_key(key):
+                    raise ConfigError(f"{source}: holds lines that are no KEY: VALUE of a setting; see --show-config")
                 raise ConfigError(f"{source}: unknown key {key!r}; {suggestion(key, self.classes)}")
             elif isinstance(value, Mapping):
                 yield from self._leaves(value, source, f"{key}.")

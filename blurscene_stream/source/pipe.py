@@ -49,13 +49,17 @@ class PipeReader:
         """Return the next bytes, as soon as there are any; none at the end, and when the run is to stop."""
         waiting = select.poll()  # select() knows descriptors up to 1023 only
         waiting.register(self._descriptor, select.POLLIN)
-        while not self._stopped:
-            if waiting.poll(POLL_INTERVAL_S * 1000):
-                data = os.read(self._descriptor, size)
-                self._head += data[: max(0, HEAD_BYTES - len(self._head))]
-                self._size += len(data)
-                self._collector.feed(data)
-                return data
+        try:
+            while not self._stopped:
+                if waiting.poll(POLL_INTERVAL_S * 1000):
+                    data = os.read(self._descriptor, size)
+                    self._head += data[: max(0, HEAD_BYTES - len(self._head))]
+                    self._size += len(data)
+                    self._collector.feed(data)
+                    return data
+        except BaseException:  # of a signal: libav swallows it, and goes on to read
+            self._stopped = True
+            raise
         return b""
 
     def stop(self) -> None:
