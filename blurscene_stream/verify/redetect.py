@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 
 from blurscene_stream.boxes import Boxes, Detections, iou, match_greedily
 from blurscene_stream.config.schema import Settings
+from blurscene_stream.pipeline.auto_rotation import with_auto_rotation
 from blurscene_stream.pipeline.detection import LoadDetector, detect_frames
 from blurscene_stream.verify.contact_sheet import Suspect, TileCutter
 from blurscene_stream.verify.frame_pair import FramePair
@@ -48,11 +50,13 @@ class Redetect:
     suspects: all that count, in the order in which they came; some that may still come to count before `finish`
     """
 
-    def __init__(self, settings: Settings, every: int, load_detector: LoadDetector) -> None:
+    def __init__(self, settings: Settings, every: int, load_detector: LoadDetector, time_base: Fraction) -> None:
+        """`time_base`: seconds a tick of Frame.pts in OUTPUT."""
         self.check = Check("redetect")
         self.suspects: list[Suspect] = []
-        self._detector = load_detector(more_sensitive(settings))
-        self._cutter = TileCutter(settings, self._detector.classes)
+        detector = load_detector(more_sensitive(settings))
+        self._detect = with_auto_rotation(detector, settings.detect.variants, "OUTPUT", time_base)
+        self._cutter = TileCutter(settings, detector.classes)
         self._thresholds = {name: one.threshold for name, one in settings.classes.items()}
         self._every = every
         self._lasting_frames = max(1, LASTING_FRAMES // every)
@@ -64,7 +68,7 @@ class Redetect:
         if pair.number % self._every:
             return
         self._frames += 1
-        (found,) = detect_frames([pair.frame], self._detector)
+        (found,) = detect_frames([pair.frame], self._detect)
         found = found.confident()
         self._close(MAX_MISSED)
         left = found[np.array([self._is_left(pair, box) for box in found.xyxy], np.bool_)]

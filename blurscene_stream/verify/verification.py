@@ -130,7 +130,7 @@ class _Verification:
         noise = self._picture.noise
         self._residual = Residual(self._picture.cover, recorded, noise, job.settings.redact)
         self._order = FrameOrder(self._times.check, noise)
-        self._redetect = Redetect(job.settings, job.every, job.load_detector) if job.every else None
+        self._redetect = Redetect(job.settings, job.every, job.load_detector, other.time_base) if job.every else None
         self._damage: SourceError | None = None
 
     def findings(self) -> Findings:

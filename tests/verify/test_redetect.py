@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from blurscene_stream.boxes import Detections
-from blurscene_stream.frames import Frame
+from blurscene_stream.frames import Frame, ScanMode
 from blurscene_stream.verify import Findings, Grade, is_sheet, sheet_png
 from blurscene_stream.verify.contact_sheet import FRAME_PX, MARKER, TILE_PX
 from blurscene_stream.verify.redetect import MAX_TILES, more_sensitive
@@ -45,6 +46,18 @@ def test_what_is_covered_is_no_suspect(honest: Honest) -> None:
     found = _looked(honest, SuspiciousDetector())
     assert failed(found) == set(), report_text(found)
     assert check_of(found, "redetect").summary == "12 frames of OUTPUT, no suspects"
+
+
+def test_what_shows_only_when_the_picture_is_turned_is_a_suspect(honest: Honest) -> None:
+    class TurnedDetector(SuspiciousDetector):
+        def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
+            turned = frames[0].scan_mode in (ScanMode.only_turned, ScanMode.full_turned)
+            self.boxes, self.score = ((BOX,), 0.9) if turned else ((), 0.4)
+            return [self._find(frame) for frame in frames]
+
+    found = _looked(honest, TurnedDetector())
+    (suspect,) = found.suspects
+    assert (suspect.label, suspect.frames, suspect.box.tolist()) == ("face", 12, list(BOX))
 
 
 def test_one_thing_over_time_is_one_suspect(honest: Honest) -> None:
