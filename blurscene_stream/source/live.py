@@ -33,12 +33,18 @@ def open_live(address: Address, settings: RtspConfig) -> InputContainer:
     options = {"rtsp_transport": "tcp", "timeout": str(round(settings.read_timeout_s * 1e6))}  # microseconds
     start_s = time.monotonic()
     try:
-        return av.open(address.text, options=options, timeout=(settings.open_timeout_s, settings.read_timeout_s))
+        container: InputContainer = av.open(
+            address.text, options=options, timeout=(settings.open_timeout_s, settings.read_timeout_s)
+        )
     except (av.error.FFmpegError, OSError, ValueError) as error:
         # libav reports silence as "invalid data": only the time that has passed distinguishes it
         silent = time.monotonic() - start_s >= 0.9 * min(settings.open_timeout_s, settings.read_timeout_s)
         why = "no answer" if silent else reason(error)
         raise SourceLostError(f"{address}: cannot connect: {why}; is the camera up?") from error
+    if container.streams.video and not any(stream.width for stream in container.streams.video):
+        container.close()  # it announces a video, whose size libav would have from the first picture
+        raise SourceLostError(f"{address}: the source was lost: no picture that can be decoded came; is the camera up?")
+    return container
 
 
 class LiveReader:
