@@ -24,8 +24,8 @@ MIN_IOU = 0.3  # of one suspect in two frames
 MAX_MISSED = 5  # checked frames in which a suspect may be missed and is the same one still
 SURE_RATIO = 2.0  # of the class's own threshold: then one frame is enough
 LASTING_FRAMES = 8
-"""For what scores less, a third of a second: hands, lamps and signs flicker, faces stay. In 192 honest frames of eight
-real clips 40 weak things were found, 38 of them for less."""
+"""For what scores less, a third of a second: hands, lamps and signs flicker, faces stay. In honest outputs of eight
+real clips, 24 frames each, 26 things were found, all with less than 0.4, and 25 of them in fewer frames."""
 
 
 def more_sensitive(settings: Settings) -> Settings:
