@@ -31,7 +31,8 @@ class CopiedStream:
     metadata:    the tags that are copied with it
     disposition: ffmpeg's flags (default, forced ...)
     native:      the stream as its source holds it; for the sink
-    extradata:   of audio: what a decoder needs before the first packet, without comments; None when that is nothing
+    extradata:   of audio: what a decoder needs before the first packet, without comments; None when that is nothing.
+                 Of an attachment: its content, written anew
     copyable:    of audio: its packets can be told from what else may be in them
     """
 

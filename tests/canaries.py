@@ -22,6 +22,8 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Disposition
 from av.video.stream import VideoStream
+from fontTools.fontBuilder import FontBuilder
+from fontTools.ttLib.tables._g_l_y_f import Glyph
 
 from tests.mp4_atoms import atom
 
@@ -256,10 +258,25 @@ def _reel(folder: Path) -> Path:
     return folder / "in.mov"
 
 
+def font() -> bytes:
+    """A font with a word in it, and behind it."""
+    made, file = FontBuilder(1000, isTTF=True), io.BytesIO()
+    made.setupGlyphOrder([".notdef", "A"])
+    made.setupCharacterMap({65: "A"})
+    made.setupGlyf({".notdef": Glyph(), "A": Glyph()})
+    made.setupHorizontalMetrics({".notdef": (500, 0), "A": (500, 0)})
+    made.setupHorizontalHeader()
+    made.setupNameTable({"familyName": "Plain", "styleName": "Regular", "copyright": WORD})
+    made.setupOS2()
+    made.setupPost()
+    made.save(file)
+    return file.getvalue() + CANARY
+
+
 @plant("attachment of mkv")
 def _attachment(folder: Path) -> Path:
     with film(folder / "in.mkv") as made:
-        made.container.add_attachment(f"{WORD}.ttf", "application/x-truetype-font", b"\0\1\0\0 " + CANARY)
+        made.container.add_attachment(f"{WORD}.ttf", "application/x-truetype-font", font())
     return folder / "in.mkv"
 
 

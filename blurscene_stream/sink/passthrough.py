@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Protocol, cast
@@ -15,7 +16,7 @@ import av
 from av.container import OutputContainer
 from av.container.core import Flags
 from av.packet import Packet
-from av.stream import AttachmentStream, Disposition, Stream
+from av.stream import Disposition, Stream
 from av.subtitles.stream import SubtitleStream
 
 from blurscene_stream.config.validation import listed
@@ -31,9 +32,15 @@ SUBTITLE_TIME_BASE = Fraction(1, 1000)
 SUFFIXES = {"mp4": "mp4", "mov": "mov", "matroska": "mkv", "webm": "webm", "mpegts": "ts"}
 TAGGED_CONTAINERS = ("mp4", "mov", "matroska", "webm")
 TEXT_SUBTITLES = ("mov_text", "subrip", "srt", "ass", "ssa", "webvtt", "text")  # FFmpeg converts them into each other
+STYLED_SUBTITLES = ("ass", "ssa")
+ASS_LINE = re.compile(
+    r"\[(Script Info|V4\+? Styles|Events)\]"
+    r"|(Format|Style|PlayRes[XY]|ScriptType|WrapStyle|ScaledBorderAndShadow): ?.{1,400}"
+)
+NO_TEXT = re.compile("[\0-\x08\x0e-\x1f\x7f]|data:image", re.IGNORECASE)
 SUBTITLE_CODECS = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
 # Data that FFmpeg writes so that it is found again; other data becomes private data, or gets the tag of another format.
-DATA_CODECS = {"mp4": {"gpmd"}, "mov": {"gpmd"}, "mpegts": {"timed_id3", "klv"}}
+DATA_CODECS = {"mp4": {"gpmd"}, "mov": {"gpmd"}, "mpegts": {"klv"}}
 MP4_TAGS = {  # with an atom of their own in MP4 and MOV; any other needs the table of keys
     *("title", "artist", "album_artist", "composer", "album", "date", "comment", "genre", "copyright", "description"),
     *("location", "creation_time", "timecode"),
@@ -69,6 +76,30 @@ class StreamCopy:
 
     def flush(self, mux: Mux) -> None:
         """Do nothing: no packet is held."""
+
+
+class _TextCopy(StreamCopy):
+    """Copies text subtitles that are text, without what lies behind it."""
+
+    def __init__(self, stream: Stream, codec: str, name: str) -> None:
+        super().__init__(stream)
+        self._codec, self._name = codec, name
+
+    def write(self, packet: Packet[Stream], mux: Mux) -> None:
+        """Pass on the text of a packet. Raises CorruptInputError when it is none."""
+        data = bytes(packet)
+        if self._codec == "mov_text":  # 3GPP TS 26.245, 5.17: a length, the text, and boxes
+            data = data[: 2 + int.from_bytes(data[:2], "big")]
+        try:
+            is_text = NO_TEXT.search((data[2:] if self._codec == "mov_text" else data).decode()) is None
+        except UnicodeDecodeError:
+            is_text = False
+        if not is_text:
+            raise CorruptInputError(f"{self._name}: a subtitle is no text; leave out --keep subtitles")
+        text: Packet[Stream] = Packet(data)
+        text.pts, text.dts, text.duration, text.time_base = packet.pts, packet.dts, packet.duration, packet.time_base
+        text.is_keyframe = packet.is_keyframe
+        super().write(text, mux)
 
 
 def copy_tags(stream: Stream, source: CopiedStream) -> None:
@@ -108,13 +139,24 @@ def add_passthrough(container: OutputContainer, source: CopiedStream, name: str)
     if _holds(output, source):
         stream = container.add_stream_from_template(source.native)
         copy_tags(stream, source)
-        return StreamCopy(stream)
+        if source.type is not StreamType.subtitle:
+            return StreamCopy(stream)
+        if source.codec in STYLED_SUBTITLES:
+            context = cast(SubtitleStream, stream).codec_context
+            context.extradata = _styles_only(context.extradata or b"")
+        return _TextCopy(stream, source.codec, name)
     if source.type is StreamType.subtitle and source.codec in TEXT_SUBTITLES and output in SUBTITLE_CODECS:
         return _add_text_subtitles(container, source, name)
     is_text = source.codec in TEXT_SUBTITLES
     others = [other for other in SUFFIXES if _holds(other, source) or (is_text and other in SUBTITLE_CODECS)]
     what = f"{source.codec} {source.type.value}".strip()
     raise _refusal(f"{name}: {SUFFIXES[output]} cannot hold its {what}", f"--keep {source.type.value}", others)
+
+
+def _styles_only(header: bytes) -> bytes:
+    """Return the header of ASS without the sections and lines that may hold files, pictures or comments."""
+    lines = header.decode("utf-8", "replace").splitlines()
+    return "\r\n".join([line for line in lines if ASS_LINE.fullmatch(line)] + [""]).encode()
 
 
 def _holds(container: str, source: CopiedStream) -> bool:
@@ -166,9 +208,10 @@ def _add_attachment(container: OutputContainer, source: CopiedStream, name: str)
     if container.format.name != "matroska":
         suffix = SUFFIXES[container.format.name]
         raise _refusal(f"{name}: {suffix} cannot hold its attachments", "--keep attachments", ["matroska"])
-    data = cast(AttachmentStream, source.native).data
     mime_type = source.metadata.get("mimetype", "application/octet-stream")
-    attachment = container.add_attachment(source.metadata.get("filename", "attachment"), mime_type, data)
+    attachment = container.add_attachment(
+        source.metadata.get("filename", "attachment"), mime_type, source.extradata or b""
+    )
     attachment.metadata.update(source.metadata)
     return StreamCopy(attachment)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,10 +10,11 @@ from pathlib import Path
 import av
 import pytest
 from av.stream import AttachmentStream
+from fontTools.ttLib import TTFont
 
 from blurscene_stream.config.schema import EncodeConfig, KeepConfig, Settings
-from blurscene_stream.errors import UsageError
-from tests.canaries import CANARY, FRAMES, PLANTS, WORD, add_subtitles, film
+from blurscene_stream.errors import CorruptInputError, SourceError, UsageError
+from tests.canaries import CANARY, FRAMES, PLANTS, WORD, add_subtitles, copy, film, jpeg
 from tests.pipeline.runs import anonymize, fails
 from tests.pipeline.test_canary import holds_the_word
 from tests.settings import changed
@@ -74,7 +76,6 @@ def payloads(path: Path, kind: str) -> list[bytes]:
         ("GPS track of mp4 (gpmd)", "mp4"),
         ("GPS track of mp4 (gpmd)", "mov"),
         ("klv of ts", "ts"),
-        ("timed_id3 of ts", "ts"),
     ],
 )
 def test_data_pass_where_the_container_has_them(name: str, target: str, tmp_path: Path) -> None:
@@ -91,7 +92,8 @@ def test_attachments_pass_but_no_picture_among_them(tmp_path: Path) -> None:
     with av.open(str(after)) as container:
         (kept,) = (stream for stream in container.streams if isinstance(stream, AttachmentStream))
         assert (kept.name, kept.mimetype) == (f"{WORD}.ttf", "application/x-truetype-font")
-        assert kept.data == b"\0\1\0\0 " + CANARY
+        assert TTFont(io.BytesIO(kept.data))["name"].getDebugName(1) == "Plain"
+        assert not holds_the_word(kept.data)
     left = {"cover picture of mkv": "cover picture 2 (mjpeg)", "picture under another name": "attachment stream 2"}
     for name, told in left.items():
         source = PLANTS[name](tmp_path)
@@ -103,9 +105,11 @@ def test_attachments_pass_but_no_picture_among_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "kept"),
     [
-        (b"OTTO\0\x0a", True),
-        ("Grüße".encode(), True),
-        (b"<SVG xmlns='x'><image/></svg>", False),
+        ("Grüße".encode(), False),
+        (b"<img src='data:image/jpeg;base64,AAAA'>", False),
+        (b"<s:svg xmlns:s='x'><s:image/></s:svg>", False),
+        (b"/* XPM */ static char *a[] = {};", False),
+        (b"P2 1 1 255 0 ", False),
         (b"%PDF-1.7\n\xe2\xe3\xcf\xd3", False),
         (b"\x1aE\xdf\xa3 a film", False),
         (b"text\0and more", False),
@@ -313,3 +317,43 @@ def test_subtitles_that_are_pictures_never_pass(tmp_path: Path) -> None:
     with av.open(str(after)) as container:
         assert not container.streams.subtitles
     assert CANARY not in after.read_bytes()
+
+
+@pytest.mark.parametrize("start", [b"true", b"OTTO", b"\0\1\0\0"])
+def test_a_picture_that_begins_like_a_font_is_refused(start: bytes, tmp_path: Path) -> None:
+    with film(tmp_path / "in.mkv") as made:
+        made.container.add_attachment("font.ttf", "application/x-truetype-font", start + jpeg())
+    (tmp_path / "out").mkdir()
+    said = fails(SourceError, tmp_path / "in.mkv", tmp_path / "out" / "out.mkv", keeping("attachments"))
+    assert "attachment 2 is no font; leave out --keep attachments" in said
+
+
+def test_styles_of_subtitles_pass_without_files_in_their_header(tmp_path: Path) -> None:
+    source, after = tmp_path / "in.mkv", tmp_path / "out.mkv"
+    with film(source) as made:
+        texts = add_subtitles(made.container, "ass", ("Buon giorno",))
+        context = made.container.streams.subtitles[0].codec_context
+        context.extradata = (context.extradata or b"") + f"\r\n[Graphics]\r\nfilename: {WORD}\r\n{WORD}\r\n".encode()
+        made.container.mux(texts)
+    assert holds_the_word(source.read_bytes())
+    anonymize(source, after, keeping("subtitles"))
+    assert not holds_the_word(after.read_bytes())
+    assert b"Style: Default" in after.read_bytes()
+
+
+@pytest.mark.parametrize("codec", ["subrip", "ass", "webvtt"])
+def test_a_subtitle_that_is_no_text_ends_the_run(codec: str, tmp_path: Path) -> None:
+    with film(tmp_path / "in.mkv") as made:
+        (text,) = add_subtitles(made.container, codec)
+        spoiled = copy(text, bytes(text) + jpeg(), text.stream)
+        made.container.mux(spoiled)
+    (tmp_path / "out").mkdir()
+    said = fails(CorruptInputError, tmp_path / "in.mkv", tmp_path / "out" / "out.mkv", keeping("subtitles"))
+    assert "a subtitle is no text" in said
+
+
+def test_timed_id3_never_passes(tmp_path: Path) -> None:
+    source, after = PLANTS["timed_id3 of ts"](tmp_path), tmp_path / "out.ts"
+    summary = anonymize(source, after, keeping("data"))
+    assert any("timed ID3 tags" in told for told in summary.left_out)
+    assert not holds_the_word(after.read_bytes())

@@ -16,6 +16,7 @@ from blurscene_stream.errors import ConfigError, SourceError
 from blurscene_stream.source.container.stream_types import InputStreamType, codec_name, describe_stream, stream_type
 from blurscene_stream.source.scrub.audio_frames import frame_scrub
 from blurscene_stream.source.scrub.audio_headers import scrub_extradata
+from blurscene_stream.source.scrub.font_files import rebuilt_font
 from blurscene_stream.source.scrub.metadata_tags import describe_dropped, is_language_duplicate, kept_tags, with_title
 from blurscene_stream.streams import CopiedMetadata, CopiedStream, StreamType
 
@@ -128,6 +129,8 @@ def _copied_stream(stream: Stream, kind: StreamType, keep: KeepConfig, names: tu
     """`names`: of the source, and of the codec."""
     tags = kept_tags(stream_tags(stream), keep.tags, UNASKED_TAGS.get(kind, ("language",)))
     name, codec = names
+    if kind is StreamType.attachment:
+        return CopiedStream(kind, codec, tags, int(stream.disposition), stream, _font(stream, name))
     if kind is not StreamType.audio:
         return CopiedStream(kind, codec, tags, int(stream.disposition), stream)
     try:
@@ -136,6 +139,13 @@ def _copied_stream(stream: Stream, kind: StreamType, keep: KeepConfig, names: tu
     except (ValueError, IndexError) as error:
         raise SourceError(f"{name}: the header of {codec} audio is damaged; convert the audio first") from error
     return CopiedStream(kind, codec, tags, int(stream.disposition), stream, extradata, copyable)
+
+
+def _font(stream: Any, name: str) -> bytes:
+    try:
+        return rebuilt_font(stream.data)
+    except ValueError as error:
+        raise SourceError(f"{name}: attachment {stream.index} is no font; leave out --keep attachments") from error
 
 
 def stream_tags(stream: Stream) -> Mapping[str, str]:

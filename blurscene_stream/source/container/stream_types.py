@@ -12,6 +12,7 @@ COVER_ART = Disposition.attached_pic | Disposition.timed_thumbnails
 IMAGE_MIMETYPES = ("image/", "video/")
 FONT_SIGNATURES = (b"\0\1\0\0", b"OTTO", b"ttcf", b"true", b"wOFF", b"wOF2")  # TrueType, OpenType, WOFF
 TIMECODE_FORMAT, CHAPTER_FORMAT = "tmcd", "text"  # of MP4
+TIMED_ID3 = "timed_id3"
 DATA_FORMATS = {  # those of MP4, as mp4ra.org registers them, and libav's names of codecs
     "gpmd": "GPS/sensor data",
     "camm": "GPS/sensor data",
@@ -60,6 +61,8 @@ def stream_type(stream: Stream, container: InputContainer, formats: Mapping[int,
 
 
 def _data_type(stream: Stream, container: InputContainer, sample_format: str) -> InputStreamType:
+    if stream.name == TIMED_ID3:  # may hold pictures
+        return InputStreamType.unknown
     if sample_format == TIMECODE_FORMAT or "timecode" in stream.metadata:
         return InputStreamType.timecode
     if sample_format == CHAPTER_FORMAT and container.chapters():
@@ -69,21 +72,11 @@ def _data_type(stream: Stream, container: InputContainer, sample_format: str) ->
 
 
 def _attachment_type(stream: AttachmentStream) -> InputStreamType:
-    """Only fonts and text are attachments: no picture passes that no detector has seen, whatever it is called."""
+    """Only fonts are attachments: no picture passes that no detector has seen, whatever it is called."""
     if (stream.mimetype or "").lower().startswith(IMAGE_MIMETYPES):
         return InputStreamType.cover_art
-    data = stream.data
-    is_allowed = data.startswith(FONT_SIGNATURES) or _is_text(data)
-    return InputStreamType.attachment if is_allowed else InputStreamType.unknown
-
-
-def _is_text(data: bytes) -> bool:
-    """Return whether this is UTF-8 without control characters other than those of lines, and no SVG."""
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        return False
-    return all(char >= " " or char in "\t\n\r\f" for char in text) and "<svg" not in text.lower()
+    is_font = stream.data.startswith(FONT_SIGNATURES)
+    return InputStreamType.attachment if is_font else InputStreamType.unknown
 
 
 def describe_stream(stream: Stream, kind: InputStreamType, formats: Mapping[int, str]) -> str:
