@@ -12,7 +12,10 @@ from blurscene_stream.config.validation import NOT_EMPTY, Constraint, between, m
 from blurscene_stream.errors import ConfigError
 
 BUILT_IN = "blurscene_stream.detect.network.FacePlateNetwork"
-"""The `_target_` of our own network; every other one is built by torchvision's names."""
+"""The `_target_` of the default network."""
+
+BUILT_IN_V2 = "blurscene_stream.detect.network_v2.FacePlateV2Network"
+"""The `_target_` of our other network; every one beside these two is built by torchvision's names."""
 
 _MAX_INPUT_PX = 8192  # of a side of the network's input
 
@@ -140,8 +143,8 @@ class ModelConfig:
 
     @property
     def is_built_in(self) -> bool:
-        """Whether the network is our own."""
-        return bool(self.network["_target_"] == BUILT_IN)
+        """Whether the network is one of our own."""
+        return self.network["_target_"] in {BUILT_IN, BUILT_IN_V2}
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from typing import Annotated
 from blurscene_stream.config.areas import AreasConfig
 from blurscene_stream.config.detection import (
     BUILT_IN,
+    BUILT_IN_V2,
     ROTATIONS,
     AreaMethod,
     DetectConfig,
@@ -42,6 +43,7 @@ from blurscene_stream.errors import ConfigError
 
 __all__ = [
     "BUILT_IN",
+    "BUILT_IN_V2",
     "KEEPABLE_STREAMS",
     "PAIR",
     "PAIR_KEYS",

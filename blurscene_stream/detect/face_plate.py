@@ -1,4 +1,4 @@
-"""The built-in model: its network, fused, and CenterNet-style decoding of the heat maps that it gives.
+"""The built-in models: their networks, fused, and CenterNet-style decoding of the heat maps that these give.
 
 An object is a local maximum of its class's heat map (Objects as Points, Zhou et al., 2019); the cell there also holds
 the box's size and the offset of its centre.
@@ -13,13 +13,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from blurscene_stream.config.schema import DetectConfig, ModelConfig
+from blurscene_stream.config.schema import BUILT_IN_V2, DetectConfig, ModelConfig
 from blurscene_stream.detect.device import choose_dtype, describe
 from blurscene_stream.detect.layers import has_fused_conv_relu
 from blurscene_stream.detect.letterbox import Letterbox, letterbox_top_left
 from blurscene_stream.detect.model import Candidates
 from blurscene_stream.detect.nan_guard import check_finite
-from blurscene_stream.detect.network import CLASS_COUNT, MULTIPLE, STRIDE, FacePlateNetwork
+from blurscene_stream.detect.network import CLASS_COUNT, STRIDE, FacePlateNetwork
+from blurscene_stream.detect.network_v2 import FacePlateV2Network
 from blurscene_stream.detect.weights import fill_network, read_weights
 from blurscene_stream.errors import ConfigError
 from blurscene_stream.frames import PictureInfo
@@ -28,7 +29,7 @@ _MIN_LOG_SIZE, _MAX_LOG_SIZE = -3.0, 6.5  # as the network was trained: 0.2 to 2
 
 
 class FacePlateModel:
-    """`Model` with the built-in network."""
+    """`Model` with a built-in network."""
 
     pad_rgb = (0, 0, 0)
 
@@ -47,7 +48,7 @@ class FacePlateModel:
 
     def letterbox(self, picture: PictureInfo, scale: float) -> Letterbox:
         """At the top left; the input's size changes with `scale`."""
-        return letterbox_top_left(picture, self._config.size_px, self._config.max_upscale, scale, MULTIPLE)
+        return letterbox_top_left(picture, self._config.size_px, self._config.max_upscale, scale, self.network.multiple)
 
     def __call__(self, images: Tensor, thresholds: Sequence[float]) -> Candidates:
         """See `Model`."""
@@ -58,20 +59,28 @@ class FacePlateModel:
 
 
 @torch.inference_mode()
-def _build(model: ModelConfig, device: torch.device, dtype: torch.dtype) -> FacePlateNetwork:
+def _build(model: ModelConfig, device: torch.device, dtype: torch.dtype) -> FacePlateNetwork | FacePlateV2Network:
     if len(model.classes) != CLASS_COUNT:
         raise ConfigError(f"model.classes must be {CLASS_COUNT} names for {model.name}, got {len(model.classes)}")
-    arguments = {name: value for name, value in model.network.items() if name != "_target_"}
-    unknown = arguments.keys() - {"plate_width", "plate_depth"}
-    if unknown or not all(type(value) is int and 0 <= value <= 4096 for value in arguments.values()):
-        raise ConfigError("model.network: the built-in network takes plate_width and plate_depth, whole numbers")
     with torch.device("meta"):  # no memory and no random numbers for weights that are read anyway
-        network = FacePlateNetwork(**arguments)
+        network = _unfilled(model)
     fill_network(network, read_weights(model), model.weights)
     network.fuse(has_fused_conv_relu(device, dtype))
     # torch's type hints lack `memory_format` together with a dtype.
     network.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
+
+
+def _unfilled(model: ModelConfig) -> FacePlateNetwork | FacePlateV2Network:
+    arguments = {name: value for name, value in model.network.items() if name != "_target_"}
+    if model.network["_target_"] == BUILT_IN_V2:
+        if arguments:
+            raise ConfigError(f"model.network: that of face_plate_v2 takes no arguments, got {', '.join(arguments)}")
+        return FacePlateV2Network()
+    unknown = arguments.keys() - {"plate_width", "plate_depth"}
+    if unknown or not all(type(value) is int and 0 <= value <= 4096 for value in arguments.values()):
+        raise ConfigError("model.network: the built-in network takes plate_width and plate_depth, whole numbers")
+    return FacePlateNetwork(**arguments)
 
 
 def decode_heat_maps(maps: Tensor, thresholds: Sequence[float]) -> Candidates:

@@ -7,6 +7,7 @@ Attribute names are those of the weights file.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -107,6 +108,8 @@ class FacePlateNetwork(nn.Module):
 
     For inference only; `fuse` it once after its weights are in. It calculates in the dtype of its weights.
     """
+
+    multiple: ClassVar[int] = MULTIPLE
 
     def __init__(self, plate_width: int = 48, plate_depth: int = 2) -> None:
         super().__init__()

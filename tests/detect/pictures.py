@@ -109,4 +109,5 @@ def network_of(detector: Detector) -> FacePlateNetwork:
     """The built-in network inside a detector that has it alone."""
     (model,) = detector._models
     assert isinstance(model, FacePlateModel)
+    assert isinstance(model.network, FacePlateNetwork)
     return model.network

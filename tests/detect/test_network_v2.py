@@ -1,0 +1,95 @@
+"""face_plate_v2: its network gives the numbers that it gave when it was trained, and is chosen like any other model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from blurscene_stream import load_settings
+from blurscene_stream.boxes import iou
+from blurscene_stream.config.schema import BUILT_IN_V2, DetectConfig, ModelConfig, Precision, Settings, VariantsConfig
+from blurscene_stream.detect import load_detector
+from blurscene_stream.detect.face_plate import FacePlateModel
+from blurscene_stream.detect.layers import has_fused_conv_relu
+from blurscene_stream.detect.network_v2 import FacePlateV2Network
+from blurscene_stream.detect.weights import fill_network, read_weights
+from blurscene_stream.errors import ConfigError
+from blurscene_stream.frames import PIXEL_FORMATS, PictureInfo
+from tests.detect.pictures import FACE, PLATE, WIDTH, Picture, frame_of
+
+CPU = torch.device("cpu")
+
+# Row, column and the ten numbers there: face, plate; written by the program that trained it, with calibrated logits.
+CELLS = (
+    (17, 41, [1.9637, 2.4474, 2.2956, -0.4394, -0.354], [-9.5702, 2.2986, 2.4101, -0.381, -0.317]),
+    (23, 16, [-12.8963, 1.4454, 2.0529, 0.2196, -0.2284], [3.5569, 1.0214, 2.0682, 0.0783, -0.2362]),
+    (0, 0, [-18.043, 1.4774, 1.1803, -0.0569, -0.0063], [-18.9331, 0.8712, 1.1978, -0.0608, 0.1368]),
+    (47, 63, [-17.8382, 1.4479, 1.1634, 0.3087, -0.1666], [-20.9367, 0.9841, 1.1395, 0.4508, -0.0822]),
+    (20, 28, [-16.9839, 2.4714, 2.5409, -0.8981, -0.6623], [-16.1693, 2.2698, 2.6113, -1.1744, -0.7321]),
+)
+
+
+@pytest.fixture(scope="module")
+def model() -> ModelConfig:
+    return load_settings(["model=face_plate_v2"]).model
+
+
+def build(model: ModelConfig) -> FacePlateV2Network:
+    network = FacePlateV2Network()
+    fill_network(network, read_weights(model), model.weights)
+    return network.eval().requires_grad_(False)
+
+
+def as_input(picture: Picture) -> Tensor:
+    """(1, 3, H, W), padded with zeros at the bottom and the right to multiples of 64."""
+    height, width = (-(-side // 64) * 64 for side in picture.shape[:2])
+    padded = np.zeros((1, height, width, 3), np.float32)
+    padded[0, : picture.shape[0], : picture.shape[1]] = picture
+    return torch.from_numpy(padded).permute(0, 3, 1, 2)
+
+
+def test_the_output_is_that_of_the_network_that_was_trained(scene: Picture, model: ModelConfig) -> None:
+    maps = build(model)(as_input(scene))
+    assert maps.shape == (1, 2, 5, 48, 64)
+    for row, column, face, plate in CELLS:
+        assert np.allclose(maps[0, :, :, row, column], [face, plate], atol=1e-2)  # weights are in 16 bits
+
+
+@pytest.mark.parametrize("fused_relu", [False, True])
+def test_fusing_changes_nothing(scene: Picture, model: ModelConfig, fused_relu: bool) -> None:
+    if fused_relu and not has_fused_conv_relu(CPU, torch.float32):
+        pytest.skip("this torch has no convolution with a fused relu")
+    network, picture = build(model), as_input(scene)
+    before = network(picture)
+    assert torch.allclose(network.fuse(fused_relu)(picture), before, atol=1e-3)
+
+
+def test_it_is_chosen_by_name_and_finds_face_and_plate(scene: Picture) -> None:
+    found = load_detector(
+        load_settings(
+            [
+                *("model=face_plate_v2", "device=cpu", "track.enabled=false"),
+                *(f"detect.size_px={2 * WIDTH}", "detect.precision=fp32", "detect.variants.scales=[1]"),
+            ]
+        )
+    )([frame_of(scene)])[0]
+    for class_id, truth in enumerate((FACE, PLATE)):
+        mine = found[found.class_ids == class_id]
+        assert iou(mine.xyxy[:1], np.array([truth], np.float32))[0, 0] > 0.5
+
+
+def test_its_input_has_sides_of_multiples_of_64(model: ModelConfig) -> None:
+    config = DetectConfig(size_px=1280, precision=Precision.fp32, variants=VariantsConfig())
+    built = FacePlateModel(model, CPU, config)
+    view = built.letterbox(PictureInfo(1920, 1080, PIXEL_FORMATS["yuv420p"]), 0.25)
+    assert (view.width, view.height, view.content_height) == (320, 192, 180)
+
+
+def test_arguments_are_refused(model: ModelConfig) -> None:
+    wider = replace(model, network={"_target_": BUILT_IN_V2, "neck": 96})
+    with pytest.raises(ConfigError, match=r"model\.network: that of face_plate_v2 takes no arguments, got neck"):
+        load_detector(Settings(device="cpu", model=wider))
