@@ -107,7 +107,7 @@ def test_what_exists_is_left_as_it_is(capsys: pytest.CaptureFixture[str]) -> Non
     assert _run("footage", "-o", "out") == 0
     assert Path("out/a.mp4").stat().st_mtime_ns == first
     assert Path("out/b.mkv").exists()
-    assert capsys.readouterr().err.splitlines()[-1] == "4 files: 3 exists already, 1 done"
+    assert capsys.readouterr().err.splitlines()[-1] == "4 files: 3 there already, 1 done"
     assert _run("-y", "footage", "-o", "out") == 0
     assert Path("out/a.mp4").stat().st_mtime_ns != first
 

@@ -112,7 +112,7 @@ def _target_folder(source: Address, output: str | None, count: int) -> Path | No
         return None if output is None else Path(output)
     name = path.resolve().name
     if output is None:
-        folder = path.resolve().with_name(name + ANONYMIZED_SUFFIX)
+        folder = (path if path.name == name else path.resolve()).with_name(name + ANONYMIZED_SUFFIX)
     else:
         folder = Path(output) if count == 1 else Path(output, name)
     if path.resolve() in (folder.resolve(), *folder.resolve().parents):

@@ -19,7 +19,7 @@ from blurscene_stream.errors import SourceError, UsageError
 log = logging.getLogger(__name__)
 
 COMMAND_NAMES = ("audit", "detect", "evaluate", "inspect", "picture", "render", "verify")
-STATUS_TEXTS = {"done": "done", "exists": "exists already", "failed": "FAILED"}
+STATUS_TEXTS = {"done": "done", "exists": "there already", "failed": "FAILED"}
 
 
 def split_arguments(paths: Sequence[str], inputs: Sequence[str], output: str | None) -> tuple[list[str], str | None]:

@@ -89,7 +89,7 @@ class Progress:
         left_s = (self._total - self._done) / rate if self._total and self._total >= self._done else None
         dropped = max(0, self._next_frame - self._done)
         of_total = f" of {self._total:,}" if self._total else ""
-        line = f"{self._name}{self._done:,}{of_total} {self._unit}, {rate:.1f}/s"
+        line = f"{self._name}{self._done:,}{of_total} {self._unit}, {rate:.3g}/s"
         line += "" if left_s is None else f", {left_s:,.0f} s left"
         line += f", {dropped:,} dropped" if dropped else ""
         fields = {"event": "progress", "done": self._done, "total": self._total, "per_second": round(rate, 2)}
