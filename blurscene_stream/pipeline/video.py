@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Generator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
@@ -114,8 +115,8 @@ def _write_video(  # noqa: PLR0913
 
 def _attested_input(job: Job) -> AbstractContextManager[ReadFile | None]:
     """Hold an input file open before it is read, if there is an audit log to attest it in."""
-    keeps_bytes = not (job.source.live or job.source.piped) and job.source.path.is_file()
-    return ReadFile(job.source.path) if job.audit and keeps_bytes else nullcontext()
+    keeps_bytes = not (job.source.live or job.source.piped) and os.path.isfile(job.source.text)  # noqa: PTH113
+    return ReadFile(job.source.path) if job.audit and keeps_bytes else nullcontext()  # isfile raises for no name
 
 
 def _note_early_end(lost: SourceLostError, name: str, sink: Sink | PairedSink, summary: Summary) -> None:

@@ -251,7 +251,7 @@ FORMAT_VALUES = {
 BOXES = {
     *("ftyp", "free", "wide", "mdat", "moov", "mvhd", "trak", "tkhd", "edts", "elst", "mdia", "mdhd", "hdlr", "minf"),
     *("vmhd", "smhd", "dinf", "dref", "stbl", "stsd", "stts", "stss", "ctts", "stsc", "stsz", "stco", "co64", "sgpd"),
-    *("sbgp", "udta", "meta", "ilst"),  # the last three empty, which MP4 has and MOV does not
+    *("sdtp", "sbgp", "udta", "meta", "ilst"),  # of HEVC; the last three empty, which MP4 has and MOV does not
 }
 PARENTS = {"moov": 0, "trak": 0, "edts": 0, "mdia": 0, "minf": 0, "dinf": 0, "stbl": 0, "udta": 0, "meta": 4}
 EMPTY = {"free", "wide", "ilst"}
