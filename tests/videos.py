@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -69,6 +69,7 @@ def make_video(
     path: Path,
     spec: VideoSpec = VideoSpec(),  # frozen
     container_options: dict[str, str] | None = None,
+    draw: Callable[[int, VideoSpec], NDArray[np.uint8]] = picture,
 ) -> Path:
     """Write the video that `spec` describes."""
     with av.open(str(path), "w", container_options=container_options or {}) as container:
@@ -83,7 +84,7 @@ def make_video(
         for track in tracks:
             track.codec_context.layout = "stereo"
         for number in range(spec.frames):
-            frame = av.VideoFrame.from_ndarray(picture(number, spec), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(draw(number, spec), format="rgb24")
             frame = frame.reformat(format=spec.pixel_format)
             frame.pts = number if spec.times is None else spec.times[number]
             frame.time_base = spec.time_base or Fraction(1, spec.rate)

@@ -1,7 +1,7 @@
 """Letterbox geometry: how a view of a picture lies in the network's input, and the way back for boxes.
 
 Test-time augmentation (TTA) shows a network several views of a picture: whole, at several scales, tiled, mirrored,
-turned.
+turned, and as stored.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from blurscene_stream.frames import PictureInfo
 
 Region = tuple[int, int, int, int]
 """x0 y0 x1 y1 in stored pixels, half open."""
+
+MAX_ASPECT_RATIO = Fraction(5, 2)
+"""Sample aspect ratio, or its inverse, beyond which it may be false; pictures of anamorphic lenses have 2 at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +125,23 @@ def tta_views(
     """Return all views of a frame that a model is shown; `letterbox` is the model's own.
 
     The whole picture at each of `scales`; n x n tiles, each as large as the whole picture at scale 1, so that they
-    share its batch; with `mirror_image` all of these once more, mirrored; and all that at each of `rotations`, degrees
-    clockwise.
+    share its batch; with `mirror_image` all of these once more, mirrored; all that at each of `rotations`, degrees
+    clockwise; and, beyond MAX_ASPECT_RATIO, everything with square pixels too.
     """
     made = []
-    for degrees in rotations:
-        turned = replace(picture, orientation=picture.orientation.turned(degrees))
-        made += [replace(view, picture=picture, rotation=degrees) for view in _views(turned, variants, letterbox)]
+    for shape in _shapes(picture):
+        for degrees in rotations:
+            turned = replace(shape, orientation=picture.orientation.turned(degrees))
+            made += [replace(view, picture=picture, rotation=degrees) for view in _views(turned, variants, letterbox)]
     return made
+
+
+def _shapes(picture: PictureInfo) -> list[PictureInfo]:
+    """Return the picture, and as it is stored where its sample aspect ratio may be false and squeeze what it shows."""
+    ratio = picture.sample_aspect_ratio
+    if 1 / MAX_ASPECT_RATIO <= ratio <= MAX_ASPECT_RATIO:
+        return [picture]
+    return [picture, replace(picture, sample_aspect_ratio=Fraction(1))]
 
 
 def _views(

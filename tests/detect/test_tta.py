@@ -30,7 +30,14 @@ from blurscene_stream.config.schema import (
 )
 from blurscene_stream.detect import Detector, load_detector
 from blurscene_stream.detect.face_plate import FacePlateModel
-from blurscene_stream.detect.letterbox import Letterbox, letterbox_top_left, tile_spans, tiles, tta_views
+from blurscene_stream.detect.letterbox import (
+    MAX_ASPECT_RATIO,
+    Letterbox,
+    letterbox_top_left,
+    tile_spans,
+    tiles,
+    tta_views,
+)
 from blurscene_stream.detect.model import Candidates
 from blurscene_stream.detect.network import MULTIPLE
 from blurscene_stream.detect.preprocessor import Preprocessor
@@ -58,7 +65,7 @@ pictures = st.builds(
     st.integers(1, 10_000),
     st.just(YUV),
     st.sampled_from(ORIENTATIONS),
-    st.fractions(Fraction(1, 4), 4, max_denominator=20),
+    st.fractions(Fraction(1, 8), 8, max_denominator=20),
 )
 
 
@@ -142,14 +149,16 @@ def test_every_combination_is_planned_once(picture: PictureInfo, size_px: int, k
     views = views_of(picture, DetectConfig(size_px=size_px, variants=kinds))
     parts = kinds.enlarged_regions_n
     expected = len(set(kinds.scales)) + (parts**2 if parts > 1 else 0)
-    assert len(views) == expected * (2 if kinds.mirror_image else 1) * (1 + len(kinds.fixed_rotations))
+    ratio = picture.sample_aspect_ratio
+    shapes = 1 if max(ratio, 1 / ratio) <= MAX_ASPECT_RATIO else 2
+    assert len(views) == expected * (2 if kinds.mirror_image else 1) * (1 + len(kinds.fixed_rotations)) * shapes
     for view in views:
         assert view.width % 32 == view.height % 32 == 0
         assert 1 <= view.content_width <= view.width
         assert 1 <= view.content_height <= view.height
     if parts > 1 and max(picture.width, picture.height) > 1:  # one batch, and one for those on their side
         sideways = len({view.rotation % 180 for view in views})
-        assert len({(view.width, view.height) for view in views if not view.is_whole}) <= sideways
+        assert len({(view.width, view.height) for view in views if not view.is_whole}) <= sideways * shapes
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
@@ -322,6 +331,37 @@ def test_regions_of_pixels_that_are_not_square(tiling: Detector, scene: Picture)
     narrow = np.asarray(cv2.resize(street, None, fx=0.5, fy=1, interpolation=cv2.INTER_AREA), np.uint8)
     (found,) = tiling([frame_of(narrow, pixel_aspect=Fraction(2))])
     assert finds(found, boxes * np.array([0.5, 1, 0.5, 1], np.float32)) == [True, True]
+
+
+@pytest.fixture(scope="module")
+def photo(shared: Path) -> Picture:
+    bgr = np.asarray(cv2.imread(str(shared / "data" / "faces_photos" / "images" / "dlib_000.jpg")), np.uint8)
+    return bgr[:374, :500, ::-1]  # seven faces
+
+
+def boxes_in_video(path: Path, photo: Picture, ratio: Fraction) -> Boxes:
+    """Boxes of what is detected in a video that shows `photo`, and says that its pixels are as wide as `ratio`."""
+    height, width = photo.shape[:2]
+    spec = VideoSpec(1, width, height, audio=(), sample_aspect_ratio=ratio)
+    with open_source(Address(str(make_video(path, spec, draw=lambda *_: photo))), Settings()) as opened:
+        frame = next(item for item in opened.items() if isinstance(item, Frame))
+    assert frame.picture.sample_aspect_ratio == ratio
+    (found,) = tta_detector(640)([frame])
+    return found.xyxy
+
+
+@pytest.mark.parametrize("ratio", ["6", "1/6", "3", "1/4"])
+def test_a_false_sample_aspect_ratio_hides_no_face(ratio: str, photo: Picture, tmp_path: Path) -> None:
+    faces = boxes_in_video(tmp_path / "square.mkv", photo, Fraction(1))
+    squeezed = boxes_in_video(tmp_path / "squeezed.mkv", photo, Fraction(ratio))
+    assert len(faces) == 7
+    assert (iou(faces, squeezed).max(axis=1, initial=0) > 0.9).all()
+
+
+@pytest.mark.parametrize(("ratio", "views"), [("5/2", 1), ("2/5", 1), ("51/20", 2), ("20/51", 2)])
+def test_only_pixels_far_from_square_cost_a_second_look(ratio: str, views: int) -> None:
+    picture = PictureInfo(400, 300, YUV, sample_aspect_ratio=Fraction(ratio))
+    assert len(views_of(picture, DetectConfig(variants=VariantsConfig(scales=[1.0])))) == views
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 1), (33, 31), (143, 223)])
