@@ -15,6 +15,10 @@ from blurscene_stream.frames import PICTURE_FORMATS, Frame, PictureInfo, Redacte
 PIXEL_FORMAT_NAMES = {1: "gray", 2: "ya8", 3: "gbrp", 4: "gbrap"}  # channels -> one of PICTURE_FORMATS
 PLANE_CHANNELS = {1: (0,), 2: (0, 1), 3: (1, 2, 0), 4: (1, 2, 0, 3)}  # channel of each plane of these formats
 BACKGROUNDS = (255, 0)  # behind transparent parts most viewers have white or black
+TAIL = (
+    0.001  # share of the darkest pixels, and of the brightest, that a stretch leaves out: a few dots do not prevent it
+)
+FAINT_LEVELS = 64  # of 256: what spans fewer is faint
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,29 +82,64 @@ class DecodedImage:
         """Return the frames that a detector gets; all are over the same samples, and stand upright.
 
         The first shows the colours, also those that transparency hides. Where there is transparency, it may draw a
-        picture of its own: the others show it over each of BACKGROUNDS.
+        picture of its own: others show it over each of BACKGROUNDS, and alone. What a viewer sees once the contrast is
+        raised must be found too: transparency alone, and colours whose luma spans fewer than FAINT_LEVELS, are shown
+        stretched, channel by channel, so that chroma counts as well.
         """
         planes = tuple(self.samples[:, :, channel] for channel in PLANE_CHANNELS[self.samples.shape[2]])
-        backgrounds = (None, *BACKGROUNDS) if self.translucent else (None,)
-        return [
-            Frame(number, 0, self.info, planes, _Scaler(self, background), self)
-            for number, background in enumerate(backgrounds)
-        ]
+        shown = [_Scaler(self.color)]
+        if self.translucent:
+            alpha = self.samples[:, :, -1:]
+            shown += [_Scaler(self.color, alpha, background) for background in BACKGROUNDS]
+            shown += [_Scaler(_stretched(alpha))] if np.ptp(alpha) else []
+        if _is_faint(self.color):
+            shown += [_Scaler(_stretched(self.color))]
+        return [Frame(number, 0, self.info, planes, scaler, self) for number, scaler in enumerate(shown)]
 
 
 @dataclass(frozen=True, slots=True)
 class _Scaler:
-    """Frame.scale_rgb of one image: the colours alone, or composited over a background (0..255)."""
+    """Frame.scale_rgb of `color` (H, W, 1 or 3): alone, or composited by `alpha` (H, W, 1) over `background`."""
 
-    image: DecodedImage
-    background: int | None
+    color: NDArray[np.uint8]
+    alpha: NDArray[np.uint8] | None = None
+    background: int = 0
 
     def __call__(self, width: int, height: int) -> NDArray[np.uint8]:
-        color = _resized(self.image.color, width, height)
-        if self.background is not None:
-            alpha = _resized(self.image.samples[:, :, -1:], width, height) / np.float32(255)
-            color = (color * alpha + self.background * (1 - alpha)).round().astype(np.uint8)
+        color = _resized(self.color, width, height)
+        if self.alpha is not None:
+            opacity = _resized(self.alpha, width, height) / np.float32(255)
+            color = (color * opacity + self.background * (1 - opacity)).round().astype(np.uint8)
         return np.ascontiguousarray(np.broadcast_to(color, (height, width, 3)))
+
+
+def _is_faint(color: NDArray[np.uint8]) -> bool:
+    """Return whether there is something in `color`, and its luma spans few levels."""
+    luma = Image.fromarray(color).convert("L") if color.shape[2] == 3 else color
+    low, high = _span(np.asarray(luma))
+    return high - low < FAINT_LEVELS and int(np.ptp(color, axis=(0, 1)).max()) > 0
+
+
+def _stretched(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Stretch each channel of (H, W, channels) to 0..255."""
+    stretched = np.empty_like(samples)
+    for channel in range(samples.shape[2]):
+        low, high = _span(samples[:, :, channel])
+        table = ((np.arange(256) - low) * (255 / max(high - low, 1))).clip(0, 255).round().astype(np.uint8)
+        stretched[:, :, channel] = table[samples[:, :, channel]]
+    return stretched
+
+
+def _span(plane: NDArray[np.uint8]) -> tuple[int, int]:
+    """Return the levels between which all but TAIL of the samples lie on either side; the extremes of a flat plane."""
+    counts = np.bincount(plane.ravel(), minlength=256)
+    sums = np.cumsum(counts)
+    low = int(np.searchsorted(sums, TAIL * sums[-1], "right"))
+    high = int(np.searchsorted(sums, (1 - TAIL) * sums[-1], "left"))
+    if low < high:
+        return low, high
+    levels = np.flatnonzero(counts)
+    return int(levels[0]), int(levels[-1])
 
 
 def _resized(samples: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:

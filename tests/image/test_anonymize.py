@@ -179,9 +179,10 @@ def test_what_only_transparency_shows_is_found_and_covered() -> None:
     check_solid(read_back(done.data), 4)
     detector = LookingDetector()
     anonymizer(detector=detector).detect(file_of(samples, "png"))
-    hidden, on_white, on_black = (int(shown[y0, x0, 0]) - int(shown[0, 0, 0]) for shown in detector.shown)
+    hidden, on_white, on_black, alone = (int(shown[y0, x0, 0]) - int(shown[0, 0, 0]) for shown in detector.shown)
     assert hidden == on_white == 0
     assert on_black == BRIGHT - DARK[0]
+    assert alone == 255
 
 
 def test_an_object_that_shows_in_all_frames_is_one_detection() -> None:
