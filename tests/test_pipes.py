@@ -6,7 +6,6 @@ import io
 import json
 import os
 import pty
-import re
 import resource
 import signal
 import subprocess
@@ -19,7 +18,7 @@ import av
 import pytest
 
 from blurscene_stream.source.pipe import PipeReader
-from tests.conftest import ROOT
+from tests.conftest import ROOT, listens
 from tests.videos import VideoSpec, make_video, read_video
 
 FRAMES = 25
@@ -200,12 +199,6 @@ def test_the_input_by_way_of_the_shell(walker: Path, report: Path) -> None:
     assert [each.returncode for each in ended] == [2, 2, 2]
     assert all(b"are the same" in each.stderr for each in ended)
     assert walker.read_bytes() == before
-
-
-def listens(pid: int) -> bool:
-    """Whether a process has its own way with SIGTERM by now."""
-    (caught,) = re.findall(r"SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
-    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

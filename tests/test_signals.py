@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, listens
+from tests.evaluate.scripted_detector import make_picture
 from tests.videos import VideoSpec, make_video, read_video
 
 FRAMES = 120
@@ -33,6 +37,23 @@ PROGRAM = textwrap.dedent("""
     Anonymizer.__init__.__kwdefaults__["load_detector"] = slow.load
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started without it
     print("ready", flush=True)
+    cli.main()
+""")
+
+
+# The real command line with a detector whose loading never ends, and rewords every error on its way as torch does.
+LOADING = textwrap.dedent("""
+    import signal, sys, time
+    from blurscene_stream.pipeline import detection
+    def load(settings):
+        print("loading", file=sys.stderr, flush=True)
+        try:
+            time.sleep(60)
+        except Exception as error:
+            raise ValueError("not a file of tensors") from error
+    detection.load_torch_detector = load
+    from blurscene_stream import cli
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started without it
     cli.main()
 """)
 
@@ -94,14 +115,65 @@ def test_stopped_while_it_writes(number: signal.Signals, delay_s: float, program
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_before_it_has_begun(number: signal.Signals, program: Running, tmp_path: Path) -> None:
-    """Wherever it is just then: an exit code that tells, no trace of the inside, nothing left."""
-    time.sleep(random.Random(number).uniform(0, 0.05))
+@pytest.mark.parametrize("delay_s", [0, 0.4])
+def test_stopped_before_it_has_begun(delay_s: float, number: signal.Signals, program: Running, tmp_path: Path) -> None:
+    """While it imports what it needs: one line, an exit code that tells, nothing left."""
+    while not listens(program.pid):
+        time.sleep(0.002)
+    time.sleep(delay_s)
     program.send_signal(number)
     _, errors = program.communicate(timeout=PATIENCE_S)
-    assert program.returncode in (128 + number, -number), errors
-    assert "Traceback" not in errors
+    assert program.returncode == 128 + number, errors
+    *opening, last = errors.splitlines()
+    assert last == f"blurscene-stream: error: stopped by {number.name}; nothing was left"
+    assert len(opening) <= 2
     assert not list(tmp_path.iterdir())
+
+
+LOADS = (  # arguments, signal, what becomes of the output
+    ("film.mp4 out.mp4", signal.SIGINT, "nothing was left"),
+    ("film.mp4 photo.png -o out", signal.SIGTERM, "files that were finished stay"),
+    ("photo.png out.png", signal.SIGTERM, "nothing was left"),
+    ("picture photo.png out.png", signal.SIGINT, "nothing was left"),
+    ("detect photo.png", signal.SIGTERM, "nothing was detected in the pictures that are not printed"),
+    ("evaluate set --output out", signal.SIGINT, "no report was written"),
+    ("evaluate --video film.mp4 --output out", signal.SIGTERM, "no report was written"),
+)
+
+
+@pytest.mark.parametrize(("arguments", "number", "outcome"), LOADS, ids=[row[0] for row in LOADS])
+def test_stopped_while_the_model_loads(arguments: str, number: signal.Signals, outcome: str, footage: Path) -> None:
+    """Whatever the loader makes of the error; and the second of two files is not begun."""
+    before = {path for path in footage.rglob("*") if path.is_file()}
+    with subprocess.Popen(
+        [sys.executable, "-c", LOADING, *arguments.split()],
+        cwd=footage,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        opening = list(iter(process.stderr.readline, "loading\n"))
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=PATIENCE_S)
+    assert errors == f"blurscene-stream: error: stopped by {number.name}; {outcome}\n"
+    assert process.returncode == 128 + number
+    assert all(line.endswith(": loading the model\n") for line in opening)
+    assert {path for path in footage.rglob("*") if path.is_file()} == before
+
+
+@pytest.fixture
+def footage(film: Path, tmp_path: Path) -> Path:
+    """A film with its truth, a picture, and a data set of one picture."""
+    boxes = [{"label": "face", "xyxy": [10, 10, 30, 20]}]
+    shutil.copy(film, tmp_path)
+    objects = [{"track": 1, "visible": 1.0, **box} for box in boxes]
+    rows = [json.dumps({"frame": number, "pts_s": number / 25, "objects": objects}) for number in range(FRAMES)]
+    (tmp_path / "film.truth.jsonl").write_text("\n".join(rows))
+    make_picture(tmp_path / "photo.png")
+    make_picture(tmp_path / "set" / "a.png")
+    (tmp_path / "set" / "labels.jsonl").write_text(json.dumps({"file": "a.png", "boxes": boxes}))
+    return tmp_path
 
 
 def test_a_signal_that_comes_twice_at_once_is_one_request(program: Running, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from importlib import import_module
 import click
 
 from blurscene_stream.cli.arguments import check_arguments
-from blurscene_stream.cli.console import set_up_logs
+from blurscene_stream.cli.console import end_on_signals, ignore_signals, restored_signals, set_up_logs
 from blurscene_stream.cli.crash_report import is_out_of_memory, type_and_place, write_traceback
 from blurscene_stream.cli.output import occupy_standard_descriptors, redacting_streams
 from blurscene_stream.config.schema import LoggingConfig
@@ -47,18 +47,22 @@ def load_command(name: str) -> click.Command:
 
 def main() -> None:
     """Run the command that is named, else the default one, and exit with its exit code."""
-    occupy_standard_descriptors()
     arguments = sys.argv[1:]
+    _set_up_first_logs(arguments)
+    end_on_signals()
+    occupy_standard_descriptors()
     named = bool(arguments) and arguments[0] in COMMANDS
     command = load_command(arguments[0] if named else DEFAULT_COMMAND)
     name = f"{PROGRAM} {arguments[0]}" if named else PROGRAM
-    sys.exit(run(command, arguments[named:], name))
+    code = run(command, arguments[named:], name)
+    ignore_signals()
+    sys.exit(code)
 
 
 def run(command: click.Command, arguments: list[str], name: str) -> int:
     """Run a command and return its exit code; every error becomes one line on stderr."""
-    with redacting_streams():
-        set_up_logs(LoggingConfig(json="--json-log" in arguments), quiet=False)  # until the settings are known
+    with redacting_streams(), restored_signals():
+        _set_up_first_logs(arguments)
         try:
             check_arguments(name.removeprefix(PROGRAM).strip(), arguments)
             code = int(command.main(arguments, prog_name=name, standalone_mode=False) or 0)
@@ -66,6 +70,11 @@ def run(command: click.Command, arguments: list[str], name: str) -> int:
         except BaseException as error:
             return _exit_code(error, name)
         return code
+
+
+def _set_up_first_logs(arguments: list[str]) -> None:
+    """Set up the logs as they are until the settings are known."""
+    set_up_logs(LoggingConfig(json="--json-log" in arguments), quiet=False)
 
 
 def _exit_code(error: BaseException, name: str) -> int:

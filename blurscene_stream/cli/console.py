@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import sys
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("blurscene_stream")
 
 CONTROL_CHARACTERS = {code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160))}  # -> escaped
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SAME_REQUEST_S = 1.0  # timeout(1) signals the process and then its group: that is one request
 
 
@@ -72,11 +74,42 @@ def set_up_logs(settings: LoggingConfig, quiet: bool) -> None:
     log.propagate = False
 
 
+def end_on_signals() -> None:
+    """From now on end the program on the spot on SIGINT (Ctrl-C) or SIGTERM: while it starts, nothing is to be closed.
+
+    An exception would go through libraries that are just being imported, and that swallow or reword it.
+    """
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        with suppress(RuntimeError):  # another line is being written just now
+            log.error("%s", f"stopped by {signal.Signals(number).name}; nothing was left")
+        os._exit(128 + number)
+
+    _handle_signals(end)
+
+
+def ignore_signals() -> None:
+    """From now on take no notice of SIGINT and SIGTERM: what was to be done is done, and the exit code tells of it."""
+    _handle_signals(signal.SIG_IGN)
+
+
+@contextmanager
+def restored_signals() -> Generator[None]:
+    """Restore the handling of SIGINT and SIGTERM on leaving."""
+    previous = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
 @contextmanager
 def stop_on_signals(stop_token: StopToken, outcome: str = "nothing was left") -> Generator[None]:
-    """Stop the run in good order on SIGINT (Ctrl-C) or SIGTERM; a later second one ends the program on the spot.
+    """Stop the run in good order on SIGINT or SIGTERM; a later second one ends the program on the spot.
 
     outcome: state of the output then, for the message
+    Afterwards they are ignored: it is too late to stop.
     """
     requests_s: list[float] = []
 
@@ -89,9 +122,14 @@ def stop_on_signals(stop_token: StopToken, outcome: str = "nothing was left") ->
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
 
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+    with stop_token.reraise_swallowed():
+        _handle_signals(handle)
+        try:
+            yield
+        finally:
+            ignore_signals()
+
+
+def _handle_signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+    for number in STOP_SIGNALS:
+        signal.signal(number, handler)

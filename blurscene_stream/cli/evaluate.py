@@ -125,7 +125,7 @@ def evaluate_command(
         _check_output(output, [place] if dataset else [path for pair in pairs for path in pair], dataset, overwrite)
     stop_token = StopToken()
     mapping, bootstrap = evaluation.ClassMapping(list(settings.classes), maps), evaluation.Bootstrap(draws, seed)
-    with stop_on_signals(stop_token, "no report was written"), stop_token.reraise_swallowed():
+    with stop_on_signals(stop_token, "no report was written"):
         with closing(make_progress()) as progress:
             plan = evaluation.EvaluationOptions(
                 settings, mapping, bootstrap, min_visible, min_size_px, progress.update, stop_token

@@ -116,7 +116,7 @@ def verify_command(
     from blurscene_stream.verify import EXIT_CODES, VERDICTS, VerifyJob, verify_video  # noqa: PLC0415
 
     stop_token = StopToken()
-    with stop_on_signals(stop_token, "nothing was proved"), stop_token.reraise_swallowed():
+    with stop_on_signals(stop_token, "nothing was proved"):
         with closing(make_progress()) as progress:
             job = VerifyJob(
                 source=files.source,

@@ -139,6 +139,7 @@ def video_command(
     anonymizer, stop_token = Anonymizer(settings), StopToken()
 
     def anonymize(task: Task) -> Done:
+        stop_token.raise_if_stopped()  # a request that came when the task before was as good as done
         if planned.bulk:
             _check_task(task, overwrite)
         run = _run_image if task.image else _run_video

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from blurscene_stream.address import Address
 from blurscene_stream.boxes import NO_TRACK
-from blurscene_stream.errors import BlurSceneError, SourceLostError, StoppedError
+from blurscene_stream.errors import SourceLostError, StoppedError
 from blurscene_stream.frames import RedactedFrame
 from blurscene_stream.streams import StreamInfo
 
@@ -125,16 +125,18 @@ class StopToken:
     """Stops a run when `request_stop` is called, from a signal handler on the main thread.
 
     While stages run, the error goes through their queue: raised between any two instructions it could leave a thread
-    behind. Work on one thread defers it to the end of a step. Before and after that it is raised at once.
+    behind. Work on one thread defers it to the end of a step. Before and after that it is raised at once. A request
+    that nobody heeded, since a library swallowed it or the stages were done just then, is raised at the next occasion.
     """
 
     def __init__(self) -> None:
         self._deliver: Callable[[StoppedError], None] | None = None
         self._raised: StoppedError | None = None
-        self._deferred: list[StoppedError] = []
+        self._requested: StoppedError | None = None
 
     def request_stop(self, error: StoppedError) -> None:
         """Stop the run. Raises `error` when no stage runs, and no step."""
+        self._requested = error
         if self._deliver is None:
             self._raised = error
             raise error
@@ -142,19 +144,18 @@ class StopToken:
 
     @contextmanager
     def reraise_swallowed(self) -> Generator[None]:
-        """libav may swallow our exception and raise its own; re-raise ours."""
+        """libav and what loads a model may swallow our exception and raise their own; re-raise ours."""
         try:
             yield
-        except BlurSceneError as error:
+        except Exception as error:
             if self._raised is None or error is self._raised:
                 raise
             raise self._raised from error
 
     @contextmanager
     def deliver_to(self, deliver: Callable[[StoppedError], None]) -> Generator[None]:
-        """Hand requests to `deliver` instead of raising them. Raises the error of one that was swallowed before."""
-        if self._raised is not None:
-            raise self._raised
+        """Hand requests to `deliver` instead of raising them. Raises the error of one that came before."""
+        self.raise_if_stopped()
         self._deliver = deliver
         try:
             yield
@@ -164,10 +165,10 @@ class StopToken:
     @contextmanager
     def defer(self) -> Generator[None]:
         """Hold requests back until `raise_if_stopped`: a file that is begun is finished or deleted."""
-        with self.deliver_to(self._deferred.append):
+        with self.deliver_to(lambda _: None):
             yield
 
     def raise_if_stopped(self) -> None:
-        """Raise the request that was held back, if any; called between two steps."""
-        if self._deferred:
-            raise self._deferred[0]
+        """Raise the error of a request that came before, if any; called between two steps."""
+        if self._requested is not None:
+            raise self._requested

@@ -88,3 +88,12 @@ def test_a_request_that_was_swallowed_before_the_stages_run_is_not_lost() -> Non
         stop_token.request_stop(StoppedError("stopped", signal.SIGTERM))
     with pytest.raises(StoppedError, match="stopped"), stop_token.deliver_to(lambda _: None):
         pytest.fail("the stages run")
+
+
+def test_a_request_that_no_stage_heeded_is_not_lost() -> None:
+    """The last frame of a file was read when it came: the next file is not begun."""
+    stop_token = StopToken()
+    with stop_token.deliver_to(lambda _: None):
+        stop_token.request_stop(StoppedError("stopped", signal.SIGTERM))
+    with pytest.raises(StoppedError, match="stopped"), stop_token.deliver_to(lambda _: None):
+        pytest.fail("the next stages run")
