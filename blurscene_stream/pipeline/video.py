@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Generator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,7 +16,7 @@ from blurscene_stream.audit import ReadFile, RunRecord, append_run, check_log, w
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import ConfigError, DetectionError, SourceLostError, StoppedError, UsageError
 from blurscene_stream.frames import Frame, RedactedFrame, SinkItem, SourceItem
-from blurscene_stream.paths import check_output_path, preview_target, refuse_same
+from blurscene_stream.paths import check_output_path, is_pipe, preview_target, refuse_same
 from blurscene_stream.pipeline.detection import (
     DetectionSource,
     LoadDetectionSource,
@@ -98,7 +98,7 @@ def _write_video(  # noqa: PLR0913
         opening = _opening_line(job, source.info, detections.description, settings)
         for line in (opening, *settings.exceptions):
             log.info("%s", line)
-        with _open_target(job, source.info, detections.classes, settings) as sink:
+        with _open_target(job, source.info, detections.classes, settings, stop_token) as sink:
             callbacks.on_start(source.info)
             start_s = time.monotonic()
             with stop_token.deliver_to(stages.stop), prefix_errors(source.info.name, ConfigError):
@@ -185,20 +185,26 @@ def _complete(sink: Sink | PairedSink, log: Address | None, run: RunRecord, sett
 
 @contextmanager
 def _open_target(
-    job: Job, info: StreamInfo, classes: tuple[str, ...], settings: Settings
+    job: Job, info: StreamInfo, classes: tuple[str, ...], settings: Settings, stop_token: StopToken
 ) -> Generator[Sink | PairedSink]:
-    """Open the sink for the frames, paired with the file of detections if that is asked for."""
-    if job.detections is None:
-        with open_sink(job.target, info, settings, job.overwrite) as sink:
+    """Open the sink for the frames, paired with the file of detections if that is asked for.
+
+    A request to stop waits until a file is open: raised between two instructions it could leave one behind. A pipe
+    waits for its reader and a server may not answer: there it is raised at once.
+    """
+    writer, may_wait = None, job.target.live or is_pipe(job.target)
+    with ExitStack() as stack:
+        if job.detections is not None:
+            header = Header.of(info, classes, settings.areas.always)
+            with stop_token.defer():
+                writer = stack.enter_context(DetectionsWriter(job.detections.path, header, settings, job.overwrite))
+        with nullcontext() if may_wait else stop_token.defer():
+            sink = stack.enter_context(open_sink(job.target, info, settings, job.overwrite))
+        if writer is None:
             yield sink
-        return
-    header = Header.of(info, classes, settings.areas.always)
-    with (
-        DetectionsWriter(job.detections.path, header, settings, job.overwrite) as writer,
-        open_sink(job.target, info, settings, job.overwrite) as sink,
-    ):
-        writer.start()
-        yield PairedSink(sink, writer)
+        else:
+            writer.start()
+            yield PairedSink(sink, writer)
 
 
 class _Stages:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
 from collections.abc import Generator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from blurscene_stream.address import Address
+from blurscene_stream.cli.console import restored_signals, stop_on_signals
 from blurscene_stream.errors import StoppedError
-from blurscene_stream.pipeline import StopToken
+from blurscene_stream.pipeline import Job, StopToken, anonymize_video
 from blurscene_stream.pipeline.prefetch import Stage
+from tests.detectors import SquareDetector
+from tests.pipeline.runs import NO_CALLBACKS, PLAIN
 
 
 def endless(started: threading.Event) -> Generator[int]:
@@ -97,3 +104,24 @@ def test_a_request_that_no_stage_heeded_is_not_lost() -> None:
         stop_token.request_stop(StoppedError("stopped", signal.SIGTERM))
     with pytest.raises(StoppedError, match="stopped"), stop_token.deliver_to(lambda _: None):
         pytest.fail("the next stages run")
+
+
+@pytest.mark.parametrize("name", ["out.mp4.partial", "out.jsonl.partial"])
+def test_a_signal_that_comes_while_a_file_is_opened(
+    name: str, walker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two instructions: the file is there, and nobody holds it yet."""
+    real_open = os.open
+
+    def interrupted(path: Any, *arguments: Any) -> int:
+        descriptor = real_open(path, *arguments)
+        if str(path).endswith(name):
+            signal.raise_signal(signal.SIGTERM)
+        return descriptor
+
+    monkeypatch.setattr(os, "open", interrupted)
+    stop_token = StopToken()
+    job = Job(Address(str(walker)), Address(str(tmp_path / "out.mp4")), detections=Address(str(tmp_path / "out.jsonl")))
+    with pytest.raises(StoppedError), restored_signals(), stop_on_signals(stop_token):
+        anonymize_video(job, PLAIN, NO_CALLBACKS, stop_token, SquareDetector().load)
+    assert not list(tmp_path.glob("out*"))
