@@ -25,11 +25,13 @@ class Annotation:
     name:    class name in the data set
     xyxy:    corners x0 y0 x1 y1, half open, in stored pixels (or relative, see ImageAnnotations.relative)
     ignored: may be detected and need not be: COCO's iscrowd, Pascal VOC's difficult
+    score:   that of a detector which made the annotation
     """
 
     name: str
     xyxy: tuple[float, float, float, float]
     ignored: bool = False
+    score: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class GroundTruth:
     boxes:     float32 (N, 4)
     class_ids: int64 (N,)
     ignored:   bool (N,), see Annotation
+    scores:    float64 (N,), see Annotation
     clipped:   number of boxes that reached past the border by more than a pixel
     dropped:   number of boxes without area inside the image, which are left out
     """
@@ -62,6 +65,7 @@ class GroundTruth:
     boxes: Boxes
     class_ids: NDArray[np.int64]
     ignored: NDArray[np.bool_]
+    scores: NDArray[np.float64]
     clipped: int
     dropped: int
 
@@ -80,6 +84,7 @@ class AnnotatedImage:
     boxes:      float64 (N, 4)
     class_ids:  int64 (N,)
     ignored:    bool (N,)
+    scores:     float64 (N,), see Annotation
     exhaustive: class ids of which every object in this image is annotated
     relative:   `boxes` are shares of the image's sides, not pixels
     """
@@ -89,6 +94,7 @@ class AnnotatedImage:
     boxes: NDArray[np.float64]
     class_ids: NDArray[np.int64]
     ignored: NDArray[np.bool_]
+    scores: NDArray[np.float64]
     exhaustive: frozenset[int]
     relative: bool = False
 
@@ -103,6 +109,7 @@ class AnnotatedImage:
             inside[kept].astype(np.float32),
             self.class_ids[kept],
             self.ignored[kept],
+            self.scores[kept],
             int((beyond_border & kept).sum()),
             int((~kept).sum()),
         )
@@ -137,10 +144,17 @@ class FrameGroundTruth:
     visible: NDArray[np.float64]
 
 
-def build_dataset(name: str, format_name: str, listed: Iterable[ImageAnnotations], mapping: ClassMapping) -> Dataset:
+def build_dataset(
+    name: str,
+    format_name: str,
+    listed: Iterable[ImageAnnotations],
+    mapping: ClassMapping,
+    *,
+    objects_required: bool = True,
+) -> Dataset:
     """Build a data set, with the detector's class ids.
 
-    Raises UsageError for an unknown class, SourceError without images or without objects to find.
+    Raises UsageError for an unknown class, SourceError without images or, if they are required, objects to find.
     """
     images = list(listed)
     if not images:
@@ -149,7 +163,7 @@ def build_dataset(name: str, format_name: str, listed: Iterable[ImageAnnotations
     names = annotated.union(*(image.exhaustive or () for image in images))
     class_ids = {each: mapping.class_id(each, name) for each in sorted(names)}
     mapped = tuple(_with_class_ids(image, class_ids, sorted(annotated)) for image in images)
-    if all(image.ignored.all() for image in mapped):
+    if objects_required and all(image.ignored.all() for image in mapped):
         raise SourceError(f"{name}: no object is annotated that is detected here: {', '.join(mapping.class_names)}")
     return Dataset(name, format_name, mapped)
 
@@ -165,6 +179,7 @@ def _with_class_ids(
         np.array([each.xyxy for each, _ in kept], np.float64).reshape(-1, 4),
         np.array([class_id for _, class_id in kept], np.int64),
         np.array([each.ignored for each, _ in kept], np.bool_),
+        np.array([each.score for each, _ in kept], np.float64),
         frozenset(class_id for class_id in exhaustive if class_id is not None),
         image.relative,
     )

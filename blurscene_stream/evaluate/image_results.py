@@ -28,19 +28,22 @@ MATCH_IOU = 0.3  # from which on an object counts as detected
 class Predictions:
     """True and false positives of one class at one IoU threshold, in the images where that can be told.
 
-    images, scores, true_positives: of each box: the index of its image, its score, whether it has a match
+    images, scores, true_positives, sizes_px: of each box: the index of its image, its score, whether it has a match,
+    its longer side
     """
 
     images: list[int] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
     true_positives: list[bool] = field(default_factory=list)
+    sizes_px: list[float] = field(default_factory=list)
 
-    def add(self, image: int, scores: NDArray[np.float32], matches: Matches) -> None:
+    def add(self, image: int, detections: Detections, matches: Matches) -> None:
         """Add the boxes of one image, without those on ignored objects."""
         kept = ~matches.ignored
         self.images += [image] * int(kept.sum())
-        self.scores += scores[kept].tolist()
+        self.scores += detections.scores[kept].tolist()
         self.true_positives += matches.true_positives[kept].tolist()
+        self.sizes_px += _longer_sides(detections.xyxy[kept]).tolist()
 
 
 @dataclass(slots=True)
@@ -182,9 +185,14 @@ def _add_detections(results: ClassResults, index: int, required: Boxes, ignored:
             best[matches.truth_indices[matches.true_positives]] = ranked.scores[matches.true_positives]
             results.best_scores += best.tolist()
         if results.exhaustive[-1]:
-            predictions.add(index, ranked.scores, matches)
+            predictions.add(index, ranked, matches)
     results.images += [index] * len(required)
-    results.sizes_px += (required[:, 2:] - required[:, :2]).max(axis=1, initial=0).tolist()
+    results.sizes_px += _longer_sides(required).tolist()
+
+
+def _longer_sides(boxes: Boxes) -> NDArray[np.float32]:
+    """Return the longer side (N,) of each box (N, 4)."""
+    return np.asarray((boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0), np.float32)
 
 
 def _add_run(results: ClassResults, index: int, required: Boxes, ignored: Boxes, run: Detections) -> None:
@@ -193,4 +201,4 @@ def _add_run(results: ClassResults, index: int, required: Boxes, ignored: Boxes,
     matches = match_detections(ranked.xyxy, required, ignored, MATCH_IOU)
     results.detected += np.isin(np.arange(len(required)), matches.truth_indices).tolist()
     if results.exhaustive[-1]:
-        results.run.add(index, ranked.scores, matches)
+        results.run.add(index, ranked, matches)

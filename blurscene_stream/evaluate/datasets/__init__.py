@@ -20,8 +20,8 @@ FORMATS: dict[str, tuple[Find, Read]] = {  # in the order in which they are trie
 }
 
 
-def read_dataset(path: Path, mapping: ClassMapping) -> Dataset:
-    """Read the data set at `path`: a folder, or its annotation file.
+def read_dataset(path: Path, mapping: ClassMapping, *, objects_required: bool = True) -> Dataset:
+    """Read the data set at `path`: a folder, or its annotation file; see `build_dataset`.
 
     Raises SourceError when there is no data set or it cannot be read, UsageError for an unknown class.
     """
@@ -34,7 +34,7 @@ def read_dataset(path: Path, mapping: ClassMapping) -> Dataset:
                 images = sorted(read(found), key=lambda image: str(image.file))
             except OSError as error:
                 raise SourceError(f"{found}: cannot be read: {reason(error)}") from error
-            return build_dataset(str(path), name, images, mapping)
+            return build_dataset(str(path), name, images, mapping, objects_required=objects_required)
     raise SourceError(
         f"{path}: holds no annotations in a known format: labels.jsonl, COCO's .json, "
         "YOLO's data.yaml or classes.txt, Pascal VOC's .xml"

@@ -2,8 +2,8 @@
 
 labels.jsonl has one image a line, `file` relative to it:
 {"file": ..., "width": ..., "height": ..., "boxes": [{"label": ..., "xyxy": [x0, y0, x1, y1]}], "exhaustive": [...]}
-A box with "ignore": true need not be found. Without "exhaustive", every class in the file is taken to be annotated
-exhaustively.
+A box with "ignore": true need not be found; "score", 0 to 1, is that of a detector which made it. Without
+"exhaustive", every class in the file is taken to be annotated exhaustively.
 
 NAME.truth.jsonl has one frame a line:
 {"frame": 0, "pts_s": 0.0, "objects": [{"track": 1, "label": "face", "xyxy": [x0, y0, x1, y1], "visible": 1.0}]}
@@ -65,7 +65,10 @@ def read(file: Path) -> Iterator[ImageAnnotations]:
 def _image_annotations(row: Any, folder: Path, where: str) -> ImageAnnotations:
     annotations = [
         Annotation(
-            require(box, "label", str, where), parse_xyxy(box.get("xyxy"), where), bool(box.get("ignore", False))
+            require(box, "label", str, where),
+            parse_xyxy(box.get("xyxy"), where),
+            bool(box.get("ignore", False)),
+            require_number(box, "score", (0, 1), where) if "score" in box else 1.0,
         )
         for box in require(row, "boxes", list, where)
     ]

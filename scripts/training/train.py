@@ -1,0 +1,204 @@
+"""The training loop: AdamW, a cosine schedule, averaged weights; crops are drawn and augmented on the device."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from blurscene_stream.detect.network_v2 import FacePlateV2Network
+from scripts.training.augment import augment, without_hidden
+from scripts.training.crops import CropPlans
+from scripts.training.draw import Draw, choose_draw
+from scripts.training.losses import Loss, detection_loss
+from scripts.training.store import Store, StoredImage
+
+_WIDE_EVERY = 6  # batches
+_FINAL_SHARE = 0.01  # of the learning rate, at the end of the cosine
+_MAX_GRADIENT_NORM = 20.0
+_PREFETCHED = 6  # batches of a worker
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train.
+
+    steps, minutes: when to stop, whichever comes first; the learning rate falls to the end
+    batch, size:    crops of a batch, and the side of each in pixels, a multiple of 64
+    wide:           side of the crops of every sixth batch, which has fewer of them; 0: as the others
+    warm_up:        steps over which the learning rate rises
+    average:        share of the old average that stays at each step
+    workers:        processes that plan crops; 0: none, and the same run gives the same weights
+    """
+
+    minutes: float = 10
+    steps: int = 1_000_000
+    batch: int = 128
+    size: int = 640
+    wide: int = 0
+    learning_rate: float = 1.2e-3
+    weight_decay: float = 0.02
+    warm_up: int = 400
+    average: float = 0.9996
+    workers: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("size", "wide"):
+            if getattr(self, name) % FacePlateV2Network.multiple:
+                raise ValueError(
+                    f"{name} must be a multiple of {FacePlateV2Network.multiple}, got {getattr(self, name)}"
+                )
+
+
+@dataclass(frozen=True)
+class Progress:
+    """After a step: its number, the seconds so far, the mean losses since the last report."""
+
+    step: int
+    seconds: float
+    face: float
+    license_plate: float
+    boxes: float
+
+
+Report = Callable[[Progress, FacePlateV2Network], None]
+"""Is given the progress, and the network with averaged weights."""
+
+
+class Averaged:
+    """The exponential average of a network's weights, which is what is kept: it is better than the last ones."""
+
+    def __init__(self, network: FacePlateV2Network, decay: float) -> None:
+        self.network = copy.deepcopy(network).eval()
+        self._decay = decay
+        self._averages, self._sources = (_floating(each) for each in (self.network, network))
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Take in the weights after `step`; the first ones count more, for they are soon far away."""
+        decay = min(self._decay, (step + 1) / (step + 10))
+        torch._foreach_lerp_(self._averages, self._sources, 1 - decay)
+
+
+def _floating(network: nn.Module) -> list[Tensor]:
+    return [value for value in network.state_dict().values() if value.is_floating_point()]
+
+
+def train(
+    network: FacePlateV2Network,
+    store: Store,
+    config: TrainConfig,
+    report: Report = lambda _progress, _averaged: None,
+    report_every: int = 200,
+) -> FacePlateV2Network:
+    """Train `network` in place, on the device of the store; return the network with averaged weights."""
+    torch.manual_seed(config.seed)
+    device = store.pixels.device
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.train().requires_grad_(True)
+    averaged = Averaged(network, config.average)
+    optimizer = _optimizer(network, config)
+    batches = batches_of(store.images, config, device)
+    drawing = _Drawing(store, device)
+    losses, start = list[Loss](), time.monotonic()
+    for step in range(config.steps):
+        plan = {name: value.to(device, non_blocking=True) for name, value in next(batches).items()}
+        seconds = time.monotonic() - start
+        progress = max(step / config.steps, seconds / (config.minutes * 60))
+        if progress >= 1:
+            break
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(config, step, progress)
+        losses.append(_step(network, optimizer, plan, drawing))
+        averaged.update(step + 1)
+        if (step + 1) % report_every == 0 or step + 1 == config.steps:
+            report(_progress(step + 1, seconds, losses), averaged.network)
+            losses.clear()
+    return averaged.network
+
+
+def learning_rate(config: TrainConfig, step: int, progress: float) -> float:
+    """Return the learning rate: a linear rise, then a cosine down to a hundredth at `progress` 1."""
+    cosine = 0.5 * (1 + math.cos(math.pi * progress))
+    rise = min(1.0, (step + 1) / config.warm_up)
+    return config.learning_rate * rise * (_FINAL_SHARE + (1 - _FINAL_SHARE) * cosine)
+
+
+def _optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
+    """AdamW; biases and norms are not decayed."""
+    kernels = [parameter for parameter in network.parameters() if parameter.ndim > 1]
+    others = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
+    groups = [{"params": kernels, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=kernels[0].is_cuda)
+
+
+def batches_of(images: Sequence[StoredImage], config: TrainConfig, device: torch.device) -> Iterator[dict[str, Tensor]]:
+    """Yield planned batches for ever, every sixth one wide, if any are."""
+
+    def load(size: int, batch: int, workers: int) -> Iterator[dict[str, Tensor]]:
+        plans = CropPlans(images, size, batch, config.seed)
+        return iter(
+            DataLoader(
+                plans,
+                batch_size=None,
+                num_workers=workers,
+                pin_memory=device.type == "cuda",
+                prefetch_factor=_PREFETCHED if workers else None,
+            )
+        )
+
+    usual = load(config.size, config.batch, config.workers)
+    if not config.wide:
+        yield from usual
+    fewer = max(1, round(config.batch * (config.size / config.wide) ** 2))
+    wide = load(config.wide, fewer, config.workers // 4)
+    while True:
+        for _ in range(_WIDE_EVERY - 1):
+            yield next(usual)
+        yield next(wide)
+
+
+class _Drawing:
+    """Draws plans of any size out of the store; the first one decides how."""
+
+    def __init__(self, store: Store, device: torch.device) -> None:
+        self._store = store
+        self._draw: Draw | None = None
+        self.dtype = torch.float16 if device.type == "cuda" else torch.float32
+
+    def __call__(self, plan: dict[str, Tensor]) -> Tensor:
+        size = plan["heat"].shape[-1] * 4
+        if self._draw is None:
+            self._draw = choose_draw(self._store.pixels, {name: value[:4] for name, value in plan.items()}, size)
+        return self._draw(self._store.pixels, plan, size).to(self.dtype)
+
+
+def _step(
+    network: FacePlateV2Network, optimizer: torch.optim.Optimizer, plan: dict[str, Tensor], drawing: _Drawing
+) -> Loss:
+    with torch.no_grad():
+        crops, hidden = augment(drawing(plan), plan["boxes"], plan["kind"])
+        targets = without_hidden(plan, hidden)
+    on_gpu = crops.is_cuda
+    with torch.autocast(crops.device.type, dtype=torch.bfloat16, enabled=on_gpu):
+        maps = network(crops.bfloat16() if on_gpu else crops)
+    loss = detection_loss(maps, targets, plan["boxes"])
+    optimizer.zero_grad(set_to_none=True)
+    loss.total.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(network.parameters(), _MAX_GRADIENT_NORM)
+    optimizer.step()
+    return loss
+
+
+def _progress(step: int, seconds: float, losses: Sequence[Loss]) -> Progress:
+    """The numbers of a report; reading them waits for the GPU, so it is not done at every step."""
+    face, plate = torch.stack([loss.heat for loss in losses]).mean(0).tolist()
+    boxes = float(torch.stack([loss.boxes for loss in losses]).mean())
+    return Progress(step, seconds, face, plate, boxes)

@@ -1,0 +1,49 @@
+"""Calibration: Platt scaling finds the true probabilities, and folding it into the weights gives them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from blurscene_stream.detect.network_v2 import FacePlateV2Network
+from blurscene_stream.errors import UsageError
+from scripts.training.calibrate import ScoredBoxes, expected_calibration_error, fit_platt, fold
+
+
+def boxes_of(scale: float, bias: float) -> ScoredBoxes:
+    """20,000 boxes whose true probability is that of scale times the logit plus bias."""
+    rng = np.random.default_rng(1)
+    logits = rng.normal(-1, 1.5, 20_000)
+    right = rng.random(len(logits)) < 1 / (1 + np.exp(-(scale * logits + bias)))
+    return ScoredBoxes(1 / (1 + np.exp(-logits)), right, np.ones(len(logits)))
+
+
+@pytest.mark.parametrize(("scale", "bias"), [(1.0, 0.0), (3.8, 1.1), (0.5, -2.0)])
+def test_platt_scaling_finds_the_probabilities(scale: float, bias: float) -> None:
+    boxes = boxes_of(scale, bias)
+    fitted = fit_platt(boxes)
+    assert fitted == pytest.approx((scale, bias), abs=0.15)
+    assert expected_calibration_error(boxes.calibrated(*fitted)) < 0.01
+    if scale != 1:
+        assert expected_calibration_error(boxes) > 0.05
+
+
+def test_too_few_boxes_are_refused() -> None:
+    boxes = ScoredBoxes(np.full(30, 0.5), np.arange(30) < 5, np.ones(30))
+    with pytest.raises(UsageError, match="5 right and 25 wrong boxes are too few to calibrate"):
+        fit_platt(boxes)
+
+
+def test_folding_changes_the_logits_alone() -> None:
+    torch.manual_seed(0)
+    network = FacePlateV2Network((8, 8), (8, 8, 8, 8), (8, 8, 8, 8), (1, 1, 1, 1), 8).eval()
+    torch.nn.init.normal_(network.out.weight)
+    x = torch.rand(1, 3, 64, 64) * 255
+    with torch.no_grad():
+        before = network(x)
+        network.load_state_dict(fold(network.state_dict(), {0: (3.0, 1.0), 1: (0.5, -2.0)}))
+        after = network(x)
+    assert torch.allclose(after[:, 0, 0], 3 * before[:, 0, 0] + 1, atol=1e-4)
+    assert torch.allclose(after[:, 1, 0], 0.5 * before[:, 1, 0] - 2, atol=1e-4)
+    assert torch.equal(after[:, :, 1:], before[:, :, 1:])

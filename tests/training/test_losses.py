@@ -1,0 +1,51 @@
+"""Losses against numbers worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from scripts.training.losses import box_loss, giou, heat_loss
+
+
+def maps(value: float) -> torch.Tensor:
+    return torch.full((1, 1, 1, 1), value)
+
+
+@pytest.mark.parametrize(
+    ("heat", "soft", "weight", "expected"),
+    [
+        (1.0, 0.0, 1, -(0.5**2) * math.log(0.5)),  # a centre: (1 - p)^2 log p
+        (0.0, 0.0, 1, -(0.5**2) * math.log(0.5)),  # nothing: p^2 log(1 - p)
+        (0.5, 0.0, 1, -(0.5**4) * (0.5**2) * math.log(0.5)),  # near a centre: (1 - heat)^4 of that
+        (0.0, 0.3, 1, -(0.2**2) * math.log(0.5)),  # doubt: (p - s)^2 times the cross entropy
+        (0.0, 0.5, 1, 0.0),  # as sure as the teacher
+        (0.5, 0.3, 1, -(0.5**4) * (0.5**2) * math.log(0.5)),  # an object is more than a doubt
+        (1.0, 0.0, 0, 0.0),
+    ],
+)
+def test_heat_loss_at_a_score_of_one_half(heat: float, soft: float, weight: int, expected: float) -> None:
+    loss, centres = heat_loss(maps(0.0), maps(heat), maps(soft), maps(weight))
+    assert loss.item() == pytest.approx(expected, abs=1e-6)
+    assert centres.item() == (weight if heat == 1 else 0)
+
+
+def test_giou() -> None:
+    box = torch.tensor([[0.0, 0.0, 10.0, 10.0]])
+    half, apart = torch.tensor([[0.0, 0.0, 10.0, 5.0]]), torch.tensor([[20.0, 0.0, 30.0, 10.0]])
+    assert giou(box, box).item() == pytest.approx(1)
+    assert giou(box, half).item() == pytest.approx(0.5)
+    assert giou(box, apart).item() == pytest.approx(-1 / 3)  # no overlap, and a third of the box around both is empty
+
+
+def test_box_loss_is_0_where_the_box_is_right_and_where_there_is_none() -> None:
+    geometry = torch.zeros(1, 1, 4, 4, 4)
+    geometry[..., 2, 1] = torch.tensor([math.log(2), math.log(3), 0.25, -0.5])  # 8 x 12 pixels, centre at (4, 11)
+    boxes = torch.tensor([[[-2.0, 7.0, 10.0, 15.0]]])
+    index, cell = torch.full((1, 1, 4, 4), -1), torch.zeros(1, 1, 4, 4)
+    assert box_loss(geometry, boxes, index, cell).item() == 0
+    index[..., 2, 1], cell[..., 2, 1] = 0, 1
+    assert box_loss(geometry, boxes, index, cell).item() == pytest.approx(0, abs=1e-5)
+    assert box_loss(geometry, boxes + 4, index, cell).item() > 0.5
