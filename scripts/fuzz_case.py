@@ -25,6 +25,7 @@ from blurscene_stream.cli.video import video_command
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.frames import RedactedFrame
 from blurscene_stream.pipeline import Callbacks, Job, StopToken, Summary, anonymize_video
+from blurscene_stream.pipeline.detection import LoadDetector
 from scripts.fuzz_inputs import DOCUMENTED, Case, make_case, make_films
 from tests.detectors import BRIGHT, SquareDetector
 from tests.videos import read_video
@@ -44,7 +45,7 @@ class Probe:
         self.covered_whole = 0
         self.early: list[int] = []
 
-    def __call__(self, job: Job, settings: Settings, _: Callbacks, stop_token: StopToken) -> Summary:
+    def __call__(self, job: Job, settings: Settings, _: Callbacks, stop_token: StopToken, __: LoadDetector) -> Summary:
         """Run with this detector."""
         return anonymize_video(job, settings, Callbacks(on_frame=self._note), stop_token, self.detector.load)
 
@@ -77,7 +78,7 @@ def run_case(case: Case, folder: Path) -> dict[str, object]:
     source, target = folder / case.name, folder / "out" / case.target
     source.write_bytes(case.data)
     probe, start_s = Probe(), time.monotonic()
-    importlib.import_module("blurscene_stream.pipeline").anonymize_video = probe  # type: ignore[attr-defined]
+    importlib.import_module("blurscene_stream.api").anonymize_video = probe  # type: ignore[attr-defined]
     with _pipes(source, target) if case.piped else nullcontext((source, target)) as places, _heard() as said:
         code = run(video_command, [*OPTIONS, *map(str, places)], "blurscene-stream")
     seconds = time.monotonic() - start_s

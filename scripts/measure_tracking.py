@@ -27,6 +27,7 @@ from blurscene_stream.frames import Frame
 from blurscene_stream.pipeline.detection import Detector, load_torch_detector
 
 MIN_SCORE_RATIO = 0.1  # of cached low-confidence boxes, to the threshold of their class
+UPRIGHT = "detect.variants.rotations=none"  # a check for turned objects would be a second answer for a frame
 HEAD = ["settings", "tracks ever exposed", "frames exposed", "longest, mean, ms", "worst, ms", "area, %"]
 
 
@@ -64,7 +65,7 @@ class CachingDetector:
 
 def load_caching_detector() -> CachingDetector:
     """Load the default detector, with all low-confidence boxes that any settings may use."""
-    base = load_settings()
+    base = load_settings([UPRIGHT])
     return CachingDetector(
         load_torch_detector(replace(base, track=replace(base.track, low_score_ratio=MIN_SCORE_RATIO)))
     )
@@ -80,7 +81,7 @@ def measure(
         names = ClassMapping(list(settings.classes), ["*="])
         return measure_leaks(pairs, EvaluationOptions(settings, names, min_size_px=min_size_px, load_detector=loader))
 
-    return [(text, report(load_settings(text.split()))) for text in tries]
+    return [(text, report(load_settings([UPRIGHT, *text.split()]))) for text in tries]
 
 
 def row(text: str, report: LeakReport) -> list[str]:

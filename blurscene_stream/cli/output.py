@@ -41,7 +41,7 @@ class _RedactingStream(io.TextIOBase):
 
     def flush(self) -> None:
         try:
-            if self._stream is not None:
+            if self._stream is not None and not self._stream.closed:
                 self._stream.flush()
         except OSError as error:
             self._fail(error)

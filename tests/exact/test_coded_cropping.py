@@ -10,6 +10,7 @@ import pytest
 from av.bitstream import BitStreamFilterContext
 
 from tests.pipeline.runs import anonymize, solid
+from tests.settings import changed as with_settings
 from tests.videos import VideoSpec, make_video, read_video
 
 WIDTH, HEIGHT = 128, 96
@@ -38,7 +39,7 @@ def test_what_is_shown_comes_out(codec: str, ending: str, sides: tuple[int, ...]
     whole = make_video(tmp_path / f"whole.{ending}", spec)
     source = cropped(whole, tmp_path / f"in.{ending}", left, right, top, bottom)
     target = tmp_path / "out.mkv"
-    assert anonymize(source, target, solid()).frames == 3
+    assert anonymize(source, target, with_settings(solid(), {"encode.codec": "h264"})).frames == 3
     shown = np.s_[top : HEIGHT - bottom, left : WIDTH - right]
     for number, (before, after) in enumerate(zip(read_video(whole).luma, read_video(target).luma, strict=True)):
         assert after.shape == (HEIGHT - top - bottom, WIDTH - left - right)
