@@ -145,7 +145,7 @@ class FacePlateV2Network(nn.Module):
         y = self.f16(_up(y, self.l16(sixteenth)))
         y = self.f8(_up(y, self.l8(eighth)))
         maps = functional.pixel_shuffle(self.out(self.head(y)), 2)
-        return maps.reshape(len(x), CLASS_COUNT, VALUES, *maps.shape[2:])
+        return maps.reshape(-1, CLASS_COUNT, VALUES, *maps.shape[2:])
 
 
 def heat_channels(class_id: int) -> slice:

@@ -13,6 +13,7 @@ from blurscene_stream.detect.device import choose_device
 from blurscene_stream.detect.network_v2 import FacePlateV2Network
 from blurscene_stream.errors import BlurSceneError
 from blurscene_stream.evaluate import ClassMapping, can_plot, plot_png
+from blurscene_stream.evaluate.image_results import MIN_SCORE
 from scripts.training import calibrate as calibration
 from scripts.training import evaluate as evaluation
 from scripts.training import export as exporting
@@ -163,7 +164,7 @@ def evaluate(weights: Path, datasets: tuple[Path, ...], threshold: float, plots:
 @MAP
 def calibrate(weights: Path, dataset: Path, out: Path, maps: tuple[str, ...]) -> None:
     """Write WEIGHTS such that a score is the share of boxes that are right, fitted on a held-out DATASET."""
-    settings, fitted = evaluation.settings_for(weights, 0.0), dict[int, tuple[float, float]]()
+    settings, fitted = evaluation.settings_for(weights, MIN_SCORE), dict[int, tuple[float, float]]()
     everything = [results for _, results, _ in evaluation.evaluate([dataset], settings, _mapping(maps))]
     for class_id, name in enumerate(settings.model.classes):
         boxes = calibration.concatenate([calibration.scored_boxes(each.classes[name]) for each in everything])

@@ -46,7 +46,7 @@ def export_onnx(network: FacePlateV2Network, file: Path) -> None:
 
     H and W are multiples of 64. Raises ImportError without the packages onnx and onnxscript.
     """
-    image = torch.zeros(1, 3, _EXAMPLE_SIDE, _EXAMPLE_SIDE)
+    image = torch.zeros(2, 3, _EXAMPLE_SIDE, _EXAMPLE_SIDE)
     sides = {axis: torch.export.Dim(name, min=1) * network.multiple for axis, name in ((2, "rows"), (3, "columns"))}
     program = torch.onnx.export(
         network.eval(), (image,), input_names=["image"], output_names=["maps"], dynamo=True, verbose=False,

@@ -129,8 +129,8 @@ def _with_free_sides(file: Path) -> bytes:
         return bytes(model.SerializeToString())
     for value in [*model.graph.input, *model.graph.output]:
         dims = value.type.tensor_type.shape.dim
-        for axis, dim in enumerate(dims[2:] if len(dims) == 4 else []):
-            dim.dim_param = f"{value.name}_{axis}"
+        for axis in (0, 2, 3) if len(dims) == 4 else ():
+            dims[axis].dim_param = f"{value.name}_{axis}"
     return bytes(model.SerializeToString())
 
 
