@@ -51,7 +51,7 @@ def evaluate(
 
 
 def by_folder(dataset: Dataset) -> list[Dataset]:
-    """Split a packed data set into its sets, whose pictures lie in images/SET; others stay whole."""
+    """Split a packed data set into its sets, whose pictures lie in images/SET; others, in one folder, stay whole."""
     folders = sorted({image.file.parent for image in dataset.images})
     if len(folders) == 1:
         return [dataset]
