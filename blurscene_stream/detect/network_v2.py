@@ -93,7 +93,12 @@ class FacePlateV2Network(nn.Module):
     neck:    channels of the FPN and of the head
 
     The defaults are those of the weights. It calculates in the dtype of its weights.
+
+    Its buffer `calibration` (2, 2) holds for each class a scale and a bias of the logit that make a score the share of
+    boxes that are right. `fuse` folds them into the last convolution; training learns the logits before them.
     """
+
+    calibration: Tensor
 
     multiple: ClassVar[int] = 64
     """Both sides of the input are multiples of this."""
@@ -119,6 +124,7 @@ class FacePlateV2Network(nn.Module):
         self.f8, self.f16, self.f32 = (ConvNorm(neck, neck) for _ in range(3))
         self.head = ConvNorm(neck, neck)
         self.out = nn.Conv2d(neck, CLASS_COUNT * VALUES * _SUBCELLS, 1)
+        self.register_buffer("calibration", torch.tensor([[1.0, 0.0]] * CLASS_COUNT))
         self._init_output()
 
     def _init_output(self) -> None:
@@ -128,11 +134,16 @@ class FacePlateV2Network(nn.Module):
         self.out.bias = nn.Parameter(prior.repeat_interleave(_SUBCELLS))
 
     def fuse(self, fused_relu: bool) -> FacePlateV2Network:
-        """Prepare for inference: fold what can be folded; `fused_relu` as in `ConvNorm.fuse`."""
+        """Prepare for inference, once: fold norms and calibration; `fused_relu` as in `ConvNorm.fuse`."""
         self.eval().requires_grad_(False)
         for layer in list(self.modules()):
             if isinstance(layer, ConvNorm):
                 layer.fuse(fused_relu)
+        assert self.out.bias is not None
+        for class_id, (scale, bias) in enumerate(self.calibration.tolist()):
+            logits = slice(class_id * VALUES * _SUBCELLS, (class_id * VALUES + 1) * _SUBCELLS)
+            self.out.weight[logits] *= scale
+            self.out.bias[logits] = self.out.bias[logits] * scale + bias
         return self
 
     def forward(self, x: Tensor) -> Tensor:
@@ -146,12 +157,6 @@ class FacePlateV2Network(nn.Module):
         y = self.f8(_up(y, self.l8(eighth)))
         maps = functional.pixel_shuffle(self.out(self.head(y)), 2)
         return maps.reshape(-1, CLASS_COUNT, VALUES, *maps.shape[2:])
-
-
-def heat_channels(class_id: int) -> slice:
-    """Channels of the last convolution that give the logits of one class."""
-    first = class_id * VALUES * _SUBCELLS
-    return slice(first, first + _SUBCELLS)
 
 
 def _up(coarse: Tensor, lateral: Tensor) -> Tensor:

@@ -164,14 +164,15 @@ def evaluate(weights: Path, datasets: tuple[Path, ...], threshold: float, plots:
 @MAP
 def calibrate(weights: Path, dataset: Path, out: Path, maps: tuple[str, ...]) -> None:
     """Write WEIGHTS such that a score is the share of boxes that are right, fitted on a held-out DATASET."""
-    settings, fitted = evaluation.settings_for(weights, MIN_SCORE), dict[int, tuple[float, float]]()
+    settings, fitted = evaluation.settings_for(weights, MIN_SCORE), list[tuple[float, float]]()
     everything = [results for _, results, _ in evaluation.evaluate([dataset], settings, _mapping(maps))]
-    for class_id, name in enumerate(settings.model.classes):
+    for name in settings.model.classes:
         boxes = calibration.concatenate([calibration.scored_boxes(each.classes[name]) for each in everything])
-        fitted[class_id] = scale, bias = calibration.fit_platt(boxes)
+        scale, bias = calibration.fit_platt(boxes)
+        fitted.append((scale, bias))
         errors = [calibration.expected_calibration_error(each) for each in (boxes, boxes.calibrated(scale, bias))]
         click.echo(f"{name}: scale {scale:.3f}, bias {bias:.3f}, calibration error {errors[0]:.4f} -> {errors[1]:.4f}")
-    state = calibration.fold(exporting.read_state(weights), fitted)
+    state = calibration.with_calibration(exporting.read_state(weights), fitted)
     click.echo(f"{out}: sha256 {exporting.export_weights(state, out)}")
 
 

@@ -1,7 +1,8 @@
 """Calibration: make a score the probability that a box is right, alike for both classes.
 
 Platt scaling (Platt, Probabilistic Outputs for Support Vector Machines, 1999): for each class a scale and a bias of the
-logit, fitted on held-out images. Both are folded into the last convolution, so that nothing else knows of them.
+logit, fitted on held-out images. Both are kept in the weights' `calibration` and folded into the last convolution when
+the product loads them, so that nothing else knows of them.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from blurscene_stream.detect.network_v2 import heat_channels
 from blurscene_stream.errors import UsageError
 from blurscene_stream.evaluate.image_results import MATCH_IOU, ClassResults
 
@@ -96,11 +97,8 @@ def expected_calibration_error(boxes: ScoredBoxes) -> float:
     return float(np.abs(scores - right).sum() / max(counts.sum(), 1))
 
 
-def fold(state: Mapping[str, Tensor], calibration: Mapping[int, tuple[float, float]]) -> dict[str, Tensor]:
-    """Return face_plate_v2's `state` with the scale and bias of each class id folded into the last convolution."""
-    weight, bias = state["out.weight"].float().clone(), state["out.bias"].float().clone()
-    for class_id, (scale, shift) in calibration.items():
-        channels = heat_channels(class_id)
-        weight[channels] *= scale
-        bias[channels] = bias[channels] * scale + shift
-    return {**state, "out.weight": weight, "out.bias": bias}
+def with_calibration(state: Mapping[str, Tensor], fitted: Sequence[tuple[float, float]]) -> dict[str, Tensor]:
+    """Return face_plate_v2's `state`, calibrated by what was fitted, for each class, on the scores that it gave."""
+    scale, bias = state["calibration"].float().unbind(1)
+    more_scale, more_bias = torch.tensor(fitted).unbind(1)
+    return {**state, "calibration": torch.stack([scale * more_scale, bias * more_scale + more_bias], 1)}

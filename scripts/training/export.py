@@ -44,13 +44,18 @@ def export_weights(state: Mapping[str, Tensor], file: Path) -> str:
 def export_onnx(network: FacePlateV2Network, file: Path) -> None:
     """Write the network as ONNX: `image`, float32 (B, 3, H, W), RGB 0 to 255 -> `maps` (B, 2, 5, H / 4, W / 4).
 
-    H and W are multiples of 64. Raises ImportError without the packages onnx and onnxscript.
+    H and W are multiples of 64; `network` is fused. Raises ImportError without the packages onnx and onnxscript.
     """
     image = torch.zeros(2, 3, _EXAMPLE_SIDE, _EXAMPLE_SIDE)
     sides = {axis: torch.export.Dim(name, min=1) * network.multiple for axis, name in ((2, "rows"), (3, "columns"))}
     program = torch.onnx.export(
-        network.eval(), (image,), input_names=["image"], output_names=["maps"], dynamo=True, verbose=False,
+        network.fuse(fused_relu=False),
+        (image,),
+        input_names=["image"],
+        output_names=["maps"],
+        dynamo=True,
+        verbose=False,
         dynamic_shapes=({0: torch.export.Dim.AUTO, **sides},),
-    )  # fmt: skip
+    )
     assert program is not None
     program.save(file)

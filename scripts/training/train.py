@@ -103,6 +103,7 @@ def train(
     device = store.pixels.device
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     network.train().requires_grad_(True)
+    network.calibration.copy_(FacePlateV2Network().calibration)  # other weights need another one
     averaged = Averaged(network, config.average)
     optimizer = _optimizer(network, config)
     batches = batches_of(store.images, config, device)

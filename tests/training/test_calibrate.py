@@ -1,4 +1,4 @@
-"""Calibration: Platt scaling finds the true probabilities, and folding it into the weights gives them."""
+"""Calibration: Platt scaling finds the true probabilities, and the weights that hold it give them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 
 from blurscene_stream.detect.network_v2 import FacePlateV2Network
 from blurscene_stream.errors import UsageError
-from scripts.training.calibrate import ScoredBoxes, expected_calibration_error, fit_platt, fold
+from scripts.training.calibrate import ScoredBoxes, expected_calibration_error, fit_platt, with_calibration
 
 
 def boxes_of(scale: float, bias: float) -> ScoredBoxes:
@@ -35,15 +35,16 @@ def test_too_few_boxes_are_refused() -> None:
         fit_platt(boxes)
 
 
-def test_folding_changes_the_logits_alone() -> None:
+def test_a_calibration_changes_the_logits_of_the_fused_network_alone() -> None:
     torch.manual_seed(0)
     network = FacePlateV2Network((8, 8), (8, 8, 8, 8), (8, 8, 8, 8), (1, 1, 1, 1), 8).eval()
     torch.nn.init.normal_(network.out.weight)
     x = torch.rand(1, 3, 64, 64) * 255
+    once = with_calibration(network.state_dict(), [(6.0, 2.0), (0.25, 1.0)])
+    network.load_state_dict(with_calibration(once, [(0.5, 0.0), (2.0, -4.0)]))
     with torch.no_grad():
         before = network(x)
-        network.load_state_dict(fold(network.state_dict(), {0: (3.0, 1.0), 1: (0.5, -2.0)}))
-        after = network(x)
+        after = network.fuse(fused_relu=False)(x)
     assert torch.allclose(after[:, 0, 0], 3 * before[:, 0, 0] + 1, atol=1e-4)
     assert torch.allclose(after[:, 1, 0], 0.5 * before[:, 1, 0] - 2, atol=1e-4)
-    assert torch.equal(after[:, :, 1:], before[:, :, 1:])
+    assert torch.allclose(after[:, :, 1:], before[:, :, 1:], atol=1e-4)
