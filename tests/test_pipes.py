@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import os
 import pty
 import resource
+import select
 import signal
 import subprocess
 import sys
@@ -276,3 +278,40 @@ def test_stopped_while_the_beginning_stalls(number: signal.Signals, tmp_path: Pa
         last = process.stderr.read().decode().splitlines()[-1]
     assert last == f"blurscene-stream: error: stopped by {number.name}; nothing was left"
     assert not list(tmp_path.glob("out*"))
+
+
+@pytest.mark.parametrize("frames", [200, 2])
+@pytest.mark.parametrize("named", [False, True])
+def test_stopped_while_the_reader_stalls(named: bool, frames: int, tmp_path: Path, report: Path) -> None:
+    """The pipe is full, in the middle of the video or at its end, and nobody takes any."""
+    film = make_video(tmp_path / "film.mkv", VideoSpec(frames, 320, 240, options={"qp": "0"}))
+    reader, writer = os.pipe()
+    target: object = "-"
+    if named:
+        target = _named(tmp_path, "out.mkv")
+        reader, writer = os.open(target, os.O_RDONLY | os.O_NONBLOCK), os.open(target, os.O_WRONLY)
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    with subprocess.Popen(
+        command(report, film, target, "-crf", 0), cwd=ROOT, stdout=None if named else writer, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            _wait_until_full(writer)
+            time.sleep(1.5)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(4) == 143
+        finally:
+            process.kill()
+        assert process.stderr is not None
+        last = process.stderr.read().decode().splitlines()[-1]
+    assert last == "blurscene-stream: error: stopped by SIGTERM; what was read from the pipe is not complete"
+    os.close(reader)
+    os.close(writer)
+
+
+def _wait_until_full(writer: int) -> None:
+    ready = select.poll()
+    ready.register(writer, select.POLLOUT)
+    deadline_s = time.monotonic() + PATIENCE_S
+    while ready.poll(0):
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)

@@ -148,7 +148,7 @@ def video_command(
     if planned.bulk:
         with stop_on_signals(stop_token, "files that were finished stay"):
             return run_bulk(planned, anonymize, overwrite)
-    with stop_on_signals(stop_token):
+    with stop_on_signals(stop_token, _outcome(planned.tasks[0])):
         anonymize(planned.tasks[0])
     return 0
 
@@ -189,7 +189,7 @@ def render_command(
     from blurscene_stream.pipeline import Job, StopToken, render_video  # noqa: PLC0415  # imports NumPy, PyAV, OpenCV
 
     job, stop_token = Job(task.source, task.target, overwrite, preview, audit=_optional_address(audit)), StopToken()
-    with stop_on_signals(stop_token):
+    with stop_on_signals(stop_token, _outcome(task)):
         _run(lambda callbacks: render_video(job, detections, settings, callbacks, stop_token), make_progress)
     return 0
 
@@ -228,6 +228,12 @@ def _check_task(task: Task, overwrite: bool) -> None:
         check_output_path(there.path, overwrite)
     if not here.live and not here.piped:
         check_video_input(here.path)
+
+
+def _outcome(task: Task) -> str:
+    """Return the state of the output of a task that was stopped."""
+    piped = not task.target.live and is_pipe(task.target)
+    return "what was read from the pipe is not complete" if piped else "nothing was left"
 
 
 def _run_video(task: Task, flags: _Flags, anonymizer: Anonymizer, stop_token: StopToken) -> Done:

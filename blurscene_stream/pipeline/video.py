@@ -9,6 +9,7 @@ from collections.abc import Generator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 from blurscene_stream.address import Address
@@ -101,7 +102,7 @@ def _write_video(  # noqa: PLR0913
         with _open_target(job, source.info, detections.classes, settings, stop_token) as sink:
             callbacks.on_start(source.info)
             start_s = time.monotonic()
-            with stop_token.deliver_to(stages.stop), prefix_errors(source.info.name, ConfigError):
+            with stop_token.deliver_to(partial(_stop, stages, sink)), prefix_errors(source.info.name, ConfigError):
                 _write_all(stages, sink, summary, callbacks)
             summary.seconds = time.monotonic() - start_s
             if source.lost is not None:
@@ -246,6 +247,11 @@ class _Stages:
             yield
         finally:
             self._source.stop()
+
+
+def _stop(stages: _Stages, sink: Sink | PairedSink, error: StoppedError) -> None:
+    stages.stop(error)
+    sink.interrupt(error)
 
 
 def _write_all(stages: _Stages, sink: Sink | PairedSink, summary: Summary, callbacks: Callbacks) -> None:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from blurscene_stream.atomic_file import AtomicFile
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.errors import SinkError, reason
+from blurscene_stream.errors import SinkError, StoppedError, reason
 from blurscene_stream.frames import RedactedFrame, SinkItem
 from blurscene_stream.sidecar.line_format import Header, early_end_line, frame_line, header_line
 from blurscene_stream.sink import Sink
@@ -124,6 +124,10 @@ class PairedSink:
         except BaseException:
             self.rollback()
             raise
+
+    def interrupt(self, error: StoppedError) -> None:
+        """Pass a stop on to the video, which may be a pipe."""
+        self._video.interrupt(error)
 
     def rollback(self) -> None:
         """Delete both, committed or not."""

@@ -7,7 +7,7 @@ from typing import BinaryIO, Protocol
 
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.errors import UsageError
+from blurscene_stream.errors import StoppedError, UsageError
 from blurscene_stream.frames import CopiedPacket, RedactedFrame
 from blurscene_stream.paths import is_pipe
 from blurscene_stream.sink.encoder_choice import choose_encoder
@@ -37,6 +37,9 @@ class Sink(Protocol):
 
     def commit(self) -> None:
         """Complete the output, after `flush` or instead of it. Raises SinkError."""
+
+    def interrupt(self, error: StoppedError) -> None:
+        """Raise `error` from `write` rather than wait for long; called by a signal handler."""
 
     def rollback(self) -> None:
         """Delete a file, even a committed one: something that belongs to it could not be committed."""

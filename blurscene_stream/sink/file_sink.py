@@ -13,7 +13,7 @@ from av.container import OutputContainer
 
 from blurscene_stream.atomic_file import AtomicFile
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.errors import SinkError, UsageError, reason
+from blurscene_stream.errors import SinkError, StoppedError, UsageError, reason
 from blurscene_stream.frames import CopiedPacket, RedactedFrame
 from blurscene_stream.paths import FILE_FORMATS, check_file_extension, check_output_path
 from blurscene_stream.sink.encoder_choice import choose_encoder
@@ -96,6 +96,9 @@ class FileSink:
             raise SinkError(f"{self._path}: {error}; nothing was left") from error
         except (av.error.FFmpegError, OSError) as error:
             raise SinkError(f"{self._path}: cannot be completed: {reason(error)}; nothing was left") from error
+
+    def interrupt(self, error: StoppedError) -> None:
+        """Do nothing: a file does not keep anybody waiting."""
 
     def rollback(self) -> None:
         """Delete the file, committed or not."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 from contextlib import suppress
 from types import TracebackType
+from typing import NoReturn
 
 import av
 from av.container import OutputContainer
 
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.errors import SinkError, UsageError, reason
+from blurscene_stream.errors import BlurSceneError, SinkError, StoppedError, UsageError, reason
 from blurscene_stream.frames import CopiedPacket, RedactedFrame
 from blurscene_stream.paths import FILE_FORMATS
 from blurscene_stream.sink.encoder_choice import choose_encoder
@@ -22,6 +24,8 @@ from blurscene_stream.streams import StreamInfo
 STDOUT = 1
 SEEKING_FORMATS = ("mp4", "mov")  # their muxers go back to the beginning at the end
 DEFAULT_FORMAT = "matroska"
+POLL_INTERVAL_S = 0.1  # between two checks for a stop, while the reader takes nothing
+MAX_STALL_S = 1.0  # the longest that a run which is to stop waits for its reader
 
 
 class PipeSink:
@@ -56,6 +60,7 @@ class PipeSink:
         """
         try:
             self._muxer.write(item)
+            self._pipe.raise_if_failed()
         except SinkError as error:
             raise SinkError(f"{self._name}: {error}; what was read from it is not complete") from error
 
@@ -67,6 +72,7 @@ class PipeSink:
             self._muxer.flush()
             self._container.close()
             self._container = None
+            self._pipe.raise_if_failed()
         except SinkError as error:
             raise SinkError(f"{self._name}: {error}; what was read from it is not complete") from error
         except av.error.FFmpegError as error:
@@ -75,6 +81,10 @@ class PipeSink:
     def commit(self) -> None:
         """Write the end, unless `flush` has. Raises SinkError."""
         self.flush()
+
+    def interrupt(self, error: StoppedError) -> None:
+        """Raise `error` when the reader takes nothing for a while."""
+        self._pipe.interruption = error
 
     def rollback(self) -> None:
         """Do nothing: what was read cannot be taken back, the exit code tells."""
@@ -91,7 +101,7 @@ class PipeSink:
         """Close without the end of the video: nobody is to take it for complete."""
         self._pipe.close()
         if self._container is not None:
-            with suppress(av.error.FFmpegError, SinkError, ValueError):
+            with suppress(av.error.FFmpegError, BlurSceneError, ValueError):
                 self._container.close()
             self._container = None
 
@@ -99,29 +109,53 @@ class PipeSink:
 class _Pipe:
     """The file object that FFmpeg writes to; it cannot seek.
 
-    closed: nothing is written any more, so FFmpeg's trailer is left out too
+    closed:       nothing is written any more, so FFmpeg's trailer is left out too
+    interruption: error to raise when the reader takes nothing for MAX_STALL_S; None: wait however long it takes
 
     Raises SinkError when a named pipe cannot be opened. Opening waits for a reader.
     """
 
     def __init__(self, address: Address) -> None:
         self.closed = False
+        self.interruption: StoppedError | None = None
+        self._error: BaseException | None = None
         self._owned = not address.piped
         try:
             self._descriptor = os.open(address.path, os.O_WRONLY | os.O_CLOEXEC) if self._owned else STDOUT
         except OSError as error:
             raise SinkError(f"{address}: cannot be written: {reason(error)}") from error
+        self._ready = select.poll()  # select() knows descriptors up to 1023 only
+        self._ready.register(self._descriptor, select.POLLOUT)
 
     def write(self, data: bytes) -> int:
-        """Write all of `data`, however long the reader takes. Raises SinkError."""
+        """Write all of `data`, as the reader takes it. Raises SinkError, and what `interruption` says."""
         left = memoryview(b"" if self.closed else data)
         try:
             while left:
-                left = left[os.write(self._descriptor, left) :]
+                self._wait()
+                # A pipe that is ready takes so much at once. O_NONBLOCK would hold for all who share the descriptor.
+                left = left[os.write(self._descriptor, left[: select.PIPE_BUF]) :]
         except OSError as error:
-            self.closed = True
-            raise SinkError(f"cannot be written: {reason(error)}") from error
+            self._fail(SinkError(f"cannot be written: {reason(error)}"), error)
+        except BaseException as error:  # of a signal: libav may swallow it
+            self._fail(error, None)
         return len(data)
+
+    def _wait(self) -> None:
+        stall_s = 0.0
+        while not self._ready.poll(POLL_INTERVAL_S * 1000):
+            stall_s += POLL_INTERVAL_S
+            if self.interruption is not None and stall_s >= MAX_STALL_S:
+                raise self.interruption
+
+    def _fail(self, error: BaseException, cause: BaseException | None) -> NoReturn:
+        self.closed, self._error = True, error
+        raise error from cause
+
+    def raise_if_failed(self) -> None:
+        """Raise the error of a write that libav has swallowed."""
+        if self._error is not None:
+            raise self._error
 
     def close(self) -> None:
         """Close a named pipe, let go of standard output. FFmpeg calls it too."""

@@ -16,7 +16,7 @@ from av.stream import Stream
 
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.errors import SinkError, SinkLostError, reason
+from blurscene_stream.errors import SinkError, SinkLostError, StoppedError, reason
 from blurscene_stream.frames import CopiedPacket, RedactedFrame
 from blurscene_stream.sink.muxer import Muxer
 from blurscene_stream.streams import StreamInfo
@@ -86,6 +86,9 @@ class RtspSink:
         """Send what is still held and close the session. Raises SinkLostError."""
         self.flush()
         self._close()
+
+    def interrupt(self, error: StoppedError) -> None:
+        """Do nothing: a server is given no longer than its timeout."""
 
     def rollback(self) -> None:
         """Close the session. What was sent cannot be taken back."""
