@@ -56,7 +56,9 @@ class AudioDiff:
         )
         count, wanted = len(found), 0 if dropped else len(given)
         self.check.summary = f"{count} track{'' if count == 1 else 's'}"
-        if count != wanted:
+        if dropped and count:
+            self.check.add(Grade.fail, f"OUTPUT has {count} audio tracks, and its audio was to be dropped")
+        elif count != wanted:
             hint = "; say --audio drop if that was meant" if wanted and not count else ""
             self.check.add(Grade.fail, f"INPUT has {len(given)} audio tracks, OUTPUT {count}{hint}")
         elif wanted:

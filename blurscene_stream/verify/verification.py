@@ -11,7 +11,7 @@ from pathlib import Path
 
 from blurscene_stream.address import Address
 from blurscene_stream.boxes import Detections
-from blurscene_stream.config.schema import EncodeConfig, Settings, SourceConfig
+from blurscene_stream.config.schema import AudioMode, EncodeConfig, Settings, SourceConfig
 from blurscene_stream.errors import ConfigError, CorruptInputError, SourceError
 from blurscene_stream.frames import CopiedPacket, DetectedItem, Frame, SourceItem
 from blurscene_stream.pipeline import StopToken
@@ -78,8 +78,10 @@ def verify_video(job: VerifyJob) -> Findings:
     the detection and the redaction of INPUT raise; StoppedError.
     """
     with ExitStack() as stack:
-        settings = replace(job.settings, encode=EncodeConfig())  # both with their audio
-        before = stack.enter_context(open_source(job.source, settings))
+        settings = replace(job.settings, encode=EncodeConfig())  # both with their audio, unless it was dropped
+        dropped = EncodeConfig(audio=AudioMode.drop)  # else an error in what the run itself has not read
+        read_by_run = replace(settings, encode=dropped) if job.audio_dropped else settings
+        before = stack.enter_context(open_source(job.source, read_by_run))
         try:
             foreign = find_foreign_metadata(job.target.path, settings.keep.tags)
         except CorruptInputError as error:

@@ -13,6 +13,8 @@ import pytest
 from blurscene_stream.config.schema import AudioMode
 from blurscene_stream.source.inspection.audio_reading import without_adts
 from blurscene_stream.verify.audio_diff import correlate
+from tests.canaries import film, jpeg
+from tests.detectors import SquareDetector
 from tests.settings import changed
 from tests.verify.runs import anonymized, checked, failed, report_text, settings_of
 from tests.verify.scenes import Scene, audio_changed, make_scene, with_audio_of
@@ -74,6 +76,16 @@ def test_a_dropped_track_is_a_failure_unless_it_was_meant(tmp_path: Path) -> Non
     assert "INPUT has 1 audio tracks, OUTPUT 0; say --audio drop if that was meant" in report_text(found)
     assert failed(checked(source, target, file, audio_dropped=True)) == set()
     assert failed(checked(source, anonymized(source, target, file), file, audio_dropped=True)) == {"audio"}
+
+
+def test_audio_that_the_run_did_not_read_is_not_read_by_verify_either(tmp_path: Path) -> None:
+    source, target, file = tmp_path / "in.mkv", tmp_path / "out.mkv", tmp_path / "found.jsonl"
+    with film(source, sound="aac") as made:
+        made.spoil_sound = lambda data, number: jpeg() if number == 1 else data
+    settings = changed(settings_of(), {"encode.audio": AudioMode.drop})
+    anonymized(source, target, file, settings, SquareDetector())
+    found = checked(source, target, file, settings, audio_dropped=True, detector=SquareDetector())
+    assert "audio" not in failed(found) and "frames" not in failed(found), report_text(found)
 
 
 @pytest.fixture(scope="module")
