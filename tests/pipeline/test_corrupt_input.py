@@ -14,7 +14,7 @@ import pytest
 from blurscene_stream.errors import BlurSceneError, CorruptInputError, SourceError
 from tests.detectors import SquareDetector
 from tests.pipeline.runs import anonymize, fails
-from tests.videos import VideoSpec, make_video
+from tests.videos import VideoSpec, make_video, read_video
 
 FASTSTART = "fast.mp4"
 KINDS = {  # name of the file -> what is in it
@@ -188,3 +188,9 @@ def test_the_file_vanishes_before_it_is_opened(
     monkeypatch.setattr(Path, "exists", lambda path: path == source)
     source.unlink()
     assert "no such file" in fails(SourceError, source, target)
+
+
+def test_a_raw_mjpeg_of_one_frame_is_a_video(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mjpeg", VideoSpec(1, codec="mjpeg", pixel_format="yuvj420p", audio=()))
+    assert anonymize(source, tmp_path / "out.mkv").frames == 1
+    assert len(read_video(tmp_path / "out.mkv").luma) == 1

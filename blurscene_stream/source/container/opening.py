@@ -18,6 +18,7 @@ from blurscene_stream.source.container.joined_files import JOINED, has_second_mo
 # From PyAV 19 on, tags that are not UTF-8 are no error any more, and the argument is gone.
 LENIENT_TAGS: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 STILL_IMAGE_FORMATS = ("image2", "_pipe")
+RAW_MJPEG_SUFFIXES = (".mjpeg", ".mjpg")  # by its bytes alone a video of one frame is a picture
 PLAYLIST_FORMATS = ("concat", "hls", "dash", "imf")  # libav goes on without a part that is missing
 
 
@@ -30,6 +31,9 @@ def open_file(path: Path) -> InputContainer:
     try:
         options = {"protocol_whitelist": "file"}  # nothing is fetched because of what a file holds
         container: InputContainer = av.open(f"file:{path}", options=options, **LENIENT_TAGS)
+        if container.format.name == "jpeg_pipe" and path.suffix.lower() in RAW_MJPEG_SUFFIXES:
+            container.close()
+            container = av.open(f"file:{path}", format="mjpeg", options=options, **LENIENT_TAGS)
     except (av.error.FFmpegError, OSError) as error:
         if path.is_file() and path.stat().st_size == 0:
             raise SourceError(f"{path}: the file is empty") from error
