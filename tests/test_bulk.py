@@ -220,3 +220,13 @@ def test_a_signal_at_the_end_of_a_file_ends_the_whole_run(
     assert _files(Path("out")) == {"a.mp4"}
     last = capsys.readouterr().err.splitlines()[-1]
     assert last == "blurscene-stream: error: stopped by SIGTERM; files that were finished stay"
+
+
+def test_the_current_folder_and_the_one_above_it(footage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their results go into a folder beside them, whose name needs their own."""
+    made = footage.with_name("footage_anonymized")
+    for folder, typed in ((footage, "."), (footage / "day2", "..")):
+        monkeypatch.chdir(folder)
+        targets = {task.target.path for task in plan([typed], None).tasks}
+        assert {made / "a.mp4", made / "day2" / "a.mp4"} <= targets
+        assert all(made in target.parents for target in targets)
