@@ -54,7 +54,7 @@ def choose_working_encoder(container: str, info: StreamInfo, settings: Settings)
     With `encode.hardware` auto it is the first hardware encoder of the codec that works, else the software one.
     Raises UsageError as `choose_encoder` does, SinkError when a hardware encoder is named and does not work.
     """
-    chosen = choose_encoder(settings.encode, container, info.codec, info.picture.pixel_format.bits)
+    chosen = _encoder_for(container, info, settings)
     if chosen.hardware:
         if error := _probe(chosen, container, info, settings):
             raise SinkError(f"{chosen.name} does not work here: {error}; choose another with -c:v")
@@ -71,6 +71,19 @@ def choose_working_encoder(container: str, info: StreamInfo, settings: Settings)
     errors = "; ".join(failed) or f"none encodes {chosen.codec} with these settings"
     log.warning("%s: no hardware encoder works (%s), it is encoded by %s", info.name, errors, chosen.name)
     return chosen
+
+
+def _encoder_for(container: str, info: StreamInfo, settings: Settings) -> Encoder:
+    """Return the encoder that is named, or that of the input's codec where it takes pictures of this size.
+
+    x265 and SVT-AV1 take no picture of 2x16000, for which nobody has asked them: x264 does.
+    """
+    chosen = choose_encoder(settings.encode, container, info.codec, info.picture.pixel_format.bits)
+    usual = choose_encoder(settings.encode, container)
+    if settings.encode.codec != "auto" or chosen is usual or not (error := _probe(chosen, container, info, settings)):
+        return chosen
+    log.info("%s", f"{info.name}: {chosen.name} does not take it ({error}), it is encoded by {usual.name}")
+    return usual
 
 
 def _probe(encoder: Encoder, container: str, info: StreamInfo, settings: Settings) -> str:

@@ -84,3 +84,18 @@ def test_a_hardware_encoder_that_does_not_take_the_settings_is_left_out(
     settings = Settings(encode=EncodeConfig(hardware=Hardware.auto, preset="ultrafast"))
     anonymize(walker, tmp_path / "out.mp4", settings)
     assert "no hardware encoder works (none encodes h264 with these settings), it is encoded by libx264" in caplog.text
+
+
+@pytest.mark.parametrize(("kept", "written"), [(X265, "hevc"), (replace(X265, name="no_such_encoder"), "h264")])
+def test_hevc_stays_hevc_where_its_encoder_takes_the_pictures(
+    kept: Encoder, written: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """x265 refuses some sizes, such as 2x16000, which no encoder here makes an HEVC file of: it is taken away."""
+    caplog.set_level("INFO")
+    monkeypatch.setattr(encoder_choice, "X265", kept)
+    source = make_video(tmp_path / "in.mkv", replace(SMALL, codec="libx265"))
+    anonymize(source, tmp_path / "out.mp4")
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.streams.video[0].codec_context.name == written
+    told = [line for line in caplog.messages if "does not take it" in line]
+    assert [line.endswith("it is encoded by libx264") for line in told] == [True] * (written == "h264")
