@@ -11,22 +11,19 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
-class ConvReLU(nn.Sequential):
-    """Conv, optional BatchNorm, ReLU."""
+class FusableConv(nn.Sequential):
+    """Conv, optional BatchNorm, optional ReLU, in that order; `fuse` makes one step of them."""
 
-    def __init__(  # noqa: PLR0913, PLR0917
-        self, channels: int, made: int, kernel: int = 3, stride: int = 1, groups: int = 1, norm: bool = False
-    ) -> None:
-        conv = nn.Conv2d(channels, made, kernel, stride, kernel // 2, groups=groups, bias=not norm)
-        super().__init__(conv, *([nn.BatchNorm2d(made)] if norm else []), nn.ReLU(inplace=True))
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__(*layers)
         self.fused_relu = False
 
     def fuse(self, fused_relu: bool) -> None:
         """Fold the norm into the convolution; `fused_relu`: let oneDNN apply the ReLU as it writes."""
-        if len(self) == 3:
-            self[0] = fuse_conv_bn_eval(cast(nn.Conv2d, self[0]), cast(nn.BatchNorm2d, self[1]))
+        self.fused_relu = fused_relu and isinstance(self[-1], nn.ReLU)
+        if isinstance(self[1], nn.BatchNorm2d):
+            self[0] = fuse_conv_bn_eval(cast(nn.Conv2d, self[0]), self[1])
             del self[1]
-        self.fused_relu = fused_relu
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, channels, H, W) -> (B, made, H / stride, W / stride)."""
@@ -35,6 +32,16 @@ class ConvReLU(nn.Sequential):
         for layer in self:
             x = layer(x)
         return x
+
+
+class ConvReLU(FusableConv):
+    """Conv, optional BatchNorm, ReLU."""
+
+    def __init__(  # noqa: PLR0913, PLR0917
+        self, channels: int, made: int, kernel: int = 3, stride: int = 1, groups: int = 1, norm: bool = False
+    ) -> None:
+        conv = nn.Conv2d(channels, made, kernel, stride, kernel // 2, groups=groups, bias=not norm)
+        super().__init__(conv, *([nn.BatchNorm2d(made)] if norm else []), nn.ReLU(inplace=True))
 
 
 def fused_conv_relu(conv: nn.Module, x: Tensor) -> Tensor:

@@ -12,40 +12,21 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from blurscene_stream.detect.layers import fused_conv_relu
+from blurscene_stream.detect.layers import FusableConv
 from blurscene_stream.detect.network import CLASS_COUNT, VALUES
 
 _SUBCELLS = 4  # of stride 4 in a cell of stride 8
 _PRIOR_LOGIT, _PRIOR_LOG_SIZE = -4.6, 1.0  # of an untrained network: hardly any object, of 11 pixels
 
 
-class ConvNorm(nn.Sequential):
+class ConvNorm(FusableConv):
     """Conv, BatchNorm and, with `relu`, ReLU."""
 
     def __init__(self, channels: int, made: int, kernel: int = 3, stride: int = 1, relu: bool = True) -> None:
         conv = nn.Conv2d(channels, made, kernel, stride, kernel // 2, bias=False)
         norm = nn.BatchNorm2d(made, eps=1e-3, momentum=0.03)
         super().__init__(conv, norm, *([nn.ReLU(inplace=True)] if relu else []))
-        self.fused_relu = False
-
-    def fuse(self, fused_relu: bool) -> None:
-        """Fold the norm into the convolution; `fused_relu`: let oneDNN apply the ReLU as it writes."""
-        conv, norm = self[0], self[1]
-        assert isinstance(conv, nn.Conv2d)
-        assert isinstance(norm, nn.BatchNorm2d)
-        self.fused_relu = fused_relu and len(self) == 3
-        self[0] = fuse_conv_bn_eval(conv, norm)
-        del self[1]
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, channels, H, W) -> (B, made, H / stride, W / stride)."""
-        if self.fused_relu:
-            return fused_conv_relu(self[0], x)
-        for layer in self:
-            x = layer(x)
-        return x
 
 
 class Residual(nn.Module):
@@ -134,7 +115,7 @@ class FacePlateV2Network(nn.Module):
         self.out.bias = nn.Parameter(prior.repeat_interleave(_SUBCELLS))
 
     def fuse(self, fused_relu: bool) -> FacePlateV2Network:
-        """Prepare for inference, once: fold norms and calibration; `fused_relu` as in `ConvNorm.fuse`."""
+        """Prepare for inference, once: fold norms and calibration; `fused_relu` as in `FusableConv.fuse`."""
         self.eval().requires_grad_(False)
         for layer in list(self.modules()):
             if isinstance(layer, ConvNorm):
