@@ -31,8 +31,13 @@ class Address:
         return self.text == "-"
 
     @property
+    def local(self) -> bool:
+        """True for what has a path: a file, a folder or a named pipe."""
+        return not self.live and not self.piped
+
+    @property
     def path(self) -> Path:
-        """Path of the file; only for addresses that are neither live nor piped."""
+        """Path of the file; only for addresses that are `local`."""
         return Path(self.text)
 
     @property

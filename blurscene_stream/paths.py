@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from blurscene_stream.address import Address
 from blurscene_stream.atomic_file import partial_path
@@ -76,7 +77,7 @@ def is_pipe(address: Address) -> bool:
 
 def is_image(address: Address) -> bool:
     """Tell whether an address is a file whose ending is that of a still image."""
-    return not address.live and not address.piped and address.path.suffix.lower() in IMAGE_FORMATS
+    return address.local and address.path.suffix.lower() in IMAGE_FORMATS
 
 
 def check_file_extension(path: Path) -> None:
@@ -154,7 +155,7 @@ def check_report_path(report: Address, name: str, others: Iterable[tuple[str, Ad
     others: names and addresses of the files that stay as they are
     Raises UsageError when it is no file, cannot be made, or is one of the others under whatever name.
     """
-    if report.live or report.piped:
+    if not report.local:
         raise UsageError(f"{report}: the {name} is a file")
     for other_name, other in others:
         refuse_same(other, report, f"{other_name} and {name}")
@@ -166,12 +167,31 @@ def default_target(source: Address, preview: bool) -> Address:
 
     Raises UsageError for what is not a file.
     """
-    if source.live or source.piped:
+    if not source.local:
         raise UsageError(f"{source}: what is not a file has no name to call its output by; give an OUTPUT")
-    path = source.path
-    writable = is_image(source) or path.suffix.lower() in FILE_FORMATS
-    suffix = path.suffix if writable else FALLBACK_EXTENSION
-    return Address(str(path.with_name(path.stem + ("" if preview else ANONYMIZED_SUFFIX) + suffix)))
+    path = writable_path(source.path)
+    return Address(str(path.with_name(path.stem + ("" if preview else ANONYMIZED_SUFFIX) + path.suffix)))
+
+
+def writable_path(path: Path) -> Path:
+    """Return a path for the result of a file of that name: its own, or with an ending that can be written."""
+    writable = path.suffix.lower() in FILE_FORMATS or path.suffix.lower() in IMAGE_FORMATS
+    return path if writable else path.with_suffix(FALLBACK_EXTENSION)
+
+
+def walk_folder(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Yield each folder in `folder` and below with the names of its folders and files, in order, as os.walk does.
+
+    Linked folders are named and not followed.
+    Raises SourceError.
+    """
+    for parent, folders, names in os.walk(folder, onerror=_raise_unreadable):
+        folders.sort()
+        yield Path(parent), folders, sorted(names)
+
+
+def _raise_unreadable(error: OSError) -> NoReturn:
+    raise SourceError(f"{error.filename}: the folder cannot be read: {reason(error)}") from error
 
 
 def preview_target(target: Address) -> Address:
@@ -179,7 +199,7 @@ def preview_target(target: Address) -> Address:
 
     Raises UsageError for a live target and for standard output: nobody could see that it is not anonymized.
     """
-    if target.live or target.piped:
+    if not target.local:
         raise UsageError(f"{target}: a preview is not anonymized and is only written to a file")
     path = target.path
     if path.stem.endswith(PREVIEW_SUFFIX):

@@ -6,23 +6,23 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from blurscene_stream.address import Address, parse_address
-from blurscene_stream.errors import SourceError, UsageError, reason
+from blurscene_stream.errors import SourceError, UsageError
 from blurscene_stream.paths import (
     ANONYMIZED_SUFFIX,
-    FALLBACK_EXTENSION,
-    FILE_FORMATS,
     IMAGE_FORMATS,
     VIDEO_EXTENSIONS,
     check_exists,
     default_target,
     is_image,
     preview_target,
+    walk_folder,
+    writable_path,
 )
 
 DETECTIONS_EXTENSION = ".jsonl"
+READ_EXTENSIONS = VIDEO_EXTENSIONS.union(IMAGE_FORMATS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +68,13 @@ def plan(inputs: Sequence[str], output: str | None, detections: str | None = Non
     if len(sources) == 1 and not _is_folder(sources[0]):
         return Plan([single_task(sources[0], output, detections, preview=preview)])
     for source in sources:
-        if source.live or source.piped:
+        if not source.local:
             raise UsageError(f"{source}: a live stream or a pipe is no input among others; give it a run of its own")
     tasks, ignored = [], []
     for source in sources:
         folder = _target_folder(source, output, len(sources))
         for path, relative in _entries(source.path):
-            if path.suffix.lower() not in VIDEO_EXTENSIONS.union(IMAGE_FORMATS) and path != source.path:
+            if path.suffix.lower() not in READ_EXTENSIONS and path != source.path:
                 ignored.append(path)
             else:
                 tasks.append(_task(path, relative, folder, detections, preview))
@@ -85,10 +85,10 @@ def single_task(source: Address, output: str | None, detections: str | None = No
     """Return the task for one input that is no folder; see `plan`."""
     if output is None:
         target = default_target(source, preview)
-    elif (target := parse_address(output)).live or target.piped:
-        pass
-    elif _names_folder(output) and not source.live and not source.piped:
-        target = Address(str(_writable_name(target.path / source.path.name)))
+    else:
+        target = parse_address(output)
+        if source.local and _is_folder(target):
+            target = Address(str(writable_path(target.path / source.path.name)))
     return Task(
         source,
         preview_target(target) if preview else target,
@@ -98,7 +98,7 @@ def single_task(source: Address, output: str | None, detections: str | None = No
 
 def _task(path: Path, relative: Path, folder: Path | None, detections: str | None, preview: bool) -> Task:
     source = Address(str(path))
-    target = default_target(source, preview) if folder is None else Address(str(_writable_name(folder / relative)))
+    target = default_target(source, preview) if folder is None else Address(str(writable_path(folder / relative)))
     sidecar = None
     if detections is not None and not is_image(source):
         sidecar = Address(str(Path(detections, relative.with_name(relative.name + DETECTIONS_EXTENSION))))
@@ -130,15 +130,11 @@ def _entries(path: Path) -> Iterator[tuple[Path, Path]]:
     if not path.is_dir():
         yield path, Path(path.name)
         return
-    for parent, folders, names in os.walk(path, onerror=_raise_unreadable):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
+    for parent, folders, names in walk_folder(path):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
             if not name.startswith("."):
-                yield Path(parent, name), Path(parent, name).relative_to(path)
-
-
-def _raise_unreadable(error: OSError) -> NoReturn:
-    raise SourceError(f"{error.filename}: the folder cannot be read: {reason(error)}") from error
+                yield parent / name, (parent / name).relative_to(path)
 
 
 def _without_outputs(tasks: Sequence[Task]) -> list[Task]:
@@ -159,17 +155,9 @@ def _distinct(tasks: Sequence[Task], inputs: Sequence[str]) -> Sequence[Task]:
     return tasks
 
 
-def _writable_name(path: Path) -> Path:
-    writable = path.suffix.lower() in FILE_FORMATS or path.suffix.lower() in IMAGE_FORMATS
-    return path if writable else path.with_suffix(FALLBACK_EXTENSION)
-
-
 def _is_folder(address: Address) -> bool:
-    return not address.live and not address.piped and _names_folder(address.text)
-
-
-def _names_folder(text: str) -> bool:
+    """Tell whether an address is that of a folder, or of one that is to be made."""
     try:
-        return text.endswith("/") or Path(text).is_dir()
+        return address.local and (address.text.endswith("/") or address.path.is_dir())
     except OSError:  # a name that is too long
         return False

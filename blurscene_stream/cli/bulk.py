@@ -45,7 +45,7 @@ def split_arguments(paths: Sequence[str], inputs: Sequence[str], output: str | N
 def _refuse_missing(text: str, several: bool) -> None:
     """Refuse an input that is not there, with what was probably meant."""
     address = parse_address(text)
-    if address.live or address.piped or _exists(address.path):
+    if not address.local or _exists(address.path):
         return
     hint = _meaning(text) or ("; name the output of several inputs with -o" if several else "")
     raise SourceError(f"{address}: there is no such file{hint}")
@@ -77,7 +77,7 @@ def refuse_foreign_outputs(tasks: Sequence[Task], way_out: str) -> None:
     """
     for task in tasks:
         target = task.target
-        if target.live or target.piped or not target.path.is_file() or _is_ours(task):
+        if not target.local or not target.path.is_file() or _is_ours(task):
             continue
         what = "picture" if task.image else "video"
         raise UsageError(
@@ -106,6 +106,7 @@ def announce(plan: Plan) -> None:
 def run_bulk(plan: Plan, anonymize: Callable[[Task], Done], overwrite: bool) -> int:
     """Run all tasks, log a table of how each ended, and return the worst exit code."""
     results = run_all(plan.tasks, anonymize, overwrite)
+    exit_code = worst_exit_code(results)
     width = max(len(printable(str(result.task.source))) for result in results)
     for result in results:
         fields = {
@@ -118,9 +119,9 @@ def run_bulk(plan: Plan, anonymize: Callable[[Task], Done], overwrite: bool) -> 
         log.info("%s", f"{result.task.source!s:<{width}}  {_ending(result)}", extra={"fields": fields})
     counts = Counter(STATUS_TEXTS[result.status] for result in results)
     totals = ", ".join(f"{count:,} {text}" for text, count in counts.items())
-    fields = {"event": "all_done", "exit_code": worst_exit_code(results)}
+    fields = {"event": "all_done", "exit_code": exit_code}
     log.info("%s", f"{len(results):,} files: {totals}", extra={"fields": fields})
-    return worst_exit_code(results)
+    return exit_code
 
 
 def _ending(result: Result) -> str:

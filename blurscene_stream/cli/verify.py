@@ -165,7 +165,7 @@ def _check_files(
         raise click.UsageError(f"{'INPUT' if source is None else 'OUTPUT'} is missing")
     inputs = [("input", parse_address(source)), ("output", parse_address(target))]
     for _, address in inputs:
-        if address.live or address.piped:
+        if not address.local:
             raise UsageError(f"{address}: what is not a file cannot be verified, its pictures are gone")
         check_video_input(address.path)
     here, there = (address for _, address in inputs)

@@ -124,7 +124,7 @@ def video_command(
     def check() -> Plan:
         sources, target = split_arguments(paths, inputs, output)
         planned = plan(sources, target, detections, preview)
-        _check_audit_inputs(planned, audit, detections)
+        _check_image_options(planned, audit, detections)
         if not planned.bulk:
             _check_task(planned.tasks[0], overwrite)
         if overwrite and target is not None and output is None:
@@ -204,7 +204,7 @@ class _Flags:
     make_progress: Callable[[], Progress]
 
 
-def _check_audit_inputs(planned: Plan, audit: str | None, detections: str | None) -> None:
+def _check_image_options(planned: Plan, audit: str | None, detections: str | None) -> None:
     """Raises UsageError when an image is to have what only a video gets."""
     image = next((task.source for task in planned.tasks if task.image), None)
     if image is None:
@@ -226,7 +226,7 @@ def _check_task(task: Task, overwrite: bool) -> None:
         if not task.image:
             check_file_extension(there.path)
         check_output_path(there.path, overwrite)
-    if not here.live and not here.piped:
+    if here.local:
         check_video_input(here.path)
 
 

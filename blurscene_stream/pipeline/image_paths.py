@@ -6,13 +6,19 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from blurscene_stream.address import Address
 from blurscene_stream.atomic_file import partial_path
-from blurscene_stream.errors import SourceError, UsageError, reason
+from blurscene_stream.errors import SourceError, UsageError
 from blurscene_stream.image import format_for
-from blurscene_stream.paths import IMAGE_FORMATS, check_exists, check_output_path, preview_target, refuse_same
+from blurscene_stream.paths import (
+    IMAGE_FORMATS,
+    check_exists,
+    check_output_path,
+    preview_target,
+    refuse_same,
+    walk_folder,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +115,12 @@ def _find_images(folder: Path) -> tuple[list[Path], list[Path]]:
     """Images in `folder` and below, by their file extensions, and everything else; both in order."""
     images: list[Path] = []
     others: list[Path] = []
-    for parent, folders, names in os.walk(folder, onerror=_raise_unreadable):
-        folders.sort()
-        others += [Path(parent, name) for name in folders if Path(parent, name).is_symlink()]  # not followed
-        for name in sorted(names):
-            path = Path(parent, name)
+    for parent, folders, names in walk_folder(folder):
+        others += [parent / name for name in folders if (parent / name).is_symlink()]  # not followed
+        for name in names:
+            path = parent / name
             (images if path.suffix.lower() in IMAGE_FORMATS else others).append(path)
     return images, others
-
-
-def _raise_unreadable(error: OSError) -> NoReturn:
-    raise SourceError(f"{error.filename}: the folder cannot be read: {reason(error)}") from error
 
 
 def _refuse_input_files(pairs: Sequence[FilePair]) -> None:

@@ -116,8 +116,9 @@ def _write_video(  # noqa: PLR0913
 
 def _attested_input(job: Job) -> AbstractContextManager[ReadFile | None]:
     """Hold an input file open before it is read, if there is an audit log to attest it in."""
-    keeps_bytes = not (job.source.live or job.source.piped) and os.path.isfile(job.source.text)  # noqa: PTH113
-    return ReadFile(job.source.path) if job.audit and keeps_bytes else nullcontext()  # isfile raises for no name
+    # Path.is_file raises for a name that is too long, which is for open_source to tell.
+    attested = job.audit and job.source.local and os.path.isfile(job.source.text)  # noqa: PTH113
+    return ReadFile(job.source.path) if attested else nullcontext()
 
 
 def _note_early_end(lost: SourceLostError, name: str, sink: Sink | PairedSink, summary: Summary) -> None:
@@ -150,7 +151,7 @@ def _check_detections_path(detections: Address, source: Address, target: Address
 
     Raises UsageError when it is live, cannot be made, or is the source or the target under whatever name.
     """
-    if detections.live or detections.piped:
+    if not detections.local:
         raise UsageError(f"{detections}: detections are only written to a file")
     refuse_same(source, detections, "input and file of detections")
     refuse_same(detections, target, "file of detections and output")
@@ -163,7 +164,7 @@ def _check_audit(log: Address, source: Address, target: Address, detections: Add
 
     Raises UsageError.
     """
-    if log.live or log.piped:
+    if not log.local:
         raise UsageError(f"{log}: the audit log is a file")
     for other, what in ((source, "input"), (target, "output"), (detections, "file of detections")):
         if other is not None:
