@@ -53,6 +53,17 @@ class Played:
         return [later - earlier for earlier, later in zip(self.times, self.times[1:], strict=False)]
 
 
+def wait_until_written(recording: Path) -> None:
+    """Wait for a server's recording: it writes the last pictures after the one who publishes them has gone."""
+    deadline, size = time.monotonic() + 20, 0
+    while time.monotonic() < deadline:
+        time.sleep(0.5)
+        before, size = size, recording.stat().st_size if recording.exists() else 0
+        if size == before > 0:
+            return
+    raise AssertionError(f"nothing was recorded, or no end of it after 20 s: {size} bytes")
+
+
 def play(source: str | Path, seconds: float = float("inf")) -> Played:
     """Play `seconds` of a stream, or a whole file."""
     live = isinstance(source, str)

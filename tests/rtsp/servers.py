@@ -28,7 +28,8 @@ tone = "audiotestsrc is-live=true volume=0.2"
 pcmu = f"{tone} ! audio/x-raw,rate=8000,channels=1 ! mulawenc ! rtppcmupay name=pay1"
 falls_silent = f"audiotestsrc is-live=true num-buffers=3 ! audio/x-raw,rate=8000 ! mulawenc ! rtppcmupay name=pay1"
 record = ("rtph264depay name=depay0 ! h264parse ! h264timestamper ! m. rtppcmudepay name=depay1 ! m."
-          f" matroskamux name=m streamable=true ! filesink async=false sync=false location={recording}")
+          f" matroskamux name=m streamable=true ! filesink async=false sync=false buffer-mode=unbuffered"
+          f" location={recording}")
 server = R.RTSPServer.new()
 server.set_service(port)
 server.set_address("127.0.0.1")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rtsp.player import B_PICTURE, Played, play
+from tests.rtsp.player import B_PICTURE, Played, play, wait_until_written
 from tests.rtsp.runs import Outcome, started
 from tests.rtsp.servers import Server
 from tests.videos import VideoSpec, make_video
@@ -132,6 +132,7 @@ def test_g711_is_published_as_it_is(others: Server, recording: Path, tmp_path: P
         run.stop()
         outcome = run.end()
     assert stopped(outcome), outcome
+    wait_until_written(recording)
     played = play(recording)
     assert (played.video_codec, played.audio_codec) == ("h264", "pcm_mulaw")
     assert played.sound
