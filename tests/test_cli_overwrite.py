@@ -13,7 +13,7 @@ from blurscene_stream.api import Anonymizer
 from blurscene_stream.cli import run
 from blurscene_stream.cli.video import render_command, video_command
 from blurscene_stream.config import Settings
-from blurscene_stream.source.inspection.own_output import is_own_output
+from blurscene_stream.source.inspection.output_metadata import is_own_output
 from tests.detectors import LookingDetector
 from tests.pipeline.runs import anonymize
 from tests.settings import changed

@@ -87,7 +87,7 @@ def refuse_foreign_outputs(tasks: Sequence[Task], way_out: str) -> None:
 
 
 def _is_ours(task: Task) -> bool:
-    from blurscene_stream.source.inspection.own_output import is_own_output  # noqa: PLC0415  # imports PyAV
+    from blurscene_stream.source.inspection.output_metadata import is_own_output  # noqa: PLC0415  # imports PyAV
 
     return task.target.path.stat().st_size == 0 or (not task.image and is_own_output(task.target.path))
 

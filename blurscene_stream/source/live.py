@@ -17,8 +17,8 @@ from blurscene_stream.address import Address
 from blurscene_stream.config.schema import RtspConfig
 from blurscene_stream.errors import SourceLostError, reason
 from blurscene_stream.source.container.stream_selection import Selection
-from blurscene_stream.source.frames.corruption import DecodedFrame
 from blurscene_stream.source.frames.timestamps import fraction
+from blurscene_stream.source.frames.video_decoder import DecodedFrame
 
 MAX_STEP_BACK_S = 10  # a camera's first RTCP report may set its clock back; further back, it has started anew
 START_CODE = b"\0\0\1"  # ISO/IEC 14496-10, annex B

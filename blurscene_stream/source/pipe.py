@@ -14,13 +14,18 @@ from av.packet import Packet
 from av.stream import Stream
 
 from blurscene_stream.errors import CorruptInputError, SourceError, reason
-from blurscene_stream.source.container.completeness import SIZE_IN_HEAD, missing_bytes
-from blurscene_stream.source.container.joined_files import JOINED, MovieCollector, has_another
+from blurscene_stream.source.container.completeness import (
+    JOINED,
+    SIZE_IN_HEAD,
+    MovieCollector,
+    has_another,
+    missing_bytes,
+)
 from blurscene_stream.source.container.mp4_atoms import is_mp4
 from blurscene_stream.source.container.opening import LENIENT_TAGS, refuse_images_and_playlists
 from blurscene_stream.source.container.stream_selection import Selection
 from blurscene_stream.source.file import decode
-from blurscene_stream.source.frames.corruption import DecodedFrame
+from blurscene_stream.source.frames.video_decoder import DecodedFrame
 
 STANDARD_INPUT = Path("/dev/stdin")
 HEAD_BYTES = 4096  # in which the formats of SIZE_IN_HEAD say how long they are

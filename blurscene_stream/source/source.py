@@ -27,9 +27,9 @@ from blurscene_stream.source.container.mp4_atoms import clean_aperture, is_mp4, 
 from blurscene_stream.source.container.opening import open_file
 from blurscene_stream.source.container.stream_selection import Selection, select_streams
 from blurscene_stream.source.file import read_file
-from blurscene_stream.source.frames.corruption import DecodedFrame
 from blurscene_stream.source.frames.frame_factory import FrameFactory
 from blurscene_stream.source.frames.timestamps import Clock, FileClock, LiveClock, known_fraction
+from blurscene_stream.source.frames.video_decoder import DecodedFrame
 from blurscene_stream.source.live import LiveReader, open_live
 from blurscene_stream.source.pipe import STANDARD_INPUT, PipeReader, is_pipe, open_pipe, read_pipe
 from blurscene_stream.source.scrub.audio_packets import AudioScrubber

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from blurscene_stream.frames import Frame
 from blurscene_stream.source.inspection.audio_reading import has_extra_header
-from blurscene_stream.source.scrub.leftover_metadata import ForeignMetadata, LeftoverSideData
+from blurscene_stream.source.inspection.output_metadata import ForeignMetadata, LeftoverSideData
 from blurscene_stream.streams import StreamInfo, StreamType
 from blurscene_stream.verify.report import Check, Grade
 

@@ -20,8 +20,8 @@ from blurscene_stream.pipeline.stages import DetectorSource
 from blurscene_stream.redact import Redactor
 from blurscene_stream.sidecar import DetectionsFile
 from blurscene_stream.source import Source, open_source
+from blurscene_stream.source.inspection.output_metadata import ForeignMetadata, find_foreign_metadata
 from blurscene_stream.source.scrub.hidden_audio import hidden_audio_s
-from blurscene_stream.source.scrub.leftover_metadata import ForeignMetadata, find_foreign_metadata
 from blurscene_stream.streams import StreamInfo
 from blurscene_stream.verify.audio_diff import INPUT, OUTPUT, AudioDiff
 from blurscene_stream.verify.contact_sheet import Suspect

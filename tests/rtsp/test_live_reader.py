@@ -17,7 +17,7 @@ from av.stream import Stream
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import SourceLostError
 from blurscene_stream.source.container.stream_selection import select_streams
-from blurscene_stream.source.frames.corruption import DecodedFrame
+from blurscene_stream.source.frames.video_decoder import DecodedFrame
 from blurscene_stream.source.live import LiveReader, join_slices
 
 Packets: TypeAlias = "Iterator[Packet[Stream]]"

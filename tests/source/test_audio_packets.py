@@ -13,8 +13,7 @@ from hypothesis.strategies import binary, integers, sampled_from
 
 from blurscene_stream.config.schema import AudioMode, EncodeConfig, Settings
 from blurscene_stream.errors import CorruptInputError
-from blurscene_stream.source.scrub.aac_frames import scrub_aac
-from blurscene_stream.source.scrub.audio_frames import FRAME_BYTES, frame_scrub
+from blurscene_stream.source.scrub.audio_frames import FRAME_BYTES, frame_scrub, scrub_aac
 from blurscene_stream.source.scrub.opus_packets import scrub_opus
 from tests.canaries import CANARY, coded_sound, film, jpeg
 from tests.pipeline.runs import anonymize, fails

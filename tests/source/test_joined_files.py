@@ -16,7 +16,7 @@ from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import CorruptInputError
 from blurscene_stream.frames import Frame
 from blurscene_stream.source import open_source
-from blurscene_stream.source.container.joined_files import MovieCollector
+from blurscene_stream.source.container.completeness import MovieCollector
 from blurscene_stream.source.container.mp4_atoms import atom_spans
 from tests.profiles import examples
 from tests.videos import VideoSpec, make_video

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from blurscene_stream.config.schema import AudioMode
-from blurscene_stream.source.inspection.audio_reading import without_adts
+from blurscene_stream.source.scrub.audio_frames import without_adts
 from blurscene_stream.verify.audio_diff import correlate
 from tests.canaries import film, jpeg
 from tests.detectors import SquareDetector

@@ -1,1 +1,1 @@
-"""Containers: stream types and selection, completeness, MP4 atoms, MPEG-TS packets."""
+"""Containers: stream types and selection, completeness, MP4 atoms, EBML, MPEG-TS packets."""

@@ -12,8 +12,7 @@ from av.container import InputContainer
 
 from blurscene_stream.errors import CorruptInputError, SourceError, reason
 from blurscene_stream.paths import check_video_input
-from blurscene_stream.source.container.completeness import missing_bytes
-from blurscene_stream.source.container.joined_files import JOINED, has_second_movie
+from blurscene_stream.source.container.completeness import JOINED, has_second_movie, missing_bytes
 
 # From PyAV 19 on, tags that are not UTF-8 are no error any more, and the argument is gone.
 LENIENT_TAGS: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}

@@ -67,13 +67,13 @@ def select_streams(
     keep = settings.keep
     types = {stream.index: stream_type(stream, container, formats) for stream in container.streams}
     video = _select_video(_TypedStreams(container, types, formats), name, settings.source.video_stream)
-    wanted = {kind for kind in COPIED_TYPES if kind.value in keep.streams}
+    wanted = {input_type for input_type in COPIED_TYPES if input_type.value in keep.streams}
     wanted |= {InputStreamType.audio} if settings.encode.audio is not AudioMode.drop else set()
     copied_streams = tuple(
-        _copied_stream(stream, COPIED_TYPES[kind], keep, (name, codec_name(stream, formats)))
-        for kind in COPIED_TYPES
+        _copied_stream(stream, COPIED_TYPES[input_type], keep, (name, codec_name(stream, formats)))
+        for input_type in COPIED_TYPES
         for stream in container.streams
-        if types[stream.index] is kind and kind in wanted
+        if types[stream.index] is input_type and input_type in wanted
     )
     metadata = _copied_metadata(container, video, keep)
     passed = {video.index, *(stream.native.index for stream in copied_streams)}
@@ -87,8 +87,8 @@ def select_streams(
         count = len(container.chapters())
         dropped.append(f"{count} chapter{'' if count == 1 else 's'}")
     keys = dropped_tag_keys(container, video, copied_streams, metadata)
-    told = (*dropped, *filter(None, [describe_dropped(keys)]))
-    return Selection(name, video, copied_streams, metadata, told, settings.encode.audio)
+    descriptions = (*dropped, *filter(None, [describe_dropped(keys)]))
+    return Selection(name, video, copied_streams, metadata, descriptions, settings.encode.audio)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,20 +125,20 @@ def _codec_and_size(video: VideoStream) -> str:
     return f"{video.codec_context.name} {video.width}x{video.height}" if video.codec_context is not None else "unknown"
 
 
-def _copied_stream(stream: Stream, kind: StreamType, keep: KeepConfig, names: tuple[str, str]) -> CopiedStream:
+def _copied_stream(stream: Stream, copied_type: StreamType, keep: KeepConfig, names: tuple[str, str]) -> CopiedStream:
     """`names`: of the source, and of the codec."""
-    tags = kept_tags(stream_tags(stream), keep.tags, UNASKED_TAGS.get(kind, ("language",)))
+    tags = kept_tags(stream_tags(stream), keep.tags, UNASKED_TAGS.get(copied_type, ("language",)))
     name, codec = names
-    if kind is StreamType.attachment:
-        return CopiedStream(kind, codec, tags, int(stream.disposition), stream, _font(stream, name))
-    if kind is not StreamType.audio:
-        return CopiedStream(kind, codec, tags, int(stream.disposition), stream)
+    if copied_type is StreamType.attachment:
+        return CopiedStream(copied_type, codec, tags, int(stream.disposition), stream, _font(stream, name))
+    if copied_type is not StreamType.audio:
+        return CopiedStream(copied_type, codec, tags, int(stream.disposition), stream)
     try:
         extradata = scrub_extradata(codec, stream.codec_context.extradata)
         copyable = frame_scrub(codec, extradata, stream.codec_context) is not None
     except (ValueError, IndexError) as error:
         raise SourceError(f"{name}: the header of {codec} audio is damaged; convert the audio first") from error
-    return CopiedStream(kind, codec, tags, int(stream.disposition), stream, extradata, copyable)
+    return CopiedStream(copied_type, codec, tags, int(stream.disposition), stream, extradata, copyable)
 
 
 def _font(stream: Any, name: str) -> bytes:
@@ -164,9 +164,11 @@ def _copied_metadata(container: InputContainer, video: VideoStream, keep: KeepCo
     return CopiedMetadata(kept_tags(container.metadata, keep.tags), tags, tuple(scrubbed))
 
 
-def _is_written_anew(kind: InputStreamType, keep: KeepConfig) -> bool:
+def _is_written_anew(input_type: InputStreamType, keep: KeepConfig) -> bool:
     """Chapters are counted, and pass without the track that holds their titles; so does a timecode."""
-    return kind is InputStreamType.chapters or (kind is InputStreamType.timecode and "timecode" in keep.streams)
+    return input_type is InputStreamType.chapters or (
+        input_type is InputStreamType.timecode and "timecode" in keep.streams
+    )
 
 
 def dropped_tag_keys(

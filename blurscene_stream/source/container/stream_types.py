@@ -79,12 +79,12 @@ def _attachment_type(stream: AttachmentStream) -> InputStreamType:
     return InputStreamType.attachment if is_font else InputStreamType.unknown
 
 
-def describe_stream(stream: Stream, kind: InputStreamType, formats: Mapping[int, str]) -> str:
+def describe_stream(stream: Stream, input_type: InputStreamType, formats: Mapping[int, str]) -> str:
     """Describe a dropped stream for a message, such as "GPS/sensor data (gpmd) stream 3", without any tag."""
     codec = codec_name(stream, formats)
-    if kind is InputStreamType.cover_art:
+    if input_type is InputStreamType.cover_art:
         return f"cover picture {stream.index}" + (f" ({codec})" if codec else "")
-    if kind is InputStreamType.bitmap_subtitle:
+    if input_type is InputStreamType.bitmap_subtitle:
         return f"bitmap subtitles ({codec}) stream {stream.index}"
     if codec in DATA_FORMATS:
         return f"{DATA_FORMATS[codec]} ({codec}) stream {stream.index}"

@@ -1,1 +1,1 @@
-"""Frames: corruption, side data, colour and field order, mid-stream changes, planes that may be written."""
+"""Frames: decoding, timestamps, properties beside samples, mid-stream changes, planes that may be written."""

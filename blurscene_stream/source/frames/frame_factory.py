@@ -15,8 +15,12 @@ from numpy.typing import NDArray
 from blurscene_stream.boxes import UPRIGHT, Orientation
 from blurscene_stream.errors import SourceError, reason
 from blurscene_stream.frames import PIXEL_FORMATS, Frame, PictureInfo, PixelFormat, Plane
-from blurscene_stream.source.frames.color_metadata import FULL_RANGE, converted_color, rgb_matrix
-from blurscene_stream.source.frames.field_order import container_field_order
+from blurscene_stream.source.frames.frame_properties import (
+    FULL_RANGE,
+    container_field_order,
+    converted_color,
+    rgb_matrix,
+)
 from blurscene_stream.source.frames.mid_stream_changes import ChangeDetector
 from blurscene_stream.source.frames.timestamps import known_fraction
 

@@ -3,72 +3,19 @@
 from __future__ import annotations
 
 import logging
-import struct
-from dataclasses import dataclass
 from fractions import Fraction
 
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from blurscene_stream.errors import CorruptInputError
-from blurscene_stream.source.frames.color_metadata import color_metadata, without_hdr
-from blurscene_stream.source.frames.field_order import FieldOrderReader
-from blurscene_stream.source.frames.side_data import SideDataReader
+from blurscene_stream.source.frames.frame_properties import FrameProperties, FramePropertiesReader, without_hdr
 from blurscene_stream.source.frames.timestamps import known_fraction
-from blurscene_stream.streams import ColorMetadata, FieldOrder
+from blurscene_stream.streams import FieldOrder
 
 IDENTITY_MATRIX = (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)  # 16.16 and 2.30 fixed point, ISO/IEC 14496-12
-STEREO3D_2D = bytes(4)  # AV_STEREO3D_2D
-
-# Side data that no encoder is given, because PyAV has no way to, with their names in messages.
-DROPPED_SIDE_DATA = {
-    "DOVI_METADATA": "Dolby Vision metadata",
-    "DYNAMIC_HDR_PLUS": "HDR10+ metadata",
-    "DYNAMIC_HDR_VIVID": "HDR Vivid metadata",
-    "AMBIENT_VIEWING_ENVIRONMENT": "the light where the picture is to be seen",
-    "ICC_PROFILE": "ICC profile",
-    "SPHERICAL": "projection of a 360 degree video",
-}
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class FrameProperties:
-    """Properties of a decoded frame beside its samples.
-
-    The encoder is given those of the first frame; those of later ones are compared with them.
-
-    display_matrix, color, field_order, stereo3d: as in StreamInfo
-    dropped: descriptions of side data that no output will hold
-    """
-
-    display_matrix: tuple[int, ...] | None
-    color: ColorMetadata
-    field_order: FieldOrder
-    stereo3d: bool
-    dropped: tuple[str, ...] = ()
-
-
-class FramePropertiesReader:
-    """Reads the properties of the frames of one stream."""
-
-    def __init__(self, codec: str) -> None:
-        """`codec`: of the stream, ffmpeg's name."""
-        self._field_order = FieldOrderReader(codec)
-        self._side_data = SideDataReader()
-
-    def __call__(self, decoded: VideoFrame) -> FrameProperties:
-        """Return the properties of one frame."""
-        side_data = self._side_data(decoded)
-        matrix = side_data.get("DISPLAYMATRIX")
-        return FrameProperties(
-            display_matrix=None if matrix is None else struct.unpack("=9i", matrix[:36]),
-            color=color_metadata(decoded, side_data),
-            field_order=self._field_order(decoded),
-            stereo3d="STEREO3D" in side_data and side_data["STEREO3D"][:4] != STEREO3D_2D,
-            dropped=tuple(description for name, description in DROPPED_SIDE_DATA.items() if name in side_data),
-        )
 
 
 class ChangeDetector:

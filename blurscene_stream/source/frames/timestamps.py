@@ -1,12 +1,15 @@
-"""Timestamps: PyAV's rationals as fractions, and presentation clocks that mend what a source gets wrong."""
+"""Timestamps: PyAV's rationals as fractions, the timestamp origin of MPEG streams, and presentation clocks."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
 from fractions import Fraction
+from math import floor
 from typing import Protocol
 
+import av
+from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 from av.video.frame import VideoFrame
@@ -19,6 +22,10 @@ Clock = Callable[[VideoFrame], int | None]
 """Presentation time of a frame in ticks of its stream; None when the frame must be dropped whole."""
 
 MAX_STEP_BACK_S = 1.0
+
+CLOCKED_FORMATS = ("mpegts", "mpeg")  # libav's names of transport and program streams
+MAX_START_S = 10.0  # a muxer's own delay is less
+NEW_START_S = 1  # leading pictures come before the first of the file
 
 
 class Rational(Protocol):
@@ -46,6 +53,30 @@ def known_fraction(ratio: Rational | None) -> Fraction | None:
 def packet_start_s(packet: Packet[Stream]) -> Fraction:
     """Return the presentation time of a packet in seconds; 0 where it has none."""
     return (packet.pts or 0) * fraction(packet.time_base) if packet.time_base else Fraction(0)
+
+
+class TimestampOrigin:
+    """Moves the packets of an MPEG stream to where a player starts.
+
+    The clock of 33 bits of 1/90000 s runs on from recording to recording and starts anew after 26.5 hours: a broadcast
+    may begin anywhere, and libav gives times below 0 to what comes before the clock starts anew. An MP4 would show
+    hours of nothing, and hide what is below 0.
+    """
+
+    def __init__(self, container: InputContainer, name: str) -> None:
+        start_s = (container.start_time or 0) / av.time_base
+        runs_on = container.format.name in CLOCKED_FORMATS and not 0 <= start_s <= MAX_START_S
+        self._offset_s = floor(start_s) - NEW_START_S if runs_on else 0
+        if self._offset_s:
+            log.info("%s: begins at %.3f s of its clock, all times are moved by %d s", name, start_s, -self._offset_s)
+
+    def __call__(self, packet: Packet[Stream]) -> Packet[Stream]:
+        """Return the same packet, at its time from the start."""
+        if self._offset_s and packet.time_base:
+            offset = round(self._offset_s / packet.time_base)
+            packet.pts = None if packet.pts is None else packet.pts - offset
+            packet.dts = None if packet.dts is None else packet.dts - offset
+        return packet
 
 
 class FileClock:

@@ -1,1 +1,1 @@
-"""Inspection of a finished file: its streams, tags and atoms."""
+"""Inspection of files: their streams, tags and atoms, and what an output holds that a run did not write."""

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from blurscene_stream.frames import CopiedPacket
 from blurscene_stream.source.frames.timestamps import fraction
+from blurscene_stream.source.scrub.audio_frames import without_adts
 from blurscene_stream.streams import CopiedStream
 
 Wave = NDArray[np.float32]
-
-ADTS_BYTES, ADTS_CRC_BYTES = 7, 2
 
 
 def has_extra_header(stream: CopiedStream) -> bool:
@@ -34,15 +33,6 @@ def payload(packet: CopiedPacket, codec: str) -> bytes:
     """Return the coded audio of a packet; AAC without ADTS header. `codec`: FFmpeg's name."""
     data = bytes(packet.native)
     return without_adts(data) if codec == "aac" else data
-
-
-def without_adts(data: bytes) -> bytes:
-    """Strip the ADTS header that transport streams put before each AAC packet (ISO/IEC 13818-7, 6.2)."""
-    if len(data) < ADTS_BYTES or data[0] != 0xFF or data[1] & 0xF6 != 0xF0:
-        return data
-    length = (data[3] & 3) << 11 | data[4] << 3 | data[5] >> 5
-    header = ADTS_BYTES if data[1] & 1 else ADTS_BYTES + ADTS_CRC_BYTES
-    return data[header:] if length == len(data) else data
 
 
 class AudioDecoder:

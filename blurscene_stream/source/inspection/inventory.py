@@ -83,7 +83,7 @@ def inspect_file(path: Path, settings: Settings) -> Inventory:
         container_format = container.format.name
         formats = sample_formats(path, container_format)
         types = {stream.index: stream_type(stream, container, formats) for stream in container.streams}
-        videos = [index for index, kind in types.items() if kind is InputStreamType.video]
+        videos = [index for index, input_type in types.items() if input_type is InputStreamType.video]
         undecided = settings.source.video_stream is None and len(videos) > 1
         choice = replace(settings.source, video_stream=videos[0]) if undecided else settings.source
         selection = select_streams(container, str(path), replace(settings, source=choice), formats)
@@ -104,16 +104,16 @@ def inspect_file(path: Path, settings: Settings) -> Inventory:
 def _stream_entry(
     stream: Stream, container: InputContainer, selection: Selection, formats: Mapping[int, str]
 ) -> StreamEntry:
-    kind = stream_type(stream, container, formats)
+    input_type = stream_type(stream, container, formats)
     kept = {copied.native.index: copied.metadata for copied in selection.copied_streams}
     kept[selection.video.index] = selection.metadata.video
-    is_timecode = kind is InputStreamType.timecode
+    is_timecode = input_type is InputStreamType.timecode
     timecode = {key: text for key, text in selection.metadata.video.items() if is_timecode and key == "timecode"}
-    written_anew = bool(timecode) or (kind is InputStreamType.chapters and bool(selection.metadata.chapters))
+    written_anew = bool(timecode) or (input_type is InputStreamType.chapters and bool(selection.metadata.chapters))
     tags = _tag_entries(stream_tags(stream), timecode or kept.get(stream.index, NO_TAGS))
     codec = codec_name(stream, formats)
     is_kept = written_anew or stream.index in kept
-    return StreamEntry(stream.index, kind.value, codec, _details(stream, codec), is_kept, tags)
+    return StreamEntry(stream.index, input_type.value, codec, _details(stream, codec), is_kept, tags)
 
 
 def _tag_entries(tags: Mapping[str, str], kept: Mapping[str, str]) -> tuple[TagEntry, ...]:

@@ -1,16 +1,15 @@
-"""Frames of AAC LC, parsed to their end: what no decoder needs becomes zeros, and what lies behind is cut.
+"""Raw data blocks of AAC LC, parsed to their end: what no decoder needs becomes zeros, and what lies behind is cut.
 
 Data stream elements, fill and comments may hold anything, so that only a parse of the whole frame tells what is audio.
-Syntax: ISO/IEC 14496-3, 4.4.2; ADTS: 1.A.2.2.
+Syntax: ISO/IEC 14496-3, 4.4.2.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from blurscene_stream.source.bit_reader import BitReader
-from blurscene_stream.source.scrub.aac_config import skip_channel_layout
 from blurscene_stream.source.scrub.aac_tables import (
     ESCAPE,
     LONG_BANDS,
@@ -19,7 +18,7 @@ from blurscene_stream.source.scrub.aac_tables import (
     band_offsets,
     codeword_bits,
 )
-from blurscene_stream.source.scrub.frame_split import split_frames
+from blurscene_stream.source.scrub.audio_headers import skip_channel_layout
 
 SINGLE, PAIR, LFE, DATA, LAYOUT, FILL, END = 0, 1, 3, 4, 5, 6, 7  # the elements; 2 is coupling
 SHORT_WINDOWS = 2
@@ -31,40 +30,6 @@ MAX_ESCAPE_PREFIX = 8
 SBR_FILL, FILL_BYTE = (13, 14), b"\xa5"  # fill of spectral band replication; the byte of fill that holds nothing
 ENCODER_NAME = re.compile(rb"Lavc[0-9.]{1,12}")  # FFmpeg's, in one frame of 256
 PADDING_BITS = 64
-ADTS_LC = 1
-ADTS_BYTES, ADTS_CRC_BYTES = 7, 2
-NO_CRC: Final = 0x01
-
-
-def scrub_aac(data: bytes, rate_index: int | None) -> bytes:
-    """Return the frames of a packet without what lies in and behind them that is no audio.
-
-    rate_index: of the stream's header; None where there is none, and each frame has its own (ADTS)
-    Raises ValueError or IndexError when these are no frames of AAC LC.
-    """
-    if rate_index is not None:
-        return _RawBlock(data, rate_index).scrubbed()
-    return b"".join(_scrub_adts(frame) for frame in split_frames(data, _adts_bytes))
-
-
-def _scrub_adts(frame: bytes) -> bytes:
-    header = ADTS_BYTES + (0 if frame[1] & NO_CRC else ADTS_CRC_BYTES)
-    before = frame[header:]
-    after = _RawBlock(before, frame[2] >> 2 & 15).scrubbed()
-    return frame if after == before else _adts_header(frame, len(after)) + after
-
-
-def _adts_bytes(header: bytes) -> int:
-    """Return the bytes of the frame that begins with `header`, one of AAC LC with one block."""
-    if header[0] != 0xFF or header[1] & 0xF6 != 0xF0 or header[2] >> 6 != ADTS_LC or header[6] & 3:
-        raise ValueError
-    return max(int.from_bytes(header[3:6], "big") >> 5 & 0x1FFF, ADTS_BYTES)
-
-
-def _adts_header(data: bytes, size: int) -> bytes:
-    """Return the header for a frame of another size, without checksum."""
-    fields = int.from_bytes(data[:ADTS_BYTES], "big") | NO_CRC << 40
-    return (fields & ~(0x1FFF << 13) | ADTS_BYTES + size << 13).to_bytes(ADTS_BYTES, "big")
 
 
 class _Window(NamedTuple):
@@ -84,7 +49,7 @@ class _Section(NamedTuple):
     lines: int
 
 
-class _RawBlock(BitReader):
+class RawDataBlock(BitReader):
     """Parser of a raw_data_block of AAC LC (4.4.2.1)."""
 
     def __init__(self, data: bytes, rate_index: int) -> None:
@@ -138,10 +103,10 @@ class _RawBlock(BitReader):
         size += self.take(8) - 1 if size == 15 else 0
         start = self.position
         found = self.take(8 * size)
-        kind = found >> 8 * size - 4 if size else 0
+        extension_type = found >> 8 * size - 4 if size else 0
         is_clean = (
             not found
-            or (may_be_sbr and kind in SBR_FILL)
+            or (may_be_sbr and extension_type in SBR_FILL)
             or found.to_bytes(size, "big") == (b"\x10" + FILL_BYTE * (size - 1))
         )
         if not is_clean and not self._is_encoder_name(start, found):

@@ -77,10 +77,10 @@ def codeword_bits(book: int) -> list[int]:
     """
     table: list[int] = []
     for group in CODEBOOKS[book].split():
-        length, is_list, kinds = group.partition(":")
+        length, is_list, suffixes = group.partition(":")
         if not is_list:
             length, _, count = group.partition("x")
-            kinds = "0" * int(count)
-        for kind in kinds:
-            table += [int(length) + SIGNS_AND_ESCAPES[kind]] * (1 << WINDOW_BITS[book] - int(length))
+            suffixes = "0" * int(count)
+        for suffix in suffixes:
+            table += [int(length) + SIGNS_AND_ESCAPES[suffix]] * (1 << WINDOW_BITS[book] - int(length))
     return table

@@ -1,20 +1,27 @@
-"""Metadata in an output file that our muxers and encoders did not write, where libav tells of it: tags, captions."""
+"""Metadata of outputs: what our muxers write and leave out about themselves, and anything else, which is left over.
+
+libav names itself with its version in every file unless it is to be bit-exact, as ours are (sink.passthrough). A
+transport stream has no such place: there it is the network that the file sink names.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from av.container import InputContainer
 
+from blurscene_stream.errors import SourceError
 from blurscene_stream.frames import Frame
-from blurscene_stream.source.container.mp4_atoms import sample_formats
+from blurscene_stream.source.container.mp4_atoms import is_mp4, sample_formats
+from blurscene_stream.source.container.mpegts import PACKET_BYTES, original_network_id
 from blurscene_stream.source.container.opening import open_file
 from blurscene_stream.source.container.stream_types import InputStreamType, stream_type
-from blurscene_stream.source.frames.side_data import SideDataReader
+from blurscene_stream.source.frames.frame_properties import SideDataReader
 from blurscene_stream.source.scrub.metadata_tags import LANGUAGE, is_format_tag
+from blurscene_stream.streams import OWN_NETWORK_ID
 
 OWN_TAGS = {  # what our muxers say of the format; anything else under these keys may be a name
     "major_brand": "isom|qt  |M4V ",
@@ -27,6 +34,30 @@ OWN_TAGS = {  # what our muxers say of the format; anything else under these key
     "duration": "[0-9:.]{1,18}",
 }
 FOREIGN_SIDE_DATA = {"A53_CC": "captions", "S12M_TIMECODE": "timecodes"}
+
+BIT_EXACT_MATROSKA = "Lavf"  # with its version where it is not to be bit-exact
+LIBAV_MP4_VERSION = "512"  # minor_version of ftyp, libavformat/movenc.c
+MP4_SIGNATURES = ("encoder", "creation_time")  # of libav that is not bit-exact, and of cameras that use libav
+
+
+def is_own_output(path: Path) -> bool:
+    """Return whether this program has written a video; False when nobody can tell, and for what is no whole video."""
+    try:
+        with open_file(path) as container:
+            return _is_own(path, container)
+    except (SourceError, OSError):
+        return False
+
+
+def _is_own(path: Path, container: InputContainer) -> bool:
+    names = container.format.name.split(",")
+    tags: Mapping[str, str] = {key.casefold(): value for key, value in container.metadata.items()}
+    if is_mp4(container.format.name):
+        return tags.get("minor_version") == LIBAV_MP4_VERSION and not any(key in tags for key in MP4_SIGNATURES)
+    if "matroska" in names:
+        return tags.get("encoder") == BIT_EXACT_MATROSKA
+    with path.open("rb") as file:
+        return "mpegts" in names and original_network_id(file.read(PACKET_BYTES)) == OWN_NETWORK_ID
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +81,7 @@ def find_foreign_metadata(path: Path, named: Sequence[str]) -> ForeignMetadata:
     with open_file(path) as container:
         formats = sample_formats(path, container.format.name)
         types = {stream.index: stream_type(stream, container, formats) for stream in container.streams}
-        videos = tuple(index for index, kind in types.items() if kind is InputStreamType.video)
+        videos = tuple(index for index, input_type in types.items() if input_type is InputStreamType.video)
         return ForeignMetadata(videos, tuple(_foreign_tags(container, named)))
 
 
