@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -247,4 +248,5 @@ def _load(given: Mapping[str, Any]) -> ResolvedSettings:
     others = ("config", "overrides", "show_config", "quiet")
     short = {key: value for key, value in given.items() if key not in others}
     named = {names.get(key, "--" + key.replace("_", "-")): value for key, value in short.items()}
-    return resolve_settings(given["overrides"], config=given["config"], options=overrides_from_options(named))
+    short_options = overrides_from_options(named)
+    return resolve_settings(given["overrides"], config=given["config"], environment=os.environ, options=short_options)

@@ -30,8 +30,9 @@ class Rank(IntEnum):
 
     DEFAULT = 0
     CONFIG = 1
-    SET = 2
-    OPTION = 3
+    ENVIRONMENT = 2
+    SET = 3
+    OPTION = 4
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from blurscene_stream.config.blurscene import apply_blurscene
+from blurscene_stream.config.environment import environment_config, parse_environment, refuse_unknown_variables
 from blurscene_stream.config.files import one_line, read_text, read_yaml, shipped
 from blurscene_stream.config.layers import Layers, Rank
 from blurscene_stream.config.model_files import read_model
@@ -29,37 +30,49 @@ class ResolvedSettings:
     sources: Mapping[str, str]
 
 
-def load_settings(overrides: Mapping[str, object] | Sequence[str] = (), *, config: Path | None = None) -> Settings:
-    """Load the settings: the defaults, then `config`, then `overrides`.
+def load_settings(
+    overrides: Mapping[str, object] | Sequence[str] = (),
+    *,
+    config: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Settings:
+    """Load the settings: the defaults, then `config`, then `environment`, then `overrides`.
 
-    overrides: dotted keys with their values, {"redact.method": "solid"}, or KEY=VALUE texts with YAML values;
-               {"redact": "solid"} chooses the file solid.yaml of the group redact
-    config:    a YAML file with some keys, or a folder with a config.yaml (groups that it lacks are the shipped ones)
+    overrides:   dotted keys with their values, {"redact.method": "solid"}, or KEY=VALUE texts with YAML values;
+                 {"redact": "solid"} chooses the file solid.yaml of the group redact
+    config:      a YAML file with some keys, or a folder with a config.yaml (groups that it lacks are the shipped ones)
+    environment: os.environ, or any mapping with variables such as BLURSCENE_DETECT__SIZE_PX; BLURSCENE_CONFIG counts
+                 where `config` is None. None: no variable counts
 
     Raises ConfigError: one line with the source, the key, the value and what is allowed.
     """
-    return resolve_settings(overrides, config=config).settings
+    return resolve_settings(overrides, config=config, environment=environment).settings
 
 
 def resolve_settings(
     overrides: Mapping[str, object] | Sequence[str] = (),
     *,
     config: Path | None = None,
+    environment: Mapping[str, str] | None = None,
     options: Sequence[Assignment] = (),
 ) -> ResolvedSettings:
     """Load the settings as `load_settings` does, then apply `options`; keep the source of each value."""
+    config = config or environment_config(environment or {})
     folders = _folders(config)
-    choices, changes = _split_choices(parse_overrides(overrides), folders)
+    variables = _split_choices(parse_environment(environment or {}), folders)
+    refuse_unknown_variables(variables.changes)
+    sets = _split_choices(parse_overrides(overrides), folders)
     layers = Layers()
-    files = list(_Composition(folders, choices).files("config.yaml", ""))
+    files = list(_Composition(folders, {**variables.choices, **sets.choices}).files("config.yaml", ""))
     for file in files:
         layers.apply(file.tree, file.name, Rank.CONFIG if len(folders) > 1 else Rank.DEFAULT)
     if config is not None and not config.is_dir():
         layers.apply(_read_user_file(config), one_line(config), Rank.CONFIG)
-    for file in files:  # again: a choice on the command line wins over `config`
-        if file.choice is not None:
-            layers.apply(file.tree, file.choice, Rank.SET)
-    layers.apply_all(changes, Rank.SET)
+    for layer, rank in ((variables, Rank.ENVIRONMENT), (sets, Rank.SET)):
+        for file in files:  # again: a choice of a higher layer wins over `config`
+            if file.choice is not None and file.choice in layer.choices.values():
+                layers.apply(file.tree, file.choice.source, rank)
+        layers.apply_all(layer.changes, rank)
     layers.drop_checksum()
     models = [read_model(file) for file in layers.values["extra_models"].value]
     layers.extra_classes = [name for model in models for name in model.classes]
@@ -85,7 +98,7 @@ class _ConfigFile:
 
     tree: Mapping[str, Any]
     name: str
-    choice: str | None
+    choice: Assignment | None
 
 
 @dataclass(frozen=True)
@@ -102,7 +115,7 @@ class _Composition:
     choices: Mapping[str, Assignment]
 
     def files(
-        self, file: str, package: str, choice: str | None = None, parents: tuple[str, ...] = ()
+        self, file: str, package: str, choice: Assignment | None = None, parents: tuple[str, ...] = ()
     ) -> Iterator[_ConfigFile]:
         """Yield a file and those of its defaults list, in the order in which they are applied."""
         folder = next((folder for folder in self.folders if (folder.path / file).is_file()), None)
@@ -126,7 +139,7 @@ class _Composition:
             chosen = self.choices.get(inner) if not group else None
             path = "/".join(filter(None, (group, inner, str(chosen.value) if chosen else entry)))
             below = ".".join(filter(None, (package, inner.replace("/", "."))))
-            yield from self.files(f"{path}.yaml", below, chosen.source if chosen else choice, (*parents, file))
+            yield from self.files(f"{path}.yaml", below, chosen or choice, (*parents, file))
 
     def _known(self, file: str) -> str:
         known = sorted({name for folder in self.folders for name in folder.choices(file.rpartition("/")[0])})
@@ -162,10 +175,15 @@ def _folders(config: Path | None) -> list[_Folder]:
     return [_Folder(config, one_line(config)), ours]
 
 
-def _split_choices(
-    overrides: Sequence[Assignment], folders: Sequence[_Folder]
-) -> tuple[dict[str, Assignment], list[Assignment]]:
-    """Split overrides into choices of a group's file, by group, and changes of values."""
+@dataclass(frozen=True)
+class _Overrides:
+    """Overrides of one layer: choices of a group's file, by group, and changes of values."""
+
+    choices: Mapping[str, Assignment]
+    changes: Sequence[Assignment]
+
+
+def _split_choices(overrides: Sequence[Assignment], folders: Sequence[_Folder]) -> _Overrides:
     choices, changes = {}, []
     for each in overrides:
         known = sorted({name for folder in folders for name in folder.choices(each.key)})
@@ -176,7 +194,7 @@ def _split_choices(
         else:
             value = shown(each.value)
             raise ConfigError(f"{each.source}: {each.key} must be one of {', '.join(known)}, got {value}")
-    return choices, changes
+    return _Overrides(choices, changes)
 
 
 def _read_user_file(config: Path) -> Mapping[str, Any]:

@@ -76,17 +76,28 @@ def _parse_override(text: str) -> Assignment:
         raise ConfigError(f"{source}: settings can only be changed: KEY=VALUE, without +, ~ or @")
     if not equals or re.search(r"\s", key):
         raise ConfigError(f"{source}: is not KEY=VALUE; {_QUOTING}")
-    return Assignment(key, value if "${" in value else _parse_value(value, source), source)
-
-
-def _parse_value(text: str, source: str) -> object:
-    """Parse one YAML value in flow style; nothing at all is an empty text."""
     try:
-        values = parse_yaml(f"[{text}]")
+        return Assignment(key, parse_value(value), source)
+    except SeveralValuesError as error:
+        raise ConfigError(f"{source}: must give one value, not several to try; {_QUOTING}") from error
     except ValueError as error:
         raise ConfigError(f"{source}: is not KEY=VALUE; {_QUOTING}") from error
+
+
+class SeveralValuesError(ValueError):
+    """A text holds several values in place of one."""
+
+
+def parse_value(text: str) -> object:
+    """Parse one YAML value in flow style; nothing at all is an empty text, and "${" is left to be refused with its key.
+
+    Raises ValueError for a text that is no such value, SeveralValuesError for several.
+    """
+    if "${" in text:
+        return text
+    values = parse_yaml(f"[{text}]")
     if not isinstance(values, list) or len(values) > 1:
-        raise ConfigError(f"{source}: must give one value, not several to try; {_QUOTING}")
+        raise SeveralValuesError
     return values[0] if values else ""
 
 
