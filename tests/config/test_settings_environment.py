@@ -141,4 +141,5 @@ def test_the_program_shows_the_variable_and_no_token() -> None:
 def test_the_program_refuses_an_unknown_variable() -> None:
     ended = show_config({"BLURSCENE_DEVISE": SECRET})
     assert ended.returncode == 2
-    assert ended.stderr == "environment BLURSCENE_DEVISE: there is no such setting; did you mean BLURSCENE_DEVICE?\n"
+    refusal = "environment BLURSCENE_DEVISE: there is no such setting; did you mean BLURSCENE_DEVICE?"
+    assert ended.stderr == f"blurscene-stream: error: {refusal}\n"
