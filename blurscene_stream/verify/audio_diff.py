@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from blurscene_stream.frames import CopiedPacket
-from blurscene_stream.source.inspection.audio_reading import AudioDecoder, Wave, payload, start_s
+from blurscene_stream.source.inspection.audio_reading import AudioDecoder, DecodedTrack, Wave, payload, start_s
 from blurscene_stream.streams import CopiedStream, StreamInfo, StreamType
 from blurscene_stream.verify.report import Check, Grade
 
@@ -25,7 +25,6 @@ MAX_GAIN = 2.0  # another level is other audio
 SILENCE = 1e-3  # RMS, of full scale
 EDGE_S = Fraction(1, 4)  # more at both ends: encoder delay and the rest of the last packet
 TOLERANCE_S = Fraction(1, 100)  # less at both ends, or in gaps: shorter than any packet, longer than rounding
-GAP_S = 0.004  # a longer jump in time is a gap
 CLOCK_S = 0.001  # Matroska counts in milliseconds, and high tones are out of phase by half of one
 
 
@@ -243,58 +242,6 @@ class WaveDiff:
             self._at_s += length_s
             before.forget(self._at_s - EDGE_S)
             after.forget(self._at_s + shift_s - EDGE_S)
-
-
-class DecodedTrack:
-    """Decoded samples of a track, in one channel.
-
-    start_s: time of the first sample; None before it is decoded
-    gaps_s:  length of all gaps together
-    """
-
-    def __init__(self, decoder: AudioDecoder) -> None:
-        self._decoder, self._rate = decoder, decoder.rate
-        self.start_s: Fraction | None = None
-        self.gaps_s = Fraction(0)
-        self._buffer: Wave = np.zeros(0, np.float32)
-        self._forgotten = 0  # samples
-
-    @property
-    def end_s(self) -> Fraction:
-        """Time after the last sample that was decoded."""
-        assert self.start_s is not None
-        return self.start_s + Fraction(self._forgotten + len(self._buffer), self._rate)
-
-    def add(self, packet: CopiedPacket | None) -> None:
-        """Decode one more packet; None: there are no more."""
-        for at_s, wave in self._decoder.decode(packet):
-            if self.start_s is None:
-                self.start_s = at_s or Fraction(0)
-            gap = 0 if at_s is None else int((at_s - self.end_s) * self._rate)
-            gap = gap if gap > GAP_S * self._rate else 0
-            self.gaps_s += Fraction(gap, self._rate)
-            self._buffer = np.concatenate((self._buffer, np.zeros(gap, np.float32), wave))
-
-    def forget(self, until_s: Fraction) -> None:
-        """Drop what comes before `until_s`."""
-        assert self.start_s is not None
-        count = max(0, int((until_s - self.start_s) * self._rate) - self._forgotten)
-        self._buffer = self._buffer[count:]
-        self._forgotten += count
-
-    def samples(self, at_s: Fraction, rate: int, count: int) -> Wave:
-        """Return `count` samples from `at_s` on, resampled to `rate`, which is not higher than the track's."""
-        assert self.start_s is not None
-        first = float((at_s - self.start_s) * self._rate) - self._forgotten
-        if rate == self._rate:
-            start = max(0, round(first))
-            return self._buffer[start : start + count]
-        positions = first + np.arange(count) * (self._rate / rate)
-        start = max(0, int(positions[0]) - 1)
-        near = self._buffer[start : int(positions[-1]) + 2]
-        width = max(1, round(self._rate / rate))
-        smooth = np.convolve(near, np.full(width, 1 / width, np.float32), mode="same")
-        return np.asarray(np.interp(positions - start, np.arange(len(smooth)), smooth), np.float32)
 
 
 def correlate(one: Wave, other: Wave, max_lag: int) -> bool:

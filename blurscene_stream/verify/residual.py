@@ -7,7 +7,6 @@ import numpy as np
 from blurscene_stream.boxes import Detections, Origin
 from blurscene_stream.config.schema import RedactConfig, RedactMethod
 from blurscene_stream.redact import Region
-from blurscene_stream.verify.codec_noise import CodecNoise, nearby_max
 from blurscene_stream.verify.frame_pair import (
     BLOCK_PX,
     MIN_CONTRAST,
@@ -22,6 +21,7 @@ from blurscene_stream.verify.frame_pair import (
     window_std,
 )
 from blurscene_stream.verify.ghost import Ghosts, Window
+from blurscene_stream.verify.picture_diff import CodecNoise, nearby_max
 from blurscene_stream.verify.report import Check, Grade
 
 MAX_CELLS = 6  # along the longer side of an object; more could be recognized

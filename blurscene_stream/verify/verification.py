@@ -27,12 +27,11 @@ from blurscene_stream.verify.audio_diff import INPUT, OUTPUT, AudioDiff
 from blurscene_stream.verify.contact_sheet import Suspect
 from blurscene_stream.verify.container import account_bytes
 from blurscene_stream.verify.frame_pair import FramePairer
-from blurscene_stream.verify.frame_times import FrameOrder, FrameTimes
 from blurscene_stream.verify.picture_diff import PictureDiff
 from blurscene_stream.verify.redetect import Redetect
 from blurscene_stream.verify.report import Check, Grade
 from blurscene_stream.verify.residual import Residual
-from blurscene_stream.verify.stream_diff import LeftoverMetadata, compare_streams
+from blurscene_stream.verify.stream_diff import FrameOrder, FrameTimes, LeftoverMetadata, compare_streams
 
 EXACT_SUFFIXES = (".mp4", ".m4v", ".mov")  # containers that hold every start
 
@@ -91,14 +90,14 @@ def verify_video(job: VerifyJob) -> Findings:
             after = stack.enter_context(open_source(job.target, replace(settings, source=first)))
         except SourceError as error:  # it can be opened, but holds no video that can be verified
             return _unreadable(job.target.path, error)
-        judgement = _judgement(job, stack)
-        if isinstance(judgement, DetectionsFile):
-            job = replace(job, settings=judgement.with_areas(job.settings))
+        detection_source = _detection_source(job, stack)
+        if isinstance(detection_source, DetectionsFile):
+            job = replace(job, settings=detection_source.with_areas(job.settings))
         with prefix_errors(before.info.name, ConfigError):
-            return _Verification(job, before, after, foreign, judgement).findings()
+            return _Verification(job, before, after, foreign, detection_source).findings()
 
 
-def _judgement(job: VerifyJob, stack: ExitStack) -> DetectionSource:
+def _detection_source(job: VerifyJob, stack: ExitStack) -> DetectionSource:
     if job.detections is None:
         return DetectorSource(job.load_detector(job.settings), job.settings)
     return stack.enter_context(DetectionsFile(job.detections, job.settings))
@@ -118,16 +117,16 @@ class _Verification:
     """Two opened videos and the checks."""
 
     def __init__(
-        self, job: VerifyJob, before: Source, after: Source, foreign: ForeignMetadata, judgement: DetectionSource
+        self, job: VerifyJob, before: Source, after: Source, foreign: ForeignMetadata, detection_source: DetectionSource
     ) -> None:
         self._job, self._before, self._after = job, before, after
-        self._judged: Generator[DetectedItem] = judgement.detected(before.items(), before.info)
+        self._detected: Generator[DetectedItem] = detection_source.detected(before.items(), before.info)
         one, other = before.info, after.info
         recorded = job.detections is not None
         self._times = FrameTimes(one, other, job.target.path.suffix.lower() in EXACT_SUFFIXES)
         self._streams, self._metadata = compare_streams(one, other), LeftoverMetadata(other, foreign)
         self._audio = AudioDiff(one, other, job.audio_dropped, lambda: self._times.shift_s)
-        self._pairer = FramePairer(Redactor(job.settings, judgement.classes))
+        self._pairer = FramePairer(Redactor(job.settings, detection_source.classes))
         self._picture = PictureDiff(Grade.fail if recorded else Grade.review, other.codec)
         noise = self._picture.noise
         self._residual = Residual(self._picture.cover, recorded, noise, job.settings.redact)
@@ -150,8 +149,8 @@ class _Verification:
         return self._finished()
 
     def _inputs(self) -> Generator[tuple[Frame, Detections]]:
-        with closing(self._judged):
-            for item in self._judged:
+        with closing(self._detected):
+            for item in self._detected:
                 if isinstance(item, CopiedPacket):
                     self._audio.add(INPUT, item)
                 else:

@@ -24,7 +24,7 @@ Packets = list[Any]
 
 @pytest.fixture(params=["aac", "flac", "pcm_s16le", "libopus"])
 def run(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Path, Path]:
-    """A video, its anonymized copy and its file, with audio of one kind after the other."""
+    """A video, its anonymized copy and its file, with audio of one codec after the other."""
     scene = Scene(audio=(request.param,), width=160)
     source, target, file = make_scene(tmp_path / "in.mkv", scene), tmp_path / "out.mkv", tmp_path / "found.jsonl"
     return source, anonymized(source, target, file), file

@@ -30,7 +30,7 @@ ENCODERS |= {"ffv1.mkv": "ffv1"}
 
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A small output of each kind."""
+    """A small output of each obu_type."""
     folder = tmp_path_factory.mktemp("outputs")
     source = make_scene(folder / "in.mkv", Scene(frames=3, width=64, height=48, audio=("libopus",)))
     settings = {
@@ -203,8 +203,8 @@ def _sei(body: bytes) -> bytes:
     return b"\x05" + b"\xff" * (len(body) // 255) + bytes([len(body) % 255]) + body + b"\x80"
 
 
-def _obu(kind: int) -> Change:
-    return lambda data: data + bytes([kind << 3 | 2, 200, 1]) + b"\x07" * 200
+def _obu(obu_type: int) -> Change:
+    return lambda data: data + bytes([obu_type << 3 | 2, 200, 1]) + b"\x07" * 200
 
 
 INSIDE: dict[str, tuple[str, Change]] = {
@@ -237,13 +237,13 @@ def test_what_is_inside_the_packets_of_the_video_is_found(what: str, outputs: di
     assert account_bytes(path).check.grade is Grade.fail
 
 
-@pytest.mark.parametrize("kind", [8, 15, 9])
-def test_units_of_av1_that_no_encoder_of_ours_writes_are_found(kind: int, outputs: dict[str, Path]) -> None:
+@pytest.mark.parametrize("obu_type", [8, 15, 9])
+def test_units_of_av1_that_no_encoder_of_ours_writes_are_found(obu_type: int, outputs: dict[str, Path]) -> None:
     """A tile list, padding and a reserved one; libav's muxers leave them out."""
     with av.open(str(outputs["av1.mp4"])) as container:
         data = next(bytes(packet) for packet in container.demux(video=0))
     assert not list(coded_video("av1").packet(0, data))
-    (stray,) = coded_video("av1").packet(0, _obu(kind)(data))
+    (stray,) = coded_video("av1").packet(0, _obu(obu_type)(data))
     assert (stray.offset, stray.length) == (len(data), 203)
 
 

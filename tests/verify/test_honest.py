@@ -41,7 +41,7 @@ def test_an_honest_run_passes(what: str, output: str, crf: int, tmp_path: Path) 
     assert f"{scene.frames} of {scene.frames}, same times" in report_text(found)
 
 
-def test_a_rotation_that_is_lost_is_told(tmp_path: Path) -> None:
+def test_a_rotation_that_is_lost_is_reported(tmp_path: Path) -> None:
     source, file = make_scene(tmp_path / "in.mp4", Scene(rotation=90)), tmp_path / "found.jsonl"
     found = checked(source, anonymized(source, tmp_path / "out.ts", file), file)
     assert failed(found) == {"stream"}, report_text(found)

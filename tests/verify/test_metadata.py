@@ -42,12 +42,14 @@ def _chapters(container: OutputContainer) -> None:
     container.set_chapters([chapter])  # type: ignore[list-item]
 
 
-@pytest.mark.parametrize(("change", "said"), [(_title, "OUTPUT holds 1 tag"), (_chapters, "OUTPUT holds 1 chapter")])
-def test_what_may_only_pass_by_name_fails(change: Callable[[OutputContainer], None], said: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("change", "message"), [(_title, "OUTPUT holds 1 tag"), (_chapters, "OUTPUT holds 1 chapter")])
+def test_what_may_only_pass_by_name_fails(
+    change: Callable[[OutputContainer], None], message: str, tmp_path: Path
+) -> None:
     source, file = make_scene(tmp_path / "in.mp4", Scene()), tmp_path / "found.jsonl"
     target = remuxed(anonymized(source, tmp_path / "out.mkv", file), change)
     found = checked(source, target, file)
-    assert failed(found) == {"metadata"} and said in report_text(found), report_text(found)
+    assert failed(found) == {"metadata"} and message in report_text(found), report_text(found)
     assert "my street" not in report_text(found) and "home" not in report_text(found)
     settings = changed(settings_of(), {"keep": KeepConfig(streams=["chapters"], tags=["title"])})
     assert failed(checked(source, target, file, settings)) == set()

@@ -1,4 +1,4 @@
-"""The second look: what the detector finds in the output that is not covered is shown on the contact sheet, covered."""
+"""Redetection: what the detector finds in the output that is not covered is shown on the contact sheet, covered."""
 
 from __future__ import annotations
 
@@ -71,9 +71,9 @@ def test_one_thing_over_time_is_one_suspect(honest: Honest) -> None:
 def test_what_is_weak_counts_when_it_lasts(honest: Honest) -> None:
     """The threshold of faces is 0.2; three quarters of it are enough to be followed, twice as much to be sure."""
     none, one = "no suspects; 2 weak findings, too short to count", "1 suspect"
-    for every, counting, said in ((6, 0, none), (1, 1, one)):  # every 6th frame: a new one each time
+    for every, counting, suspects in ((6, 0, none), (1, 1, one)):  # every 6th frame: a new one each time
         found = _looked(honest, SuspiciousDetector(BOX, every=every, score=0.16))
-        assert check_of(found, "redetect").summary == f"12 frames of OUTPUT, {said}"
+        assert check_of(found, "redetect").summary == f"12 frames of OUTPUT, {suspects}"
         assert [one.tile is not None for one in found.suspects] == [True] * counting
         assert check_of(found, "redetect").grade is (Grade.review if counting else Grade.ok)
     assert not _looked(honest, SuspiciousDetector(BOX, every=2, score=0.3)).suspects, "it is in 6 of 12 frames"

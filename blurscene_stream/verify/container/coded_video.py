@@ -51,21 +51,21 @@ class Av1Video:
             if header & 0x87 != 2 or at + size > len(data):  # neither extended, for layers, nor without its size
                 yield Stray(offset + start, len(data) - start, "no OBU that an encoder of ours writes")
                 return
-            kind, body = header >> 3 & 15, data[at : at + size]
+            obu_type, body = header >> 3 & 15, data[at : at + size]
             at += size
-            if not (kind in allowed and self._is_own(kind, body)):
-                what = OBU_NAMES.get(kind, f"an OBU of type {kind}")
+            if not (obu_type in allowed and self._is_own(obu_type, body)):
+                what = OBU_NAMES.get(obu_type, f"an OBU of type {obu_type}")
                 yield Stray(offset + start, at - start, f"{what}, which no encoder of ours writes")
 
-    def _is_own(self, kind: int, body: bytes) -> bool:
-        if kind == SEQUENCE_HEADER:
+    def _is_own(self, obu_type: int, body: bytes) -> bool:
+        if obu_type == SEQUENCE_HEADER:
             self._sequence = self._sequence or body
             return body == self._sequence and len(body) <= MAX_HEADER_BYTES
-        if kind == TEMPORAL_DELIMITER:
+        if obu_type == TEMPORAL_DELIMITER:
             return not body
-        if kind == METADATA:
+        if obu_type == METADATA:
             return len(body) - 2 == HDR_METADATA_BYTES.get(body[0] if body else 0)
-        if kind in (FRAME_HEADER, FRAME) and body:  # show_existing_frame, frame_type, show_frame (5.9.2)
+        if obu_type in (FRAME_HEADER, FRAME) and body:  # show_existing_frame, frame_type, show_frame (5.9.2)
             self._shown += bool(body[0] & 0x80) or bool(body[0] & 0x10)
         return bool(body)
 

@@ -108,10 +108,10 @@ class MpegtsBytes:
         at = 2 + length
         is_own = _are_plain_descriptors(body[2:at])
         while at + 5 <= len(body):
-            kind, pid = body[at], (body[at + 1] & 0x1F) << 8 | body[at + 2]
+            stream_type, pid = body[at], (body[at + 1] & 0x1F) << 8 | body[at + 2]
             length = (body[at + 3] & 0x0F) << 8 | body[at + 4]
             is_own &= _are_plain_descriptors(body[at + 5 : at + 5 + length])
-            codec = VIDEO_TYPES.get(kind)
+            codec = VIDEO_TYPES.get(stream_type)
             self._streams[pid] = Stream(self._open_video(codec) if codec else None)
             at += 5 + length
         return is_own and at == len(body)

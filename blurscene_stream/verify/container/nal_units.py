@@ -128,33 +128,33 @@ class NalVideo:
 
     def _unit(self, offset: int, unit: bytes, in_header: bool = False) -> Iterator[Stray]:
         syntax = self._syntax
-        kind = -1 if len(unit) <= syntax.header_bytes else self._kind(unit)
+        nal_type = -1 if len(unit) <= syntax.header_bytes else self._nal_type(unit)
         content = unit[syntax.header_bytes :]
-        if kind in syntax.slices and not in_header:
+        if nal_type in syntax.slices and not in_header:
             self._slices += 1
             if not content[0] & 0x80:  # first_mb_in_slice is 0; first_slice_segment_in_pic_flag
                 yield Stray(offset, len(unit), "a slice that does not begin its picture")
-        elif kind in syntax.parameter_sets:
-            yield from self._parameter_set(offset, unit, kind)
-        elif kind in syntax.sei:
+        elif nal_type in syntax.parameter_sets:
+            yield from self._parameter_set(offset, unit, nal_type)
+        elif nal_type in syntax.sei:
             yield from self._sei(offset, unit, content)
-        elif kind != syntax.delimiter or len(content) != 1:
-            what = syntax.names.get(kind, "an empty NAL unit" if kind < 0 else f"a NAL unit of type {kind}")
+        elif nal_type != syntax.delimiter or len(content) != 1:
+            what = syntax.names.get(nal_type, "an empty NAL unit" if nal_type < 0 else f"a NAL unit of type {nal_type}")
             yield Stray(offset, len(unit), f"{what}, which no encoder of ours writes")
 
-    def _kind(self, unit: bytes) -> int:
+    def _nal_type(self, unit: bytes) -> int:
         if self._codec == "h264":
             return unit[0] & 0x1F
         layer = (unit[0] & 1) << 5 | unit[1] >> 3
         return unit[0] >> 1 & 0x3F if layer == 0 else 64 + layer  # no player of one layer decodes it
 
-    def _parameter_set(self, offset: int, unit: bytes, kind: int) -> Iterator[Stray]:
-        name = self._syntax.parameter_sets[kind]
+    def _parameter_set(self, offset: int, unit: bytes, nal_type: int) -> Iterator[Stray]:
+        name = self._syntax.parameter_sets[nal_type]
         if len(unit) > MAX_PARAMETER_SET_BYTES:
             yield Stray(offset, len(unit), f"a {name} that is too long")
-        elif self._once.setdefault(kind, unit) != unit:
+        elif self._once.setdefault(nal_type, unit) != unit:
             yield Stray(offset, len(unit), f"another {name}")
-        elif kind in (7, 33) and (hidden := hidden_by_cropping(self._codec, unescaped(unit))):
+        elif nal_type in (7, 33) and (hidden := hidden_by_cropping(self._codec, unescaped(unit))):
             yield Stray(offset, len(unit), f"a {name} that hides {hidden} of the coded picture")
 
     def _sei(self, offset: int, unit: bytes, content: bytes) -> Iterator[Stray]:
@@ -163,14 +163,16 @@ class NalVideo:
         except IndexError:
             yield Stray(offset, len(unit), "no supplemental information (SEI)")
             return
-        for kind, body in messages:
-            text = ENCODER_TEXTS.get(body[:UUID_BYTES]) if kind == USER_DATA else None
+        for payload_type, body in messages:
+            text = ENCODER_TEXTS.get(body[:UUID_BYTES]) if payload_type == USER_DATA else None
             if text is not None:
                 is_own = _is_settings(text, body[UUID_BYTES:]) and self._once.setdefault(text, body) == body
             else:
-                is_own = len(body) <= SMALL_SEI_BYTES.get(kind, -1)
+                is_own = len(body) <= SMALL_SEI_BYTES.get(payload_type, -1)
             if not is_own:
-                yield Stray(offset, len(unit), f"supplemental information (SEI {kind}) that no encoder of ours writes")
+                yield Stray(
+                    offset, len(unit), f"supplemental information (SEI {payload_type}) that no encoder of ours writes"
+                )
 
 
 def unescaped(content: bytes) -> bytes:
@@ -226,10 +228,10 @@ def _sei_messages(data: bytes) -> Iterator[tuple[int, bytes]]:
                 number, at = number + 255, at + 1
             numbers.append(number + data[at])
             at += 1
-        kind, size = numbers
+        payload_type, size = numbers
         if at + size > len(data):
             raise IndexError
-        yield kind, data[at : at + size]
+        yield payload_type, data[at : at + size]
         at += size
 
 
