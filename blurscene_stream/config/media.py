@@ -45,6 +45,9 @@ class SourceConfig:
     video_stream: Annotated[
         int | None, "index of the video stream where a file has several; null: there is only one", between(0, 9999)
     ] = None
+    max_pixels: Annotated[
+        int | None, "largest picture that is decoded, as width x height; null: any", between(1, 1 << 32)
+    ] = None
 
     def __post_init__(self) -> None:
         validate(self, "source.")

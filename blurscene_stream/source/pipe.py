@@ -22,7 +22,12 @@ from blurscene_stream.source.container.completeness import (
     missing_bytes,
 )
 from blurscene_stream.source.container.mp4_atoms import is_mp4
-from blurscene_stream.source.container.opening import LENIENT_TAGS, refuse_images_and_playlists
+from blurscene_stream.source.container.opening import (
+    LENIENT_TAGS,
+    input_options,
+    pixel_limit,
+    refuse_images_and_playlists,
+)
 from blurscene_stream.source.container.stream_selection import Selection
 from blurscene_stream.source.file import decode
 from blurscene_stream.source.frames.video_decoder import DecodedFrame
@@ -106,13 +111,14 @@ def is_pipe(path: Path) -> bool:
         return False
 
 
-def open_pipe(reader: PipeReader, path: Path) -> InputContainer:
+def open_pipe(reader: PipeReader, path: Path, max_pixels: int | None = None) -> InputContainer:
     """Open what comes through a pipe by its beginning.
 
+    max_pixels: as in `open_file`
     Raises SourceError when it is not a video.
     """
     try:
-        options = {"protocol_whitelist": "pipe"}  # no other file is opened because of what comes
+        options = {**input_options("pipe"), **pixel_limit(max_pixels)}
         container: InputContainer = av.open(reader, "r", options=options, **LENIENT_TAGS)
     except (av.error.FFmpegError, OSError) as error:
         raise SourceError(f"{path}: cannot be read as a video: {reason(error)}; {ADVICE}") from error

@@ -24,7 +24,7 @@ from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import SourceError, SourceLostError, UsageError
 from blurscene_stream.frames import CopiedPacket, Frame
 from blurscene_stream.source.container.mp4_atoms import clean_aperture, is_mp4, sample_formats
-from blurscene_stream.source.container.opening import open_file
+from blurscene_stream.source.container.opening import open_file, pixel_limit
 from blurscene_stream.source.container.stream_selection import Selection, select_streams
 from blurscene_stream.source.file import read_file
 from blurscene_stream.source.frames.frame_factory import FrameFactory
@@ -184,15 +184,29 @@ def open_source(address: Address, settings: Settings) -> Source:
 
 
 def _open_file_source(path: Path, settings: Settings) -> Source:
-    container = open_file(path)
+    container = open_file(path, settings.source.max_pixels)
     try:
         selection = select_streams(container, str(path), settings, sample_formats(path, container.format.name))
+        _limit_pixels(selection, settings.source.max_pixels)
         if is_mp4(container.format.name):
             _warn_if_cropped(selection.video, path)
         return _recorded_source(container, selection, read_file(container, selection, path))
     except BaseException:
         container.close()
         raise
+
+
+def _limit_pixels(selection: Selection, max_pixels: int | None) -> None:
+    """Refuse a video of larger pictures, and have libav refuse a larger picture that it does not tell of.
+
+    Raises SourceError.
+    """
+    if max_pixels is None:
+        return
+    video = selection.video
+    if video.width * video.height > max_pixels:
+        raise SourceError(f"{selection.name}: {video.width}x{video.height} is more pixels than {max_pixels:,}")
+    video.codec_context.options = pixel_limit(max_pixels)
 
 
 def _warn_if_cropped(video: VideoStream, path: Path) -> None:
@@ -209,8 +223,9 @@ def _warn_if_cropped(video: VideoStream, path: Path) -> None:
 def _open_pipe_source(path: Path, settings: Settings) -> Source:
     reader = PipeReader(path)
     try:
-        container = open_pipe(reader, path)
+        container = open_pipe(reader, path, settings.source.max_pixels)
         selection = select_streams(container, str(path), settings)
+        _limit_pixels(selection, settings.source.max_pixels)
         source = _recorded_source(container, selection, read_pipe(container, selection, path, reader))
     except BaseException:
         reader.close()
@@ -235,6 +250,7 @@ def _open_live_source(address: Address, settings: Settings) -> Source:
     container = open_live(address, settings.rtsp)
     try:
         selection = select_streams(container, str(address), settings)
+        _limit_pixels(selection, settings.source.max_pixels)
         selection.video.thread_type = "SLICE"  # threads for whole frames would hold each one back
         # a camera that is joined between two key frames shows nothing for a while
         max_wait_s = settings.rtsp.open_timeout_s + settings.rtsp.read_timeout_s

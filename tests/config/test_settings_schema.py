@@ -49,6 +49,7 @@ OTHER = {  # a value that is not the default, for each key
     "classes.*.margin": "0",
     "classes.*.shape": "ellipse",
     "source.video_stream": "1",
+    "source.max_pixels": "100",
     "detect.size_px": "640",
     "detect.batch_size": "1",
     "detect.every": "2",

@@ -149,6 +149,24 @@ def test_a_file_that_names_others_has_nothing_fetched(name: str, walker: Path, t
     assert not (tmp_path / "out.mp4").exists()
 
 
+LOCAL_LISTS = {  # what a file may be -> its text; {0} is the name of another file
+    "list.mp4": "ffconcat version 1.0\nfile {0}\n",
+    "list.m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{0}\n#EXT-X-ENDLIST\n",
+    "subtitles.idx": "# VobSub index file, v7\nsize: 720x480\nid: en, index: 0\ntimestamp: 00:00:00:000, filepos: 0\n",
+}
+
+
+@pytest.mark.parametrize("name", LOCAL_LISTS)
+def test_a_file_that_names_others_does_not_tell_whether_they_are_there(name: str, tmp_path: Path) -> None:
+    """Nor does it read them: who may send files to a server may not look at its own."""
+    other, source = tmp_path / "subtitles.sub", tmp_path / name
+    source.write_text(LOCAL_LISTS[name].format(other.name))
+    messages = [fails(SourceError, source, tmp_path / "out.mp4")]
+    make_video(tmp_path / "film.ts", VideoSpec(3)).rename(other)
+    messages.append(fails(SourceError, source, tmp_path / "out.mp4"))
+    assert len(set(messages)) == 1
+
+
 def _refer(data: bytes, reference: bytes) -> bytes:
     """An MP4, its index at the end, whose first track says that its samples are in another file (dref)."""
     old = atom(b"url ", b"\0\0\0\1")

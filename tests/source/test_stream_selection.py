@@ -94,3 +94,13 @@ def test_a_cover_picture_cannot_be_chosen(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     message = fails(ConfigError, source, tmp_path / "out" / "out.mp4", chosen(1))
     assert "must be the number of a video, 0 (h264 64x48), got 1" in message
+
+
+@pytest.mark.parametrize(("name", "codec"), [("in.mp4", "libx264"), ("in.mov", "mjpeg"), ("in.ts", "mpeg2video")])
+def test_pictures_beyond_the_limit_are_not_decoded(name: str, codec: str, tmp_path: Path) -> None:
+    pixel_format = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    spec = VideoSpec(3, 64, 48, codec=codec, pixel_format=pixel_format, audio=())
+    source, target = make_video(tmp_path / name, spec), tmp_path / "out.mp4"
+    message = fails(SourceError, source, target, changed(solid(), {"source.max_pixels": 64 * 48 - 1}))
+    assert "3,071" in message
+    assert anonymize(source, target, changed(solid(), {"source.max_pixels": 64 * 48})).frames == 3

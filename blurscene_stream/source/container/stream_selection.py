@@ -10,7 +10,7 @@ from av.container import InputContainer
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from blurscene_stream.config.schema import AudioMode, KeepConfig, Settings
+from blurscene_stream.config.schema import AudioMode, KeepConfig, Settings, SourceConfig
 from blurscene_stream.config.validation import listed
 from blurscene_stream.errors import ConfigError, SourceError
 from blurscene_stream.source.container.stream_types import InputStreamType, codec_name, describe_stream, stream_type
@@ -66,7 +66,7 @@ def select_streams(
     """
     keep = settings.keep
     types = {stream.index: stream_type(stream, container, formats) for stream in container.streams}
-    video = _select_video(_TypedStreams(container, types, formats), name, settings.source.video_stream)
+    video = _select_video(_TypedStreams(container, types, formats), name, settings.source)
     wanted = {input_type for input_type in COPIED_TYPES if input_type.value in keep.streams}
     wanted |= {InputStreamType.audio} if settings.encode.audio is not AudioMode.drop else set()
     copied_streams = tuple(
@@ -100,9 +100,10 @@ class _TypedStreams:
     formats: Mapping[int, str]
 
 
-def _select_video(typed: _TypedStreams, name: str, chosen: int | None) -> VideoStream:
+def _select_video(typed: _TypedStreams, name: str, config: SourceConfig) -> VideoStream:
     """Return the one video, or the chosen one of several: a run that writes one would lose or reveal the others."""
     streams, types = typed.container.streams, typed.types
+    chosen = config.video_stream
     videos = {stream.index: stream for stream in streams.video if types[stream.index] is not InputStreamType.cover_art}
     if not videos:
         found = [describe_stream(stream, types[stream.index], typed.formats) for stream in streams]
@@ -117,7 +118,8 @@ def _select_video(typed: _TypedStreams, name: str, chosen: int | None) -> VideoS
         )
     video = next(iter(videos.values())) if chosen is None else videos[chosen]
     if video.codec_context is None or video.width <= 0 or video.height <= 0:
-        raise SourceError(f"{name}: the video's codec or size is unknown to this build; convert it first")
+        larger = f", or it has more than {config.max_pixels:,} pixels" if config.max_pixels else ""
+        raise SourceError(f"{name}: the video's codec or size is unknown to this build{larger}; convert it first")
     return video
 
 
