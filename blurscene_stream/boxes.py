@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 import numpy as np
@@ -87,6 +87,22 @@ class Detections:
     def confident(self) -> Detections:
         """Return them without the low-confidence ones: all that counts in a picture without a past and a future."""
         return self[self.origins != Origin.low_confidence]
+
+    def of_classes(self, names: Collection[str]) -> Detections:
+        """Return those of the classes in `names`."""
+        class_ids = [class_id for class_id, name in enumerate(self.class_names) if name in names]
+        return self[np.isin(self.class_ids, class_ids)]
+
+    def above(self, thresholds: Sequence[float], low_ratio: float) -> Detections:
+        """Return those whose score is above the threshold of their class, as detected; low-confidence others behind.
+
+        low_ratio: share of the threshold that these must score
+        """
+        limits = np.array(thresholds, np.float64)[self.class_ids]
+        detected = self.scores > limits.astype(np.float32)
+        low = (self.scores > (limits * low_ratio).astype(np.float32)) & ~detected
+        origins = np.where(detected, Origin.detected, Origin.low_confidence).astype(np.int8)
+        return replace(self, origins=origins)[np.concatenate([np.flatnonzero(detected), np.flatnonzero(low)])]
 
     def observed(self) -> Detections:
         """Return them without the boxes that the tracker added."""

@@ -15,12 +15,12 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from blurscene_stream.cli import COMMANDS, PROGRAM, load_command, run
-from blurscene_stream.cli.console import set_up_logs
-from blurscene_stream.cli.crash_report import write_traceback
 from blurscene_stream.cli.output import redacting_streams
 from blurscene_stream.config.schema import LoggingConfig
+from blurscene_stream.crash_report import write_traceback
 from blurscene_stream.credentials import redacted, redacted_data
 from blurscene_stream.errors import SourceError, first_line
+from blurscene_stream.log_lines import set_up_logs
 from tests.profiles import examples
 from tests.videos import VideoSpec, make_video
 

@@ -8,8 +8,8 @@ from collections.abc import Generator
 
 import pytest
 
-from blurscene_stream.cli.console import set_up_logs
 from blurscene_stream.config.schema import LoggingConfig
+from blurscene_stream.log_lines import set_up_logs
 
 log = logging.getLogger("blurscene_stream.test")
 

@@ -14,11 +14,12 @@ from importlib import import_module
 import click
 
 from blurscene_stream.cli.arguments import check_arguments
-from blurscene_stream.cli.console import end_on_signals, ignore_signals, restored_signals, set_up_logs
-from blurscene_stream.cli.crash_report import is_out_of_memory, type_and_place, write_traceback
+from blurscene_stream.cli.console import end_on_signals, ignore_signals, restored_signals
 from blurscene_stream.cli.output import occupy_standard_descriptors, redacting_streams
 from blurscene_stream.config.schema import LoggingConfig
+from blurscene_stream.crash_report import is_out_of_memory, type_and_place, write_traceback
 from blurscene_stream.errors import INTERNAL_ERROR_EXIT_CODE, BlurSceneError
+from blurscene_stream.log_lines import set_up_logs
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ COMMANDS: Mapping[str, str] = {
     "verify": "blurscene_stream.cli.verify:verify_command",
     "audit": "blurscene_stream.cli.verify:audit_command",
     "inspect": "blurscene_stream.cli.inspect:inspect_command",
+    "serve": "blurscene_stream.cli.server:serve_command",
 }
 """Name of a command -> module:attribute. A file of such a name is reached as ./NAME."""
 DEFAULT_COMMAND = "video"

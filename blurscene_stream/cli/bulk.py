@@ -12,9 +12,9 @@ import click
 
 from blurscene_stream.address import parse_address
 from blurscene_stream.bulk import Done, Plan, Result, Task, run_all, worst_exit_code
-from blurscene_stream.cli.console import printable
 from blurscene_stream.cli.progress import format_counts
 from blurscene_stream.errors import SourceError, UsageError
+from blurscene_stream.log_lines import printable
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from blurscene_stream.address import Address
-from blurscene_stream.cli.console import printable, stop_on_signals
+from blurscene_stream.cli.console import stop_on_signals
 from blurscene_stream.cli.options import (
     AREA_OPTIONS,
     COMMAND_SETTINGS,
@@ -25,6 +25,7 @@ from blurscene_stream.cli.options import (
     prepare,
 )
 from blurscene_stream.cli.progress import image_summary_fields, image_summary_line
+from blurscene_stream.log_lines import printable
 from blurscene_stream.paths import check_exists, check_output_path, refuse_same
 
 if TYPE_CHECKING:
@@ -125,23 +126,10 @@ def detect_command(pictures: tuple[Path, ...], **given: Any) -> int:
 
 
 def _print_json(file: Path, found: ImageDetections) -> None:
-    rows = [
-        {"label": label, "score": round(score, 4), "xyxy": [round(edge, 2) for edge in box]}
-        for label, score, box in _rows(found)
-    ]
-    line = {"file": str(file), "width": found.width, "height": found.height, "boxes": rows}
-    print(json.dumps(line), flush=True)
+    print(json.dumps({"file": str(file), **found.as_dict()}), flush=True)
 
 
 def _print_table(file: Path, found: ImageDetections) -> None:
     print(f"{printable(str(file))}  {found.width}x{found.height}  {'' if len(found.detections) else 'nothing found'}")
-    for label, score, (x0, y0, x1, y1) in _rows(found):
+    for label, score, (x0, y0, x1, y1) in found.boxes:
         print(f"  {label:<15} {score:.2f}  x {x0:7.1f} to {x1:7.1f}  y {y0:7.1f} to {y1:7.1f}", flush=True)
-
-
-def _rows(found: ImageDetections) -> list[tuple[str, float, list[float]]]:
-    """Return class name, score and corners of each box, clipped to the picture."""
-    detections = found.detections
-    boxes = detections.xyxy.clip(0, (found.width, found.height, found.width, found.height)).tolist()
-    names = [detections.class_names[class_id] for class_id in detections.class_ids]
-    return list(zip(names, detections.scores.tolist(), boxes, strict=True))

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from blurscene_stream.cli.console import printable
 from blurscene_stream.cli.options import COMMAND_SETTINGS, CONFIG_OPTIONS, KEEP_OPTIONS, LOG_OPTIONS, options, prepare
 from blurscene_stream.config.schema import KEEPABLE_STREAMS
+from blurscene_stream.log_lines import printable
 from blurscene_stream.paths import check_video_input
 
 if TYPE_CHECKING:

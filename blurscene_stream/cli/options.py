@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 import click
 
-from blurscene_stream.cli.console import set_up_logs
 from blurscene_stream.cli.progress import Progress
 from blurscene_stream.config.load import ResolvedSettings, resolve_settings
 from blurscene_stream.config.overrides import overrides_from_options
@@ -24,6 +23,7 @@ from blurscene_stream.config.schema import (
 )
 from blurscene_stream.config.serialization import to_yaml
 from blurscene_stream.config.validation import listed
+from blurscene_stream.log_lines import set_up_logs
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Checked = TypeVar("Checked")

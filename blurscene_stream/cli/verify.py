@@ -14,7 +14,7 @@ import click
 
 from blurscene_stream.address import Address, parse_address
 from blurscene_stream.atomic_file import write_file
-from blurscene_stream.cli.console import printable, stop_on_signals
+from blurscene_stream.cli.console import stop_on_signals
 from blurscene_stream.cli.options import (
     AREA_OPTIONS,
     COMMAND_SETTINGS,
@@ -28,6 +28,7 @@ from blurscene_stream.cli.options import (
 )
 from blurscene_stream.config.schema import AudioMode, Settings
 from blurscene_stream.errors import VERIFY_FAIL_EXIT_CODE, SinkError, UsageError, reason
+from blurscene_stream.log_lines import printable
 from blurscene_stream.paths import check_report_path, check_video_input
 
 if TYPE_CHECKING:

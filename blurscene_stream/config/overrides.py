@@ -128,7 +128,7 @@ def _assignments(name: str, value: object) -> list[Assignment]:
 
 def _value(name: str, value: object) -> object:
     if name == "--mask-scale":
-        return _margin(value)
+        return margin(value)
     if name == "--scale":
         return _longer_side(value)
     if name == "-an":
@@ -148,8 +148,11 @@ def _longer_side(scale: object) -> int:
     return max(int(match[1]), int(match[2]))
 
 
-def _margin(scale: object) -> float:
-    """Return the margin beyond each edge of a box that is scaled about its centre, as by deface's --mask-scale."""
+def margin(scale: object) -> float:
+    """Return the margin beyond each edge of a box that is scaled about its centre, as by deface's --mask-scale.
+
+    Raises ConfigError.
+    """
     try:
         factor = float(str(scale))
     except ValueError:

@@ -38,6 +38,7 @@ from blurscene_stream.config.media import (
     RtspConfig,
     SourceConfig,
 )
+from blurscene_stream.config.server import ServerConfig
 from blurscene_stream.config.validation import Constraint, FrozenDict, between, matching, shown, validate, within
 from blurscene_stream.errors import ConfigError
 
@@ -68,6 +69,7 @@ __all__ = [
     "RedactMethod",
     "RotationMode",
     "RtspConfig",
+    "ServerConfig",
     "Settings",
     "Shape",
     "SourceConfig",
@@ -207,6 +209,7 @@ class Settings:
     encode: EncodeConfig = EncodeConfig()
     keep: KeepConfig = KeepConfig()
     rtsp: RtspConfig = RtspConfig()
+    server: ServerConfig = ServerConfig()
     processing: ProcessingConfig = ProcessingConfig()
     logging: LoggingConfig = LoggingConfig()
     face_model_conf: Annotated[str | None, "YAML file of BlurScene's face model"] = None

@@ -16,7 +16,7 @@ from blurscene_stream.config.load import ResolvedSettings
 from blurscene_stream.config.model_files import models_of
 from blurscene_stream.config.schema import ModelConfig, Settings
 
-WITHOUT_EFFECT_ON_RESULTS = ("device", "queue_frames", "encode", "rtsp", "logging")
+WITHOUT_EFFECT_ON_RESULTS = ("device", "queue_frames", "encode", "rtsp", "server", "logging")
 """Settings that change nothing of what is detected and covered."""
 
 _NOT_PLAIN = {"null", "true", "false", "yes", "no", "on", "off", "y", "n", "inf", "nan"}  # not text in YAML, unquoted

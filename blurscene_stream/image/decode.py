@@ -16,7 +16,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from blurscene_stream.boxes import UPRIGHT, Orientation
-from blurscene_stream.errors import BlurSceneError, CorruptInputError, SourceError
+from blurscene_stream.errors import BlurSceneError, CorruptInputError, SourceError, TooLargeError
 from blurscene_stream.image.icc_profile import rebuilt_profile
 from blurscene_stream.image.integrity import CUT_SHORT, checked, format_of, webp_is_lossless
 from blurscene_stream.image.samples import DecodedImage, JpegEncoding
@@ -61,11 +61,11 @@ ORIENTATIONS = {  # EXIF 2.32, 4.6.4 A
 }
 
 
-def decode(data: bytes) -> DecodedImage:
-    """Decode a JPEG, PNG, WebP, BMP or TIFF picture.
+def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> DecodedImage:
+    """Decode a JPEG, PNG, WebP, BMP or TIFF picture of at most `max_pixels`.
 
-    Raises SourceError when it is none, or of a kind that is not supported; CorruptInputError when it is cut short or
-    damaged. The messages do not name the file.
+    Raises SourceError when it is none, or of a kind that is not supported; TooLargeError before it is decoded;
+    CorruptInputError when it is cut short or damaged. The messages do not name the file.
     """
     file_format = format_of(data)
     if not data:
@@ -75,7 +75,7 @@ def decode(data: bytes) -> DecodedImage:
     complete = checked(data, file_format)
     try:
         with READERS[file_format](BytesIO(complete)) as image:
-            return _read(image, complete, file_format)
+            return _read(image, complete, file_format, max_pixels)
     except BlurSceneError:
         raise
     except MemoryError:
@@ -89,7 +89,12 @@ def decode(data: bytes) -> DecodedImage:
         ) from error
 
 
-def _read(image: ImageFile.ImageFile, data: bytes, file_format: str) -> DecodedImage:
+def _read(image: ImageFile.ImageFile, data: bytes, file_format: str, max_pixels: int) -> DecodedImage:
+    width, height = image.size
+    if width * height > max_pixels:
+        raise TooLargeError(
+            f"{width}x{height} is more than {max_pixels:,} pixels, the most that is taken; scale it down"
+        )
     _refuse_unsupported(image, data, file_format)
     image.load()
     samples = _samples(image)
@@ -103,10 +108,7 @@ def _read(image: ImageFile.ImageFile, data: bytes, file_format: str) -> DecodedI
 
 
 def _refuse_unsupported(image: ImageFile.ImageFile, data: bytes, file_format: str) -> None:
-    """Refuse what would be too large, would lose something or would be shown only in part."""
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise SourceError(f"{width}x{height} is more than {MAX_PIXELS:,} pixels, the most that is taken; scale it down")
+    """Refuse what would lose something or would be shown only in part."""
     count = getattr(image, "n_frames", 1)
     if count > 1:
         raise SourceError(f"holds {count} pictures (animated, or of several pages); give a file for each of them")

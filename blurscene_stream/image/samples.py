@@ -57,6 +57,11 @@ class DecodedImage:
         """Return the image that `frame` shows; for frames of `DecodedImage.frames` alone."""
         return cast(DecodedImage, frame.native)
 
+    @classmethod
+    def blank(cls, width: int, height: int) -> DecodedImage:
+        """Return a black image, which shows nothing; for a first run of a detector."""
+        return cls(np.zeros((height, width, 3), np.uint8), "array", lossless=True)
+
     @property
     def info(self) -> PictureInfo:
         """Properties that its frames have in common."""

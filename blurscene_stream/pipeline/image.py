@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from blurscene_stream.atomic_file import make_folder, write_file
 from blurscene_stream.boxes import Detections, iou
@@ -52,6 +53,21 @@ class ImageDetections:
     width: int
     height: int
     detections: Detections
+
+    @property
+    def boxes(self) -> list[tuple[str, float, list[float]]]:
+        """Class name, score and corners x0 y0 x1 y1 of each box, clipped to the image."""
+        names = [self.detections.class_names[class_id] for class_id in self.detections.class_ids]
+        corners = self.detections.xyxy.clip(0, (self.width, self.height, self.width, self.height)).tolist()
+        return list(zip(names, self.detections.scores.tolist(), corners, strict=True))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return size and boxes as JSON data, rounded to what a detector can tell."""
+        rows = [
+            {"label": label, "score": round(score, 4), "xyxy": [round(edge, 2) for edge in corners]}
+            for label, score, corners in self.boxes
+        ]
+        return {"width": self.width, "height": self.height, "boxes": rows}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,54 @@
+"""Settings of the HTTP service: what it takes, how much of it at once, and what a request may choose."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from blurscene_stream.config.validation import NOT_EMPTY, Constraint, between, validate, within
+from blurscene_stream.errors import ConfigError
+
+_HOSTS = Constraint(
+    'a list of host names, such as "localhost"',
+    lambda host: re.fullmatch(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", host) is not None,
+    per_item=True,
+)
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """The HTTP service."""
+
+    max_body_bytes: Annotated[int, "maximum size of a picture, as a file", between(1, 1 << 31)] = 100_000_000
+    max_pixels: Annotated[int, "maximum width times height of a picture", between(1, 200_000_000)] = 100_000_000
+    max_detections_bytes: Annotated[int, "maximum size of a detections file", between(1, 1 << 30)] = 16_000_000
+    max_video_bytes: Annotated[int, "maximum size of a video, as a file", between(1, 1 << 40)] = 2_000_000_000
+    max_video_s: Annotated[float, "maximum duration of a video, in seconds", within("(0, 86400]")] = 600.0
+    queue_size: Annotated[
+        int, "maximum number of pictures that are worked on or wait; one more is answered with 503", between(1, 4096)
+    ] = 64
+    batch_wait_ms: Annotated[
+        float, "milliseconds that a picture waits for others to be detected in with it", within("[0, 1000]")
+    ] = 2.0
+    min_threshold: Annotated[float, "lowest ?thresh= of a request", within("[0, 1)")] = 0.1
+    max_threshold: Annotated[float, "highest ?thresh= of a request", within("[0, 1)")] = 0.9
+    min_mask_scale: Annotated[float, "lowest ?mask_scale= of a request", within("[1, 11]")] = 1.0
+    max_mask_scale: Annotated[float, "highest ?mask_scale= of a request", within("[1, 11]")] = 4.0
+    job_lifetime_s: Annotated[float, "seconds after which a job and its files are deleted", within("(0, 604800]")] = (
+        3600.0
+    )
+    spool_folder: Annotated[
+        str | None, "folder for the videos of jobs; null: a new one in the system's folder for such files", NOT_EMPTY
+    ] = None
+    allowed_hosts: Annotated[
+        Sequence[str], "host names that a request may be sent to, without port; []: any", _HOSTS
+    ] = ()
+
+    def __post_init__(self) -> None:
+        validate(self, "server.")
+        for name in ("threshold", "mask_scale"):
+            low, high = getattr(self, f"min_{name}"), getattr(self, f"max_{name}")
+            if low > high:
+                raise ConfigError(f"server.min_{name} must not be above server.max_{name}, {high:g}, got {low:g}")

@@ -1,0 +1,142 @@
+"""Query parameters: what a request may choose, within the limits of `settings.server`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from werkzeug.datastructures import MultiDict
+
+from blurscene_stream.boxes import Detections
+from blurscene_stream.config import Settings
+from blurscene_stream.config.overrides import margin
+from blurscene_stream.config.schema import ClassConfig, MergeMethod, RedactMethod
+from blurscene_stream.config.validation import listed, shown
+from blurscene_stream.errors import ConfigError
+from blurscene_stream.frames import Frame
+from blurscene_stream.pipeline.detection import Detector
+
+DETECT_OPTIONS = ("thresh", "classes")
+REDACT_OPTIONS = ("redact", "mask_scale")
+
+
+def chosen_settings(settings: Settings, query: MultiDict[str, str], names: Sequence[str]) -> Settings:
+    """Return the settings of a request: the operator's, with what the query changes.
+
+    names: the parameters that it may have, of OPTIONS
+
+    Raises ConfigError for another parameter, one that is there twice, and a value that is not allowed.
+    """
+    for name, values in query.lists():
+        if name not in names:
+            known = f"one of {', '.join(names)}" if names else "left out"
+            raise ConfigError(f"a parameter must be {known}, got {shown(name)}")
+        if len(values) > 1:
+            raise ConfigError(f"{name} must be there once, got {shown(values)}")
+        settings = OPTIONS[name](settings, values[0])
+    return settings
+
+
+def enabled_classes(settings: Settings) -> list[str]:
+    """Return the classes that are covered, in the settings' order."""
+    return [name for name, config in settings.classes.items() if config.enabled]
+
+
+def takes_threshold(settings: Settings) -> bool:
+    """Whether a request may choose the threshold: only NMS gives what a higher threshold would have given."""
+    return settings.detect.merge.method is MergeMethod.nms
+
+
+def settings_of_detector(settings: Settings) -> Settings:
+    """Return the settings of a detector that finds what any request may ask for: the lowest threshold of all."""
+    if not takes_threshold(settings):
+        return settings
+    low = settings.server.min_threshold
+    classes = {name: replace(each, threshold=min(each.threshold, low)) for name, each in settings.classes.items()}
+    return replace(settings, classes=classes)
+
+
+def _with_threshold(settings: Settings, text: str) -> Settings:
+    low, high = settings.server.min_threshold, settings.server.max_threshold
+    if not takes_threshold(settings):
+        method = settings.detect.merge.method.name
+        raise ConfigError(f"thresh must be left out: the server merges boxes by {method}, got {shown(text)}")
+    value = _number(text)
+    if value is None or not low <= value <= high:
+        raise ConfigError(f"thresh must be a number in [{low:g}, {high:g}], got {shown(text)}")
+    return _with_classes(settings, lambda _, config: replace(config, threshold=value))
+
+
+def _with_chosen_classes(settings: Settings, text: str) -> Settings:
+    known, names = enabled_classes(settings), text.split(",")
+    if unknown := [name for name in names if name not in known]:
+        raise ConfigError(f"classes must be a list of {listed(known)} with commas between, got {shown(unknown[0])}")
+    return _with_classes(settings, lambda name, config: replace(config, enabled=name in names))
+
+
+def _with_method(settings: Settings, text: str) -> Settings:
+    methods = [method.name for method in RedactMethod]
+    if text not in methods:
+        raise ConfigError(f"redact must be {listed(methods)}, got {shown(text)}")
+    return replace(settings, redact=replace(settings.redact, method=RedactMethod[text]))
+
+
+def _with_mask_scale(settings: Settings, text: str) -> Settings:
+    low, high = settings.server.min_mask_scale, settings.server.max_mask_scale
+    value = _number(text)
+    if value is None or not low <= value <= high:
+        raise ConfigError(f"mask_scale must be a number in [{low:g}, {high:g}], got {shown(text)}")
+    return _with_classes(settings, lambda _, config: replace(config, margin=margin(value)))
+
+
+OPTIONS: Mapping[str, Callable[[Settings, str], Settings]] = {
+    "thresh": _with_threshold,
+    "classes": _with_chosen_classes,
+    "redact": _with_method,
+    "mask_scale": _with_mask_scale,
+}
+
+
+def _with_classes(settings: Settings, change: Callable[[str, ClassConfig], ClassConfig]) -> Settings:
+    return replace(settings, classes={name: change(name, config) for name, config in settings.classes.items()})
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class FilteringDetector:
+    """A `Detector` that leaves of another's boxes what a detector with `settings` would have found.
+
+    detector: one with `settings_of_detector`; exact, because NMS keeps a box whatever worse ones there are
+    """
+
+    detector: Detector
+    settings: Settings
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """See `Detector`."""
+        return self.detector.classes
+
+    @property
+    def device_name(self) -> str:
+        """See `Detector`."""
+        return self.detector.device_name
+
+    def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
+        """See `Detector`."""
+        return [self._filtered(found) for found in self.detector(frames)]
+
+    def _filtered(self, found: Detections) -> Detections:
+        configs = [self.settings.classes[name] for name in found.class_names]
+        enabled = found.of_classes({name for name, config in self.settings.classes.items() if config.enabled})
+        if not takes_threshold(self.settings):
+            return enabled
+        track = self.settings.track
+        ratio = track.low_score_ratio if track.enabled else 1.0
+        return enabled.above([config.threshold for config in configs], ratio)

@@ -1,0 +1,67 @@
+"""gunicorn for one person: `blurscene-stream serve`."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from dataclasses import replace
+from typing import Any, NoReturn
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from blurscene_stream.config import Settings
+from blurscene_stream.server.application import create_app, token_of_environment
+
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+SPARE_THREADS = 8  # for what needs no place: /healthz, /metrics
+
+
+class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    def __init__(self, settings: Settings, options: dict[str, Any]) -> None:
+        self._settings, self._options = settings, options
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._options.items():
+            if name in self.cfg.settings:  # older versions of gunicorn know fewer
+                self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return create_app(self._settings, token=token_of_environment())
+
+
+def serve(settings: Settings, host: str, port: int) -> None:
+    """Serve until a signal comes. Only the computer itself may ask when `host` is a loopback address.
+
+    Raises ConfigError for an empty token.
+    """
+    token_of_environment()
+    if host in (*LOOPBACK, "::1") and not settings.server.allowed_hosts:
+        settings = replace(settings, server=replace(settings.server, allowed_hosts=LOOPBACK))
+    bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    options = {
+        "bind": bind,
+        "workers": 1,
+        "worker_class": "gthread",
+        "threads": settings.server.queue_size + SPARE_THREADS,
+        "timeout": 120,
+        "loglevel": "warning",
+        "control_socket_disable": True,
+    }
+    server, parent = _Server(settings, options), os.getpid()
+    try:
+        server.run()
+    except SystemExit as exit_:
+        if os.getpid() != parent:
+            _end_worker(exit_)
+        raise
+
+
+def _end_worker(exit_: SystemExit) -> NoReturn:
+    """End a worker here: further up, on the stack that it was forked with, signals are handled as by a command."""
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(exit_.code if isinstance(exit_.code, int) else 0)

@@ -1,0 +1,59 @@
+"""Bodies of requests: pictures, as they are or in a form, in memory alone."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import IO
+
+from flask import Request, request
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+
+MAX_FORM_PARTS = 8
+FORM = "multipart/form-data"
+
+
+class UploadRequest(Request):
+    """A request whose files stay in memory: nothing of a picture gets to the disk."""
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None = None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        del total_content_length, content_type, filename, content_length
+        return BytesIO()
+
+
+def read_picture() -> bytes:
+    """Return the picture of the current request: its body, or the one file of a form.
+
+    Raises UnsupportedMediaType, BadRequest, RequestEntityTooLarge.
+    """
+    if request.mimetype == FORM:
+        return read_form("image")["image"]
+    if "image" not in request.mimetype:
+        raise UnsupportedMediaType(f"Content-Type must be image/... or {FORM} with a file named image")
+    return _not_empty(request.get_data(cache=False))
+
+
+def read_form(*names: str) -> dict[str, bytes]:
+    """Return the contents of a form's parts, files or fields, by name: of exactly these.
+
+    Raises UnsupportedMediaType, BadRequest, RequestEntityTooLarge.
+    """
+    if request.mimetype != FORM:
+        raise UnsupportedMediaType(f"Content-Type must be {FORM} with the parts {', '.join(names)}")
+    parts = [(name, file) for name, files in request.files.lists() for file in files]
+    fields = [(name, text) for name, texts in request.form.lists() for text in texts]
+    if sorted([name for name, _ in parts] + [name for name, _ in fields]) != sorted(names):
+        raise BadRequest(f"the form must have the parts {', '.join(names)}, each once, and no others")
+    read = {name: file.read() for name, file in parts} | {name: text.encode() for name, text in fields}
+    return {name: _not_empty(content) for name, content in read.items()}
+
+
+def _not_empty(data: bytes) -> bytes:
+    if not data:
+        raise BadRequest("the body is empty, a picture is expected; with curl: --data-binary @image.jpg")
+    return data

@@ -1,0 +1,109 @@
+"""POST /anonymize and POST /detect."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from flask.testing import FlaskClient
+
+from blurscene_stream.api import Anonymizer
+from blurscene_stream.config.schema import Settings
+from tests.detectors import SquareDetector
+from tests.pictures import SQUARE, file_of, read_back, samples_of
+from tests.server.conftest import MakeApp
+
+COLOR = file_of(samples_of(3), "png")
+X0, Y0, X1, Y1 = SQUARE
+
+
+@pytest.mark.parametrize(
+    ("form", "answered"), [("jpeg", "jpeg"), ("png", "png"), ("webp", "png"), ("tiff", "png"), ("bmp", "png")]
+)
+def test_a_picture_comes_back_covered_in_the_format_of_blurscene(client: FlaskClient, form: str, answered: str) -> None:
+    data = file_of(samples_of(3), form)
+    answer = client.post("/anonymize", data=data, content_type=f"image/{form}")
+    assert answer.status_code == 200, answer.text
+    assert answer.mimetype == f"image/{answered}"
+    assert answer.headers["Content-Disposition"] == f"inline; filename=anon_image.{answered}"
+    assert answer.data == Anonymizer(Settings(), load_detector=SquareDetector().load).image_bytes(data, answered)
+    assert (read_back(answer.data) != samples_of(3)).any()
+
+
+def test_headers_count_what_is_covered(client: FlaskClient) -> None:
+    headers = client.post("/anonymize", data=COLOR, content_type="image/png").headers
+    counted = {name: value for name, value in headers.items() if name.startswith("X-Blurscene-")}
+    assert counted == {"X-Blurscene-Boxes": "1", "X-Blurscene-Face": "0", "X-Blurscene-License-Plate": "1"}
+    assert headers["Cache-Control"] == "no-store"
+
+
+def test_a_form_with_a_file_is_taken_as_well(client: FlaskClient) -> None:
+    plain = client.post("/anonymize", data=COLOR, content_type="image/png").data
+    assert client.post("/anonymize", data={"image": (BytesIO(COLOR), "a.png")}).data == plain
+
+
+def test_detect_answers_with_the_boxes(client: FlaskClient) -> None:
+    answer = client.post("/detect", data=COLOR, content_type="image/png")
+    boxes = [{"label": "license_plate", "score": 1.0, "xyxy": [float(edge) for edge in SQUARE]}]
+    assert answer.json == {"width": 80, "height": 60, "boxes": boxes}
+
+
+@pytest.mark.parametrize(
+    ("query", "line"),
+    [
+        ("thresh=2", "thresh must be a number in [0.1, 0.9], got '2'"),
+        ("thresh=nan", "thresh must be a number in [0.1, 0.9], got 'nan'"),
+        ("thresh=0.05", "thresh must be a number in [0.1, 0.9], got '0.05'"),
+        ("thresh=0.5&thresh=0.6", "thresh must be there once, got ['0.5', '0.6']"),
+        ("classes=face,dog", "classes must be a list of face or license_plate with commas between, got 'dog'"),
+        ("classes=", "classes must be a list of face or license_plate with commas between, got ''"),
+        ("redact=none", "redact must be mosaic, solid or blur, got 'none'"),
+        ("mask_scale=0.5", "mask_scale must be a number in [1, 4], got '0.5'"),
+        ("treshold=0.5", "a parameter must be one of thresh, classes, redact, mask_scale, got 'treshold'"),
+    ],
+)
+def test_an_option_that_is_not_allowed_is_refused_with_what_is(client: FlaskClient, query: str, line: str) -> None:
+    answer = client.post(f"/anonymize?{query}", data=COLOR, content_type="image/png")
+    assert (answer.status_code, answer.json["error"] if answer.json else "") == (400, line)
+
+
+def test_options_change_what_is_covered_and_how(client: FlaskClient) -> None:
+    def shown(query: str) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+        return read_back(client.post(f"/anonymize?{query}", data=COLOR, content_type="image/png").data)
+
+    assert np.array_equal(shown("classes=face"), samples_of(3))
+    assert len(np.unique(shown("redact=solid&mask_scale=1")[Y0:Y1, X0:X1])) == 1
+    covered_px = [int((shown(f"mask_scale={scale}") != samples_of(3)).any(axis=2).sum()) for scale in (1, 2, 4)]
+    assert covered_px == sorted(set(covered_px))
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "line"),
+    [
+        (b"", "image/png", 400, "the body is empty"),
+        (COLOR, "text/plain", 415, "Content-Type must be image/..."),
+        (COLOR[:-20], "image/png", 400, "the file is cut short"),
+        (b"hello", "image/png", 400, "not a picture in one of the formats that are read"),
+        (COLOR, "multipart/form-data", 400, "the form must have the parts image"),
+    ],
+)
+def test_what_is_no_picture_is_refused(
+    client: FlaskClient, body: bytes, content_type: str, status: int, line: str
+) -> None:
+    answer = client.post("/anonymize", data=body, content_type=content_type)
+    assert answer.status_code == status
+    assert answer.json and answer.json["error"].startswith(line)
+
+
+def test_what_is_too_large_is_refused(make_app: MakeApp) -> None:
+    small = {"server.max_body_bytes": len(COLOR) - 1}
+    answer = make_app(small).test_client().post("/anonymize", data=COLOR, content_type="image/png")
+    assert answer.status_code == 413
+    assert answer.json
+    assert answer.json["error"] == f"the body is larger than {len(COLOR) - 1:,} bytes, the most that is taken"
+    answer = (
+        make_app({"server.max_pixels": 4799}).test_client().post("/anonymize", data=COLOR, content_type="image/png")
+    )
+    assert answer.status_code == 413
+    assert answer.json and answer.json["error"].startswith("80x60 is more than 4,799 pixels")
