@@ -44,12 +44,13 @@ FLOORS = {  # a module imports its own room, or a lower floor
     "cli": 5,
     "__main__": 6,
 }
+OWN_MODELS = ("detect/torchvision_model", "detect/faster_rcnn", "detect/allowed_targets", "detect/nan_guard")
 DOORS = {  # outside library -> the rooms that may import it
     "av": {"source", "sink"},
-    "torch": {"detect"},
-    "torchvision": {"detect"},
+    "torch": {"detect/backends/torch", *OWN_MODELS},
+    "torchvision": set(OWN_MODELS),
     "ensemble_boxes": {"detect/ensemble"},
-    "cv2": {"redact", "track/shot_detection", "verify/contact_sheet"},
+    "cv2": {"redact", "detect/preprocessor", "track/shot_detection", "verify/contact_sheet"},
     "PIL": {"image"},
     "hydra": {"config"},
     "omegaconf": {"config"},

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 from blurscene_stream.config.validation import NOT_EMPTY, Constraint, between, matching, validate, within
 from blurscene_stream.errors import ConfigError
 
-BUILT_IN = "blurscene_stream.detect.network.FacePlateNetwork"
+BUILT_IN = "blurscene_stream.detect.backends.torch.network.FacePlateNetwork"
 """The `_target_` of the default network."""
 
-BUILT_IN_V2 = "blurscene_stream.detect.network_v2.FacePlateV2Network"
+BUILT_IN_V2 = "blurscene_stream.detect.backends.torch.network_v2.FacePlateV2Network"
 """The `_target_` of our other network; every one beside these two is built by torchvision's names."""
 
 _MAX_INPUT_PX = 8192  # of a side of the network's input

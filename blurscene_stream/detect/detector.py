@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from blurscene_stream.boxes import Boxes, Detections, Origin, Scores, iou
@@ -21,6 +20,7 @@ from blurscene_stream.config.schema import (
     VariantsConfig,
     class_configs,
 )
+from blurscene_stream.detect.backends.loading import load_network
 from blurscene_stream.detect.device import choose_device
 from blurscene_stream.detect.ensemble import require_ensemble_boxes
 from blurscene_stream.detect.face_plate import FacePlateModel
@@ -28,7 +28,6 @@ from blurscene_stream.detect.letterbox import Letterbox, group_by_input_size, tt
 from blurscene_stream.detect.merge import MergedBoxes, merge
 from blurscene_stream.detect.model import Candidates, Model
 from blurscene_stream.detect.preprocessor import Preprocessor, Sample
-from blurscene_stream.detect.torchvision_model import TorchvisionModel
 from blurscene_stream.errors import ConfigError, DetectionError, first_line
 from blurscene_stream.frames import Frame, PictureInfo, ScanMode
 
@@ -39,11 +38,11 @@ class Detector:
     """Detects the objects of `classes` in frames.
 
     classes:     the names of the class ids
-    device_name: device and precision, such as "cpu, bf16"
+    device_name: device, library and precision, such as "cpu, torch, bf16"
     """
 
-    def __init__(self, models: Sequence[Model], device: torch.device, settings: Settings) -> None:
-        """`models`: those of `settings`, on `device`; several may detect the same class.
+    def __init__(self, models: Sequence[Model], settings: Settings) -> None:
+        """`models`: those of `settings`; several may detect the same class.
 
         Raises ConfigError when `detect.merge.method` needs ensemble-boxes and it is not installed.
         """
@@ -52,7 +51,6 @@ class Detector:
         self.device_name = "; ".join(dict.fromkeys(model.device_name for model in models))
         self._models = models
         self._class_ids = [np.array([self.classes.index(name) for name in model.classes]) for model in models]
-        self._device = device
         self._config = settings.detect
         # Means over views would sink below what a check counts: most turned views do not show the object.
         self._quick_merge = replace(settings.detect.merge, method=MergeMethod.nms, post_merge_score_threshold=0.0)
@@ -104,7 +102,7 @@ class Detector:
         try:
             groups = group_by_input_size(views)
             return Candidates.concatenate([self._run_group(model, thresholds, frames, group) for group in groups])
-        except RuntimeError as error:  # torch's own, such as no more memory
+        except RuntimeError as error:  # of the network's library, such as no more memory
             size = max((view.width * view.height, f"{view.width}x{view.height}") for view in views)[1]
             at_once = min(len(frames) * len(views), self._config.batch_size)
             raise DetectionError(
@@ -112,7 +110,6 @@ class Detector:
                 f"{first_line(error)}; try a smaller detect.batch_size or detect.size_px"
             ) from error
 
-    @torch.inference_mode()  # holds for the calling thread only, so it belongs on the method that calculates
     def _run_group(
         self, model: Model, thresholds: Sequence[float], frames: Sequence[Frame], views: Sequence[Letterbox]
     ) -> Candidates:
@@ -128,7 +125,7 @@ class Detector:
             for number, frame in enumerate(frames)
             for view in twins
         ]
-        preprocessor, parts = Preprocessor(self._device, model.pad_rgb), list[Candidates]()
+        preprocessor, parts = Preprocessor(model.pad_rgb), list[Candidates]()
         for start in range(0, len(stack), self._config.batch_size):
             batch = stack[start : start + self._config.batch_size]
             parts.append(_to_stored(model(preprocessor.batch(batch), thresholds), batch))
@@ -207,19 +204,20 @@ def load_detector(settings: Settings) -> Detector:
     used or do not fit together, DeviceError when the device is not there, DetectionError when it cannot be used.
     """
     device = choose_device(settings.device)
-    if settings.detect.threads:
-        torch.set_num_threads(settings.detect.threads)
     wanted = models_of(settings)
     known = {name for model in wanted for name in model.classes}
     if known != (given := set(settings.classes)):
         raise ConfigError(f"classes must be the models' own: {', '.join(sorted(known))}, got {sorted(given)!r}")
-    return Detector([_load_model(model, device, settings) for model in wanted], device, settings)
+    return Detector([_load_model(model, device, settings.detect) for model in wanted], settings)
 
 
-def _load_model(model: ModelConfig, device: torch.device, settings: Settings) -> Model:
-    kind = FacePlateModel if model.is_built_in else TorchvisionModel
+def _load_model(model: ModelConfig, device: str, config: DetectConfig) -> Model:
     try:
-        return kind(model, device, settings.detect)
+        if model.is_built_in:
+            return FacePlateModel(model, load_network(model, device, config), config)
+        from blurscene_stream.detect.torchvision_model import TorchvisionModel  # noqa: PLC0415  needs torch
+
+        return TorchvisionModel(model, device, config)
     except RuntimeError as error:
         raise DetectionError(
             f"the network of {model.name} cannot be set up on {device}: {first_line(error)}; try --device cpu"

@@ -1,10 +1,10 @@
-"""What the detector asks of a model, and what it gets: candidate boxes. Without torch at run time."""
+"""What the detector asks of a model, and what it gets: candidate boxes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,8 @@ from blurscene_stream.boxes import Boxes, Scores
 from blurscene_stream.detect.letterbox import Letterbox
 from blurscene_stream.frames import PictureInfo
 
-if TYPE_CHECKING:
-    from torch import Tensor
+NOT_FINITE = "the network gave numbers that are not finite; try --set detect.precision=fp32"
+"""Of an overflow inside a network, which must not pass for "nothing there"."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,15 +55,15 @@ class Model(Protocol):
 
     @property
     def device_name(self) -> str:
-        """Device and precision, such as "cpu, bf16"."""
+        """Device, library and precision, such as "cpu, torch, bf16"."""
 
     def letterbox(self, picture: PictureInfo, scale: float) -> Letterbox:
         """Return how it takes a whole picture, at `scale` times the size that it has otherwise."""
 
-    def __call__(self, images: Tensor, thresholds: Sequence[float]) -> Candidates:
+    def __call__(self, images: NDArray[np.uint8], thresholds: Sequence[float]) -> Candidates:
         """Return all boxes with a score above their class's threshold, in pixels of the images.
 
-        images: uint8 (B, 3, H, W), RGB, on the device, channels last
+        images: RGB (B, 3, H, W); in memory channels come last
 
-        Raises DetectionError when it gives numbers that are not finite, RuntimeError when torch fails.
+        Raises DetectionError when it gives numbers that are not finite, RuntimeError when its library fails.
         """

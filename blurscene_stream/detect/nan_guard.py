@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
+from blurscene_stream.detect.model import NOT_FINITE
 from blurscene_stream.errors import DetectionError
 
 _HEAD_NAMES = ("head", "box_predictor")
@@ -16,7 +17,7 @@ _HEAD_NAMES = ("head", "box_predictor")
 def check_finite(values: Tensor) -> None:
     """Raise DetectionError when a number that the network gave is not finite."""
     if not bool(values.isfinite().all()):
-        raise DetectionError("the network gave numbers that are not finite; try --set detect.precision=fp32")
+        raise DetectionError(NOT_FINITE)
 
 
 class NanGuard:

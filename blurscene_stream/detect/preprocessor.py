@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional
 
 from blurscene_stream.detect.letterbox import Letterbox, Region
 from blurscene_stream.frames import Frame
@@ -28,23 +26,21 @@ class Sample(NamedTuple):
 class Preprocessor:
     """Draws views of frames. What two in succession share, mirrored or not, is scaled once."""
 
-    def __init__(self, device: torch.device | str = "cpu", pad_rgb: Sequence[int] = (0, 0, 0)) -> None:
-        """`device`: where the batches go; `pad_rgb`: the colour of their padding."""
-        self._device = torch.device(device)
+    def __init__(self, pad_rgb: Sequence[int] = (0, 0, 0)) -> None:
+        """`pad_rgb`: the colour of the padding."""
         self._pad_rgb = pad_rgb
         self._frame: Frame | None = None
         self._full: Rgb | None = None
         self._scaled: tuple[tuple[Region, tuple[int, int]], Rgb] | None = None
 
-    def batch(self, samples: Sequence[Sample]) -> Tensor:
-        """Draw samples of one input size: uint8 (len(samples), 3, H, W), channels last, on the device."""
-        shape = (len(samples), samples[0].view.height, samples[0].view.width, 3)
-        images = torch.zeros(shape, dtype=torch.uint8, pin_memory=self._device.type == "cuda")
+    def batch(self, samples: Sequence[Sample]) -> NDArray[np.uint8]:
+        """Draw samples of one input size: RGB (len(samples), 3, H, W); in memory channels come last."""
+        images = np.zeros((len(samples), samples[0].view.height, samples[0].view.width, 3), np.uint8)
         if any(self._pad_rgb):
-            images[:] = torch.tensor(self._pad_rgb, dtype=torch.uint8)
-        for sample, out in zip(samples, images.numpy(), strict=True):
+            images[:] = self._pad_rgb
+        for sample, out in zip(samples, images, strict=True):
             self.draw(sample.frame, sample.view, out)
-        return images.to(self._device, non_blocking=True).permute(0, 3, 1, 2)
+        return images.transpose(0, 3, 1, 2)
 
     def draw(self, frame: Frame, view: Letterbox, out: Rgb) -> None:
         """Write `frame` into `out`, uint8 (view.height, view.width, 3), RGB. Padding is left as it is.
@@ -76,7 +72,7 @@ class Preprocessor:
 
 
 def resize(picture: Rgb, width: int, height: int) -> Rgb:
-    """Resize a picture (H, W, 3), bilinear and antialiased: every pixel of it counts, however much it shrinks."""
-    rows = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None]
-    made = functional.interpolate(rows, (height, width), mode="bilinear", antialias=True)
-    return np.asarray(made[0].permute(1, 2, 0).numpy(), np.uint8)
+    """Resize a picture (H, W, 3): the mean of what each pixel covers where it shrinks, else bilinear."""
+    shrinks = width < picture.shape[1] or height < picture.shape[0]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=method), np.uint8)

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from blurscene_stream.config.schema import DetectConfig, ModelConfig
 from blurscene_stream.detect.allowed_targets import build_network
-from blurscene_stream.detect.device import choose_amp_dtype, describe
+from blurscene_stream.detect.backends.torch.devices import choose_amp_dtype, describe, set_threads
+from blurscene_stream.detect.backends.torch.state_dict import fill_network, read_weights
 from blurscene_stream.detect.letterbox import Letterbox, letterbox_centered, letterbox_top_left
 from blurscene_stream.detect.model import Candidates
 from blurscene_stream.detect.nan_guard import NanGuard, check_finite
-from blurscene_stream.detect.weights import fill_network, read_weights
 from blurscene_stream.errors import ConfigError, DetectionError
 from blurscene_stream.frames import PictureInfo
 
@@ -38,7 +38,7 @@ class TorchvisionModel:
     The network resizes and normalizes its images itself, as torchvision's do.
     """
 
-    def __init__(self, model: ModelConfig, device: torch.device, config: DetectConfig) -> None:
+    def __init__(self, model: ModelConfig, device: str, config: DetectConfig) -> None:
         """Raise ConfigError when the model's file is refused, or network, weights, classes do not fit together."""
         if max(config.variants.scales) > 1:
             raise ConfigError(
@@ -50,6 +50,7 @@ class TorchvisionModel:
                 f"{model.name}: the network sets its own size, so a small scan would cost as much as a full one: "
                 "detect.small_scan_scale must be 1 (the whole picture without other variants), or detect.every 1"
             )
+        set_threads(config.threads)
         network = build_network(model)
         self._label_map = LabelMap(model, network)
         fill_network(network, read_weights(model), model.weights)
@@ -57,8 +58,8 @@ class TorchvisionModel:
         self.classes = tuple(model.classes)
         red, green, blue = model.input.pad_rgb
         self.pad_rgb = (red, green, blue)
-        self._name, self._input, self._config, self._device = model.name, model.input, config, device
-        self._dtype = choose_amp_dtype(model.with_amp, config.precision, device)
+        self._name, self._input, self._config, self._device = model.name, model.input, config, torch.device(device)
+        self._dtype = choose_amp_dtype(model.with_amp, config.precision, self._device)
         self._nan_guard = NanGuard(network)
         self._limits = _limits(network)
 
@@ -76,10 +77,12 @@ class TorchvisionModel:
         whole = letterbox_top_left(picture, *size)
         return replace(letterbox_top_left(picture, *size, scale), width=whole.width, height=whole.height)
 
-    def __call__(self, images: Tensor, thresholds: Sequence[float]) -> Candidates:
+    @torch.inference_mode()  # holds for the calling thread only, so it belongs on the method that calculates
+    def __call__(self, images: NDArray[np.uint8], thresholds: Sequence[float]) -> Candidates:
         """See `Model`."""
+        shown = torch.from_numpy(images).to(self._device)
         at_once = 1 if self._device.type == "cpu" else len(images)  # on a CPU more of them only need more memory
-        found = [each for part in torch.split(images, at_once) for each in self._run(part)]
+        found = [each for part in torch.split(shown, at_once) for each in self._run(part)]
         self._nan_guard.check()
         table = torch.cat(found).cpu()
         if self._limits is not None:

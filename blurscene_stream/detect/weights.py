@@ -1,21 +1,12 @@
-"""Weights of a network: read as tensors and nothing else, checked by sha256, loaded layer by layer."""
+"""Files of weights: found by name, and verified by their SHA-256 before anything reads them."""
+
+from __future__ import annotations
 
 import hashlib
-import io
-import warnings
-from collections.abc import Mapping
 from pathlib import Path
 
-import torch
-from torch import Tensor, nn
-
 from blurscene_stream.config.files import shipped
-from blurscene_stream.config.schema import ModelConfig
 from blurscene_stream.errors import ConfigError
-
-State = dict[str, Tensor]
-_COUNTER = "num_batches_tracked"
-_WAY_OUT = "give one written by torch.save(network.state_dict(), file)"
 
 
 def find_weights(name: str) -> Path:
@@ -29,75 +20,19 @@ def find_weights(name: str) -> Path:
     raise ConfigError(f"model.weights: there is no file {name}, neither as a path nor in the folder weights")
 
 
-def read_weights(model: ModelConfig) -> State:
-    """Read the tensors of `model` by name, on the CPU, floating-point ones as float32.
+def read_verified(path: Path, sha256: str | None, key: str) -> bytes:
+    """Read a file of weights; `sha256`: what it must have, None for any; `key`: the setting that holds it.
 
-    Raises ConfigError when the file is missing, is not the one that `model.sha256` names, cannot be read or holds
-    anything but tensors of finite numbers.
+    Raises ConfigError when it cannot be read, or is another file.
     """
-    path = find_weights(model.weights)
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{path.name}: the weights cannot be read: {error.strerror}") from error
     found = hashlib.sha256(content).hexdigest()
-    if model.sha256 is not None and found != model.sha256:
+    if sha256 is not None and found != sha256:
         raise ConfigError(
-            f"{path.name}: the sha256 of these weights begins with {found[:12]}, expected {model.sha256[:12]}; "
-            "fetch the file again, or set model.sha256 if it is meant to be another one (null: any)"
+            f"{path.name}: the sha256 of these weights begins with {found[:12]}, expected {sha256[:12]}; "
+            f"fetch the file again, or set {key} if it is meant to be another one (null: any)"
         )
-    return _parse(content, path.name)
-
-
-def _parse(content: bytes, name: str) -> State:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch guesses aloud what a file may be that it does not know
-            state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # its unpickler raises whatever it runs into
-        raise ConfigError(f"{name}: not a file of tensors written by torch.save; {_WAY_OUT}") from error
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ConfigError(f"{name}: holds something else than named tensors; {_WAY_OUT}")
-    if not all(isinstance(layer, str) and layer.isprintable() for layer in state):
-        raise ConfigError(f"{name}: holds tensors whose names are no plain texts; {_WAY_OUT}")
-    return {layer: _plain(value, layer, name) for layer, value in state.items()}
-
-
-def _plain(value: Tensor, layer: str, name: str) -> Tensor:
-    """The tensor as a dense one in main memory, floating-point ones as float32."""
-    if value.layout is not torch.strided or value.is_meta or value.is_complex() or value.is_quantized:
-        kind = f"{value.dtype}, {value.layout}, {value.device}"
-        raise ConfigError(f"{name}: layer {layer} holds something else than plain real numbers ({kind}); {_WAY_OUT}")
-    plain = value.float() if value.is_floating_point() else value
-    if not bool(plain.isfinite().all()):
-        raise ConfigError(f"{name}: layer {layer} holds numbers that are not finite; train or fetch the weights again")
-    return plain
-
-
-def fill_network(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
-    """Load the tensors of `state` into `network`: every one, each of the right shape and kind of numbers.
-
-    Two differences are ignored: parts that were compiled when they were saved bear `_orig_mod` in their names, and the
-    counters of batch norms serve training alone.
-    Raises ConfigError naming the first layer that does not fit; `name` is the file's in the message.
-    """
-    needed = network.state_dict()
-    given = {layer.replace("_orig_mod.", ""): value for layer, value in state.items()}
-    counters = {layer: torch.zeros((), dtype=torch.long) for layer in needed if layer.endswith(_COUNTER)}
-    given = counters | {layer: value for layer, value in given.items() if not layer.endswith(_COUNTER)}
-    for layer in sorted(needed.keys() | given.keys()):
-        wanted, there = (_described(layer, state) for state in (needed, given))
-        if wanted != there:
-            raise ConfigError(
-                f"{name}: layer {layer}: the network has {wanted}, the file {there}; "
-                "model.network must describe the network that the weights are of"
-            )
-    network.load_state_dict(given, strict=True, assign=True)
-
-
-def _described(layer: str, state: Mapping[str, Tensor]) -> str:
-    """The shape of a layer, and that it holds whole numbers where it does."""
-    if layer not in state:
-        return "no such layer"
-    value = state[layer]
-    return f"{tuple(value.shape)}" if value.is_floating_point() else f"{tuple(value.shape)} of whole numbers"
+    return content

@@ -9,8 +9,8 @@ import click
 import torch
 
 from blurscene_stream.config.schema import Settings
+from blurscene_stream.detect.backends.torch.network_v2 import FacePlateV2Network
 from blurscene_stream.detect.device import choose_device
-from blurscene_stream.detect.network_v2 import FacePlateV2Network
 from blurscene_stream.errors import BlurSceneError
 from blurscene_stream.evaluate import ClassMapping, can_plot, plot_png
 from blurscene_stream.evaluate.image_results import MIN_SCORE
@@ -121,7 +121,7 @@ def train(data: Path, out: Path, start: Path | None, device: str, **options: Any
         raise click.UsageError(str(error)) from error
     weights = {name: one.weight for name, one in manifest.read_sets().items()}
     images = read_training_images(data / packing.TRAIN, weights)
-    store = Store(images, choose_device(device))
+    store = Store(images, torch.device(choose_device(device)))
     click.echo(f"{len(images)} pictures on {store.pixels.device}")
     network = FacePlateV2Network() if start is None else exporting.load_network(start)
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from blurscene_stream.detect.network import CLASS_COUNT, STRIDE
+from blurscene_stream.detect.backends.network import CLASS_COUNT, STRIDE
 from scripts.training.store import StoredImage
 from scripts.training.targets import DOUBT, Boxes, Targets, empty_targets
 from scripts.training.views import View, paste_plate, random_view

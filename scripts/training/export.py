@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from blurscene_stream.config.schema import ModelConfig
-from blurscene_stream.detect.network_v2 import FacePlateV2Network
-from blurscene_stream.detect.weights import fill_network, read_weights
+from blurscene_stream.detect.backends.torch.network_v2 import FacePlateV2Network
+from blurscene_stream.detect.backends.torch.state_dict import fill_network, read_weights
 
 _EXAMPLE_SIDE = 128  # of the input that the network is traced with; the sides of the ONNX file's input are free
 

@@ -63,7 +63,7 @@ def box_loss(geometry: Tensor, boxes: Tensor, index: Tensor, cell: Tensor) -> Te
     values = geometry.permute(0, 1, 3, 4, 2)[image, class_id, row, column].float()
     truth = boxes[image, index[image, class_id, row, column].long()]
     weight = cell[image, class_id, row, column].float()
-    return ((1 - giou(decode_boxes(values, row, column), truth)) * weight).sum() / weight.sum().clamp(min=1e-6)
+    return ((1 - giou(decode_boxes(values, row, column, torch), truth)) * weight).sum() / weight.sum().clamp(min=1e-6)
 
 
 def giou(boxes: Tensor, truth: Tensor) -> Tensor:

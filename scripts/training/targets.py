@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from blurscene_stream.detect.network import CLASS_COUNT, STRIDE
+from blurscene_stream.detect.backends.network import CLASS_COUNT, STRIDE
 
 HALF_WIDTH = 0.27
 """Reach of an object's Gaussian, as a share of its sides."""

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from blurscene_stream.boxes import Boxes
@@ -73,8 +72,9 @@ def centerface(file: Path) -> Teacher:
         height, width = (-(-side // _MULTIPLE) * _MULTIPLE for side in rgb.shape[:2])
         padded = np.zeros((1, 3, height, width), np.float32)
         padded[0, :, : rgb.shape[0], : rgb.shape[1]] = rgb.transpose(2, 0, 1)
-        heat, sides, offsets = (torch.from_numpy(each) for each in session.run(None, {"input.1": padded})[:3])
-        found = decode_heat_maps(torch.cat([heat.logit(1e-6), sides, offsets], 1)[:, None], [MIN_FACE])
+        heat, sides, offsets = session.run(None, {"input.1": padded})[:3]
+        score = heat.clip(1e-6, 1 - 1e-6)
+        found = decode_heat_maps(np.concatenate([np.log(score / (1 - score)), sides, offsets], 1)[:, None], [MIN_FACE])
         return [scored(found.boxes * (image.samples.shape[1] / rgb.shape[1]), found.scores), NOTHING]
 
     return teach

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from blurscene_stream.detect.network_v2 import FacePlateV2Network
+from blurscene_stream.detect.backends.torch.network_v2 import FacePlateV2Network
 from scripts.training.augment import augment, without_hidden
 from scripts.training.crops import CropPlans
 from scripts.training.draw import Draw, choose_draw

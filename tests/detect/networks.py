@@ -8,9 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from numpy.typing import NDArray
+from torch import nn
 
 CONF = """
 # What a training left behind: keys that have nothing to do with a run, values that stand for others.
@@ -149,8 +151,8 @@ def save(network: nn.Module, path: Path, prefix: str = "") -> None:
     torch.save({prefix + name: value for name, value in network.state_dict().items()}, path)
 
 
-def answer(network: nn.Module, pictures: Tensor) -> list[Mapping[str, Any]]:
+def answer(network: nn.Module, pictures: NDArray[np.uint8]) -> list[Mapping[str, Any]]:
     """What a plain network says of uint8 pictures (B, 3, H, W)."""
     with torch.inference_mode():
-        found: list[Mapping[str, Any]] = network(list(pictures.float() / 255))
+        found: list[Mapping[str, Any]] = network(list(torch.from_numpy(pictures).float() / 255))
     return found

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from blurscene_stream.boxes import UPRIGHT, Orientation
 from blurscene_stream.detect import Detector
+from blurscene_stream.detect.backends.torch.network import FacePlateNetwork
+from blurscene_stream.detect.backends.torch.torch_network import TorchNetwork
 from blurscene_stream.detect.face_plate import FacePlateModel
-from blurscene_stream.detect.network import FacePlateNetwork
 from blurscene_stream.frames import PIXEL_FORMATS, Frame, PictureInfo
 
 Picture = NDArray[np.uint8]
@@ -109,5 +110,6 @@ def network_of(detector: Detector) -> FacePlateNetwork:
     """The built-in network inside a detector that has it alone."""
     (model,) = detector._models
     assert isinstance(model, FacePlateModel)
-    assert isinstance(model.network, FacePlateNetwork)
-    return model.network
+    assert isinstance(model.network, TorchNetwork)
+    assert isinstance(model.network.network, FacePlateNetwork)
+    return model.network.network

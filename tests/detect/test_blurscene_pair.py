@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from blurscene_stream.boxes import iou
@@ -44,9 +45,9 @@ def align_as_blurscene(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(poolers, "roi_align", aligned)
 
 
-def shown(detector: Detector, index: int, scene: Picture) -> Tensor:
+def shown(detector: Detector, index: int, scene: Picture) -> NDArray[np.uint8]:
     model, frame = detector._models[index], frame_of(scene)
-    return Preprocessor("cpu", model.pad_rgb).batch([Sample(frame, model.letterbox(frame.picture, 1.0), 0)])
+    return Preprocessor(model.pad_rgb).batch([Sample(frame, model.letterbox(frame.picture, 1.0), 0)])
 
 
 def test_the_pair_finds_the_boxes_of_plain_torchvision(
@@ -126,9 +127,9 @@ def test_a_batch_gives_what_its_frames_give_alone(folder: Path, scene: Picture) 
 def test_with_amp_calculates_in_16_bits_where_that_is_asked_for(folder: Path, scene: Picture) -> None:
     save_pair(folder, WITH_AMP="true")
     exact = load("detect.precision=fp32")
-    assert exact.device_name == "cpu, fp32"
+    assert exact.device_name == "cpu, torch, fp32"
     rough = load("detect.precision=bf16")
-    assert rough.device_name == "cpu, bf16"
+    assert rough.device_name == "cpu, torch, bf16"
     one, other = (each._models[0](shown(each, 0, scene), [0.0]) for each in (exact, rough))
     assert not np.array_equal(one.scores, other.scores)
     assert abs(float(one.scores[:9].mean()) - float(other.scores[:9].mean())) < 0.1
@@ -222,6 +223,6 @@ def test_a_padded_picture_is_drawn_as_blurscene_draws_it(folder: Path) -> None:
             path.read_text().replace("height: ${image_height}", "height: ${image_height}\n      pad_value: [9, 8, 7]")
         )
     detector = load()
-    pictures = shown(detector, 0, np.full((100, 100, 3), 200, np.uint8))[0].permute(1, 2, 0).numpy()
+    pictures = shown(detector, 0, np.full((100, 100, 3), 200, np.uint8))[0].transpose(1, 2, 0)
     assert (pictures[:, 32:128] == 200).all()
     assert (pictures[:, :32] == [9, 8, 7]).all() and (pictures[:, 128:] == [9, 8, 7]).all()

@@ -25,7 +25,8 @@ from blurscene_stream.config.schema import (
     TrackConfig,
     VariantsConfig,
 )
-from blurscene_stream.detect import Detector, face_plate, load_detector
+from blurscene_stream.detect import Detector, load_detector
+from blurscene_stream.detect.backends.torch import torch_network
 from blurscene_stream.errors import ConfigError, DetectionError, DeviceError
 from tests.detect.pictures import FACE, PLATE, WIDTH, Picture, frame_of, network_of, stored_as
 from tests.settings import changed
@@ -47,7 +48,7 @@ def assert_same(found: Detections, boxes: Boxes, min_iou: float) -> None:
 
 def test_a_face_and_a_plate_are_found(detector: Detector, scene: Picture) -> None:
     assert detector.classes == ("face", "license_plate")
-    assert detector.device_name == "cpu, fp32"
+    assert detector.device_name == "cpu, torch, fp32"
     (found,) = detector([frame_of(scene)])
     assert found.class_names == detector.classes
     assert_same(found, FACE_AND_PLATE, 0.65)
@@ -101,7 +102,7 @@ def test_bfloat16_and_the_plain_convolutions_find_the_same(
     (wanted,) = detector([frame_of(scene)])
     (short,) = load_detector(settings(precision=Precision.bf16))([frame_of(scene)])
     assert_same(short, wanted.xyxy, 0.95)
-    monkeypatch.setattr(face_plate, "has_fused_conv_relu", lambda *_: False)
+    monkeypatch.setattr(torch_network, "has_fused_conv_relu", lambda *_: False)
     (plain,) = load_detector(settings(precision=Precision.fp32))([frame_of(scene)])
     assert np.allclose(plain.xyxy, wanted.xyxy, atol=1e-2)
 
@@ -167,7 +168,7 @@ def test_a_network_gone_wrong_is_an_error(
     scene: Picture, layer: str, fused_relu: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not fused_relu:
-        monkeypatch.setattr(face_plate, "has_fused_conv_relu", lambda *_: False)
+        monkeypatch.setattr(torch_network, "has_fused_conv_relu", lambda *_: False)
     detect = load_detector(settings())
     with torch.inference_mode():
         network_of(detect).state_dict()[layer].fill_(float("nan"))

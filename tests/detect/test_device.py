@@ -7,7 +7,8 @@ import torch
 
 from blurscene_stream.config.schema import Precision
 from blurscene_stream.detect import device as device_module
-from blurscene_stream.detect.device import choose_amp_dtype, choose_device, choose_dtype, describe
+from blurscene_stream.detect.backends.torch.devices import choose_amp_dtype, choose_dtype, describe
+from blurscene_stream.detect.device import choose_device
 from blurscene_stream.errors import DeviceError
 
 CPU = torch.device("cpu")
@@ -16,6 +17,7 @@ CPU = torch.device("cpu")
 def pretend(monkeypatch: pytest.MonkeyPatch, gpus: int) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.setattr(device_module, "has_gpu", lambda: gpus > 0)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +29,7 @@ def test_auto_takes_the_first_gpu_and_else_the_cpu(
     monkeypatch: pytest.MonkeyPatch, gpus: int, asked: str, given: str
 ) -> None:
     pretend(monkeypatch, gpus)
-    assert str(choose_device(asked)) == given
+    assert choose_device(asked) == given
 
 
 @pytest.mark.parametrize(("gpus", "asked"), [(0, "cuda"), (0, "cuda:0"), (1, "cuda:1")])
@@ -82,5 +84,5 @@ def test_autocast_is_for_who_asks_and_where_it_gains(
 
 def test_the_name_can_be_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "NVIDIA H200")
-    assert describe(CPU, torch.float32) == "cpu, fp32"
-    assert describe(torch.device("cuda:0"), torch.bfloat16) == "cuda:0 NVIDIA H200, bf16"
+    assert describe(CPU, torch.float32) == "cpu, torch, fp32"
+    assert describe(torch.device("cuda:0"), torch.bfloat16) == "cuda:0 NVIDIA H200, torch, bf16"

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from blurscene_stream.config.schema import ModelConfig
-from blurscene_stream.detect import network as network_module
+from blurscene_stream.detect.backends.torch import network as network_module
+from blurscene_stream.detect.backends.torch.layers import has_fused_conv_relu
+from blurscene_stream.detect.backends.torch.network import FacePlateNetwork
+from blurscene_stream.detect.backends.torch.state_dict import fill_network, read_weights
 from blurscene_stream.detect.face_plate import decode_boxes
-from blurscene_stream.detect.layers import has_fused_conv_relu
-from blurscene_stream.detect.network import FacePlateNetwork
-from blurscene_stream.detect.weights import fill_network, read_weights
 from tests.detect.pictures import Picture
 
 CPU = torch.device("cpu")
@@ -75,7 +75,7 @@ def test_the_output_is_that_of_the_reference_network(shared: Path) -> None:
     assert torch.allclose(maps[:, :, 0], heat, atol=1e-3)
     rows, columns = (side.flatten() for side in torch.meshgrid(*map(torch.arange, heat.shape[2:]), indexing="ij"))
     for label in (0, 1):
-        ours = decode_boxes(maps[0, label, 1:].flatten(1).T, rows, columns)
+        ours = decode_boxes(maps[0, label, 1:].flatten(1).T, rows, columns, torch)
         assert torch.allclose(ours, boxes[0, label].flatten(1).T, atol=1e-2)  # pixels, of boxes of up to 500
 
 

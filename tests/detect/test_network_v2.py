@@ -13,10 +13,11 @@ from blurscene_stream import load_settings
 from blurscene_stream.boxes import iou
 from blurscene_stream.config.schema import BUILT_IN_V2, DetectConfig, ModelConfig, Precision, Settings, VariantsConfig
 from blurscene_stream.detect import load_detector
+from blurscene_stream.detect.backends.torch.layers import has_fused_conv_relu
+from blurscene_stream.detect.backends.torch.network_v2 import FacePlateV2Network
+from blurscene_stream.detect.backends.torch.state_dict import fill_network, read_weights
+from blurscene_stream.detect.backends.torch.torch_network import TorchNetwork
 from blurscene_stream.detect.face_plate import FacePlateModel
-from blurscene_stream.detect.layers import has_fused_conv_relu
-from blurscene_stream.detect.network_v2 import FacePlateV2Network
-from blurscene_stream.detect.weights import fill_network, read_weights
 from blurscene_stream.errors import ConfigError
 from blurscene_stream.frames import PIXEL_FORMATS, PictureInfo
 from tests.detect.pictures import FACE, PLATE, WIDTH, Picture, frame_of
@@ -86,7 +87,7 @@ def test_it_is_chosen_by_name_and_finds_face_and_plate(scene: Picture) -> None:
 
 def test_its_input_has_sides_of_multiples_of_64(model: ModelConfig) -> None:
     config = DetectConfig(size_px=1280, precision=Precision.fp32, variants=VariantsConfig())
-    built = FacePlateModel(model, CPU, config)
+    built = FacePlateModel(model, TorchNetwork(model, "cpu", config), config)
     view = built.letterbox(PictureInfo(1920, 1080, PIXEL_FORMATS["yuv420p"]), 0.25)
     assert (view.width, view.height, view.content_height) == (320, 192, 180)
 

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blurscene_stream.boxes import UPRIGHT, Orientation
+from blurscene_stream.config.schema import BUILT_IN
+from blurscene_stream.detect.backends.network import MULTIPLES
 from blurscene_stream.detect.letterbox import Letterbox, letterbox_centered, letterbox_top_left
-from blurscene_stream.detect.network import MULTIPLE
 from blurscene_stream.detect.preprocessor import Preprocessor
 from blurscene_stream.frames import PIXEL_FORMATS, PictureInfo
 from tests.detect.pictures import Picture, frame_of, stored_as
@@ -43,7 +44,7 @@ def drawn(view: Letterbox, *stored: Picture) -> Picture:
 
 @given(picture=pictures, size_px=st.integers(32, 8192))
 def test_the_input_is_bounded_and_fits_the_network(picture: PictureInfo, size_px: int) -> None:
-    view = letterbox_top_left(picture, size_px, 2, multiple=MULTIPLE)
+    view = letterbox_top_left(picture, size_px, 2, multiple=MULTIPLES[BUILT_IN])
     for padded, content in ((view.width, view.content_width), (view.height, view.content_height)):
         assert padded % 32 == 0
         assert 1 <= content <= size_px
@@ -52,7 +53,7 @@ def test_the_input_is_bounded_and_fits_the_network(picture: PictureInfo, size_px
 
 @given(picture=pictures, size_px=st.integers(32, 2048), corners=st.lists(st.floats(0, 1), min_size=4, max_size=4))
 def test_a_box_goes_there_and_back(picture: PictureInfo, size_px: int, corners: list[float]) -> None:
-    view = letterbox_top_left(picture, size_px, 2, multiple=MULTIPLE)
+    view = letterbox_top_left(picture, size_px, 2, multiple=MULTIPLES[BUILT_IN])
     wide, high = view.content_width, view.content_height
     upright = np.array([corners], np.float32) * np.array([wide, high, wide, high], np.float32)
     x0, y0, x1, y1 = view.to_stored(upright)[0] / np.tile([picture.width, picture.height], 2)
@@ -78,7 +79,7 @@ def test_a_pixel_is_drawn_where_its_box_comes_from(
     column, row = int(place[0] * width), int(place[1] * height)
     stored = np.zeros((height, width, 3), np.uint8)
     stored[row, column] = 255
-    view = letterbox_top_left(PictureInfo(width, height, YUV, orientation), 160, 1, multiple=MULTIPLE)
+    view = letterbox_top_left(PictureInfo(width, height, YUV, orientation), 160, 1, multiple=MULTIPLES[BUILT_IN])
     (picture,) = drawn(view, stored)
     (y,), (x,) = np.nonzero(picture[: view.content_height, : view.content_width, 0])
     box = view.to_stored(np.array([[x, y, x + 1, y + 1]], np.float32))
@@ -109,7 +110,7 @@ def test_sizes(
     padded: tuple[int, int],
 ) -> None:
     view = letterbox_top_left(
-        PictureInfo(width, height, YUV, orientation, Fraction(aspect)), 1280, 2, multiple=MULTIPLE
+        PictureInfo(width, height, YUV, orientation, Fraction(aspect)), 1280, 2, multiple=MULTIPLES[BUILT_IN]
     )
     assert (view.content_width, view.content_height) == content
     assert (view.width, view.height) == padded
@@ -120,7 +121,7 @@ def test_every_pixel_of_the_upright_picture_is_drawn(orientation: Orientation) -
     upright = np.random.default_rng(3).integers(0, 256, (50, 70, 3), np.uint8)
     stored = stored_as(upright, orientation)
     view = letterbox_top_left(
-        PictureInfo(stored.shape[1], stored.shape[0], YUV, orientation), 640, 1, multiple=MULTIPLE
+        PictureInfo(stored.shape[1], stored.shape[0], YUV, orientation), 640, 1, multiple=MULTIPLES[BUILT_IN]
     )
     pair = drawn(view, stored, stored // 2)
     assert np.array_equal(pair[0, :50, :70], upright)
@@ -166,6 +167,6 @@ def test_a_padded_picture_is_drawn_in_the_middle(orientation: Orientation) -> No
 
 def test_a_frame_of_another_shape_is_refused() -> None:
     one, other = (frame_of(np.zeros((height, 40, 3), np.uint8)) for height in (40, 41))
-    view = letterbox_top_left(one.picture, 640, 2, multiple=MULTIPLE)
+    view = letterbox_top_left(one.picture, 640, 2, multiple=MULTIPLES[BUILT_IN])
     with pytest.raises(ValueError, match="frame 0"):
         Preprocessor().draw(other, view, np.zeros((96, 96, 3), np.uint8))

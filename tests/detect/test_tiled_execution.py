@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from blurscene_stream.detect.layers import run_tiled, tile_rows
+from blurscene_stream.detect.backends.torch.layers import run_tiled, tile_rows
 
 
 def blur_and_halve(maps: list[Tensor]) -> Sequence[Tensor]:

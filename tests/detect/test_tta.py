@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from torch import Tensor
 
 from blurscene_stream.address import Address
 from blurscene_stream.boxes import Boxes, Detections, Orientation, iou
 from blurscene_stream.config.schema import (
+    BUILT_IN,
     DetectConfig,
     MergeConfig,
     Precision,
@@ -29,6 +29,7 @@ from blurscene_stream.config.schema import (
     VariantsConfig,
 )
 from blurscene_stream.detect import Detector, load_detector
+from blurscene_stream.detect.backends.network import MULTIPLES
 from blurscene_stream.detect.face_plate import FacePlateModel
 from blurscene_stream.detect.letterbox import (
     MAX_ASPECT_RATIO,
@@ -39,7 +40,6 @@ from blurscene_stream.detect.letterbox import (
     tta_views,
 )
 from blurscene_stream.detect.model import Candidates
-from blurscene_stream.detect.network import MULTIPLE
 from blurscene_stream.detect.preprocessor import Preprocessor
 from blurscene_stream.frames import PIXEL_FORMATS, Frame, PictureInfo
 from blurscene_stream.source import open_source
@@ -73,7 +73,7 @@ def views_of(picture: PictureInfo, config: DetectConfig) -> list[Letterbox]:
     """What the built-in model is shown."""
 
     def plan(shown: PictureInfo, times: float) -> Letterbox:
-        return letterbox_top_left(shown, config.size_px, config.max_upscale, times, MULTIPLE)
+        return letterbox_top_left(shown, config.size_px, config.max_upscale, times, MULTIPLES[BUILT_IN])
 
     return tta_views(picture, config.variants, plan, (0, *config.variants.fixed_rotations))
 
@@ -236,7 +236,7 @@ def test_no_call_is_given_more_pictures_than_the_batch_size(scene: Picture, monk
     given: list[int] = []
     ask = FacePlateModel.__call__
 
-    def counted(model: FacePlateModel, shown: Tensor, thresholds: Sequence[float]) -> Candidates:
+    def counted(model: FacePlateModel, shown: NDArray[np.uint8], thresholds: Sequence[float]) -> Candidates:
         given.append(len(shown))
         return ask(model, shown, thresholds)
 

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 
 from blurscene_stream.config.files import shipped
 from blurscene_stream.config.schema import ModelConfig
-from blurscene_stream.detect.network import FacePlateNetwork
-from blurscene_stream.detect.weights import fill_network, find_weights, read_weights
+from blurscene_stream.detect.backends.torch.network import FacePlateNetwork
+from blurscene_stream.detect.backends.torch.state_dict import fill_network, read_weights
+from blurscene_stream.detect.weights import find_weights
 from blurscene_stream.errors import ConfigError
 
 

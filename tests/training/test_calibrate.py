@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from blurscene_stream.detect.network_v2 import FacePlateV2Network
+from blurscene_stream.detect.backends.torch.network_v2 import FacePlateV2Network
 from blurscene_stream.errors import UsageError
 from scripts.training.calibrate import ScoredBoxes, expected_calibration_error, fit_platt, with_calibration
 

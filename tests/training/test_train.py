@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from blurscene_stream.boxes import iou
+from blurscene_stream.detect.backends.torch.network_v2 import FacePlateV2Network
 from blurscene_stream.detect.face_plate import decode_heat_maps
-from blurscene_stream.detect.network_v2 import FacePlateV2Network
 from scripts.training.store import Store, read_training_images
 from scripts.training.train import Progress, TrainConfig, batches_of, learning_rate, train
 from tests.training.drawn import draw_picture, write_jsonl
@@ -45,7 +45,7 @@ def found_by(network: FacePlateV2Network) -> int:
         picture, truth = draw_picture(rng, SIDE)
         with torch.inference_mode():
             maps = network.eval()(torch.from_numpy(picture).permute(2, 0, 1)[None].float())
-        candidates = decode_heat_maps(maps, [0.02, 0.02])
+        candidates = decode_heat_maps(maps.numpy(), [0.02, 0.02])
         for class_id, box in truth:
             mine = candidates[candidates.class_ids == class_id]
             best = mine.boxes[mine.scores.argsort()[::-1][:1]]

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from blurscene_stream.detect.layers import FusableConv
-from blurscene_stream.detect.network import CLASS_COUNT, VALUES
+from blurscene_stream.config.schema import BUILT_IN_V2
+from blurscene_stream.detect.backends.network import CLASS_COUNT, MULTIPLES, VALUES
+from blurscene_stream.detect.backends.torch.layers import FusableConv
 
 _SUBCELLS = 4  # of stride 4 in a cell of stride 8
 _PRIOR_LOGIT, _PRIOR_LOG_SIZE = -4.6, 1.0  # of an untrained network: hardly any object, of 11 pixels
@@ -81,7 +82,7 @@ class FacePlateV2Network(nn.Module):
 
     calibration: Tensor
 
-    multiple: ClassVar[int] = 64
+    multiple: ClassVar[int] = MULTIPLES[BUILT_IN_V2]
     """Both sides of the input are multiples of this."""
 
     def __init__(

@@ -12,17 +12,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from blurscene_stream.detect.layers import ConvReLU, InvertedResidual, Up, run_tiled, tile_rows
-
-STRIDE = 4
-"""Network pixels per cell of the output."""
-
-MULTIPLE = 32
-"""Both sides of the input are multiples of this."""
-
-CLASS_COUNT = 2
-VALUES = 5
-"""Of a cell and class: logit of the score, log height, log width, offset down, offset right."""
+from blurscene_stream.config.schema import BUILT_IN
+from blurscene_stream.detect.backends.network import MULTIPLES, STRIDE, VALUES
+from blurscene_stream.detect.backends.torch.layers import ConvReLU, InvertedResidual, Up, run_tiled, tile_rows
 
 _BLOCKS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
 """MobileNetV2's table: expansion, output channels, repeats, stride of the first."""
@@ -109,7 +101,7 @@ class FacePlateNetwork(nn.Module):
     For inference only; `fuse` it once after its weights are in. It calculates in the dtype of its weights.
     """
 
-    multiple: ClassVar[int] = MULTIPLE
+    multiple: ClassVar[int] = MULTIPLES[BUILT_IN]
 
     def __init__(self, plate_width: int = 48, plate_depth: int = 2) -> None:
         super().__init__()
@@ -138,4 +130,4 @@ class FacePlateNetwork(nn.Module):
         width, height = x.shape[3], x.shape[2]
         if x.device.type != "cpu":
             return height
-        return tile_rows(width * len(x), height, _TILE_VALUES * x.itemsize, _TILE_BYTES, MULTIPLE)
+        return tile_rows(width * len(x), height, _TILE_VALUES * x.itemsize, _TILE_BYTES, self.multiple)

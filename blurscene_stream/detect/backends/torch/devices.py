@@ -1,0 +1,52 @@
+"""Devices, precision and threads of networks that torch runs."""
+
+from __future__ import annotations
+
+import torch
+
+from blurscene_stream.config.schema import Precision
+from blurscene_stream.detect.device import has_fast_bf16
+
+_NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
+
+
+def gpu_count() -> int:
+    """Return how many GPUs torch can use."""
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def choose_dtype(precision: Precision, device: torch.device) -> torch.dtype:
+    """Return the dtype to calculate in; auto: bfloat16 where the chip multiplies it, else float32.
+
+    A GPU does so from compute capability 8.0 on. A rule and not a timing, so that a machine gives the same boxes in
+    every run.
+    """
+    if precision is not Precision.auto:
+        return torch.bfloat16 if precision is Precision.bf16 else torch.float32
+    on_gpu = device.type == "cuda"
+    fast = torch.cuda.get_device_capability(device) >= (8, 0) if on_gpu else has_fast_bf16()
+    return torch.bfloat16 if fast else torch.float32
+
+
+def choose_amp_dtype(with_amp: bool, precision: Precision, device: torch.device) -> torch.dtype:
+    """Return the dtype of autocast for a network that is built for 32 bits; float32 means none.
+
+    `with_amp` is for "auto": bfloat16 where the chip multiplies it, else float16 on a GPU and float32 on a CPU.
+    """
+    if precision is Precision.auto and not with_amp:
+        return torch.float32
+    dtype = choose_dtype(precision, device)
+    slow = precision is Precision.auto and device.type == "cuda" and dtype is torch.float32
+    return torch.float16 if slow else dtype
+
+
+def describe(device: torch.device, dtype: torch.dtype) -> str:
+    """Name device, library and precision, such as "cpu, torch, bf16" or "cuda:0 NVIDIA H200, torch, bf16"."""
+    name = f"{device} {torch.cuda.get_device_name(device)}" if device.type == "cuda" else "cpu"
+    return f"{name}, torch, {_NAMES[dtype]}"
+
+
+def set_threads(count: int) -> None:
+    """Set the threads of a network on the CPU; 0: as many as torch takes by itself."""
+    if count:
+        torch.set_num_threads(count)
