@@ -15,13 +15,13 @@ from blurscene_stream.address import Address, parse_address
 from blurscene_stream.bulk import Done, Plan, Task, plan, single_task
 from blurscene_stream.cli.bulk import announce, refuse_foreign_outputs, run_bulk, split_arguments
 from blurscene_stream.cli.console import stop_on_signals
-from blurscene_stream.cli.foreign_options import FOREIGN_OPTIONS
 from blurscene_stream.cli.options import (
     AREA_OPTIONS,
     AUDIT_OPTIONS,
     BATCH_OPTIONS,
     CLASS_OPTIONS,
     COMMAND_SETTINGS,
+    COMPATIBILITY_OPTIONS,
     CONFIG_OPTIONS,
     DETECT_OPTIONS,
     ENCODE_OPTIONS,
@@ -103,7 +103,7 @@ are those of blurscene-stream --help.
 @options(INPUT_OPTIONS)
 @click.option("--detections", metavar="FILE", help="Also write the covered boxes of each frame, as JSON lines.")
 @options(AUDIT_OPTIONS, OUTPUT_OPTIONS, DETECT_OPTIONS, CLASS_OPTIONS, BATCH_OPTIONS, REDACT_OPTIONS, AREA_OPTIONS)
-@options(ENCODE_OPTIONS, KEEP_OPTIONS, CONFIG_OPTIONS, LOG_OPTIONS, FOREIGN_OPTIONS)
+@options(ENCODE_OPTIONS, KEEP_OPTIONS, CONFIG_OPTIONS, LOG_OPTIONS, COMPATIBILITY_OPTIONS)
 def video_command(
     paths: tuple[str, ...],
     inputs: tuple[str, ...],

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from blurscene_stream.boxes import paired_iou
 from blurscene_stream.track.motion import Floats, States, sizes, to_boxes
-from blurscene_stream.track.predictions import forward_trajectories
-from blurscene_stream.track.tracks import Track
+from blurscene_stream.track.tracks import Track, forward_trajectories
 
 NEAR = 0.7  # sizes from its expected place within which an object may be found, however certain that place is
 GATE = 3.0  # and so many standard deviations more

@@ -16,8 +16,7 @@ from blurscene_stream.errors import DetectionError
 from blurscene_stream.frames import ScanMode
 from blurscene_stream.track.association import Association, associate
 from blurscene_stream.track.motion import to_boxes, to_states
-from blurscene_stream.track.predictions import predicted_detections, smoothed
-from blurscene_stream.track.tracks import END_FRAMES, GAP_FRAMES, Observation, Track
+from blurscene_stream.track.tracks import END_FRAMES, GAP_FRAMES, Observation, Track, predicted_detections, smoothed
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -38,12 +38,12 @@ class SuspiciousDetector(ObjectDetector):
         return Detections(boxes, np.full(count, self.score, np.float32), np.zeros(count, np.int64), CLASSES)
 
 
-def _looked(honest: Honest, detector: SuspiciousDetector, every: int = 1) -> Findings:
+def _redetected(honest: Honest, detector: SuspiciousDetector, every: int = 1) -> Findings:
     return checked(honest.source, honest.target, honest.file, detector=detector, every=every)
 
 
 def test_what_is_covered_is_no_suspect(honest: Honest) -> None:
-    found = _looked(honest, SuspiciousDetector())
+    found = _redetected(honest, SuspiciousDetector())
     assert failed(found) == set(), report_text(found)
     assert check_of(found, "redetect").summary == "12 frames of OUTPUT, no suspects"
 
@@ -55,13 +55,13 @@ def test_what_shows_only_when_the_picture_is_turned_is_a_suspect(honest: Honest)
             self.boxes, self.score = ((BOX,), 0.9) if turned else ((), 0.4)
             return [self._find(frame) for frame in frames]
 
-    found = _looked(honest, TurnedDetector())
+    found = _redetected(honest, TurnedDetector())
     (suspect,) = found.suspects
     assert (suspect.label, suspect.frames, suspect.box.tolist()) == ("face", 12, list(BOX))
 
 
 def test_one_thing_over_time_is_one_suspect(honest: Honest) -> None:
-    found = _looked(honest, SuspiciousDetector(BOX, every=2))
+    found = _redetected(honest, SuspiciousDetector(BOX, every=2))
     assert failed(found) == {"redetect"} and check_of(found, "redetect").grade is Grade.review
     (suspect,) = found.suspects
     assert (suspect.label, suspect.frames, suspect.box.tolist()) == ("face", 6, list(BOX))
@@ -72,23 +72,23 @@ def test_what_is_weak_counts_when_it_lasts(honest: Honest) -> None:
     """The threshold of faces is 0.2; three quarters of it are enough to be followed, twice as much to be sure."""
     none, one = "no suspects; 2 weak findings, too short to count", "1 suspect"
     for every, counting, suspects in ((6, 0, none), (1, 1, one)):  # every 6th frame: a new one each time
-        found = _looked(honest, SuspiciousDetector(BOX, every=every, score=0.16))
+        found = _redetected(honest, SuspiciousDetector(BOX, every=every, score=0.16))
         assert check_of(found, "redetect").summary == f"12 frames of OUTPUT, {suspects}"
         assert [one.tile is not None for one in found.suspects] == [True] * counting
         assert check_of(found, "redetect").grade is (Grade.review if counting else Grade.ok)
-    assert not _looked(honest, SuspiciousDetector(BOX, every=2, score=0.3)).suspects, "it is in 6 of 12 frames"
-    assert len(_looked(honest, SuspiciousDetector(BOX, every=12, score=0.4)).suspects) == 1, "it is sure"
-    assert len(_looked(honest, SuspiciousDetector(BOX, score=0.16), every=5).suspects) == 1, "it is looked for seldom"
+    assert not _redetected(honest, SuspiciousDetector(BOX, every=2, score=0.3)).suspects, "it is in 6 of 12 frames"
+    assert len(_redetected(honest, SuspiciousDetector(BOX, every=12, score=0.4)).suspects) == 1, "it is sure"
+    assert len(_redetected(honest, SuspiciousDetector(BOX, score=0.16), every=5).suspects) == 1, "it runs on few frames"
 
 
 def test_a_suspect_is_counted_once_in_a_frame(honest: Honest) -> None:
     beside = (BOX[0] + 8, BOX[1], BOX[2] + 8, BOX[3])
-    found = _looked(honest, SuspiciousDetector(BOX, beside))
+    found = _redetected(honest, SuspiciousDetector(BOX, beside))
     assert [one.frames for one in found.suspects] == [12, 12]
 
 
-def test_each_nth_frame_is_looked_at(honest: Honest) -> None:
-    found = _looked(honest, SuspiciousDetector(BOX), every=5)
+def test_each_nth_frame_is_detected_on(honest: Honest) -> None:
+    found = _redetected(honest, SuspiciousDetector(BOX), every=5)
     assert found.suspects[0].frames == 3
     assert check_of(found, "redetect").summary == "3 frames of OUTPUT, 1 suspect"
 
@@ -102,7 +102,7 @@ def test_a_covered_thing_that_can_be_seen_is_a_suspect(honest: Honest) -> None:
 
 
 def test_the_sheet_shows_suspects_large_and_covered_beside_the_frame(honest: Honest) -> None:
-    found = _looked(honest, SuspiciousDetector(BOX))
+    found = _redetected(honest, SuspiciousDetector(BOX))
     sheet = np.asarray(Image.open(BytesIO(sheet_png(found.suspects, settings_of()))))
     (suspect,) = found.suspects
     assert suspect.tile is not None
@@ -121,14 +121,14 @@ def test_the_sheet_shows_suspects_large_and_covered_beside_the_frame(honest: Hon
 
 
 def test_the_areas_of_the_videos_are_none_of_the_sheet(honest: Honest) -> None:
-    found = _looked(honest, SuspiciousDetector(BOX))
+    found = _redetected(honest, SuspiciousDetector(BOX))
     plain, areas = settings_of(), settings_of()
     areas = changed(areas, {"areas.always": ["500,300 600,350"], "areas.roi": ["0,0 19,9"]})
     assert sheet_png(found.suspects, areas) == sheet_png(found.suspects, plain)
 
 
 def test_a_sheet_is_told_from_other_pictures(honest: Honest, tmp_path: Path) -> None:
-    found = _looked(honest, SuspiciousDetector(BOX))
+    found = _redetected(honest, SuspiciousDetector(BOX))
     own, sheet = tmp_path / "own.png", tmp_path / "sheet.png"
     sheet.write_bytes(sheet_png(found.suspects, settings_of()))
     Image.open(sheet).save(own)
@@ -138,8 +138,8 @@ def test_a_sheet_is_told_from_other_pictures(honest: Honest, tmp_path: Path) -> 
 
 def test_other_suspects_in_a_tile_are_covered_too(honest: Honest) -> None:
     beside = (BOX[0] - 40, BOX[1], BOX[2] - 40, BOX[3])
-    alone = _looked(honest, SuspiciousDetector(BOX)).suspects[0].tile
-    both = _looked(honest, SuspiciousDetector(BOX, beside)).suspects[0].tile
+    alone = _redetected(honest, SuspiciousDetector(BOX)).suspects[0].tile
+    both = _redetected(honest, SuspiciousDetector(BOX, beside)).suspects[0].tile
     assert alone is not None and both is not None
     left = np.s_[125:195, 25:95]
     inside = np.abs(both[left].astype(int) - alone[left]).mean()
@@ -150,7 +150,7 @@ def test_other_suspects_in_a_tile_are_covered_too(honest: Honest) -> None:
 
 def test_many_suspects_do_not_grow_the_sheet(honest: Honest) -> None:
     boxes = [(x, y, x + 8, y + 8) for x in range(220, 316, 12) for y in range(0, 96, 12)]
-    found = _looked(honest, SuspiciousDetector(*boxes), every=12)
+    found = _redetected(honest, SuspiciousDetector(*boxes), every=12)
     assert len(found.suspects) == len(boxes) > MAX_TILES
     assert sum(one.tile is not None for one in found.suspects) == MAX_TILES
     assert Image.open(BytesIO(sheet_png(found.suspects, settings_of()))).width < 2800
@@ -167,5 +167,5 @@ def test_the_second_look_is_another_one_than_that_of_a_run_and_no_more_work() ->
 
 
 def test_no_look(honest: Honest) -> None:
-    found = _looked(honest, SuspiciousDetector(BOX), every=0)
+    found = _redetected(honest, SuspiciousDetector(BOX), every=0)
     assert "redetect" not in {check.name for check in found.checks}
