@@ -64,6 +64,14 @@ def test_the_wheel_holds_settings_weights_and_licences(wheel: Path) -> None:
         assert any(entry.endswith(f".dist-info/licenses/{name}") for entry in held)
 
 
+def test_the_wheel_holds_the_files_of_the_page(wheel: Path) -> None:
+    held = zipfile.ZipFile(wheel).namelist()
+    files = list((ROOT / "blurscene_stream/server/static").iterdir())
+    assert files
+    for path in files:
+        assert path.relative_to(ROOT).as_posix() in held
+
+
 def test_the_wheel_holds_nothing_else(wheel: Path) -> None:
     tops = {entry.split("/")[0] for entry in zipfile.ZipFile(wheel).namelist()}
     assert sorted(top for top in tops if not top.endswith(".dist-info")) == ["blurscene_stream"]

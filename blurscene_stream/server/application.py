@@ -13,13 +13,14 @@ from blurscene_stream.config import Settings, load_settings
 from blurscene_stream.errors import BlurSceneError, ConfigError
 from blurscene_stream.log_lines import set_up_logs
 from blurscene_stream.pipeline.detection import LoadDetector, load_torch_detector
-from blurscene_stream.server import health, limits, pictures, request_log, responses, security
+from blurscene_stream.server import health, limits, page, pictures, request_log, responses, security
 from blurscene_stream.server.service import Service
 from blurscene_stream.server.uploads import MAX_FORM_PARTS, UploadRequest
 
 BLUEPRINTS = (
     health.blueprint,
     limits.blueprint,
+    page.blueprint,
     pictures.blueprint,
 )
 TOKEN_VARIABLE = "BLURSCENE_TOKEN"
