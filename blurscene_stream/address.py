@@ -79,3 +79,8 @@ def parse_address(text: str) -> Address:
     if address.live:
         _ = address.endpoint
     return address
+
+
+def optional_address(text: str | None) -> Address | None:
+    """Parse the argument of an option; None where it is not given. Raises UsageError."""
+    return None if text is None else parse_address(text)

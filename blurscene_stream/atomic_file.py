@@ -11,6 +11,7 @@ import hashlib
 import logging
 import os
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -133,9 +134,10 @@ class AtomicFile:
         self.discard()
 
 
-def write_file(target: Path, data: bytes, overwrite: bool) -> None:
+def write_file(target: Path, data: bytes, overwrite: bool, and_then: Callable[[], None] = lambda: None) -> None:
     """Write a whole file atomically: it has its name with all of `data`, or not at all.
 
+    and_then: called when it has its name; what it raises takes the file back
     Raises SinkError.
     """
     with AtomicFile(target, overwrite) as file:
@@ -147,6 +149,11 @@ def write_file(target: Path, data: bytes, overwrite: bool) -> None:
             raise SinkError(f"{target}: {error}; nothing was left") from error
         except OSError as error:
             raise SinkError(f"{target}: cannot be written: {reason(error)}; nothing was left") from error
+        try:
+            and_then()
+        except BaseException:
+            file.rollback()
+            raise
 
 
 def make_folder(folder: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from blurscene_stream.address import Address
+from blurscene_stream.address import Address, optional_address
 from blurscene_stream.cli.console import stop_on_signals
 from blurscene_stream.cli.options import (
     AREA_OPTIONS,
@@ -40,6 +40,8 @@ Formats: jpeg, png, webp, bmp and tiff, in and out; OUT's extension chooses.
 Examples:
   blurscene-stream picture street.jpg street_anonymized.jpg
   blurscene-stream picture photos photos_anonymized
+  blurscene-stream picture street.jpg draft.jpg --detections street.jsonl
+  blurscene-stream render street.jpg street_anonymized.jpg --from street.jsonl
 
 The first error ends the run; pictures that were finished before it stay. Exit codes are those of
 blurscene-stream --help.
@@ -58,10 +60,12 @@ the corner at x1 y1 excluded. Boxes are as detected, without margin.
 @click.command("picture", epilog=PICTURE_EPILOG, **COMMAND_SETTINGS)
 @click.argument("source", metavar="IN", required=False, type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUT", required=False, type=click.Path(path_type=Path))
+@click.option("--detections", metavar="FILE", help="Also write the boxes covered in the picture, as JSON lines.")
 @options(OUTPUT_OPTIONS, DETECT_OPTIONS, REDACT_OPTIONS, AREA_OPTIONS, CONFIG_OPTIONS, LOG_OPTIONS)
 def picture_command(
     source: Path | None,
     target: Path | None,
+    detections: str | None,
     overwrite: bool,
     preview: bool,
     **given: Any,
@@ -78,7 +82,7 @@ def picture_command(
     from blurscene_stream.pipeline.image import ImageCallbacks  # noqa: PLC0415
     from blurscene_stream.pipeline.image_paths import ImageJob  # noqa: PLC0415
 
-    job, stop_token = ImageJob(here, there, overwrite, preview), StopToken()
+    job, stop_token = ImageJob(here, there, overwrite, preview, optional_address(detections)), StopToken()
     outcome = "pictures that were finished stay" if here.is_dir() else "nothing was left"
     with closing(make_progress()) as progress, stop_on_signals(stop_token, outcome):
         callbacks = ImageCallbacks(on_start=lambda count: progress.start(count, "pictures"), on_image=progress.add)

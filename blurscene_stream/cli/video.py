@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from blurscene_stream.address import Address, parse_address
+from blurscene_stream.address import optional_address, parse_address
 from blurscene_stream.bulk import Done, Plan, Task, plan, single_task
 from blurscene_stream.cli.bulk import announce, refuse_foreign_outputs, run_bulk, split_arguments
 from blurscene_stream.cli.console import stop_on_signals
@@ -45,6 +45,7 @@ from blurscene_stream.paths import check_file_extension, check_output_path, chec
 
 if TYPE_CHECKING:
     from blurscene_stream.api import Anonymizer
+    from blurscene_stream.config.schema import Settings
     from blurscene_stream.pipeline import Callbacks, StopToken, Summary
 
 log = logging.getLogger(__name__)
@@ -92,6 +93,7 @@ frame with "corrupt": true is covered whole.
 Examples:
   blurscene-stream drive.mp4 draft.mp4 --detections drive.jsonl
   blurscene-stream render drive.mp4 drive_anonymized.mp4 --from drive.jsonl
+  blurscene-stream render street.jpg street_anonymized.jpg --from street.jsonl
 
 A FILE that does not fit INPUT, frame by frame, ends the run with exit code 1, 2 or 6, and nothing is left. Exit codes
 are those of blurscene-stream --help.
@@ -124,7 +126,7 @@ def video_command(
     def check() -> Plan:
         sources, target = split_arguments(paths, inputs, output)
         planned = plan(sources, target, detections, preview)
-        _check_image_options(planned, audit, detections)
+        _check_image_options(planned, audit)
         if not planned.bulk:
             _check_task(planned.tasks[0], overwrite)
         if overwrite and target is not None and output is None:
@@ -171,7 +173,7 @@ def render_command(
     """Cover the boxes of a detections file in INPUT, and write the result to OUTPUT. No detector runs.
 
     FILE was written by blurscene-stream INPUT ... --detections FILE, and may have been edited since. As it was written,
-    and with the same settings, it gives the same pictures. INPUT is a video file.
+    and with the same settings, it gives the same pictures. INPUT is a video file or a picture.
     """
 
     def check() -> tuple[Task, Path]:
@@ -180,6 +182,7 @@ def render_command(
         if file is None:
             raise click.UsageError("--from FILE is missing")
         task = single_task(parse_address(source), target, preview=preview)
+        _check_image_options(Plan([task]), audit)
         _check_task(task, overwrite)
         if overwrite and target is not None:
             refuse_foreign_outputs([task], "move it away")
@@ -188,9 +191,13 @@ def render_command(
     (task, detections), settings, make_progress = prepare(given, check)
     from blurscene_stream.pipeline import Job, StopToken, render_video  # noqa: PLC0415  # imports NumPy, PyAV, OpenCV
 
-    job, stop_token = Job(task.source, task.target, overwrite, preview, audit=_optional_address(audit)), StopToken()
+    stop_token, flags = StopToken(), _Flags(overwrite, preview, audit, make_progress)
     with stop_on_signals(stop_token, _outcome(task)):
-        _run(lambda callbacks: render_video(job, detections, settings, callbacks, stop_token), make_progress)
+        if task.image:
+            _render_image(task, detections, flags, settings, stop_token)
+        else:
+            job = Job(task.source, task.target, overwrite, preview, audit=optional_address(audit))
+            _run(lambda callbacks: render_video(job, detections, settings, callbacks, stop_token), make_progress)
     return 0
 
 
@@ -204,15 +211,13 @@ class _Flags:
     make_progress: Callable[[], Progress]
 
 
-def _check_image_options(planned: Plan, audit: str | None, detections: str | None) -> None:
+def _check_image_options(planned: Plan, audit: str | None) -> None:
     """Raises UsageError when an image is to have what only a video gets."""
     image = next((task.source for task in planned.tasks if task.image), None)
     if image is None:
         return
     if audit is not None:
         raise UsageError(f"{image}: the audit log takes videos alone; leave out --audit or the picture")
-    if detections is not None and not planned.bulk:
-        raise UsageError(f"{image}: --detections are those of a video; blurscene-stream detect prints a picture's")
 
 
 def _check_task(task: Task, overwrite: bool) -> None:
@@ -239,7 +244,7 @@ def _outcome(task: Task) -> str:
 def _run_video(task: Task, flags: _Flags, anonymizer: Anonymizer, stop_token: StopToken) -> Done:
     from blurscene_stream.pipeline import Job  # noqa: PLC0415
 
-    audit = _optional_address(flags.audit)
+    audit = optional_address(flags.audit)
     job = Job(task.source, task.target, flags.overwrite, flags.preview, task.detections, audit)
     summary = _run(lambda callbacks: anonymizer.run(job, callbacks, stop_token), flags.make_progress)
     return Done(summary.frames, summary.found)
@@ -249,14 +254,19 @@ def _run_image(task: Task, flags: _Flags, anonymizer: Anonymizer, stop_token: St
     from blurscene_stream.pipeline.image import ImageCallbacks  # noqa: PLC0415
     from blurscene_stream.pipeline.image_paths import ImageJob  # noqa: PLC0415
 
-    job = ImageJob(task.source.path, task.target.path, flags.overwrite, flags.preview)
+    job = ImageJob(task.source.path, task.target.path, flags.overwrite, flags.preview, task.detections)
     summary = anonymizer.run_images(job, ImageCallbacks(), stop_token)
     log.info("%s", image_summary_line(summary), extra={"fields": image_summary_fields(summary)})
     return Done(summary.images, summary.found)
 
 
-def _optional_address(text: str | None) -> Address | None:
-    return None if text is None else parse_address(text)
+def _render_image(task: Task, file: Path, flags: _Flags, settings: Settings, stop_token: StopToken) -> None:
+    from blurscene_stream.pipeline.image_paths import ImageJob  # noqa: PLC0415
+    from blurscene_stream.pipeline.image_render import render_image  # noqa: PLC0415
+
+    job = ImageJob(task.source.path, task.target.path, flags.overwrite, flags.preview)
+    summary = render_image(job, file, settings, stop_token)
+    log.info("%s", image_summary_line(summary), extra={"fields": image_summary_fields(summary)})
 
 
 def _run(work: Callable[[Callbacks], Summary], make_progress: Callable[[], Progress]) -> Summary:

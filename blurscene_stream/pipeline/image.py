@@ -32,6 +32,7 @@ from blurscene_stream.pipeline.detection import (
     load_torch_detector,
     prefix_errors,
 )
+from blurscene_stream.pipeline.image_detections import detections_writer
 from blurscene_stream.pipeline.image_paths import FilePair, ImageJob, Plan, plan
 from blurscene_stream.pipeline.job import StopToken
 from blurscene_stream.redact import Preview, Redactor
@@ -74,12 +75,17 @@ class ImageDetections:
 class AnonymizedImage:
     """An image in which everything is covered that must be.
 
-    data:       bytes of its file
-    detections: what was covered, in pixels of the upright image
+    data:  bytes of its file
+    frame: what was written to it
     """
 
     data: bytes
-    detections: Detections
+    frame: RedactedFrame
+
+    @property
+    def detections(self) -> Detections:
+        """What was covered, in pixels of the upright image."""
+        return self.frame.detections
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +125,7 @@ class ImageAnonymizer:
         Raises ConfigError for a class of the detector without settings.
         """
         self._detector = detector
+        self._settings = settings
         self._variants = settings.detect.variants
         classes = detector.classes
         self._redact = Preview(settings, classes) if preview else Redactor(settings, classes, still=True)
@@ -146,7 +153,7 @@ class ImageAnonymizer:
         image = decode(data)
         refuse_loss(image, file_format)
         redacted = self.redact_decoded(image, name)
-        return AnonymizedImage(encode(redacted, file_format), redacted.detections)
+        return AnonymizedImage(encode(redacted, file_format), redacted)
 
     def redact_decoded(self, image: DecodedImage, name: str = "image") -> RedactedFrame:
         """Redact a decoded image in its own samples; `name`: for the log.
@@ -154,6 +161,20 @@ class ImageAnonymizer:
         Raises DetectionError, RedactionError, ConfigError for an area that lies outside it.
         """
         return self._redact(image.frames()[0], self.detect_decoded(image, name))
+
+    def write(self, image: AnonymizedImage, target: Path, todo: Plan) -> None:
+        """Write an anonymized image, and its detections file where `todo` names one: both, or none.
+
+        Raises SinkError.
+        """
+        if todo.detections is None:
+            write_file(target, image.data, todo.overwrite)
+            return
+        with detections_writer(todo.detections, image.frame, self._settings, todo.overwrite) as writer:
+            writer.start()
+            writer.write(image.frame)
+            writer.close()
+            write_file(target, image.data, todo.overwrite, and_then=writer.commit)
 
 
 def merge_frame_detections(frames: Sequence[Detections]) -> Detections:
@@ -202,7 +223,7 @@ def _anonymize_all(
     for pair in todo.pairs:
         stop_token.raise_if_stopped()
         try:
-            detections = _anonymize_file(pair, anonymizer, todo.overwrite, stop_token)
+            detections = _anonymize_file(pair, anonymizer, todo, stop_token)
         except StoppedError:
             raise
         except BlurSceneError as error:
@@ -215,13 +236,13 @@ def _anonymize_all(
     summary.seconds = time.monotonic() - start_s
 
 
-def _anonymize_file(pair: FilePair, anonymizer: ImageAnonymizer, overwrite: bool, stop_token: StopToken) -> Detections:
+def _anonymize_file(pair: FilePair, anonymizer: ImageAnonymizer, todo: Plan, stop_token: StopToken) -> Detections:
     data = _read(pair.source)
     with prefix_errors(str(pair.source), *NAMELESS):
         done = anonymizer.anonymize(data, format_for(pair.target), str(pair.source))
     stop_token.raise_if_stopped()
     make_folder(pair.target.parent)
-    write_file(pair.target, done.data, overwrite)
+    anonymizer.write(done, pair.target, todo)
     return done.detections
 
 

@@ -15,6 +15,7 @@ from blurscene_stream.paths import (
     IMAGE_FORMATS,
     check_exists,
     check_output_path,
+    check_report_path,
     preview_target,
     refuse_same,
     walk_folder,
@@ -25,16 +26,18 @@ from blurscene_stream.paths import (
 class ImageJob:
     """Input and output of a run over images.
 
-    source:    an image, or a folder of them
-    target:    a file for a file, a folder for a folder
-    overwrite: replace targets that exist
-    preview:   draw boxes and scores instead of redacting; each target is marked as not anonymized
+    source:     an image, or a folder of them
+    target:     a file for a file, a folder for a folder
+    overwrite:  replace targets that exist
+    preview:    draw boxes and scores instead of redacting; each target is marked as not anonymized
+    detections: file that is to tell what was covered in an image; None: no such file
     """
 
     source: Path
     target: Path
     overwrite: bool = False
     preview: bool = False
+    detections: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +52,16 @@ class FilePair:
 class Plan:
     """All files that a run reads and writes.
 
-    target:  the file or folder that is written to
-    skipped: files and linked folders in the source folder that are no images
+    target:     the file or folder that is written to
+    skipped:    files and linked folders in the source folder that are no images
+    detections: the detections file that is written beside the only pair
     """
 
     target: Path
     pairs: Sequence[FilePair]
     overwrite: bool
     skipped: Sequence[Path] = ()
+    detections: Path | None = None
 
 
 def plan(job: ImageJob) -> Plan:
@@ -72,10 +77,16 @@ def plan(job: ImageJob) -> Plan:
     refuse_same(Address(str(pair.source)), Address(str(pair.target)))
     format_for(pair.target)
     check_output_path(pair.target, job.overwrite)
-    return Plan(pair.target, [pair], job.overwrite)
+    if job.detections is None:
+        return Plan(pair.target, [pair], job.overwrite)
+    others = (("input", Address(str(pair.source))), ("output", Address(str(pair.target))))
+    check_report_path(job.detections, "file of detections", others, job.overwrite)
+    return Plan(pair.target, [pair], job.overwrite, detections=job.detections.path)
 
 
 def _plan_folder(job: ImageJob) -> Plan:
+    if job.detections is not None:
+        raise UsageError(f"{job.source}: is a folder, and a file of detections is that of one picture; give a picture")
     _refuse_nested_folders(job)
     images, skipped = _find_images(job.source)
     if not images:

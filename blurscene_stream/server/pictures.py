@@ -1,16 +1,24 @@
-"""Pictures: POST /anonymize and POST /detect."""
+"""Pictures: POST /anonymize, POST /detect and POST /render."""
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, g, jsonify, request
+from io import BytesIO
+from pathlib import Path
 
-from blurscene_stream.boxes import Detections
+from flask import Blueprint, Response, g, jsonify, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
 from blurscene_stream.config import Settings
+from blurscene_stream.frames import RedactedFrame
 from blurscene_stream.image import DecodedImage, decode, encode
 from blurscene_stream.pipeline.image import ImageAnonymizer, ImageDetections
+from blurscene_stream.pipeline.image_detections import detections_text, redact_listed
 from blurscene_stream.server.options import DETECT_OPTIONS, REDACT_OPTIONS, FilteringDetector, chosen_settings
 from blurscene_stream.server.service import service
-from blurscene_stream.server.uploads import read_picture
+from blurscene_stream.server.uploads import read_form, read_picture
+from blurscene_stream.sidecar import DetectionsFile
+
+JSON, JSON_LINES = "application/json", "application/jsonl"
 
 blueprint = Blueprint("pictures", __name__)
 
@@ -21,20 +29,33 @@ def anonymize() -> Response:
     settings = chosen_settings(service().settings, request.args, (*DETECT_OPTIONS, *REDACT_OPTIONS))
     with service().place():
         image = _decoded(read_picture())
-        file_format = "jpeg" if image.file_format == "jpeg" else "png"
-        redacted = _anonymizer(settings).redact_decoded(image, g.request_id)
-        return _picture(encode(redacted, file_format), file_format, redacted.detections)
+        return _picture(image, _anonymizer(settings).redact_decoded(image, g.request_id))
 
 
 @blueprint.post("/detect")
 def detect() -> Response:
-    """Answer with what is detected in the picture."""
+    """Answer with what is detected in the picture: as JSON, or as the detections file that /render takes."""
     settings = chosen_settings(service().settings, request.args, DETECT_OPTIONS)
     with service().place():
         image = _decoded(read_picture())
         found = _anonymizer(settings).detect_decoded(image, g.request_id)
+        if request.accept_mimetypes.best_match((JSON, JSON_LINES), JSON) == JSON_LINES:
+            return Response(detections_text(image, found, settings), mimetype=JSON_LINES)
         height, width = image.samples.shape[:2]
         return jsonify(ImageDetections(width, height, found).as_dict())
+
+
+@blueprint.post("/render")
+def render() -> Response:
+    """Answer with the picture in which everything is covered that its detections file says. No detector runs."""
+    settings = chosen_settings(service().settings, request.args, REDACT_OPTIONS)
+    with service().place():
+        form = read_form("image", "detections")
+        image = _decoded(form["image"])
+        if len(form["detections"]) > settings.server.max_detections_bytes:
+            raise RequestEntityTooLarge(f"detections: is larger than {settings.server.max_detections_bytes:,} bytes")
+        with DetectionsFile(Path("detections"), settings, BytesIO(form["detections"])) as file:
+            return _picture(image, redact_listed(image, file, settings, "the picture"))
 
 
 def _decoded(data: bytes) -> DecodedImage:
@@ -45,8 +66,10 @@ def _anonymizer(settings: Settings) -> ImageAnonymizer:
     return ImageAnonymizer(settings, FilteringDetector(service().detector, settings))
 
 
-def _picture(data: bytes, file_format: str, covered: Detections) -> Response:
-    response = Response(data, mimetype=f"image/{file_format}")
+def _picture(image: DecodedImage, redacted: RedactedFrame) -> Response:
+    """Answer with the redacted picture, by the rules of BlurScene: JPEG for JPEG, PNG for all others."""
+    file_format, covered = "jpeg" if image.file_format == "jpeg" else "png", redacted.detections
+    response = Response(encode(redacted, file_format), mimetype=f"image/{file_format}")
     response.headers["Content-Disposition"] = f"inline; filename=anon_image.{file_format}"
     response.headers["X-Blurscene-Boxes"] = str(len(covered))
     for name in covered.class_names:

@@ -129,12 +129,11 @@ def _time_base(value: object) -> Fraction:
     raise LineError(f"time_base must be a ratio such as '1/12800', got {shown(value)}")
 
 
-def frame_line(frame: RedactedFrame, time_base: Fraction) -> str:
+def frame_line(frame: Frame | RedactedFrame, detections: Detections, time_base: Fraction) -> str:
     """Format the line of a frame; the boxes keep their order, in which they are covered.
 
     A corrupt frame may be decoded otherwise the next time: it has no checksum.
     """
-    detections = frame.detections
     columns = (detections.class_ids, detections.scores, detections.xyxy, detections.origins, detections.track_ids)
     boxes = [
         {

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.config.validation import shown
@@ -30,23 +31,18 @@ class DetectionsFile:
     description: where the detections come from, in words
     file:        what is read
 
+    opened: what to read in place of the file `path`, which is then only its name
+
     Raises SourceError when it cannot be opened, is no such file, or has a class that the settings do not know.
     """
 
     device_name = "none"
 
-    def __init__(self, path: Path, settings: Settings) -> None:
+    def __init__(self, path: Path, settings: Settings, opened: BinaryIO | None = None) -> None:
         self._path = path
         self._number = 0
         self._manual_tracks = ManualTracks()
-        try:
-            if path.is_dir():
-                raise SourceError(f"{path}: is a folder, a file of detections is expected")
-            self.file = path.open("rb")
-        except FileNotFoundError as error:
-            raise SourceError(f"{path}: there is no such file") from error
-        except OSError as error:
-            raise SourceError(f"{path}: cannot be read: {reason(error)}") from error
+        self.file = _open(path) if opened is None else opened
         try:
             self._header = parse_header(self._next_line())
             self._check_classes(settings)
@@ -131,3 +127,14 @@ class DetectionsFile:
         self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.file.close()
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        if path.is_dir():
+            raise SourceError(f"{path}: is a folder, a file of detections is expected")
+        return path.open("rb")
+    except FileNotFoundError as error:
+        raise SourceError(f"{path}: there is no such file") from error
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {reason(error)}") from error

@@ -42,7 +42,7 @@ class DetectionsWriter:
 
     def write(self, frame: RedactedFrame) -> None:
         """Write the line of a frame. Raises SinkError."""
-        self._put(frame_line(frame, self._time_base))
+        self._put(frame_line(frame, frame.detections, self._time_base))
 
     def end_early(self, why: str) -> None:
         """Write the last line of a live stream that went away. Raises SinkError."""

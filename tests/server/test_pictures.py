@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from io import BytesIO
 
 import numpy as np
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from blurscene_stream.api import Anonymizer
 from blurscene_stream.config.schema import Settings
@@ -107,3 +109,45 @@ def test_what_is_too_large_is_refused(make_app: MakeApp) -> None:
     )
     assert answer.status_code == 413
     assert answer.json and answer.json["error"].startswith("80x60 is more than 4,799 pixels")
+
+
+JSON_LINES = {"Accept": "application/jsonl"}
+
+
+def render(client: FlaskClient, picture: bytes, detections: str, query: str = "") -> TestResponse:
+    form = {"image": (BytesIO(picture), "a.png"), "detections": (BytesIO(detections.encode()), "a.jsonl")}
+    return client.post(f"/render{query}", data=form)
+
+
+def test_what_detect_says_is_what_render_takes(client: FlaskClient) -> None:
+    found = client.post("/detect", data=COLOR, content_type="image/png", headers=JSON_LINES)
+    assert found.mimetype == "application/jsonl"
+    covered = client.post("/anonymize", data=COLOR, content_type="image/png")
+    again = render(client, COLOR, found.text)
+    assert (again.status_code, again.data) == (200, covered.data)
+    assert again.headers["X-Blurscene-License-Plate"] == "1"
+    as_field = {"image": (BytesIO(COLOR), "a.png"), "detections": found.text}
+    assert client.post("/render", data=as_field).data == covered.data
+
+
+def test_render_covers_what_the_edited_file_says(client: FlaskClient) -> None:
+    header, line = client.post("/detect", data=COLOR, content_type="image/png", headers=JSON_LINES).text.splitlines()
+    boxes = [{"label": "face", "xyxy": [4, 30, 24, 50]}]
+    edited = f"{header}\n{json.dumps(json.loads(line) | {'boxes': boxes})}\n"
+    shown = read_back(render(client, COLOR, edited, "?redact=solid&mask_scale=1").data)
+    assert np.ptp(shown[30:50, 4:24]) == 0
+    assert np.array_equal(shown[Y0:Y1, X0:X1], samples_of(3)[Y0:Y1, X0:X1])
+
+
+def test_render_refuses_a_file_that_does_not_fit(client: FlaskClient) -> None:
+    text = client.post("/detect", data=COLOR, content_type="image/png", headers=JSON_LINES).text
+    other = file_of(samples_of(3, seed=1), "png")
+    for picture, detections, said in (
+        (other, text, "detections: line 2 is for another picture than frame 0"),
+        (COLOR, text.replace('"license_plate", "score"', '"dog", "score"'), "detections: line 2 box 1: label must be"),
+        (COLOR, text[:-10], "detections: line 2"),
+        (COLOR, "{}", "detections: is no file of detections that can be used: line 1"),
+    ):
+        answer = render(client, picture, detections)
+        assert (answer.status_code, answer.json and answer.json["error"][: len(said)]) == (400, said)
+    assert render(client, COLOR, text, "?thresh=0.5").status_code == 400

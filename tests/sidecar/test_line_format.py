@@ -51,7 +51,7 @@ FIRST = frame_of(0, 5)
 
 def line_of(frame: Frame, made: Detections) -> str:
     """What is written when `made` was covered in the frame."""
-    return frame_line(RedactedFrame(frame.number, frame.pts, made, None, frame.corrupt, frame.checksum), TICK)
+    return frame_line(RedactedFrame(frame.number, frame.pts, made, None, frame.corrupt, frame.checksum), made, TICK)
 
 
 def check_same(one: Detections, other: Detections) -> None:
