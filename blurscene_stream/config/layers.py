@@ -20,7 +20,7 @@ from blurscene_stream.config.keys import (
     suggestion,
 )
 from blurscene_stream.config.overrides import Assignment
-from blurscene_stream.config.schema import BUILT_IN, PAIR, PAIR_KEYS, ClassConfig, Settings
+from blurscene_stream.config.schema import BUILT_IN, PAIR, PAIR_KEYS, ClassConfig, ModelConfig, Settings
 from blurscene_stream.config.validation import shown
 from blurscene_stream.errors import ConfigError
 
@@ -105,6 +105,20 @@ class Layers:
         network, checksum = self.values["model.network"], self.values["model.sha256"]
         if network.value["_target_"] != BUILT_IN and checksum.source == "default":
             self.put("model.sha256", None, network.source, network.rank)
+
+    def put_thresholds(self, extra_models: Sequence[ModelConfig]) -> None:
+        """Set the thresholds that the models name for their classes, where nothing else sets them.
+
+        Scores of different networks mean different things: one threshold does not fit all.
+        """
+        first = [self.values[f"model.{key}"].value for key in ("name", "classes", "thresholds")]
+        models = [] if self.has_pair else [first]
+        models += [[model.name, model.classes, model.thresholds] for model in extra_models]
+        for model, classes, thresholds in models:
+            for name, threshold in zip(classes, thresholds or (), strict=False):  # ModelConfig refuses other lengths
+                key = f"{CLASSES}.{name}.threshold"
+                if key not in self.values or self.values[key].rank is Rank.DEFAULT:
+                    self.values[key] = Value(threshold, f"model {model}", Rank.DEFAULT)
 
     def settings(self) -> Settings:
         """Make the settings.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -238,5 +238,6 @@ def _pair_model(conf: tuple[str, Mapping[str, Any]], class_name: str, weights: s
             f"{name}: image_width and image_height must be the size that default_trafo gives, "
             f"{resized.width_px} x {resized.height_px}, got {size[0]!r} x {size[1]!r}"
         )
-    made = ModelConfig(name, weights, None, [class_name], [], dict(target), bool(amp))
-    return replace(made, input=resized)
+    return ModelConfig(
+        name, weights, None, [class_name], labels=[], network=dict(target), with_amp=bool(amp), input=resized
+    )

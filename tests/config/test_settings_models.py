@@ -52,6 +52,29 @@ def test_alone_it_is_the_section_model() -> None:
     assert models_of(Settings()) == [ModelConfig()]
 
 
+def threshold(name: str, *overrides: str) -> tuple[float, str]:
+    """The threshold of a class, and its source."""
+    resolved = resolve_settings(overrides)
+    return resolved.settings.classes[name].threshold, resolved.sources[f"classes.{name}.threshold"]
+
+
+def test_a_threshold_that_is_not_set_is_the_models(folder: Path) -> None:
+    (folder / "dogs.yaml").write_text(DOG + "thresholds: [0.6]\n")
+    given = ("model=face_plate_v2", "extra_models=[dogs.yaml]")
+    assert threshold("face") == (0.2, "default")
+    assert threshold("face", *given) == (0.05, "model face_plate_v2")
+    assert threshold("dog", *given) == (0.6, "model dogs")
+
+
+@pytest.mark.parametrize("value", [0.2, 0.4])  # 0.2: the default, given by hand
+def test_a_threshold_that_is_set_wins_over_the_models(folder: Path, value: float) -> None:
+    (folder / "mine.yaml").write_text(f"classes: {{face: {{threshold: {value}}}}}\n")
+    filed = load_settings(["model=face_plate_v2"], config=folder / "mine.yaml")
+    assert [config.threshold for config in filed.classes.values()] == [value, 0.05]
+    named = threshold("license_plate", f"classes.license_plate.threshold={value}", "model=face_plate_v2")
+    assert named[0] == value
+
+
 def test_extra_models_bring_their_classes() -> None:
     settings = load_settings(["extra_models=[dogs.yaml]", "classes.dog.threshold=0.4"])
     first, dogs = models_of(settings)
@@ -155,6 +178,11 @@ def test_a_file_of_the_pair_that_does_not_fit_is_refused(folder: Path, old: str,
             "labels: []\nclasses: [a, b]\nnetwork: {_target_: x}",
             "dogs.yaml: model.labels: [] is for one class",
         ),
+        (
+            "thresholds: [0.1]",
+            "dogs.yaml: model.thresholds must have a number for each of model.classes, got 1 for 2",
+        ),
+        ("thresholds: [1.5]", "dogs.yaml: model.thresholds must be a list of numbers in [0, 1)"),
         ("labels: [1, 1]", "dogs.yaml: model.labels must be a list of different whole numbers from 0 on"),
         ("input: {width_px: 640}\nnetwork: {_target_: x}", "dogs.yaml: model.input.width_px and model.input.height_px"),
         ("with_amp: true", "dogs.yaml: model.labels, model.with_amp and model.input are for networks of torchvision"),
