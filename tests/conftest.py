@@ -7,6 +7,7 @@ import os
 import re
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -34,14 +35,21 @@ def listens(pid: int) -> bool:
     return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
 
 
-@pytest.fixture
-def own_logs() -> Iterator[None]:
-    """The program sets up its own log; tests get theirs back."""
+@contextmanager
+def restored_logs() -> Iterator[None]:
+    """Restore the log on leaving, after the program has set up its own."""
     log = logging.getLogger("blurscene_stream")
     handlers, level, propagate = log.handlers[:], log.level, log.propagate
     yield
     log.handlers[:], log.propagate = handlers, propagate
     log.setLevel(level)  # forgets what the loggers below it have cached, unlike `log.level = level`
+
+
+@pytest.fixture
+def own_logs() -> Iterator[None]:
+    """The program sets up its own log; tests get theirs back."""
+    with restored_logs():
+        yield
 
 
 @pytest.fixture

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
 from blurscene_stream.cli import run
 from blurscene_stream.cli.video import render_command, video_command
+from tests.conftest import restored_logs
 from tests.videos import VideoSpec, make_video, read_video
 
 pytestmark = pytest.mark.usefixtures("own_logs")
@@ -24,12 +26,25 @@ def _render(*arguments: object) -> int:
     return run(render_command, [str(argument) for argument in (*arguments, *ENCODE)], "blurscene-stream render")
 
 
+def run_with_detections(folder: Path) -> Path:
+    """Make out.mp4 and found.jsonl of in.mp4 in a folder, by the real detector."""
+    with restored_logs():
+        arguments = (folder / "in.mp4", folder / "out.mp4", "--detections", folder / "found.jsonl", "--quiet")
+        assert _video(*arguments) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    make_video(folder / "in.mp4", VideoSpec(frames=8))
+    return run_with_detections(folder)
+
+
 @pytest.fixture
-def written(tmp_path: Path) -> Path:
+def written(finished_run: Path, tmp_path: Path) -> Path:
     """A folder with in.mp4, and out.mp4 and found.jsonl that the real detector has made of it."""
-    make_video(tmp_path / "in.mp4", VideoSpec(frames=8))
-    assert _video(tmp_path / "in.mp4", tmp_path / "out.mp4", "--detections", tmp_path / "found.jsonl", "--quiet") == 0
-    return tmp_path
+    return copytree(finished_run, tmp_path, dirs_exist_ok=True)
 
 
 def test_written_and_rendered(written: Path, capsys: pytest.CaptureFixture[str]) -> None:

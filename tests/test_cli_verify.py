@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from blurscene_stream.cli.video import render_command
 from blurscene_stream.frames import Frame
 from blurscene_stream.verify import VerifyJob
 from tests.detectors import CLASSES
-from tests.test_cli_render import _video
+from tests.test_cli_render import run_with_detections
 from tests.verify.scenes import ObjectDetector, Scene, frames_changed, make_scene
 
 pytestmark = pytest.mark.usefixtures("own_logs")
@@ -27,12 +28,17 @@ def _verify(*arguments: object) -> int:
     return run(verify_command, [str(argument) for argument in (*arguments, *LOOK)], "blurscene-stream verify")
 
 
+@pytest.fixture(scope="module")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    make_scene(folder / "in.mp4", Scene(frames=6))
+    return run_with_detections(folder)
+
+
 @pytest.fixture
-def written(tmp_path: Path) -> Path:
+def written(finished_run: Path, tmp_path: Path) -> Path:
     """A folder with in.mp4, and out.mp4 and found.jsonl that the real detector has made of it."""
-    make_scene(tmp_path / "in.mp4", Scene(frames=6))
-    assert _video(tmp_path / "in.mp4", tmp_path / "out.mp4", "--detections", tmp_path / "found.jsonl", "--quiet") == 0
-    return tmp_path
+    return copytree(finished_run, tmp_path, dirs_exist_ok=True)
 
 
 def test_an_honest_run_is_proved(written: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -65,6 +66,20 @@ def picture(number: int, spec: VideoSpec) -> NDArray[np.uint8]:
     return made
 
 
+_encoded: dict[object, bytes] = {}
+
+
+def encoded_once(path: Path, what: object, encode: Callable[[Path], object]) -> Path:
+    """Write a file by `encode`, or copy what that wrote for the same `what` and suffix before, which takes no time."""
+    key = (path.suffix, what)
+    if key in _encoded:
+        path.write_bytes(_encoded[key])
+    else:
+        encode(path)
+        _encoded[key] = path.read_bytes()
+    return path
+
+
 def make_video(
     path: Path,
     spec: VideoSpec = VideoSpec(),  # frozen
@@ -72,7 +87,17 @@ def make_video(
     draw: Callable[[int, VideoSpec], NDArray[np.uint8]] = picture,
 ) -> Path:
     """Write the video that `spec` describes."""
-    with av.open(str(path), "w", container_options=container_options or {}) as container:
+    what = (repr(spec), repr(container_options), draw)
+    return encoded_once(path, what, partial(_encode, spec=spec, container_options=container_options or {}, draw=draw))
+
+
+def _encode(
+    path: Path,
+    spec: VideoSpec,
+    container_options: dict[str, str],
+    draw: Callable[[int, VideoSpec], NDArray[np.uint8]],
+) -> None:
+    with av.open(str(path), "w", container_options=container_options) as container:
         video = cast(VideoStream, container.add_stream(spec.codec, rate=spec.rate, options=_options(spec)))
         video.width, video.height, video.pix_fmt = spec.width, spec.height, spec.pixel_format
         video.codec_context.time_base = video.time_base = spec.time_base or Fraction(1, spec.rate)
@@ -92,7 +117,6 @@ def make_video(
         for place, track in enumerate(tracks):
             _sound(container, track, spec.frames / spec.rate, 440.0 * (place + 1))
         container.mux(video.encode(None))
-    return path
 
 
 def _options(spec: VideoSpec) -> dict[str, str]:

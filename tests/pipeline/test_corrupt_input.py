@@ -147,7 +147,10 @@ def _picture(path: Path) -> None:
 
 
 def _header_only(path: Path) -> None:
-    make_video(path, VideoSpec(frames=0, audio=()))
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        container.start_encoding()  # which writes the header, though no frame follows
 
 
 def _list_of_files(path: Path) -> None:
@@ -168,7 +171,7 @@ NO_VIDEO: dict[str, tuple[str, Callable[[Path], object], type[BlurSceneError], s
     "one byte": ("byte.mp4", lambda path: path.write_bytes(b"x"), SourceError, "cannot be read"),
     "sound": ("sound.mp4", _audio_only, SourceError, "there is no video in it, only audio stream 0 (aac)"),
     "picture": ("picture.png", _picture, SourceError, "is a single picture"),
-    "no frames": ("none.mp4", _header_only, SourceError, "no"),
+    "no frames": ("none.mp4", _header_only, SourceError, "there is no video in it, only nothing"),
     "list": ("list.mp4", _list_of_files, SourceError, "is a list of other files"),  # a missing part would go unseen
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from blurscene_stream.boxes import Detections
 from blurscene_stream.frames import Frame
 from tests.detectors import CLASSES, SquareDetector
+from tests.videos import encoded_once
 
 WIDTH, HEIGHT, OBJECT_PX = 320, 240, 64
 RATE = 25
@@ -98,6 +100,10 @@ class ObjectDetector(SquareDetector):
 
 def make_scene(path: Path, scene: Scene = Scene()) -> Path:
     """Write the video that `scene` describes."""
+    return encoded_once(path, repr(scene), partial(_encode, scene=scene))
+
+
+def _encode(path: Path, scene: Scene) -> None:
     ticks = Fraction(1, 1000) if scene.times else Fraction(1, RATE)
     with av.open(str(path), "w") as container:
         video = cast(VideoStream, container.add_stream(scene.codec, rate=RATE, options=scene.options))
@@ -115,7 +121,6 @@ def make_scene(path: Path, scene: Scene = Scene()) -> Path:
         for place, track in enumerate(tracks):
             _write_audio(container, track, (-scene.hidden_s, scene.frames / RATE), place)
         container.mux(video.encode(None))
-    return path
 
 
 def _rate(codec: str) -> int:

@@ -22,11 +22,11 @@ from tests.verify.scenes import Scene, audio_changed, make_scene, with_audio_of
 Packets = list[Any]
 
 
-@pytest.fixture(params=["aac", "flac", "pcm_s16le", "libopus"])
-def run(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Path, Path]:
+@pytest.fixture(scope="module", params=["aac", "flac", "pcm_s16le", "libopus"])
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     """A video, its anonymized copy and its file, with audio of one codec after the other."""
-    scene = Scene(audio=(request.param,), width=160)
-    source, target, file = make_scene(tmp_path / "in.mkv", scene), tmp_path / "out.mkv", tmp_path / "found.jsonl"
+    scene, folder = Scene(audio=(request.param,), width=160), tmp_path_factory.mktemp("run")
+    source, target, file = make_scene(folder / "in.mkv", scene), folder / "out.mkv", folder / "found.jsonl"
     return source, anonymized(source, target, file), file
 
 
