@@ -40,9 +40,11 @@ def restored_logs() -> Iterator[None]:
     """Restore the log on leaving, after the program has set up its own."""
     log = logging.getLogger("blurscene_stream")
     handlers, level, propagate = log.handlers[:], log.level, log.propagate
-    yield
-    log.handlers[:], log.propagate = handlers, propagate
-    log.setLevel(level)  # forgets what the loggers below it have cached, unlike `log.level = level`
+    try:
+        yield
+    finally:
+        log.handlers[:], log.propagate = handlers, propagate
+        log.setLevel(level)  # forgets what the loggers below it have cached, unlike `log.level = level`
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.videos import read_video
+from tests.videos import VideoSpec, make_video, read_video
 
 PATIENCE_S = 60
 USER = 65534  # nobody
@@ -49,14 +51,60 @@ def mounted(tmp_path: Path) -> Path:
     return tmp_path / "disk"
 
 
-@pytest.mark.parametrize("name", ["out.mp4", "out.mkv", "out.ts"])
-@pytest.mark.parametrize("size", ["size=4k", "size=16k", "size=48k"])
-def test_a_disk_that_is_full(size: str, name: str, walker: Path, mounted: Path, tmp_path: Path) -> None:
-    ended = disk(mounted, size, tmp_path / "report.json", 0, walker, mounted / name)
-    said = ended.stderr.splitlines()
-    assert ended.returncode == 9, said
-    assert said[-1].startswith("blurscene-stream: error: ")  # and no name of a file after it
-    assert "no space left on device; nothing was left" in said[-1]
+# One process for all sizes and names: the disk is mounted anew before each run, as `disk` mounts it.
+SIZES, NAMES = ("size=4k", "size=16k", "size=48k"), ("out.mp4", "out.mkv", "out.ts")
+RUNS = textwrap.dedent("""
+    import contextlib, io, itertools, json, os, subprocess, sys
+    from blurscene_stream.cli import run
+    from blurscene_stream.cli.video import video_command
+    from tests.detectors import SquareDetector
+    import blurscene_stream.pipeline as pipeline
+
+    source, folder, sizes, names = sys.argv[1], sys.argv[2], *map(json.loads, sys.argv[3:])
+    anonymize_video = pipeline.anonymize_video
+    pipeline.anonymize_video = lambda *given: anonymize_video(*given[:4], SquareDetector().load)
+    for size, name in itertools.product(sizes, names):
+        for options in ("size=1m", f"remount,{size}"):
+            if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder]).returncode:
+                sys.exit(77)
+        with contextlib.redirect_stderr(io.StringIO()) as errors:
+            code = run(video_command, [source, os.path.join(folder, name)], "blurscene-stream")
+        print(json.dumps([code, errors.getvalue().splitlines(), os.listdir(folder)]))
+        subprocess.run(["umount", folder], check=True)
+""")
+
+
+@pytest.fixture(scope="module")
+def full_disks(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], tuple[int, list[str], list[str]]]:
+    """Exit code, lines on standard error and what is left on the disk, by its size and the name of the output."""
+    folder = tmp_path_factory.mktemp("disks")
+    (folder / "disk").mkdir()
+    source = make_video(folder / "walker.mp4", VideoSpec())
+    arguments = [str(source), str(folder / "disk"), json.dumps(SIZES), json.dumps(NAMES)]
+    ended = subprocess.run(
+        ["unshare", "-rm", sys.executable, "-c", RUNS, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    if ended.returncode == 77 or "unshare failed" in ended.stderr:
+        pytest.skip("a disk cannot be mounted here")
+    runs = [json.loads(line) for line in ended.stdout.splitlines()]
+    return dict(zip(itertools.product(SIZES, NAMES), runs, strict=True))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("size", SIZES)
+def test_a_disk_that_is_full(
+    size: str, name: str, full_disks: dict[tuple[str, str], tuple[int, list[str], list[str]]]
+) -> None:
+    code, lines, left = full_disks[size, name]
+    assert code == 9, lines
+    assert lines[-1].startswith("blurscene-stream: error: ")
+    assert "no space left on device; nothing was left" in lines[-1]
+    assert left == []
 
 
 def test_a_disk_that_is_full_with_the_file_of_detections(walker: Path, mounted: Path, tmp_path: Path) -> None:
