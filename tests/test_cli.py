@@ -26,16 +26,16 @@ def test_a_video_goes_through_with_the_real_detector(
 ) -> None:
     target = tmp_path / "out.mp4"
     assert _run("--size", 160, "--device", "cpu", walker, target) == 0
-    said = capsys.readouterr()
-    assert said.out == ""
-    loading, first, last = said.err.strip().splitlines()
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    loading, first, last = captured.err.strip().splitlines()
     assert loading == f"{walker} -> {target}: loading the model"
     assert "anonymizing" in first and "on cpu" in first
     assert last.startswith(f"{target}: 25 frames in ") and "frames/s" in last
     assert read_video(target).times == read_video(walker).times
 
 
-REFUSALS = [  # arguments, exit code, what is said
+REFUSALS = [  # arguments, exit code, the message
     (("-y",), 2, "INPUT is missing"),
     (("-",), 2, "-: what is not a file has no name to call its output by; give an OUTPUT"),
     (("rtsp://user:secret@h/x",), 2, "rtsp://h/x: what is not a file has no name to call its output by"),
@@ -75,11 +75,11 @@ REFUSALS = [  # arguments, exit code, what is said
 ]
 
 
-@pytest.mark.parametrize(("arguments", "code", "said"), REFUSALS, ids=[" ".join(row[0]) for row in REFUSALS])
+@pytest.mark.parametrize(("arguments", "code", "message"), REFUSALS, ids=[" ".join(row[0]) for row in REFUSALS])
 def test_what_cannot_work_is_refused_in_one_line(
     arguments: tuple[str, ...],
     code: int,
-    said: str,
+    message: str,
     walker: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -90,14 +90,14 @@ def test_what_cannot_work_is_refused_in_one_line(
     assert _run(*[named.get(argument, argument) for argument in arguments]) == code
     error = capsys.readouterr().err.strip().splitlines()[-1:]
     assert error and error[0].startswith("blurscene-stream: error: ")
-    assert said in error[0]
+    assert message in error[0]
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
 def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert _run() == 2
-    said = capsys.readouterr()
-    assert "Usage: blurscene-stream [OPTIONS] INPUT... [OUTPUT]" in said.err + said.out
+    captured = capsys.readouterr()
+    assert "Usage: blurscene-stream [OPTIONS] INPUT... [OUTPUT]" in captured.err + captured.out
 
 
 def test_show_config_prints_settings_that_load_again(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -127,8 +127,8 @@ def test_json_log_is_one_object_a_line(walker: Path, tmp_path: Path, capsys: pyt
 
 def test_quiet_says_nothing_when_all_is_well(walker: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _run("--quiet", "--size", 160, walker, tmp_path / "out.mp4") == 0
-    said = capsys.readouterr()
-    assert (said.out, said.err) == ("", "")
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "")
 
 
 def test_a_file_named_like_a_command_is_reached_by_its_path(
@@ -155,10 +155,10 @@ def test_an_unforeseen_error_is_one_line_without_its_text(
 
     monkeypatch.setattr("blurscene_stream.api.anonymize_video", broken)
     assert _run(walker, tmp_path / "out.mp4") == 70
-    said = capsys.readouterr().err
-    _, line = said.strip().splitlines()
+    errors = capsys.readouterr().err
+    _, line = errors.strip().splitlines()
     assert "internal error: KeyError in test_cli.py" in line
-    assert "secret" not in said
+    assert "secret" not in errors
 
 
 def test_only_one_class_is_covered(shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,7 +83,7 @@ def test_the_command_for_everything_writes_one_too(street: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda text: text.replace('"width": 80', '"width": 81'), "is of another video than"),
         (lambda text: text.replace('"checksum": "', '"checksum": "0')[:-1], "checksum must be 8 hex digits"),
@@ -94,13 +94,13 @@ def test_the_command_for_everything_writes_one_too(street: Path, tmp_path: Path)
     ],
 )
 def test_a_file_that_does_not_fit_is_refused(
-    change: Any, said: str, street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    change: Any, message: str, street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "found.jsonl"
     picture(street, tmp_path / "draft.png", "--detections", file)
     file.write_text(change(file.read_text()))
     assert render(street, tmp_path / "out.png", "--from", file) in (1, 2)
-    assert said in capsys.readouterr().err.splitlines()[-1]
+    assert message in capsys.readouterr().err.splitlines()[-1]
     assert not (tmp_path / "out.png").exists()
 
 
@@ -128,9 +128,9 @@ def test_what_can_be_no_detections_file_is_refused_first(
     street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out.png"
-    for file, said in ((street, "input and file of detections are the same"), (out, "are the same")):
+    for file, message in ((street, "input and file of detections are the same"), (out, "are the same")):
         assert picture(street, out, "--detections", file) == 2
-        assert said in capsys.readouterr().err
+        assert message in capsys.readouterr().err
     assert picture(street.parent, tmp_path / "folder", "--detections", tmp_path / "found.jsonl") == 2
     assert "is a folder" in capsys.readouterr().err
     assert render(street, out, "--from", tmp_path / "found.jsonl", "--audit", tmp_path / "log.jsonl") == 2

@@ -18,20 +18,20 @@ from tests.pipeline.runs import anonymize
 pytestmark = pytest.mark.usefixtures("own_logs")
 
 
-def said(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+def table(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     assert run(inspect_command, [str(argument) for argument in arguments], "blurscene-stream inspect") == 0
-    told = capsys.readouterr()
-    assert told.err == ""
-    return told.out
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    return captured.out
 
 
-def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(said(capsys, "--json", *arguments))
+def as_json(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(table(capsys, "--json", *arguments))
     return found
 
 
 def test_a_table_tells_what_happens_to_each_stream(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = said(capsys, PLANTS["GPS track of mp4 (gpmd)"](tmp_path))
+    out = table(capsys, PLANTS["GPS track of mp4 (gpmd)"](tmp_path))
     video, sound, data = (line.split() for line in out.splitlines()[1:4])
     assert video == ["0", "video", "h264", "64x48", "anonymized"]
     assert sound == ["1", "audio", "aac", "48000", "Hz,", "stereo", "kept"]
@@ -41,9 +41,9 @@ def test_a_table_tells_what_happens_to_each_stream(tmp_path: Path, capsys: pytes
 def test_values_are_shown_when_they_are_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = PLANTS["tags of mkv"](tmp_path)
     for form in ((), ("--json",)):
-        assert WORD not in said(capsys, source, *form)
-        assert "LOCATION" in said(capsys, source, *form)
-        assert f"{WORD} title" in said(capsys, source, *form, "--values")
+        assert WORD not in table(capsys, source, *form)
+        assert "LOCATION" in table(capsys, source, *form)
+        assert f"{WORD} title" in table(capsys, source, *form, "--values")
 
 
 def test_a_name_cannot_command_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,17 +52,17 @@ def test_a_name_cannot_command_the_terminal(tmp_path: Path, capsys: pytest.Captu
         video = container.add_stream("libx264", rate=25)
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
         container.mux([*video.encode(av.VideoFrame(64, 48, "yuv420p")), *video.encode(None)])
-    assert "\x1b" not in said(capsys, tmp_path / "in.mkv", "--values")
+    assert "\x1b" not in table(capsys, tmp_path / "in.mkv", "--values")
 
 
 @pytest.mark.parametrize("name", ["atoms at the end of mp4", "atoms inside moov of mp4"])
 def test_atoms_are_listed_that_libav_does_not_expose(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    boxes = told(capsys, PLANTS[name](tmp_path))["metadata_atoms"]
+    boxes = as_json(capsys, PLANTS[name](tmp_path))["metadata_atoms"]
     assert "uuid" in boxes or "moov/uuid" in boxes
     assert any(line.split()[0] == "atoms" and line.endswith("dropped") for line in
-               said(capsys, tmp_path / "in.mp4").splitlines())  # fmt: skip
+               table(capsys, tmp_path / "in.mp4").splitlines())  # fmt: skip
 
 
 KEPT = [
@@ -93,7 +93,7 @@ def test_what_is_told_is_what_a_run_does(
 ) -> None:
     source, after = PLANTS[name](tmp_path), tmp_path / f"out.{target}"
     options = [*(("--keep", ",".join(streams)) if streams else ()), *(x for tag in tags for x in ("--keep-tag", tag))]
-    found = told(capsys, source, *(options if keeping else ()))
+    found = as_json(capsys, source, *(options if keeping else ()))
     keep = KeepConfig(list(streams), list(tags)) if keeping else KeepConfig()
     anonymize(source, after, Settings(keep=keep))
     with av.open(str(after)) as container:

@@ -90,9 +90,9 @@ def test_a_folder_goes_into_a_folder(folder: Path, tmp_path: Path, capsys: pytes
         expected = samples_of(3, seed=2 * number)
         np.testing.assert_array_equal(after[40:], expected[40:])
         assert (after[SQUARE[1], SQUARE[0]] != expected[SQUARE[1], SQUARE[0]]).any()
-    told = capsys.readouterr()
-    assert told.out == ""
-    lines = told.err.splitlines()
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    lines = captured.err.splitlines()
     assert sum(": skipped, not a picture" in line for line in lines) == 3
     assert f"{folder} -> {target} on test: anonymizing" in lines
     assert lines[-1].startswith(f"{target}: 5 pictures in ")
@@ -128,7 +128,7 @@ def test_the_first_error_ends_the_run(
         assert sorted(files_in(tmp_path / "out")) == ["a.png", "b.JPG", "deep/a.png"]
 
 
-REFUSALS = [  # arguments, exit code, what is said
+REFUSALS = [  # arguments, exit code, the message
     (("IN",), 2, "OUT is missing"),
     (("IN/a.png", "IN/a.png"), 2, "input and output are the same"),
     (("-y", "IN/a.png", "hard.png"), 2, "input and output are the same"),
@@ -152,11 +152,11 @@ REFUSALS = [  # arguments, exit code, what is said
 
 
 @pytest.mark.usefixtures("detector")
-@pytest.mark.parametrize(("arguments", "code", "said"), REFUSALS, ids=[" ".join(row[0]) for row in REFUSALS])
+@pytest.mark.parametrize(("arguments", "code", "message"), REFUSALS, ids=[" ".join(row[0]) for row in REFUSALS])
 def test_what_cannot_work_is_refused_in_one_line(
     arguments: tuple[str, ...],
     code: int,
-    said: str,
+    message: str,
     folder: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -173,7 +173,7 @@ def test_what_cannot_work_is_refused_in_one_line(
     assert picture("--quiet", *[argument.replace("IN", str(folder)) for argument in arguments]) == code
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("blurscene-stream: error: ")
-    assert said in line
+    assert message in line
     assert files_in(tmp_path) == before
 
 
@@ -228,9 +228,9 @@ def test_detect_prints_a_line_of_json_for_each_picture(
     for name in names:
         name.write_bytes(file_of(turned(samples_of(3), orientation), "png", exif=exif_of(orientation)))
     assert detect(*names) == 0
-    told = capsys.readouterr()
-    assert told.err == ""
-    lines = [json.loads(line) for line in told.out.splitlines()]
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    lines = [json.loads(line) for line in captured.out.splitlines()]
     boxes = [{"label": "license_plate", "score": 1.0, "xyxy": list(SQUARE)}]
     assert lines == [{"file": str(name), "width": 80, "height": 60, "boxes": boxes} for name in names]
 
@@ -248,7 +248,7 @@ def test_detect_prints_a_table_on_a_terminal(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         ((), 2, "Usage"),
         (("--quiet",), 2, "PICTURE is missing"),
@@ -260,12 +260,12 @@ def test_detect_prints_a_table_on_a_terminal(
 )
 @pytest.mark.usefixtures("detector")
 def test_what_detect_refuses(
-    arguments: tuple[str, ...], code: int, said: str, folder: Path, capsys: pytest.CaptureFixture[str]
+    arguments: tuple[str, ...], code: int, message: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert detect(*[argument.replace("IN", str(folder)) for argument in arguments]) == code
-    told = capsys.readouterr()
-    assert said in told.err + told.out
-    assert "{" not in told.out
+    captured = capsys.readouterr()
+    assert message in captured.err + captured.out
+    assert "{" not in captured.out
 
 
 def test_both_commands_show_settings(capsys: pytest.CaptureFixture[str]) -> None:

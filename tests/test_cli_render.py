@@ -18,8 +18,8 @@ ENCODE = ("--set", "encode.threads=1", "-preset", "ultrafast")
 
 
 def _video(*arguments: object) -> int:
-    look = ("--size", "160", "--device", "cpu")
-    return run(video_command, [str(argument) for argument in (*arguments, *look, *ENCODE)], "blurscene-stream")
+    detect = ("--size", "160", "--device", "cpu")
+    return run(video_command, [str(argument) for argument in (*arguments, *detect, *ENCODE)], "blurscene-stream")
 
 
 def _render(*arguments: object) -> int:
@@ -49,9 +49,9 @@ def written(finished_run: Path, tmp_path: Path) -> Path:
 
 def test_written_and_rendered(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _render(written / "in.mp4", written / "again.mp4", "--from", written / "found.jsonl") == 0
-    said = capsys.readouterr()
-    assert said.out == ""
-    first, last = said.err.strip().splitlines()
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    first, last = captured.err.strip().splitlines()
     assert first.endswith(f"again.mp4 as {written / 'found.jsonl'} says: anonymizing")
     assert last.startswith(f"{written / 'again.mp4'}: 8 frames in ")
     assert (written / "again.mp4").read_bytes() == (written / "out.mp4").read_bytes()
@@ -85,7 +85,7 @@ def test_areas_hold_when_it_is_rendered(written: Path, capsys: pytest.CaptureFix
         assert luma[108:, :76].min() > 30
 
 
-REFUSALS = [  # arguments, exit code, what is said
+REFUSALS = [  # arguments, exit code, the message
     (("-y",), 2, "INPUT is missing"),
     (("IN",), 2, "--from FILE is missing"),
     (("IN", "OUT"), 2, "--from FILE is missing"),
@@ -101,11 +101,11 @@ REFUSALS = [  # arguments, exit code, what is said
 ]
 
 
-@pytest.mark.parametrize(("arguments", "code", "said"), REFUSALS, ids=[" ".join(row[0]) for row in REFUSALS])
+@pytest.mark.parametrize(("arguments", "code", "message"), REFUSALS, ids=[" ".join(row[0]) for row in REFUSALS])
 def test_what_cannot_be_rendered_is_refused_in_one_line(
     arguments: tuple[str, ...],
     code: int,
-    said: str,
+    message: str,
     written: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -117,21 +117,21 @@ def test_what_cannot_be_rendered_is_refused_in_one_line(
     named = {"IN": "in.mp4", "OUT": "new.mp4", "FILE": "found.jsonl", "SHORT": "short.jsonl"}
     assert _render(*[named.get(argument, argument) for argument in arguments], "--quiet") == code
     (error,) = capsys.readouterr().err.strip().splitlines()
-    assert error.startswith("blurscene-stream: error: ") and said in error and "secret" not in error
+    assert error.startswith("blurscene-stream: error: ") and message in error and "secret" not in error
     assert sorted(written.iterdir()) == before
 
 
 def test_detections_to_a_place_that_cannot_be(walker: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    for file, said in (("rtsp://user:secret@h/x", "rtsp://h/x: detections are only"), (tmp_path, "is not a file")):
+    for file, message in (("rtsp://user:secret@h/x", "rtsp://h/x: detections are only"), (tmp_path, "is not a file")):
         assert _video(walker, tmp_path / "out.mp4", "--detections", file) == 2
         error = capsys.readouterr().err.strip()
-        assert said in error and "secret" not in error
+        assert message in error and "secret" not in error
 
 
 def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(render_command, [], "blurscene-stream render") == 2
-    said = capsys.readouterr()
-    assert "Usage: blurscene-stream render [OPTIONS] INPUT [OUTPUT]" in said.err + said.out
+    captured = capsys.readouterr()
+    assert "Usage: blurscene-stream render [OPTIONS] INPUT [OUTPUT]" in captured.err + captured.out
 
 
 def test_show_config_needs_no_files(capsys: pytest.CaptureFixture[str]) -> None:

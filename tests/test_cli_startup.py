@@ -53,7 +53,7 @@ def test_the_help_of_a_command_loads_no_heavy_library(command: str, folder: Path
     assert modules & HEAVY == set()
 
 
-REFUSALS = [  # arguments, exit code, what is said
+REFUSALS = [  # arguments, exit code, the message
     (("--tresh", "0.3", "in.mp4"), 2, "No such option"),
     (("video", "-y"), 2, "INPUT is missing"),
     (("vidoe", "out.mp4", "-y"), 1, "vidoe: there is no such file"),
@@ -87,10 +87,10 @@ REFUSALS = [  # arguments, exit code, what is said
 ]
 
 
-@pytest.mark.parametrize(("arguments", "code", "said"), REFUSALS, ids=[" ".join(row[0]) for row in REFUSALS])
-def test_a_refusal_loads_no_heavy_library(arguments: tuple[str, ...], code: int, said: str, folder: Path) -> None:
+@pytest.mark.parametrize(("arguments", "code", "message"), REFUSALS, ids=[" ".join(row[0]) for row in REFUSALS])
+def test_a_refusal_loads_no_heavy_library(arguments: tuple[str, ...], code: int, message: str, folder: Path) -> None:
     ended, line, modules = run_program(folder, *arguments)
-    assert (ended, said in line) == (code, True), line
+    assert (ended, message in line) == (code, True), line
     assert modules & HEAVY == set()
 
 

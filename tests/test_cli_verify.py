@@ -21,11 +21,11 @@ from tests.test_cli_render import run_with_detections
 from tests.verify.scenes import ObjectDetector, Scene, frames_changed, make_scene
 
 pytestmark = pytest.mark.usefixtures("own_logs")
-LOOK = ("--size", "160", "--device", "cpu")
+DETECT = ("--size", "160", "--device", "cpu")
 
 
 def _verify(*arguments: object) -> int:
-    return run(verify_command, [str(argument) for argument in (*arguments, *LOOK)], "blurscene-stream verify")
+    return run(verify_command, [str(argument) for argument in (*arguments, *DETECT)], "blurscene-stream verify")
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +44,9 @@ def written(finished_run: Path, tmp_path: Path) -> Path:
 def test_an_honest_run_is_proved(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files = (written / "in.mp4", written / "out.mp4", "--detections", written / "found.jsonl")
     assert _verify(*files, "--no-redetect", "--json", written / "report.json") == 0
-    said = capsys.readouterr()
-    *lines, verdict = said.out.splitlines()
-    assert verdict == "PASS" and said.err == ""
+    captured = capsys.readouterr()
+    *lines, verdict = captured.out.splitlines()
+    assert verdict == "PASS" and captured.err == ""
     assert [line.split()[:2] for line in lines] == [
         [name, "ok"] for name in ("frames", "stream", "bytes", "metadata", "audio", "picture", "cover", "residual")
     ]
@@ -74,9 +74,9 @@ def test_other_settings_than_those_of_the_run_are_told(written: Path, capsys: py
     checked = (*files, "--detections", written / "found.jsonl", "--no-redetect")
     assert _verify(*checked) == 0
     assert _verify(*checked, "--replacewith", "solid") == 4
-    said = capsys.readouterr()
-    assert "found.jsonl: was written with other settings" in said.err
-    assert "cover    fail" in said.out
+    captured = capsys.readouterr()
+    assert "found.jsonl: was written with other settings" in captured.err
+    assert "cover    fail" in captured.out
 
 
 def test_a_frame_less_is_a_failure(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -84,17 +84,17 @@ def test_a_frame_less_is_a_failure(written: Path, capsys: pytest.CaptureFixture[
     code = _verify(
         written / "in.mp4", written / "short.mp4", "--detections", written / "found.jsonl", "--no-redetect", "--quiet"
     )
-    said = capsys.readouterr().out
-    assert code == 4 and said.endswith("FAIL\n")
-    assert "    INPUT has 6 frames, OUTPUT 5\n" in said
+    output = capsys.readouterr().out
+    assert code == 4 and output.endswith("FAIL\n")
+    assert "    INPUT has 6 frames, OUTPUT 5\n" in output
 
 
 def test_an_output_that_is_cut_short_is_a_failure(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = (written / "out.mp4").read_bytes()
     (written / "cut.mp4").write_bytes(data[: len(data) * 2 // 3])
     assert _verify(written / "in.mp4", written / "cut.mp4", "--detections", written / "found.jsonl") == 4
-    said = capsys.readouterr().out
-    assert "frames   fail    OUTPUT cannot be decoded" in said and "the file is cut short" in said
+    output = capsys.readouterr().out
+    assert "frames   fail    OUTPUT cannot be decoded" in output and "the file is cut short" in output
 
 
 class _Wary(ObjectDetector):
@@ -148,9 +148,9 @@ def test_a_sheet_that_cannot_be_written_swallows_no_verdict(written: Path, capsy
     frames_changed(written / "out.mp4", written / "short.mp4", lambda pictures: pictures[:-1], 20)
     (written / "short_suspects.png").symlink_to("/proc/short.png")
     code = _verify(written / "in.mp4", written / "short.mp4", "--detections", written / "found.jsonl")
-    said = capsys.readouterr()
-    assert code == 9 and "short_suspects.png: cannot be written" in said.err
-    assert "frames   fail" in said.out and said.out.endswith("FAIL\n")
+    captured = capsys.readouterr()
+    assert code == 9 and "short_suspects.png: cannot be written" in captured.err
+    assert "frames   fail" in captured.out and captured.out.endswith("FAIL\n")
 
 
 @pytest.mark.usefixtures("wary")
@@ -163,7 +163,7 @@ def test_areas_in_pixels_do_not_keep_a_sheet_from_being_written(written: Path) -
     assert (written / "new_suspects.png").is_file()
 
 
-REFUSALS = [  # arguments, exit code, what is said
+REFUSALS = [  # arguments, exit code, the message
     (("IN",), 2, "OUTPUT is missing"),
     (("none.mp4", "out.mp4"), 1, "none.mp4: there is no such file"),
     (("in.mp4", "none.mp4", "--no-redetect"), 1, "none.mp4: there is no such file"),
@@ -183,11 +183,11 @@ REFUSALS = [  # arguments, exit code, what is said
 ]
 
 
-@pytest.mark.parametrize(("arguments", "code", "said"), REFUSALS, ids=[" ".join(row[0]) for row in REFUSALS])
+@pytest.mark.parametrize(("arguments", "code", "message"), REFUSALS, ids=[" ".join(row[0]) for row in REFUSALS])
 def test_what_cannot_be_verified_is_refused_in_one_line(
     arguments: tuple[str, ...],
     code: int,
-    said: str,
+    message: str,
     written: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -196,11 +196,11 @@ def test_what_cannot_be_verified_is_refused_in_one_line(
     before = sorted(written.iterdir())
     assert _verify(*arguments) == code
     (error,) = capsys.readouterr().err.strip().splitlines()
-    assert error.startswith("blurscene-stream: error: ") and said in error and "secret" not in error
+    assert error.startswith("blurscene-stream: error: ") and message in error and "secret" not in error
     assert sorted(written.iterdir()) == before
 
 
 def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(verify_command, [], "blurscene-stream verify") == 2
-    said = capsys.readouterr()
-    assert "Usage: blurscene-stream verify [OPTIONS] INPUT OUTPUT" in said.err + said.out
+    captured = capsys.readouterr()
+    assert "Usage: blurscene-stream verify [OPTIONS] INPUT OUTPUT" in captured.err + captured.out

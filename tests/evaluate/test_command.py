@@ -44,7 +44,7 @@ def test_the_report_is_the_same_every_time(dataset: Path, tmp_path: Path, capsys
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         ((), 2, "Usage"),
         (("set", "--video", "x.mp4"), 2, "give either DATASET or --video"),
@@ -58,7 +58,7 @@ def test_the_report_is_the_same_every_time(dataset: Path, tmp_path: Path, capsys
 def test_what_cannot_work_is_refused_in_one_line(
     arguments: tuple[str, ...],
     code: int,
-    said: str,
+    message: str,
     dataset: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -66,7 +66,7 @@ def test_what_cannot_work_is_refused_in_one_line(
     monkeypatch.chdir(dataset.parent)
     assert _run(*arguments) == code
     shown = capsys.readouterr()
-    assert said in shown.err + shown.out
+    assert message in shown.err + shown.out
     assert not arguments or len(shown.err.strip().splitlines()) == 1
 
 
@@ -77,18 +77,18 @@ def test_on_a_terminal_a_bar_shows_how_far_it_is(
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     arguments = ["--device", "cpu", "--size", 96, "--draws", 20, *(["--quiet"] if quiet else [])]
     assert _run(dataset, *arguments) == 0
-    told = capsys.readouterr()
-    assert "| AP50" in told.out
-    assert ("/1 [" in told.err) is not quiet
+    captured = capsys.readouterr()
+    assert "| AP50" in captured.out
+    assert ("/1 [" in captured.err) is not quiet
 
 
 SMALL = ("--device", "cpu", "--size", 96, "--draws", 20)
 
 
-def _refused(capsys: pytest.CaptureFixture[str], said: str, *arguments: object) -> None:
+def _refused(capsys: pytest.CaptureFixture[str], message: str, *arguments: object) -> None:
     assert _run(*arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert said in line
+    assert message in line
 
 
 @pytest.mark.parametrize("name", ["report.json", "plot.png"])

@@ -237,13 +237,13 @@ REFUSED: list[tuple[Callable[[Path], object], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("make", "said"), REFUSED, ids=[said for _, said in REFUSED])
-def test_malformed_annotations_are_refused(make: Callable[[Path], object], said: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("make", "message"), REFUSED, ids=[message for _, message in REFUSED])
+def test_malformed_annotations_are_refused(make: Callable[[Path], object], message: str, tmp_path: Path) -> None:
     make_picture(tmp_path / "a.png")
     make(tmp_path)
     with pytest.raises(BlurSceneError) as caught:
         measure_images(tmp_path, options(ScriptedDetector({})))
-    assert said in str(caught.value) and len(str(caught.value).splitlines()) == 1
+    assert message in str(caught.value) and len(str(caught.value).splitlines()) == 1
 
 
 def test_a_file_that_is_no_image_is_refused(tmp_path: Path) -> None:

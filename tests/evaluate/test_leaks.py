@@ -121,17 +121,17 @@ def test_a_folder_holds_pairs(tmp_path: Path) -> None:
         find_video_pairs(tmp_path, None)
 
 
-REFUSED = [  # times in the truth, what is said
+REFUSED = [  # times in the truth, the message
     ([0, 0.04, 0.08], "has 2 frames, its ground truth 3"),
     ([0], "has more frames than its ground truth"),
     ([0, 0.5], r"frame 1 is at 0\.040 s, in its ground truth at 0\.500 s"),
 ]
 
 
-@pytest.mark.parametrize(("times_s", "said"), REFUSED)
-def test_the_ground_truth_of_another_clip_is_refused(times_s: list[float], said: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("times_s", "message"), REFUSED)
+def test_the_ground_truth_of_another_clip_is_refused(times_s: list[float], message: str, tmp_path: Path) -> None:
     pair = clip_with_truth(tmp_path, VideoSpec(frames=2, audio=()), times_s)
-    with pytest.raises(SourceError, match=said):
+    with pytest.raises(SourceError, match=message):
         measure_leaks([pair], options(_detector()))
 
 
@@ -148,7 +148,7 @@ def _object(**changes: object) -> dict[str, object]:
     return {"track": 1, "label": "face", "xyxy": FACE, "visible": 1} | changes
 
 
-WRONG: list[tuple[list[dict[str, object]], str]] = [  # objects of the second frame, what is said
+WRONG: list[tuple[list[dict[str, object]], str]] = [  # objects of the second frame, the message
     ([_object(xyxy=[50, 50, 40, 60])], r"'xyxy' must be x0, y0, x1, y1 with x1 above x0"),
     ([_object(xyxy=[50, 50, 60, 50])], r"y1 above y0, got \[50, 50, 60, 50\]"),
     ([_object(xyxy=[50, 50, 50 + 1e-9, 60])], "x1 above x0"),
@@ -166,15 +166,15 @@ WRONG: list[tuple[list[dict[str, object]], str]] = [  # objects of the second fr
 ]
 
 
-@pytest.mark.parametrize(("objects", "said"), WRONG, ids=[said for _, said in WRONG])
+@pytest.mark.parametrize(("objects", "message"), WRONG, ids=[message for _, message in WRONG])
 def test_a_contradiction_in_the_ground_truth_is_refused_with_its_line(
-    objects: list[dict[str, object]], said: str, tmp_path: Path
+    objects: list[dict[str, object]], message: str, tmp_path: Path
 ) -> None:
     """It would be measured as an object that is never exposed, or as one that counts several times."""
     clip, truth = clip_with_truth(tmp_path, VideoSpec(frames=2, audio=()), [0, 0.04])
     rows = [{"frame": 0, "pts_s": 0, "objects": [_object()]}, {"frame": 1, "pts_s": 0.04, "objects": objects}]
     truth.write_text("\n\n".join(map(json.dumps, rows)))  # lines count as an editor shows them
-    with pytest.raises(SourceError, match=f"line 3:? .*{said}") as caught:
+    with pytest.raises(SourceError, match=f"line 3:? .*{message}") as caught:
         measure_leaks([(clip, truth)], options(_detector()))
     assert len(str(caught.value).splitlines()) == 1 and len(str(caught.value)) < 400
 

@@ -1,4 +1,4 @@
-"""scripts/measure_tracking.py: one look of the network, many settings of the tracker."""
+"""scripts/measure_tracking.py: one pass of the network, many settings of the tracker."""
 
 from __future__ import annotations
 

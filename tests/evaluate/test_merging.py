@@ -45,9 +45,9 @@ def _settings(method: MergeMethod) -> Settings:
 def _labelled_as_found(folder: Path, settings: Settings) -> Detections:
     """Write a picture, labelled with what a run with `settings` finds in it; all of that is covered."""
     (folder / "a.png").write_bytes(file_of(draw_scene(), "png"))
-    told: list[ImageDetections] = []
-    detect_images([folder / "a.png"], settings, lambda _, found: told.append(found), StopToken())
-    found = told[0].detections
+    reported: list[ImageDetections] = []
+    detect_images([folder / "a.png"], settings, lambda _, found: reported.append(found), StopToken())
+    found = reported[0].detections
     boxes = [
         {"label": CLASSES[label], "xyxy": np.clip(box, 0, (WIDTH, HEIGHT, WIDTH, HEIGHT)).tolist()}
         for label, box in zip(found.class_ids, found.xyxy, strict=True)

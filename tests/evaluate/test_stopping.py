@@ -22,15 +22,15 @@ from tests.videos import VideoSpec, make_video
 PATIENCE_S = 30
 COUNT = 200
 
-# The real command line with a detector that needs no weights, that takes its time and tells when it looks.
+# The real command line with a detector that needs no weights, that takes its time and says when it detects.
 PROGRAM = textwrap.dedent("""
     import signal, sys, time
     from blurscene_stream.pipeline import detection
     from tests.detectors import SquareDetector
-    def look(frames):
+    def detect(frames):
         print("looking", file=sys.stderr, flush=True)
         time.sleep(0.05 * len(frames))
-    detection.load_torch_detector = SquareDetector(look).load
+    detection.load_torch_detector = SquareDetector(detect).load
     from blurscene_stream import cli
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started without it
     cli.main()
@@ -92,8 +92,8 @@ def test_evaluate_stops_between_pictures_and_in_the_middle_of_a_clip(
 def test_detect_stops_between_pictures(number: signal.Signals, dataset: Path) -> None:
     code, output, errors = _stopped(number, ["detect", *[dataset / "a.png"] * COUNT])
     assert code == 128 + number
-    told = "nothing was detected in the pictures that are not printed"
-    assert errors == [f"blurscene-stream: error: stopped by {number.name}; {told}"]
+    outcome = "nothing was detected in the pictures that are not printed"
+    assert errors == [f"blurscene-stream: error: stopped by {number.name}; {outcome}"]
     lines = [json.loads(line) for line in output.splitlines()]
     assert 2 <= len(lines) < COUNT
     assert output.endswith("\n")

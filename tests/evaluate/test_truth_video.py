@@ -145,16 +145,16 @@ def test_ignored_objects_are_not_in_the_ground_truth(dataset: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("{", "labels.jsonl: line 1 is not a whole line of JSON"),
         ('{"file": "a.png", "boxes": []}', "no object is annotated"),
         ('{"file": "a.png", "boxes": [{"label": "face", "xyxy": [900, 9, 950, 20]}]}', "no clip was made"),
     ],
 )
-def test_a_data_set_without_usable_images_is_refused(text: str, said: str, dataset: Path, tmp_path: Path) -> None:
+def test_a_data_set_without_usable_images_is_refused(text: str, message: str, dataset: Path, tmp_path: Path) -> None:
     (dataset / "labels.jsonl").write_text(text)
     with pytest.raises(SystemExit) as caught:
         main([str(dataset), str(tmp_path / "clips"), *SMALL])
-    assert said in str(caught.value.code) and len(str(caught.value.code).splitlines()) == 1
+    assert message in str(caught.value.code) and len(str(caught.value.code).splitlines()) == 1
     assert not list((tmp_path / "clips").iterdir())

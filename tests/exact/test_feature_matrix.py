@@ -180,10 +180,10 @@ def test_exact_or_told(name: str, target: str, tmp_path: Path, caplog: pytest.Lo
         anonymize(source, after, settings)
     was, became = media_properties(source), media_properties(after)
     lost = case.lost.get(target, case.lost.get("", {}))
-    told = [words for words in lost.values() if words]
+    reported = [words for words in lost.values() if words]
     notices = [record.getMessage() for record in caplog.records]
-    assert len(notices) == len(told), notices
-    assert all(words in notice for words, notice in zip(told, notices, strict=True)), notices
+    assert len(notices) == len(reported), notices
+    assert all(words in notice for words, notice in zip(reported, notices, strict=True)), notices
     unlike = {key for key, value in was.properties.items() if became.properties[key] != value}
     assert unlike == lost.keys(), {key: (was.properties[key], became.properties[key]) for key in unlike}
     check_times(was, became, TICK.get(target, Fraction(0)))

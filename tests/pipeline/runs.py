@@ -38,14 +38,14 @@ def anonymize(
 
 
 def fails(
-    kind: type[BlurSceneError],
+    error_type: type[BlurSceneError],
     source: Path,
     target: Path,
     settings: Settings = PLAIN,
     detector: SquareDetector | None = None,
     overwrite: bool = False,
 ) -> str:
-    """Run, expect exactly `kind`, and return its message.
+    """Run, expect exactly `error_type`, and return its message.
 
     Asserts: one line that names the input or the output, the same files with the same bytes as before, in the
     folders of both, and no thread more.
@@ -53,7 +53,7 @@ def fails(
     before = _contents(source, target), threading.active_count()
     with pytest.raises(BlurSceneError) as caught:
         anonymize(source, target, settings, detector, overwrite)
-    assert type(caught.value) is kind, f"{type(caught.value).__name__}: {caught.value}"
+    assert type(caught.value) is error_type, f"{type(caught.value).__name__}: {caught.value}"
     message = str(caught.value)
     assert len(message.splitlines()) == 1, message
     assert str(source) in message or str(target) in message, message

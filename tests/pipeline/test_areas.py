@@ -59,8 +59,8 @@ def test_what_leaves_an_excluded_area_is_covered_from_the_first_pixel(
         with_areas(exclude=["0,0 60,120" if rotation == 0 else "0,100 120,160"]), {"track.enabled": track}
     )
     source = make_video(tmp_path / "in.mp4", spec)
-    told: list[Detections] = []
-    callbacks = replace(NO_CALLBACKS, on_frame=lambda frame: told.append(frame.detections))
+    reported: list[Detections] = []
+    callbacks = replace(NO_CALLBACKS, on_frame=lambda frame: reported.append(frame.detections))
     summary = anonymize(source, tmp_path / "out.mp4", settings, callbacks=callbacks)
     originals = read_video(source).luma
     for number, (old, new) in enumerate(zip(originals, read_video(tmp_path / "out.mp4").luma, strict=True)):
@@ -69,8 +69,8 @@ def test_what_leaves_an_excluded_area_is_covered_from_the_first_pixel(
             assert (new == old).all()
         else:
             assert (new[y0:y1, x0:x1] == 16).all()
-        assert len(told[number]) == (x1 > 60)
-    assert summary.found.total() == sum(map(len, told)) == sum(square_at(n, spec)[2] > 60 for n in range(16))
+        assert len(reported[number]) == (x1 > 60)
+    assert summary.found.total() == sum(map(len, reported)) == sum(square_at(n, spec)[2] > 60 for n in range(16))
 
 
 def test_roi_covers_what_touches_it_and_nothing_else(tmp_path: Path) -> None:

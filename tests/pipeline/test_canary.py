@@ -46,9 +46,9 @@ def run(source: Path, target: Path, settings: Settings, caplog: pytest.LogCaptur
     job = Job(Address(str(source)), Address(str(target)), detections=Address(str(beside)))
     with caplog.at_level(logging.DEBUG):
         summary = anonymize_video(job, settings, Callbacks(), StopToken(), SquareDetector().load)
-    said = caplog.text + summary_line(summary) + str(summary_fields(summary))
+    output = caplog.text + summary_line(summary) + str(summary_fields(summary))
     assert len(read_video(target).times) == FRAMES
-    return [target.read_bytes(), beside.read_bytes(), said.encode()]
+    return [target.read_bytes(), beside.read_bytes(), output.encode()]
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -91,8 +91,8 @@ def test_frames_predicted_from_a_corrupt_one_shown_after_them(tmp_path: Path) ->
     options = {"preset": "medium", "bf": "3", "b-adapt": "0", "b-pyramid": "none", "sc_threshold": "0", "g": "250"}
     source = spoilt(tmp_path / "torn.mkv", VideoSpec(audio=(), options=options), 5)  # I P B B B P: the second P
     with av.open(str(source)) as container:
-        kinds = [PictureType(frame.pict_type).name for frame in container.decode(video=0)]
-    assert kinds[:9] == ["I", "B", "B", "B", "P", "B", "B", "B", "P"]
+        picture_types = [PictureType(frame.pict_type).name for frame in container.decode(video=0)]
+    assert picture_types[:9] == ["I", "B", "B", "B", "P", "B", "B", "B", "P"]
     covered: list[int] = []
 
     def note(frames: Sequence[Frame]) -> None:

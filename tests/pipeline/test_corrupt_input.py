@@ -178,9 +178,9 @@ NO_VIDEO: dict[str, tuple[str, Callable[[Path], object], type[BlurSceneError], s
 
 @pytest.mark.parametrize("what", NO_VIDEO)
 def test_inputs_that_are_no_video(what: str, tmp_path: Path, target: Path) -> None:
-    name, make, kind, part = NO_VIDEO[what]
+    name, make, error_type, part = NO_VIDEO[what]
     make(tmp_path / name)
-    message = fails(kind, tmp_path / name, target)
+    message = fails(error_type, tmp_path / name, target)
     assert part in message
 
 

@@ -97,10 +97,10 @@ DETECTOR: dict[str, tuple[Callable[[Sequence[Frame]], Answer], type[BlurSceneErr
 @pytest.mark.parametrize("number", [0, 13, FRAMES - 2])
 @pytest.mark.parametrize("what", DETECTOR)
 def test_the_detector(what: str, number: int, walker: Path, target: Path) -> None:
-    act, kind, part = DETECTOR[what]
+    act, error_type, part = DETECTOR[what]
     if "of 4" in part and number == FRAMES - 2:
         number = 20  # the last batch has a single picture
-    message = fails(kind, walker, target, detector=at(number, act))
+    message = fails(error_type, walker, target, detector=at(number, act))
     assert part in message
 
 
@@ -137,9 +137,9 @@ ONCE = ("following to the end", "flushing", "syncing", "naming")
 @pytest.mark.parametrize("number", [0, 13])
 @pytest.mark.parametrize("stage", STAGES)
 def test_any_other_stage(stage: str, number: int, walker: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    owner, method, error, kind, part = STAGES[stage]
+    owner, method, error, error_type, part = STAGES[stage]
     monkeypatch.setattr(owner, method, breaking(0 if stage in ONCE else number, error, getattr(owner, method)))
-    assert part in fails(kind, walker, target)
+    assert part in fails(error_type, walker, target)
 
 
 def breaking(number: int, error: Exception, original: Callable[..., object]) -> Callable[..., object]:
@@ -221,13 +221,13 @@ def test_an_old_file_stays_until_the_new_one_is_complete(walker: Path, target: P
     target.write_bytes(b"precious")
     seen = []
 
-    def look(_: Sequence[Frame]) -> Answer:
+    def answer(_: Sequence[Frame]) -> Answer:
         seen.append(target.read_bytes())
         return None
 
     fails(DetectionError, walker, target, detector=at(20, raising(RuntimeError())), overwrite=True)
     assert target.read_bytes() == b"precious"
-    anonymize(walker, target, detector=SquareDetector(look), overwrite=True)
+    anonymize(walker, target, detector=SquareDetector(answer), overwrite=True)
     assert set(seen) == {b"precious"}
     assert target.read_bytes() != b"precious"
 

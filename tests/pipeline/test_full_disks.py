@@ -117,9 +117,9 @@ def test_a_disk_that_is_full_with_the_file_of_detections(walker: Path, mounted: 
 
 def test_a_disk_that_may_not_be_written_to(walker: Path, mounted: Path, tmp_path: Path) -> None:
     ended = disk(mounted, "ro", tmp_path / "report.json", 0, walker, mounted / "out.mp4")
-    said = ended.stderr.splitlines()
-    assert ended.returncode == 9, said
-    assert "cannot be written: read-only file system" in said[-1]
+    lines = ended.stderr.splitlines()
+    assert ended.returncode == 9, lines
+    assert "cannot be written: read-only file system" in lines[-1]
 
 
 def test_another_disk_than_that_of_the_input(walker: Path, mounted: Path, tmp_path: Path) -> None:

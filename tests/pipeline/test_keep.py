@@ -49,11 +49,11 @@ def test_subtitles_pass_to_where_text_can_be_held(suffix: str, codec: str, targe
         made.container.mux(add_subtitles(made.container, codec, ("Buon giorno", "a <i>due</i>")))
     before = texts(source)
     assert [words for _, _, words in before] == ["Buon giorno", "a due"] or "due" in before[1][2]
-    assert any("subtitle stream 2" in told for told in anonymize(source, after).left_out)
+    assert any("subtitle stream 2" in reported for reported in anonymize(source, after).left_out)
     with av.open(str(after)) as container:
         assert not container.streams.subtitles
     summary = anonymize(source, after, keeping("subtitles"), overwrite=True)
-    assert not any("subtitle" in told for told in summary.left_out)
+    assert not any("subtitle" in reported for reported in summary.left_out)
     with av.open(str(after)) as container:
         assert container.streams.subtitles[0].language == "ita"
         start_s = min(float(p.pts * p.time_base) for p in container.demux(video=0) if p.pts is not None and p.time_base)
@@ -95,10 +95,10 @@ def test_attachments_pass_but_no_picture_among_them(tmp_path: Path) -> None:
         assert TTFont(io.BytesIO(kept.data))["name"].getDebugName(1) == "Plain"
         assert not holds_the_word(kept.data)
     left = {"cover picture of mkv": "cover picture 2 (mjpeg)", "picture under another name": "attachment stream 2"}
-    for name, told in left.items():
+    for name, reported in left.items():
         source = PLANTS[name](tmp_path)
         summary = anonymize(source, after, keeping("attachments", "data", "subtitles"), overwrite=True)
-        assert told in summary.left_out
+        assert reported in summary.left_out
         assert not holds_the_word(after.read_bytes())
 
 
@@ -138,8 +138,9 @@ def test_chapters_pass_with_their_titles(source: str, target: str, tmp_path: Pat
 @pytest.mark.parametrize("target", ["mp4", "mov", "mkv"])
 def test_a_timecode_passes_without_the_name_of_its_reel(target: str, tmp_path: Path) -> None:
     source, after = PLANTS["name of the reel of a timecode"](tmp_path), tmp_path / f"out.{target}"
-    assert any("tmcd" in told for told in anonymize(source, after).left_out)
-    assert not any("tmcd" in told for told in anonymize(source, after, keeping("timecode"), overwrite=True).left_out)
+    assert any("tmcd" in reported for reported in anonymize(source, after).left_out)
+    kept = anonymize(source, after, keeping("timecode"), overwrite=True)
+    assert not any("tmcd" in reported for reported in kept.left_out)
     with av.open(str(after)) as container:
         tags = {key.lower(): value for key, value in container.streams.video[0].metadata.items()}
     assert tags["timecode"] == "01:02:03:04"
@@ -162,20 +163,20 @@ def test_tags_pass_by_name_in_any_case(target: str, tmp_path: Path) -> None:
         assert secret not in after.read_bytes().lower()
 
 
-@pytest.mark.parametrize(("target", "told"), [("mp4", True), ("mov", True), ("mkv", False), ("webm", False)])
+@pytest.mark.parametrize(("target", "reported"), [("mp4", True), ("mov", True), ("mkv", False), ("webm", False)])
 def test_a_tag_of_a_track_that_is_lost_is_told(
-    target: str, told: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    target: str, reported: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     source, after = tmp_path / "in.mkv", tmp_path / f"out.{target}"
     with film(source, sound="libopus") as made:
         made.video.metadata.update({"comment": "a walk", "artist": "Anna", "title": "street"})
     anonymize(source, after, keeping(tags=("comment", "title")))
     lost = f"{target} has no place for these stream tags: COMMENT"
-    assert (lost in caplog.text) == told
+    assert (lost in caplog.text) == reported
     assert "walk" not in caplog.text
     with av.open(str(after)) as container:
         tags = {key.lower(): value for key, value in container.streams.video[0].metadata.items()}
-    assert ("comment" in tags) != told
+    assert ("comment" in tags) != reported
     assert tags.get("title", tags.get("name")) == "street"
 
 
@@ -188,7 +189,7 @@ def test_a_place_passes_when_it_is_asked_for(tmp_path: Path) -> None:
         assert container.metadata["location"] == "+52.5000+013.4000/"  # four digits, as ISO 6709 has them
 
 
-REFUSED = [  # what is asked for, where it is, the target, what is said
+REFUSED = [  # what is asked for, where it is, the target, the message
     (
         keeping("subtitles"),
         "subtitles of mkv",
@@ -223,14 +224,14 @@ REFUSED = [  # what is asked for, where it is, the target, what is said
 
 
 @pytest.mark.parametrize(
-    ("settings", "name", "target", "said"), REFUSED, ids=[f"{row[1]} to {row[2]}" for row in REFUSED]
+    ("settings", "name", "target", "message"), REFUSED, ids=[f"{row[1]} to {row[2]}" for row in REFUSED]
 )
 def test_what_a_target_cannot_hold_is_refused(
-    settings: Settings, name: str, target: str, said: str, tmp_path: Path
+    settings: Settings, name: str, target: str, message: str, tmp_path: Path
 ) -> None:
     source = PLANTS[name](tmp_path)
     (tmp_path / "out").mkdir()
-    assert said in fails(UsageError, source, tmp_path / "out" / f"out.{target}", settings)
+    assert message in fails(UsageError, source, tmp_path / "out" / f"out.{target}", settings)
 
 
 # --- the rest stays away
@@ -313,7 +314,7 @@ def test_subtitles_that_are_pictures_never_pass(tmp_path: Path) -> None:
         assert container.streams.subtitles[0].codec_context.name == "dvbsub"
     assert CANARY in source.read_bytes()
     summary = anonymize(source, after, keeping("subtitles"))
-    assert any("bitmap subtitles (dvbsub) stream 2" in told for told in summary.left_out)
+    assert any("bitmap subtitles (dvbsub) stream 2" in reported for reported in summary.left_out)
     with av.open(str(after)) as container:
         assert not container.streams.subtitles
     assert CANARY not in after.read_bytes()
@@ -324,8 +325,8 @@ def test_a_picture_that_begins_like_a_font_is_refused(start: bytes, tmp_path: Pa
     with film(tmp_path / "in.mkv") as made:
         made.container.add_attachment("font.ttf", "application/x-truetype-font", start + jpeg())
     (tmp_path / "out").mkdir()
-    said = fails(SourceError, tmp_path / "in.mkv", tmp_path / "out" / "out.mkv", keeping("attachments"))
-    assert "attachment 2 is no font; leave out --keep attachments" in said
+    message = fails(SourceError, tmp_path / "in.mkv", tmp_path / "out" / "out.mkv", keeping("attachments"))
+    assert "attachment 2 is no font; leave out --keep attachments" in message
 
 
 def test_styles_of_subtitles_pass_without_files_in_their_header(tmp_path: Path) -> None:
@@ -348,12 +349,12 @@ def test_a_subtitle_that_is_no_text_ends_the_run(codec: str, tmp_path: Path) -> 
         spoiled = copy(text, bytes(text) + jpeg(), text.stream)
         made.container.mux(spoiled)
     (tmp_path / "out").mkdir()
-    said = fails(CorruptInputError, tmp_path / "in.mkv", tmp_path / "out" / "out.mkv", keeping("subtitles"))
-    assert "a subtitle is no text" in said
+    message = fails(CorruptInputError, tmp_path / "in.mkv", tmp_path / "out" / "out.mkv", keeping("subtitles"))
+    assert "a subtitle is no text" in message
 
 
 def test_timed_id3_never_passes(tmp_path: Path) -> None:
     source, after = PLANTS["timed_id3 of ts"](tmp_path), tmp_path / "out.ts"
     summary = anonymize(source, after, keeping("data"))
-    assert any("timed ID3 tags" in told for told in summary.left_out)
+    assert any("timed ID3 tags" in reported for reported in summary.left_out)
     assert not holds_the_word(after.read_bytes())

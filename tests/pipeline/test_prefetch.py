@@ -169,16 +169,16 @@ def test_two_stages_in_a_row(
 def test_what_may_be_dropped_goes_whole_and_nothing_else(depth: int, pattern: list[bool]) -> None:
     """True: may be dropped. The reader is slow: it takes nothing until the stage waits or has ended."""
     before = threading.active_count()
-    told = list(enumerate(pattern))
-    stage = Stage((item for item in told), depth, "read", droppable=lambda item: item[1])
+    upstream = list(enumerate(pattern))
+    stage = Stage((item for item in upstream), depth, "read", droppable=lambda item: item[1])
     seen = []
     with closing(stage.items()) as items:
         for item in items:
             time.sleep(0.0005)
             seen.append(item)
-    assert [item for item in seen if not item[1]] == [item for item in told if not item[1]]
+    assert [item for item in seen if not item[1]] == [item for item in upstream if not item[1]]
     assert sorted(seen) == seen
-    assert len(seen) + stage.dropped == len(told)
+    assert len(seen) + stage.dropped == len(upstream)
     assert len(set(seen)) == len(seen)
     assert threading.active_count() == before
 

@@ -65,7 +65,7 @@ def _name(item: SourceItem) -> tuple[str, int, int]:
 
 
 def full_ones(found: Sequence[ScanMode]) -> list[int]:
-    return [number for number, look in enumerate(found) if look is ScanMode.full]
+    return [number for number, mode in enumerate(found) if mode is ScanMode.full]
 
 
 @pytest.mark.parametrize("every", [1, 2, 3, 7])
@@ -160,10 +160,10 @@ def test_the_answers_to_a_stream_do_not_depend_on_the_batch() -> None:
     frames = frames_at([0, 40, 80, 120, 500, 520, 540, 560, 580])
     by_batch = []
     for batch in (1, 2, 3, 4, 9):
-        looked: list[ScanMode] = []
-        detector = SquareDetector(lambda some, looked=looked: looked.extend(frame.scan_mode for frame in some))  # type: ignore[misc]
+        scan_modes: list[ScanMode] = []
+        detector = SquareDetector(lambda some, modes=scan_modes: modes.extend(x.scan_mode for x in some))  # type: ignore[misc]
         assert len(list(detected(with_scan_modes(stream(frames), settings(3), TICK), detector, batch))) == len(frames)
-        by_batch.append(looked)
+        by_batch.append(scan_modes)
     assert by_batch == [by_batch[0]] * len(by_batch)
     assert full_ones(by_batch[0]) == [0, 3, 4, 7, 8]
 
@@ -172,11 +172,11 @@ def test_the_answers_to_a_stream_do_not_depend_on_the_batch() -> None:
 def test_a_run_scans_every_frame_and_covers_what_only_the_full_scan_finds(
     every: int, walker: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    looked: dict[int, ScanMode] = {}
+    scan_modes: dict[int, ScanMode] = {}
     finder = SquareDetector()
 
     def find_in_full_scans(frames: Sequence[Frame]) -> list[Detections]:
-        looked.update({frame.number: frame.scan_mode for frame in frames})
+        scan_modes.update({frame.number: frame.scan_mode for frame in frames})
         return [
             finder([frame])[0] if frame.scan_mode is ScanMode.full else Detections.empty(CLASSES) for frame in frames
         ]
@@ -185,7 +185,7 @@ def test_a_run_scans_every_frame_and_covers_what_only_the_full_scan_finds(
     chosen = changed(chosen, {"detect.every": every})
     assert anonymize(walker, target, chosen, detector).frames == 25
     assert detector.frame_numbers == list(range(25))
-    assert full_ones(list(looked.values())) == sorted({*range(0, 25, every), 24})
+    assert full_ones(list(scan_modes.values())) == sorted({*range(0, 25, every), 24})
     after = read_video(target)
     assert after.times == read_video(walker).times
     assert max(int(luma.max()) for luma in after.luma) < 200, "the square shows through"
@@ -196,11 +196,11 @@ def test_a_run_scans_every_frame_and_covers_what_only_the_full_scan_finds(
 def test_by_default_every_frame_gets_the_full_scan_and_nothing_is_said(
     walker: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    looked: list[ScanMode] = []
+    scan_modes: list[ScanMode] = []
     anonymize(
-        walker, tmp_path / "out.mp4", detector=SquareDetector(lambda some: looked.extend(x.scan_mode for x in some))
+        walker, tmp_path / "out.mp4", detector=SquareDetector(lambda some: scan_modes.extend(x.scan_mode for x in some))
     )
-    assert looked == [ScanMode.full] * 25
+    assert scan_modes == [ScanMode.full] * 25
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
 
 

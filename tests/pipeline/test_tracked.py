@@ -90,12 +90,12 @@ def test_an_error_while_frames_wait_leaves_nothing(walker: Path, tmp_path: Path)
     assert "no more" in fails(DetectionError, walker, tmp_path / "b.mp4", one_by_one(), SquareDetector(fail))
 
 
-def items_of(kinds: Sequence[bool]) -> list[SourceItem]:
+def items_of(are_frames: Sequence[bool]) -> list[SourceItem]:
     """Frames (True) and packets."""
     blank = np.zeros((4, 4, 3), np.uint8)
     return [
         replace(frame_of(blank, number=number), planes=(blank[..., 0],)) if is_frame else CopiedPacket(0, number)
-        for number, is_frame in enumerate(kinds)
+        for number, is_frame in enumerate(are_frames)
     ]
 
 
@@ -108,8 +108,8 @@ def stream(
 
 
 @given(st.lists(st.booleans(), max_size=80), st.sampled_from([0.0, 0.3, 2.0]))
-def test_packets_keep_their_place_between_the_frames(kinds: list[bool], lookahead_s: float) -> None:
-    items = items_of(kinds)
+def test_packets_keep_their_place_between_the_frames(are_frames: list[bool], lookahead_s: float) -> None:
+    items = items_of(are_frames)
     config = TrackConfig(lookahead_s=lookahead_s, pre_roll_s=0, max_gap_s=0)
     out = list(tracked(stream(items), config, CLASSES, TICK))
     assert [each[0] if isinstance(each, tuple) else each for each in out] == items

@@ -97,5 +97,5 @@ def test_hevc_stays_hevc_where_its_encoder_takes_the_pictures(
     anonymize(source, tmp_path / "out.mp4")
     with av.open(str(tmp_path / "out.mp4")) as container:
         assert container.streams.video[0].codec_context.name == written
-    told = [line for line in caplog.messages if "does not take it" in line]
-    assert [line.endswith("it is encoded by libx264") for line in told] == [True] * (written == "h264")
+    reported = [line for line in caplog.messages if "does not take it" in line]
+    assert [line.endswith("it is encoded by libx264") for line in reported] == [True] * (written == "h264")

@@ -127,8 +127,8 @@ def test_a_packet_that_is_no_frame_ends_the_run(codec: str, tmp_path: Path) -> N
     with film(source, sound=codec) as made:
         made.spoil_sound = lambda data, number: JPEG if number == 1 else data
     (tmp_path / "out").mkdir()
-    said = fails(CorruptInputError, source, tmp_path / "out" / "out.mkv")
-    assert "is no frame of" in said and "choose --audio" in said
+    message = fails(CorruptInputError, source, tmp_path / "out" / "out.mkv")
+    assert "is no frame of" in message and "choose --audio" in message
     anonymize(source, tmp_path / "out" / "none.mkv", Settings(encode=EncodeConfig(audio=AudioMode.drop)))
 
 

@@ -78,9 +78,9 @@ def test_what_libav_calls_a_rotation(rotation: int, suffix: str, tmp_path: Path)
     with open_source(Address(str(source)), Settings()) as opened:
         orientation = opened.info.picture.orientation
         frame = next(item for item in opened.items() if isinstance(item, Frame))
-    told = frame.native.rotation
-    np.testing.assert_array_equal(orientation.upright(MARK), np.rot90(MARK, told // 90))
-    assert abs(told) == abs(rotation)
+    reported = frame.native.rotation
+    np.testing.assert_array_equal(orientation.upright(MARK), np.rot90(MARK, reported // 90))
+    assert abs(reported) == abs(rotation)
 
 
 def planes_differ(first: list[Any], later: list[Any]) -> bool:

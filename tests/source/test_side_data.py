@@ -24,10 +24,10 @@ def with_exif(path: Path, orientation: int) -> Path:
         video.width, video.height, video.pix_fmt = SPEC.width, SPEC.height, "yuvj420p"
         container.start_encoding()
         for number in range(SPEC.frames):
-            told = Image.Exif()
-            told[ORIENTATION], told[MAKE] = orientation, "Anna's camera"
+            exif = Image.Exif()
+            exif[ORIENTATION], exif[MAKE] = orientation, "Anna's camera"
             data = io.BytesIO()
-            Image.fromarray(picture(number, SPEC)).save(data, "JPEG", exif=told, quality=95, subsampling=2)
+            Image.fromarray(picture(number, SPEC)).save(data, "JPEG", exif=exif, quality=95, subsampling=2)
             packet = av.Packet(data.getvalue())
             packet.stream, packet.pts, packet.dts, packet.time_base = video, number, number, Fraction(1, 25)
             container.mux(packet)

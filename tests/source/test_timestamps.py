@@ -48,10 +48,10 @@ TIMES: dict[str, tuple[list[int | None], list[int]]] = {
 
 @pytest.mark.parametrize("what", TIMES)
 def test_times_of_a_file(what: str, caplog: pytest.LogCaptureFixture) -> None:
-    told, expected = TIMES[what]
+    reported, expected = TIMES[what]
     clock = file_clock()
-    assert [clock(timed(pts)) for pts in told] == expected
-    assert len(caplog.records) == (told != expected), "one notice, however many times are moved"
+    assert [clock(timed(pts)) for pts in reported] == expected
+    assert len(caplog.records) == (reported != expected), "one notice, however many times are moved"
     assert all("film.mp4: " in record.getMessage() for record in caplog.records)
 
 
@@ -68,20 +68,20 @@ def test_a_rate_that_nobody_knows() -> None:
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(0, 200)), max_size=20))
-def test_no_picture_of_a_file_is_lost_and_times_always_increase(told: list[int | None]) -> None:
+def test_no_picture_of_a_file_is_lost_and_times_always_increase(reported: list[int | None]) -> None:
     clock = file_clock()
-    times = [clock(timed(pts)) for pts in told]
+    times = [clock(timed(pts)) for pts in reported]
     assert all(late > early for early, late in itertools.pairwise(times))
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(-100, 100)), max_size=50))
-def test_a_camera_s_pictures_keep_their_times_or_go(told: list[int | None]) -> None:
+def test_a_camera_s_pictures_keep_their_times_or_go(reported: list[int | None]) -> None:
     clock = LiveClock()
     kept = []
-    for pts in told:
+    for pts in reported:
         time = clock(timed(pts))
         assert time in (None, pts)
         if time is not None:
             kept.append(time)
     assert kept == sorted(set(kept))
-    assert bool(kept) == any(pts is not None for pts in told)
+    assert bool(kept) == any(pts is not None for pts in reported)
