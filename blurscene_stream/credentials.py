@@ -12,14 +12,15 @@ HIDDEN = "***"
 # Words of a text. A quote ends one where it is not followed by more of it: passwords may hold quotes of their own.
 SEPARATOR = re.compile(r"(\s+|[\"'](?=[\s,;:)\]}]|$))")
 LIVE_SCHEME = re.compile(r"rtsps?:/+", re.IGNORECASE)  # pathlib makes one slash of two
-SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:/+", re.IGNORECASE)
+SCHEME_END = re.compile(r"[a-z][0-9+.-]*:/+", re.IGNORECASE)  # from its last letter on: no search from each one
 HOST = re.compile(r"\[[0-9a-f:.]+\](:\d+)?|[^:\[\]]*(:\d{0,5})?|HOST\[:PORT\]", re.IGNORECASE)  # the last: our messages
+# A name is tried once, and only before "=": tried from each of its characters, a long word would take minutes.
 SECRET_PARAMETER = re.compile(
-    r"([\w-]*(?:pass|pwd|psw|token|secret|auth(?!or)|api_?key|credential)[\w-]*=|(?<![a-z0-9])(?:pw|sid|sig)=)"
-    r"[^&]*?(?=[:;,.)]*$|&)",
+    r"((?<![\w-])(?=[\w-]*=)[\w-]*(?:pass|pwd|psw|token|secret|auth(?!or)|api_?key|credential)[\w-]*="
+    r"|(?<![a-z0-9])(?:pw|sid|sig)=)(?:[^&:;,.)]|[:;,.)]+(?![:;,.)]|$))*",
     re.IGNORECASE,
 )
-PUNCTUATION = re.compile(r"[:;,.)}]*$")
+PUNCTUATION = ":;,.)}"
 OPENING = "/\"'([{<=,;"  # what may stand before an address without a blank
 
 
@@ -68,11 +69,9 @@ def _location(rest: str) -> str:
 def _redacted_word(word: str) -> str:
     live = LIVE_SCHEME.search(word)
     if live is not None:
-        tail = PUNCTUATION.search(word)
-        assert tail is not None
-        end = max(tail.start(), live.end())
+        end = max(len(word.rstrip(PUNCTUATION)), live.end())
         return _redacted_word(word[: live.start()]) + redacted_live(word[live.start() : end]) + word[end:]
-    at, scheme = word.rfind("@"), SCHEME.search(word)
+    at, scheme = word.rfind("@"), SCHEME_END.search(word)
     if scheme is not None and scheme.end() <= at:
         word = f"{word[: scheme.end()]}{HIDDEN}{word[at:]}"
     elif 0 <= (colon := word.find(":")) < at and re.match(r"[\w\[]", word[at + 1 :]):

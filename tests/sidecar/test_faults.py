@@ -112,8 +112,8 @@ def test_stopped_when_one_of_them_has_its_name(
 
 def test_the_disk_has_no_room_for_the_file(walker: Path, target: Path, file: Path) -> None:
     """The video alone would fit."""
-    some = np.linspace(0, 100, 4000, dtype=np.float32).reshape(-1, 4)
-    many = Detections(some, np.ones(1000, np.float32), np.zeros(1000, np.int64), CLASSES)
+    some = np.linspace(0, 100, 800, dtype=np.float32).reshape(-1, 4)
+    many = Detections(some, np.ones(200, np.float32), np.zeros(200, np.int64), CLASSES)
     detector = SquareDetector(lambda frames: [many] * len(frames))
     write(walker, target, file, detector)
     room = target.stat().st_size + 1000
