@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from functools import cache
+from importlib import import_module
+from importlib.machinery import PathFinder
+from importlib.util import find_spec, module_from_spec
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +22,9 @@ MAX_GATE = 6.5  # sizes more, at most: a walker's face goes so far in a second; 
 MAX_SIZE_RATIO = 2.5  # a box that is larger or smaller by more is another object
 TENTATIVE_COST_BIAS = 0.5  # of a track that may be nothing, beside a confirmed one
 FORBIDDEN = 1e6
+
+Solver = Callable[[Floats], tuple[NDArray[np.int64], NDArray[np.int64]]]
+"""Costs (T, D) -> indices of rows and columns."""
 
 
 class Association(NamedTuple):
@@ -42,10 +49,21 @@ def associate(tracks: Sequence[Track], states: States, time_s: float) -> dict[in
 
 def assign(costs: Floats) -> list[tuple[int, int]]:
     """Solve the linear assignment problem of costs (T, D): pairs (track, detection), without forbidden ones."""
-    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415  # takes 0.3 s that a refused run need not wait
-
-    tracks, detections = linear_sum_assignment(np.minimum(costs, FORBIDDEN))
+    tracks, detections = _linear_sum_assignment()(np.minimum(costs, FORBIDDEN))
     return [(int(t), int(d)) for t, d in zip(tracks, detections, strict=True) if costs[t, d] < FORBIDDEN]
+
+
+@cache
+def _linear_sum_assignment() -> Solver:
+    """Load SciPy's solver by itself: `scipy.optimize` imports all others with it, a third of the start of a run."""
+    scipy = find_spec("scipy")
+    folders = [f"{folder}/optimize" for folder in (scipy and scipy.submodule_search_locations) or ()]
+    spec = PathFinder.find_spec("_lsap", folders)
+    if spec is None or spec.loader is None:  # a SciPy that keeps it elsewhere
+        return cast(Solver, import_module("scipy.optimize").linear_sum_assignment)
+    solver = module_from_spec(spec)
+    spec.loader.exec_module(solver)
+    return cast(Solver, solver.linear_sum_assignment)
 
 
 def _distances(expected: States, found: States) -> Floats:

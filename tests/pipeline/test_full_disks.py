@@ -145,7 +145,9 @@ CHILD = textwrap.dedent("""
     from tests.pipeline.runs import anonymize
     from blurscene_stream.errors import BlurSceneError
     import blurscene_stream.source, blurscene_stream.sink, blurscene_stream.redact
-    import scipy.optimize  # a run imports it late; the other user may not read where this Python lies
+    from blurscene_stream.track.association import assign
+    import numpy
+    assign(numpy.zeros((1, 1)))  # a run loads SciPy's solver late; the other user may not read where this Python lies
     os.setgroups([]); os.setgid({user}); os.setuid({user})
     try:
         anonymize(sys.argv[1], sys.argv[2])

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.machinery import PathFinder
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
 
 from blurscene_stream.boxes import Detections, Origin
 from blurscene_stream.config.schema import TrackConfig
+from blurscene_stream.track.association import FORBIDDEN, _linear_sum_assignment, assign
 from blurscene_stream.track.motion import ACCELERATION
+from tests.profiles import examples
 from tests.track.clips import Found, box, covered, tracked
 
 
@@ -107,7 +114,27 @@ def test_an_object_that_sets_off_when_it_is_lost_stays_covered(rate: float, back
     assert all(covered(each, face) == [True] for each, face in zip(done, faces[order], strict=True))
 
 
-def test_scipy_is_imported_by_the_first_assignment() -> None:
-    """It takes longer to import than all other modules of a run that is refused."""
-    script = "import sys, blurscene_stream.track\nassert 'scipy' not in sys.modules"
+def test_an_assignment_imports_nothing_of_scipy_but_its_solver() -> None:
+    """All of scipy.optimize takes as long to import as the rest of a run."""
+    script = (
+        "import sys, numpy\n"
+        "from blurscene_stream.track.association import assign\n"
+        "assert assign(numpy.array([[4.0, 1.0], [2.0, 3.0]])) == [(0, 1), (1, 0)]\n"
+        "assert 'scipy.optimize' not in sys.modules\n"
+    )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@examples(100)
+@given(shape=st.tuples(st.integers(1, 6), st.integers(1, 6)), seed=st.integers(0, 99))
+def test_assignments_are_those_of_scipy(shape: tuple[int, int], seed: int) -> None:
+    costs = np.random.default_rng(seed).choice([0.5, 1.0, 2.5, FORBIDDEN, 2 * FORBIDDEN], shape)
+    pairs = zip(*linear_sum_assignment(np.minimum(costs, FORBIDDEN)), strict=True)
+    assert assign(costs) == [pair for pair in pairs if costs[pair] < FORBIDDEN]
+
+
+def test_a_scipy_that_keeps_its_solver_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PathFinder, "find_spec", lambda *_: None)
+    _linear_sum_assignment.cache_clear()
+    assert assign(np.array([[4.0, 1.0], [2.0, 3.0]])) == [(0, 1), (1, 0)]
+    _linear_sum_assignment.cache_clear()
