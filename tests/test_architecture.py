@@ -57,7 +57,7 @@ DOORS = {  # outside library -> the rooms that may import it
     "yaml": {"config"},
     "click": {"cli"},
     "tqdm": {"cli"},
-    "threading": {"pipeline/prefetch", "server/batching", "server/service"},
+    "threading": {"pipeline/prefetch", "server/batching", "server/places"},
     "queue": {"pipeline/prefetch"},
     "multiprocessing": set[str](),
     "concurrent": set[str](),

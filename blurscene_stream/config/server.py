@@ -23,6 +23,9 @@ class ServerConfig:
 
     max_body_bytes: Annotated[int, "maximum size of a picture, as a file", between(1, 1 << 31)] = 100_000_000
     max_pixels: Annotated[int, "maximum width times height of a picture", between(1, 200_000_000)] = 100_000_000
+    max_pixels_at_once: Annotated[
+        int, "maximum width times height of all pictures that are worked on; others wait", between(1, 1 << 40)
+    ] = 200_000_000
     max_detections_bytes: Annotated[int, "maximum size of a detections file", between(1, 1 << 30)] = 16_000_000
     max_video_bytes: Annotated[int, "maximum size of a video, as a file", between(1, 1 << 40)] = 2_000_000_000
     max_video_s: Annotated[float, "maximum duration of a video, in seconds", within("(0, 86400]")] = 600.0
@@ -52,3 +55,6 @@ class ServerConfig:
             low, high = getattr(self, f"min_{name}"), getattr(self, f"max_{name}")
             if low > high:
                 raise ConfigError(f"server.min_{name} must not be above server.max_{name}, {high:g}, got {low:g}")
+        if self.max_pixels > self.max_pixels_at_once:
+            limit = f"server.max_pixels_at_once, {self.max_pixels_at_once}"
+            raise ConfigError(f"server.max_pixels must not be above {limit}, got {self.max_pixels}")

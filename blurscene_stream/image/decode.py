@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Callable
 from io import BytesIO
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +27,8 @@ from blurscene_stream.image.samples import DecodedImage, JpegEncoding
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 log = logging.getLogger(__name__)
+
+Read = TypeVar("Read")
 
 MAX_PIXELS = 200_000_000
 """A small file can claim to hold a picture that fills the memory; a frame of the largest cameras has 150 megapixels."""
@@ -67,6 +71,16 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> DecodedImage:
     Raises SourceError when it is none, or of a kind that is not supported; TooLargeError before it is decoded;
     CorruptInputError when it is cut short or damaged. The messages do not name the file.
     """
+    return _opened(data, lambda image, complete, file_format: _read(image, complete, file_format, max_pixels))
+
+
+def pixels_of(data: bytes) -> int:
+    """Return width times height of a picture, of which only the header is read. Raises as `decode`."""
+    return _opened(data, lambda image, _complete, _format: image.width * image.height)
+
+
+def _opened(data: bytes, read: Callable[[ImageFile.ImageFile, bytes, str], Read]) -> Read:
+    """Return what `read` makes of the picture; it gets the bytes and the format as well."""
     file_format = format_of(data)
     if not data:
         raise CorruptInputError("the file is empty; nothing was written")
@@ -75,7 +89,7 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> DecodedImage:
     complete = checked(data, file_format)
     try:
         with READERS[file_format](BytesIO(complete)) as image:
-            return _read(image, complete, file_format, max_pixels)
+            return read(image, complete, file_format)
     except BlurSceneError:
         raise
     except MemoryError:

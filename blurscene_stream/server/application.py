@@ -41,7 +41,6 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = settings.server.max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.server.max_detections_bytes
     app.config["MAX_FORM_PARTS"] = MAX_FORM_PARTS
-    app.config["TRUSTED_HOSTS"] = list(settings.server.allowed_hosts) or None
     service = Service.start(settings, load_detector, token)
     service.add_to(app)
     atexit.register(service.close)

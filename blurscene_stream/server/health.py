@@ -1,10 +1,11 @@
-"""GET /healthz and GET /readyz, for whoever runs the service."""
+"""GET /healthz, GET /readyz and GET /metrics, for whoever runs the service."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify
 from werkzeug.exceptions import ServiceUnavailable
 
+from blurscene_stream.server.metrics import CONTENT_TYPE
 from blurscene_stream.server.security import public
 from blurscene_stream.server.service import RETRY_AFTER_S, service
 
@@ -27,3 +28,9 @@ def readyz() -> Response:
     if not service().detector.ready:
         raise ServiceUnavailable("not ready; try again later", retry_after=RETRY_AFTER_S)
     return jsonify(status="ready")
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    """Answer with counts and times, in Prometheus' text format."""
+    return Response(service().metrics.text(), content_type=CONTENT_TYPE)

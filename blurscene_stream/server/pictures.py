@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from blurscene_stream.config import Settings
 from blurscene_stream.frames import RedactedFrame
-from blurscene_stream.image import DecodedImage, decode, encode
+from blurscene_stream.image import DecodedImage, decode, encode, pixels_of
 from blurscene_stream.pipeline.image import ImageAnonymizer, ImageDetections
 from blurscene_stream.pipeline.image_detections import detections_text, redact_listed
 from blurscene_stream.server.options import DETECT_OPTIONS, REDACT_OPTIONS, FilteringDetector, chosen_settings
@@ -27,8 +29,7 @@ blueprint = Blueprint("pictures", __name__)
 def anonymize() -> Response:
     """Answer with the picture in which everything is covered that was detected."""
     settings = chosen_settings(service().settings, request.args, (*DETECT_OPTIONS, *REDACT_OPTIONS))
-    with service().place():
-        image = _decoded(read_picture())
+    with service().place(), _decoded(read_picture()) as image:
         return _picture(image, _anonymizer(settings).redact_decoded(image, g.request_id))
 
 
@@ -36,8 +37,7 @@ def anonymize() -> Response:
 def detect() -> Response:
     """Answer with what is detected in the picture: as JSON, or as the detections file that /render takes."""
     settings = chosen_settings(service().settings, request.args, DETECT_OPTIONS)
-    with service().place():
-        image = _decoded(read_picture())
+    with service().place(), _decoded(read_picture()) as image:
         found = _anonymizer(settings).detect_decoded(image, g.request_id)
         if request.accept_mimetypes.best_match((JSON, JSON_LINES), JSON) == JSON_LINES:
             return Response(detections_text(image, found, settings), mimetype=JSON_LINES)
@@ -51,15 +51,21 @@ def render() -> Response:
     settings = chosen_settings(service().settings, request.args, REDACT_OPTIONS)
     with service().place():
         form = read_form("image", "detections")
-        image = _decoded(form["image"])
         if len(form["detections"]) > settings.server.max_detections_bytes:
             raise RequestEntityTooLarge(f"detections: is larger than {settings.server.max_detections_bytes:,} bytes")
-        with DetectionsFile(Path("detections"), settings, BytesIO(form["detections"])) as file:
+        with (
+            DetectionsFile(Path("detections"), settings, BytesIO(form["detections"])) as file,
+            _decoded(form["image"]) as image,
+        ):
             return _picture(image, redact_listed(image, file, settings, "the picture"))
 
 
-def _decoded(data: bytes) -> DecodedImage:
-    return decode(data, service().settings.server.max_pixels)
+@contextmanager
+def _decoded(data: bytes) -> Generator[DecodedImage]:
+    """Decode a picture as soon as there is memory for it."""
+    server = service().settings.server
+    with service().places.pixels(min(pixels_of(data), server.max_pixels)):
+        yield decode(data, server.max_pixels)
 
 
 def _anonymizer(settings: Settings) -> ImageAnonymizer:
@@ -70,6 +76,7 @@ def _picture(image: DecodedImage, redacted: RedactedFrame) -> Response:
     """Answer with the redacted picture, by the rules of BlurScene: JPEG for JPEG, PNG for all others."""
     file_format, covered = "jpeg" if image.file_format == "jpeg" else "png", redacted.detections
     response = Response(encode(redacted, file_format), mimetype=f"image/{file_format}")
+    service().metrics.count_boxes(covered)
     response.headers["Content-Disposition"] = f"inline; filename=anon_image.{file_format}"
     response.headers["X-Blurscene-Boxes"] = str(len(covered))
     for name in covered.class_names:

@@ -9,6 +9,8 @@ import uuid
 
 from flask import Flask, Response, g, has_request_context, request
 
+from blurscene_stream.server.service import service
+
 log = logging.getLogger(__name__)
 
 ID_HEADER = "X-Request-Id"
@@ -37,17 +39,18 @@ def _start() -> None:
 def _log(response: Response) -> Response:
     """Log the answer: the route, not the path, and no query: they may hold names and secrets."""
     response.headers[ID_HEADER] = g.request_id
-    route = str(request.url_rule) if request.url_rule else None
+    route, seconds = str(request.url_rule) if request.url_rule else None, time.monotonic() - g.start_s
     fields = {
         "event": "request",
         "request_id": g.request_id,
         "method": request.method if request.url_rule else None,
         "route": route,
         "status": response.status_code,
-        "seconds": round(time.monotonic() - g.start_s, 4),
+        "seconds": round(seconds, 4),
         "bytes_in": request.content_length,
         "bytes_out": response.content_length,
     }
+    service().metrics.count_request(route, request.method, response.status_code, seconds)
     level = logging.DEBUG if route in PROBES and response.status_code == 200 else logging.INFO
     log.log(level, "%s", f"{route or 'no route'} {response.status_code}", extra={"fields": fields})
     return response

@@ -11,7 +11,6 @@ from werkzeug.exceptions import (
     MethodNotAllowed,
     NotFound,
     RequestEntityTooLarge,
-    SecurityError,
 )
 
 from blurscene_stream.crash_report import type_and_place
@@ -43,8 +42,6 @@ def _line(error: HTTPException) -> str:
         return "there is nothing here"
     if isinstance(error, MethodNotAllowed):
         return f"the method must be {' or '.join(sorted(error.valid_methods or []))}"
-    if isinstance(error, SecurityError):
-        return "this host name is not served here; see server.allowed_hosts"
     if isinstance(error, RequestEntityTooLarge) and error.description == RequestEntityTooLarge.description:
         return f"the body is larger than {request.max_content_length:,} bytes, the most that is taken"
     if error.description == type(error).description:
@@ -63,8 +60,12 @@ def _own_error(error: BlurSceneError) -> Response:
 
 def _other_error(error: Exception) -> Response:
     """Answer an error on our side. Its text may hold anything: it goes nowhere."""
-    cause = f", after {type_and_place(error.__cause__)}" if error.__cause__ and error.__cause__.__traceback__ else ""
-    log.error("%s", f"{INTERNAL_ERROR}: {type_and_place(error)}{cause}")
+    root: BaseException = error
+    while root.__cause__ is not None and root.__cause__.__traceback__ is not None:
+        root = root.__cause__
+    cause = f", after {type_and_place(root)}" if root is not error else ""
+    fields = {"event": "error", "request_id": g.request_id}
+    log.error("%s", f"{INTERNAL_ERROR}: {type_and_place(error)}{cause}", extra={"fields": fields})
     return _answer(500, INTERNAL_ERROR, {})
 
 

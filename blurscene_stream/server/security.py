@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Callable
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, request
 from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import Forbidden, Unauthorized
+from werkzeug.exceptions import BadRequest, Forbidden, Unauthorized
 
 from blurscene_stream.server.service import service
 
 View = TypeVar("View", bound=Callable[..., object])
+HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(:[0-9]+)?")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 OWN_SITES = ("same-origin", "none")  # none: typed by the user
 POLICY = {
@@ -47,9 +49,18 @@ def public(view: View) -> View:
 
 def add_to(app: Flask) -> None:
     """Check every request, and add the headers to every answer."""
+    app.before_request(_refuse_other_hosts)
     app.before_request(_refuse_other_sites)
     app.before_request(_refuse_strangers)
     app.after_request(_with_headers)
+
+
+def _refuse_other_hosts() -> None:
+    """Refuse another host name than those allowed: a site may have its own name point here (DNS rebinding)."""
+    allowed = service().settings.server.allowed_hosts
+    host = HOST.fullmatch(request.headers.get("Host", ""))
+    if allowed and (host is None or host[1].lower() not in map(str.lower, allowed)):
+        raise BadRequest("this host name is not served here; see server.allowed_hosts")
 
 
 def _refuse_other_sites() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import BoundedSemaphore
 
 from flask import Flask, current_app
 from werkzeug.exceptions import ServiceUnavailable
@@ -13,7 +12,9 @@ from werkzeug.exceptions import ServiceUnavailable
 from blurscene_stream.config import Settings
 from blurscene_stream.pipeline.detection import LoadDetector
 from blurscene_stream.server.batching import BatchingDetector
+from blurscene_stream.server.metrics import Metrics
 from blurscene_stream.server.options import settings_of_detector
+from blurscene_stream.server.places import Places
 
 EXTENSION = "blurscene_stream"
 RETRY_AFTER_S = 2
@@ -26,12 +27,14 @@ class Service:
     settings: as the operator gave them
     detector: finds everything that any request may ask for
     places:   for requests that are worked on or wait
+    metrics:  what has been done so far
     token:    of the Authorization header; None when none is needed
     """
 
     settings: Settings
     detector: BatchingDetector
-    places: BoundedSemaphore
+    places: Places
+    metrics: Metrics
     token: str | None
 
     @classmethod
@@ -40,13 +43,16 @@ class Service:
 
         Raises ConfigError, DeviceError, DetectionError.
         """
+        server, metrics = settings.server, Metrics()
         detector = BatchingDetector(
             load_detector(settings_of_detector(settings)),
             max_frames=settings.detect.batch_size,
-            wait_s=settings.server.batch_wait_ms / 1000,
+            wait_s=server.batch_wait_ms / 1000,
+            on_batch=metrics.count_batch,
         )
+        places = Places(server.queue_size, server.max_pixels_at_once)
         detector.start()
-        return cls(settings, detector, BoundedSemaphore(settings.server.queue_size), token)
+        return cls(settings, detector, places, metrics, token)
 
     def add_to(self, app: Flask) -> None:
         """Give the service to the views of `app`."""
@@ -57,13 +63,15 @@ class Service:
         """Hold a place for a request. Raises ServiceUnavailable when there is none, or nothing can be detected yet."""
         if not self.detector.ready:
             raise ServiceUnavailable("not ready; try again later", retry_after=RETRY_AFTER_S)
-        if not self.places.acquire(blocking=False):
+        if not self.places.take():
             size = self.settings.server.queue_size
             raise ServiceUnavailable(f"{size} pictures wait already; try again later", retry_after=RETRY_AFTER_S)
+        self.metrics.places_taken.inc()
         try:
             yield
         finally:
-            self.places.release()
+            self.metrics.places_taken.dec()
+            self.places.give_back()
 
     def close(self) -> None:
         """Stop the detector's thread."""

@@ -100,6 +100,7 @@ OTHER = {  # a value that is not the default, for each key
     "rtsp.gop_s": "1",
     "server.max_body_bytes": "1000",
     "server.max_pixels": "1000",
+    "server.max_pixels_at_once": "100000000",
     "server.max_detections_bytes": "1000",
     "server.max_video_bytes": "1000",
     "server.max_video_s": "1",

@@ -1,0 +1,155 @@
+"""One detector for many threads: what goes in one batch, and that each call gets its own answer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from blurscene_stream.boxes import Detections
+from blurscene_stream.errors import DetectionError
+from blurscene_stream.frames import Frame, ScanMode
+from blurscene_stream.image import DecodedImage
+from blurscene_stream.server.batching import BatchingDetector
+from tests.detectors import CLASSES
+
+PATIENCE_S = 30
+
+
+def frame_of(mark: int, width: int = 64) -> Frame:
+    """A frame in which `Marks` finds a box at x = `mark`."""
+    samples = np.full((32, width, 3), mark, np.uint8)
+    return DecodedImage(samples, "array", lossless=True).frames()[0]
+
+
+class Marks:
+    """Finds a box that depends on the picture; holds each call up until `gate` is open."""
+
+    classes = CLASSES
+    device_name = "test"
+
+    def __init__(self) -> None:
+        self.gate, self.busy = threading.Event(), threading.Event()
+        self.batches: list[list[int]] = []
+        self.broken: int | None = None
+
+    def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
+        marks = [int(frame.planes[0][0, 0]) for frame in frames]
+        if marks != [0]:  # the first run
+            self.busy.set()
+            assert self.gate.wait(PATIENCE_S)
+            self.batches.append(marks)
+        if self.broken in marks:
+            raise RuntimeError("secret")
+        return [
+            Detections(
+                np.array([[mark, 0, 60, 30]], np.float32), np.ones(1, np.float32), np.zeros(1, np.int64), CLASSES
+            )
+            for mark in marks
+        ]
+
+
+Ask = Callable[..., Future[list[Detections]]]
+
+
+@pytest.fixture
+def marks() -> Marks:
+    return Marks()
+
+
+@pytest.fixture
+def ask(marks: Marks) -> Iterator[Ask]:
+    """Call a `BatchingDetector` of at most 4 frames a batch from a thread of its own; the first call is at work."""
+    detector = BatchingDetector(marks, max_frames=4, wait_s=0)
+    detector.start()
+    assert detector.wait_until_started(PATIENCE_S)
+    waiting = 0
+    with ThreadPoolExecutor(32) as pool:
+
+        def call(*frames: Frame) -> Future[list[Detections]]:
+            nonlocal waiting
+            answer = pool.submit(detector, frames)
+            if not marks.busy.wait(PATIENCE_S):
+                pytest.fail("the first call does not reach the detector")
+            while len(detector._waiting) < waiting:
+                pass
+            waiting += 1
+            return answer
+
+        yield call
+        marks.gate.set()
+    detector.close()
+
+
+def marks_of(answer: Future[list[Detections]]) -> list[int]:
+    return [int(found.xyxy[0, 0]) for found in answer.result(PATIENCE_S)]
+
+
+def test_what_waits_goes_in_one_batch_and_each_gets_its_own(ask: Ask, marks: Marks) -> None:
+    answers = [ask(frame_of(mark)) for mark in range(1, 7)]
+    marks.gate.set()
+    assert [marks_of(answer) for answer in answers] == [[mark] for mark in range(1, 7)]
+    assert marks.batches == [[1], [2, 3, 4, 5], [6]]
+
+
+def test_only_equal_pictures_go_together(ask: Ask, marks: Marks) -> None:
+    answers = [ask(frame_of(1)), ask(frame_of(2)), ask(frame_of(3, width=80)), ask(frame_of(4)), ask(frame_of(5, 80))]
+    marks.gate.set()
+    assert [marks_of(answer) for answer in answers] == [[1], [2], [3], [4], [5]]
+    assert marks.batches == [[1], [2, 4], [3, 5]]
+
+
+def test_frames_of_a_call_stay_together(ask: Ask, marks: Marks) -> None:
+    answers = [ask(frame_of(1)), ask(frame_of(2)), ask(*map(frame_of, (3, 4, 5, 6, 7))), ask(frame_of(8))]
+    marks.gate.set()
+    assert [marks_of(answer) for answer in answers] == [[1], [2], [3, 4, 5, 6, 7], [8]]
+    assert marks.batches == [[1], [2, 8], [3, 4, 5, 6, 7]]
+
+
+def test_a_picture_that_breaks_the_detector_breaks_no_other(ask: Ask, marks: Marks) -> None:
+    marks.broken = 3
+    answers = [ask(frame_of(mark)) for mark in range(1, 5)]
+    marks.gate.set()
+    with pytest.raises(DetectionError, match=r"^the detector failed$"):
+        answers[2].result(PATIENCE_S)
+    assert [marks_of(answers[index]) for index in (0, 1, 3)] == [[1], [2], [4]]
+
+
+def test_a_batch_waits_for_pictures_that_come_in_time(marks: Marks) -> None:
+    detector = BatchingDetector(marks, max_frames=2, wait_s=PATIENCE_S)
+    marks.gate.set()
+    detector.start()
+    assert detector.wait_until_started(PATIENCE_S)
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda mark: detector([frame_of(mark)]), (1, 2), timeout=PATIENCE_S / 2))
+    assert [len(found) for found in answers] == [1, 1]
+    assert [sorted(batch) for batch in marks.batches] == [[1, 2]]
+    detector.close()
+
+
+def test_after_the_end_calls_fail_and_no_thread_is_left(marks: Marks) -> None:
+    detector = BatchingDetector(marks, max_frames=2, wait_s=0)
+    detector.start()
+    assert detector.wait_until_started(PATIENCE_S)
+    detector.close()
+    assert not detector.alive and not detector.ready
+    with pytest.raises(DetectionError, match="has been stopped"):
+        detector([frame_of(1)])
+
+
+def test_a_detector_that_fails_in_its_first_run_is_never_ready() -> None:
+    class Broken(Marks):
+        def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
+            if frames[0].scan_mode is ScanMode.only_turned:
+                raise RuntimeError("secret")
+            return super().__call__(frames)
+
+    detector = BatchingDetector(Broken(), max_frames=2, wait_s=0)
+    detector.start()
+    assert not detector.wait_until_started(PATIENCE_S)
+    with pytest.raises(DetectionError, match="has been stopped"):
+        detector([frame_of(1)])
+    detector.close()
