@@ -6,6 +6,7 @@ place neither gets the final name nor is deleted.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import logging
@@ -167,6 +168,19 @@ def make_folder(folder: Path) -> None:
         raise SinkError(f"{folder}: the folder cannot be made: {reason(error)}") from error
 
 
+def container_advice(error: OSError | None = None) -> str | None:
+    """Return the way out for a folder that takes no files of this user, when the program runs in a container.
+
+    error: why it takes none, for which there may be other ways out; None: it takes none of this user
+    The variable `container` is that of systemd's Container Interface; the Dockerfile sets it.
+    """
+    if "container" not in os.environ or (error and error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS)):
+        return None
+    return (
+        f'user {os.getuid()} may not write there; start the container with --user "$(id -u):$(id -g)" -v "$PWD:/data"'
+    )
+
+
 def _create_locked(final: Path, target: Path, overwrite: bool) -> tuple[Path, BinaryIO]:
     """Make and lock a new file under the first partial name that is free; return its path and the file.
 
@@ -191,7 +205,8 @@ def _create_locked(final: Path, target: Path, overwrite: bool) -> tuple[Path, Bi
                 f"{target}: cannot be written: {path.parent} takes no files; choose another folder"
             ) from error
         except OSError as error:
-            raise SinkError(f"{target}: cannot be written: {reason(error)}; choose another name or folder") from error
+            way_out = container_advice(error) or "choose another name or folder"
+            raise SinkError(f"{target}: cannot be written: {reason(error)}; {way_out}") from error
         else:
             return path, _locked(descriptor, path, target)
 

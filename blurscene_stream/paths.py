@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from blurscene_stream.address import Address
-from blurscene_stream.atomic_file import partial_path
+from blurscene_stream.atomic_file import container_advice, partial_path
 from blurscene_stream.errors import SourceError, UsageError, reason
 
 FILE_FORMATS = {
@@ -120,7 +120,8 @@ def check_output_folder(folder: Path) -> None:
     except OSError as error:  # too long, or no permission
         raise UsageError(f"{folder}: cannot be made: {reason(error)}; choose another folder") from error
     if not writable:
-        raise UsageError(f"{folder}: nothing can be made in {existing}; choose another folder")
+        way_out = (existing.is_dir() and container_advice()) or "choose another folder"
+        raise UsageError(f"{folder}: nothing can be made in {existing}; {way_out}")
 
 
 def _exists(path: Path) -> bool:

@@ -20,7 +20,9 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")] + sorted((ROOT / "docs").glob("*.md"))
 TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
 README_MAX_LINES = 200
-OTHER_PROGRAMS_OPTIONS = {"--index-url", "-m"}  # pip's and Python's
+OTHER_PROGRAMS_OPTIONS = {  # pip's, Python's, docker's and scripts'
+    *("--index-url", "-m", "--user", "--tmpfs", "-p", "-e", "--secret", "--build-arg", "--upgrade"),
+}
 
 
 def _commands() -> list[tuple[str, list[str]]]:

@@ -11,7 +11,7 @@ import av
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SHELL_SCRIPTS = ("scripts/run", "scripts/test", ".ci/run")
+SHELL_SCRIPTS = ("scripts/run", "scripts/test", "scripts/lock", "scripts/try_container", ".ci/run")
 # In two halves, so that this file does not hold what it looks for.
 MACHINE_PATHS = ("/wor" + "k/", "/ro" + "ot/", "/ho" + "me/", "/Use" + "rs/", "/tmp/" + "venv", "/opt/" + "pypi")
 REGISTRY_HOSTS = (

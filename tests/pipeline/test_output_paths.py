@@ -124,6 +124,15 @@ def test_a_folder_that_may_not_be_written_to(walker: Path, tmp_path: Path) -> No
     assert "permission denied" in fails(SinkError, walker, folder / "out.mp4")
 
 
+def test_a_container_says_how_its_folder_can_be_written(walker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("container", "oci")
+    advice = (
+        f'user {os.getuid()} may not write there; start the container with --user "$(id -u):$(id -g)" -v "$PWD:/data"'
+    )
+    assert fails(SinkError, walker, Path("/sys/out.mp4")).endswith(advice)
+    assert "--user" not in fails(UsageError, walker, REFUSED["long name"][0](walker.parent))
+
+
 @pytest.mark.parametrize("what", ["exists", "other suffix", "no folder"])
 def test_a_refusal_takes_no_work(what: str, tmp_path: Path) -> None:
     """The input is not even there: nobody has looked."""
