@@ -8,10 +8,12 @@ import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from blurscene_stream.detect.device import is_installed
 from tests.profiles import load_profile
 from tests.videos import VideoSpec, make_video
 
@@ -52,6 +54,15 @@ def own_logs() -> Iterator[None]:
     """The program sets up its own log; tests get theirs back."""
     with restored_logs():
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _networks_are_compiled_once() -> None:
+    """OpenVINO takes a quarter of a second to compile a network, and hundreds of tests load a detector."""
+    if is_installed("openvino"):
+        from blurscene_stream.detect.backends import openvino  # noqa: PLC0415
+
+        openvino.compile_network = cache(openvino.compile_network)
 
 
 @pytest.fixture

@@ -12,7 +12,21 @@ import pytest
 from blurscene_stream.cli import COMMANDS
 from tests.conftest import ROOT
 
-HEAVY = {"torch", "torchvision", "scipy", "av", "cv2", "numpy", "hydra", "omegaconf", "tqdm", "PIL", "matplotlib"}
+HEAVY = {
+    "torch",
+    "torchvision",
+    "openvino",
+    "onnxruntime",
+    "scipy",
+    "av",
+    "cv2",
+    "numpy",
+    "hydra",
+    "omegaconf",
+    "tqdm",
+    "PIL",
+    "matplotlib",
+}
 SCRIPT = """
 import atexit, json, sys
 atexit.register(lambda: print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules}))))
@@ -83,6 +97,9 @@ REFUSALS = [  # arguments, exit code, the message
     (("verify", "in.mp4", "none.mp4"), 1, "none.mp4: there is no such file"),
     (("verify", "in.mp4", "out.mp4", "--json", "found.jsonl"), 2, "found.jsonl: exists already"),
     (("audit", "verfy"), 2, "No such command"),
+    (("export", "-y"), 2, "MODEL is missing"),
+    (("export", "face_plate_v1"), 2, "OUT is missing"),
+    (("export", "face_plate_v1", "new.pt"), 2, "new.pt: the ending must be .onnx or .xml"),
     (("inspect", "none.mp4"), 1, "none.mp4: there is no such file"),
 ]
 

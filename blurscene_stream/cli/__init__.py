@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, str] = {
     "evaluate": "blurscene_stream.cli.evaluate:evaluate_command",
     "verify": "blurscene_stream.cli.verify:verify_command",
     "audit": "blurscene_stream.cli.verify:audit_command",
+    "export": "blurscene_stream.cli.export:export_command",
     "inspect": "blurscene_stream.cli.inspect:inspect_command",
     "serve": "blurscene_stream.cli.server:serve_command",
 }

@@ -89,6 +89,11 @@ DETECT_OPTIONS: Sequence[Option] = (
         metavar="DEVICE",
         help="Device of the network: auto (default), cpu, cuda or cuda:N. One that is named must be there.",
     ),
+    click.option(
+        "--backend",
+        metavar="NAME",
+        help="Library of the network: auto (default), openvino, onnxruntime or torch. One that is named must be there.",
+    ),
 )
 """Detection."""
 

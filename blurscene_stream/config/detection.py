@@ -20,6 +20,15 @@ BUILT_IN_V2 = "blurscene_stream.detect.backends.torch.network_v2.FacePlateV2Netw
 _MAX_INPUT_PX = 8192  # of a side of the network's input
 
 
+class Backend(Enum):
+    """Library that runs the network of a built-in model."""
+
+    auto = "torch on a GPU; on a CPU the first that is installed of openvino, onnxruntime and torch"
+    openvino = "OpenVINO, on a CPU"
+    onnxruntime = "ONNX Runtime, on a CPU"
+    torch = "torch, on any device"
+
+
 class Precision(Enum):
     """Number format of the network."""
 
@@ -115,6 +124,9 @@ class ModelConfig:
     sha256: Annotated[
         str | None, "SHA-256 of the weights file, verified before loading; null: not verified", _SHA256
     ] = "03e0db35622a51e080ed1d85441557db57a161519ea4062d41fe6d988708646a"
+    onnx_sha256: Annotated[
+        str | None, "SHA-256 of the ONNX file beside the weights, verified likewise; null: not verified", _SHA256
+    ] = "128724243360a50dc0ff7ceaa16361915b0b80d55ca049898af009e1d6d9c559"
     classes: Annotated[Sequence[str], "class names, in the order of the labels", _CLASS_NAMES] = (
         "face",
         "license_plate",
@@ -230,6 +242,9 @@ class DetectConfig:
     small_scan_scale: Annotated[
         float, "scale of the whole frame in the small scan; 1: the size that size_px gives", within("(0, 1]")
     ] = 0.5
+    backend: Annotated[
+        Backend, "library of the built-in network; auto: torch on a GPU, else OpenVINO, ONNX Runtime or torch"
+    ] = Backend.auto
     precision: Annotated[Precision, "number format of the network; auto: bf16 where the processor gains from it"] = (
         Precision.auto
     )

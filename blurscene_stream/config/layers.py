@@ -101,10 +101,11 @@ class Layers:
                 self.apply({each.key: each.value}, each.source, rank)
 
     def drop_checksum(self) -> None:
-        """Drop the default checksum, of the built-in network's weights, for another network."""
-        network, checksum = self.values["model.network"], self.values["model.sha256"]
-        if network.value["_target_"] != BUILT_IN and checksum.source == "default":
-            self.put("model.sha256", None, network.source, network.rank)
+        """Drop the default checksums, of the built-in network's weights, for another network."""
+        network = self.values["model.network"]
+        for key in ("model.sha256", "model.onnx_sha256"):
+            if network.value["_target_"] != BUILT_IN and self.values[key].source == "default":
+                self.put(key, None, network.source, network.rank)
 
     def put_thresholds(self, extra_models: Sequence[ModelConfig]) -> None:
         """Set the thresholds that the models name for their classes, where nothing else sets them.

@@ -19,6 +19,7 @@ OPTIONS: Mapping[str, str] = {  # in the order in which they are applied; "*" is
     "--exclude": "areas.exclude",
     "--always": "areas.always",
     "--device": "device",
+    "--backend": "detect.backend",
     "--batch-size": "detect.batch_size",
     "--size": "detect.size_px",
     "--scale": "detect.size_px",

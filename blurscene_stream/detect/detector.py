@@ -12,6 +12,7 @@ from blurscene_stream.boxes import Boxes, Detections, Origin, Scores, iou
 from blurscene_stream.config.model_files import models_of
 from blurscene_stream.config.schema import (
     ROTATIONS,
+    Backend,
     DetectConfig,
     MergeConfig,
     MergeMethod,
@@ -21,7 +22,7 @@ from blurscene_stream.config.schema import (
     class_configs,
 )
 from blurscene_stream.detect.backends.loading import load_network
-from blurscene_stream.detect.device import choose_device
+from blurscene_stream.detect.device import choose_device, is_installed
 from blurscene_stream.detect.ensemble import require_ensemble_boxes
 from blurscene_stream.detect.face_plate import FacePlateModel
 from blurscene_stream.detect.letterbox import Letterbox, group_by_input_size, tta_views
@@ -203,7 +204,7 @@ def load_detector(settings: Settings) -> Detector:
     Raises ConfigError when weights or a model's file are missing, are not the ones that the settings name, cannot be
     used or do not fit together, DeviceError when the device is not there, DetectionError when it cannot be used.
     """
-    device = choose_device(settings.device)
+    device = choose_device(settings.device, settings.detect.backend)
     wanted = models_of(settings)
     known = {name for model in wanted for name in model.classes}
     if known != (given := set(settings.classes)):
@@ -215,6 +216,7 @@ def _load_model(model: ModelConfig, device: str, config: DetectConfig) -> Model:
     try:
         if model.is_built_in:
             return FacePlateModel(model, load_network(model, device, config), config)
+        _require_torch(model, config.backend)
         from blurscene_stream.detect.torchvision_model import TorchvisionModel  # noqa: PLC0415  needs torch
 
         return TorchvisionModel(model, device, config)
@@ -222,3 +224,11 @@ def _load_model(model: ModelConfig, device: str, config: DetectConfig) -> Model:
         raise DetectionError(
             f"the network of {model.name} cannot be set up on {device}: {first_line(error)}; try --device cpu"
         ) from error
+
+
+def _require_torch(model: ModelConfig, backend: Backend) -> None:
+    """Raise ConfigError when a model of one's own is to run in another library than torch, or torch is missing."""
+    if backend not in (Backend.auto, Backend.torch):
+        raise ConfigError(f"{model.name}: detect.backend must be torch for a model of your own, got {backend.name}")
+    if not is_installed("torch"):
+        raise ConfigError(f"{model.name}: needs torch, which is not installed; pip install torch torchvision")

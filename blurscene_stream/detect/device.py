@@ -6,7 +6,8 @@ import logging
 from importlib.util import find_spec
 from pathlib import Path
 
-from blurscene_stream.errors import DeviceError
+from blurscene_stream.config.schema import Backend
+from blurscene_stream.errors import ConfigError, DeviceError
 
 log = logging.getLogger(__name__)
 
@@ -16,12 +17,16 @@ _GPU_NODES = ("nvidia[0-9]*", "dxg", "nvmap", "kfd")
 """Device files in /dev of GPUs that a build of torch can use: NVIDIA's, its in WSL 2 and on Jetson, AMD's."""
 
 
-def choose_device(asked: str) -> str:
+def choose_device(asked: str, backend: Backend = Backend.auto) -> str:
     """Return the device that `asked` ("auto", "cpu", "cuda" or "cuda:N") names; auto: the first GPU, else the CPU.
 
     auto says in a warning when there is a GPU that cannot be used. Raises DeviceError when a GPU that is asked for
-    is not there.
+    is not there, ConfigError when `backend` runs on CPUs alone.
     """
+    if backend in (Backend.openvino, Backend.onnxruntime):
+        if asked.startswith("cuda"):
+            raise ConfigError(f"detect.backend: {backend.name} runs on the CPU; use --device cpu, or torch for {asked}")
+        return "cpu"
     if asked == "cpu" or (asked == "auto" and not has_gpu()):
         return "cpu"
     if not is_installed("torch"):

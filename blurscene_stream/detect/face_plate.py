@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurscene_stream.config.schema import DetectConfig, ModelConfig
-from blurscene_stream.detect.backends.network import CLASS_COUNT, MULTIPLES, STRIDE, Maps, Network, Pictures
+from blurscene_stream.detect.backends.network import CLASS_COUNT, MULTIPLES, STRIDE, VALUES, Maps, Network, Pictures
 from blurscene_stream.detect.letterbox import Letterbox, letterbox_top_left
 from blurscene_stream.detect.model import NOT_FINITE, Candidates
 from blurscene_stream.errors import ConfigError, DetectionError
@@ -49,7 +49,11 @@ class FacePlateModel:
 
     def __call__(self, images: Pictures, thresholds: Sequence[float]) -> Candidates:
         """See `Model`."""
-        return decode_heat_maps(self.network(images), thresholds)
+        maps = self.network(images)
+        expected = (len(images), CLASS_COUNT, VALUES, images.shape[2] // STRIDE, images.shape[3] // STRIDE)
+        if maps.shape != expected:
+            raise DetectionError(f"the network gave maps of shape {maps.shape}, expected {expected}: it is another one")
+        return decode_heat_maps(maps, thresholds)
 
 
 def decode_heat_maps(maps: Maps, thresholds: Sequence[float]) -> Candidates:

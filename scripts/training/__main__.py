@@ -181,7 +181,7 @@ def calibrate(weights: Path, dataset: Path, out: Path, maps: tuple[str, ...]) ->
 @click.option("--out", type=FILE, required=True)
 def export(weights: Path, out: Path) -> None:
     """Write WEIGHTS as ONNX."""
-    exporting.export_onnx(exporting.load_network(weights), out)
+    exporting.export_to_onnx(weights, out)
     click.echo(f"{out}: {out.stat().st_size:,} bytes")
 
 

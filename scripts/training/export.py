@@ -1,4 +1,4 @@
-"""Export of trained weights: the state dict that the product loads, and an ONNX file for other programs."""
+"""Export of trained weights: the state dict that the product loads, and an ONNX file."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from blurscene_stream.config.schema import ModelConfig
+from blurscene_stream.config.schema import BUILT_IN_V2, ModelConfig
+from blurscene_stream.detect.backends.export import export_model
+from blurscene_stream.detect.backends.onnx_file import SUFFIX
 from blurscene_stream.detect.backends.torch.network_v2 import FacePlateV2Network
 from blurscene_stream.detect.backends.torch.state_dict import fill_network, read_weights
-
-_EXAMPLE_SIDE = 128  # of the input that the network is traced with; the sides of the ONNX file's input are free
 
 
 def read_state(file: Path) -> dict[str, Tensor]:
@@ -41,21 +41,7 @@ def export_weights(state: Mapping[str, Tensor], file: Path) -> str:
     return hashlib.sha256(buffer.getvalue()).hexdigest()
 
 
-def export_onnx(network: FacePlateV2Network, file: Path) -> None:
-    """Write the network as ONNX: `image`, float32 (B, 3, H, W), RGB 0 to 255 -> `maps` (B, 2, 5, H / 4, W / 4).
-
-    H and W are multiples of 64; `network` is fused. Raises ImportError without the packages onnx and onnxscript.
-    """
-    image = torch.zeros(2, 3, _EXAMPLE_SIDE, _EXAMPLE_SIDE)
-    sides = {axis: torch.export.Dim(name, min=1) * network.multiple for axis, name in ((2, "rows"), (3, "columns"))}
-    program = torch.onnx.export(
-        network.fuse(fused_relu=False),
-        (image,),
-        input_names=["image"],
-        output_names=["maps"],
-        dynamo=True,
-        verbose=False,
-        dynamic_shapes=({0: torch.export.Dim.AUTO, **sides},),
-    )
-    assert program is not None
-    program.save(file)
+def export_to_onnx(file: Path, out: Path) -> None:
+    """Write weights as ONNX, as `blurscene-stream export` does. Raises ConfigError."""
+    model = ModelConfig(weights=str(file), sha256=None, network={"_target_": BUILT_IN_V2})
+    out.write_bytes(export_model(model, SUFFIX)[SUFFIX])

@@ -1,5 +1,6 @@
 """A drawn street scene with one face and one licence plate that the network finds, and frames made of pictures."""
 
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import cv2
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from blurscene_stream.boxes import UPRIGHT, Orientation
 from blurscene_stream.detect import Detector
+from blurscene_stream.detect.backends.network import Maps, Network, Pictures
 from blurscene_stream.detect.backends.torch.network import FacePlateNetwork
 from blurscene_stream.detect.backends.torch.torch_network import TorchNetwork
 from blurscene_stream.detect.face_plate import FacePlateModel
@@ -106,8 +108,32 @@ def frame_of(
     return Frame(number, number, picture, (), scale_rgb, None)
 
 
+@dataclass
+class WatchedNetwork:
+    """A network, and the sizes (width, height) of all pictures that it is shown."""
+
+    network: Network
+    sizes: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def device_name(self) -> str:
+        return self.network.device_name
+
+    def __call__(self, images: Pictures) -> Maps:
+        self.sizes.extend([(images.shape[3], images.shape[2])] * len(images))
+        return self.network(images)
+
+
+def shown_to(detector: Detector) -> list[tuple[int, int]]:
+    """The sizes of all pictures that its network will be shown, as they come."""
+    (model,) = detector._models
+    assert isinstance(model, FacePlateModel)
+    model.network = watched = WatchedNetwork(model.network)
+    return watched.sizes
+
+
 def network_of(detector: Detector) -> FacePlateNetwork:
-    """The built-in network inside a detector that has it alone."""
+    """The built-in network inside a detector that has it alone, in torch."""
     (model,) = detector._models
     assert isinstance(model, FacePlateModel)
     assert isinstance(model.network, TorchNetwork)

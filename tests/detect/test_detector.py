@@ -15,6 +15,7 @@ import torch
 from blurscene_stream.boxes import Boxes, Detections, Orientation, Origin, iou
 from blurscene_stream.config.schema import (
     BUILT_IN,
+    Backend,
     ClassConfig,
     DetectConfig,
     MergeConfig,
@@ -28,7 +29,7 @@ from blurscene_stream.config.schema import (
 from blurscene_stream.detect import Detector, load_detector
 from blurscene_stream.detect.backends.torch import torch_network
 from blurscene_stream.errors import ConfigError, DetectionError, DeviceError
-from tests.detect.pictures import FACE, PLATE, WIDTH, Picture, frame_of, network_of, stored_as
+from tests.detect.pictures import FACE, PLATE, WIDTH, Picture, frame_of, network_of, shown_to, stored_as
 from tests.settings import changed
 
 ORIENTATIONS = [Orientation(a, b, c) for a in (False, True) for b in (False, True) for c in (False, True)]
@@ -48,7 +49,7 @@ def assert_same(found: Detections, boxes: Boxes, min_iou: float) -> None:
 
 def test_a_face_and_a_plate_are_found(detector: Detector, scene: Picture) -> None:
     assert detector.classes == ("face", "license_plate")
-    assert detector.device_name == "cpu, torch, fp32"
+    assert detector.device_name == "cpu, OpenVINO, fp32"
     (found,) = detector([frame_of(scene)])
     assert found.class_names == detector.classes
     assert_same(found, FACE_AND_PLATE, 0.65)
@@ -100,10 +101,10 @@ def test_bfloat16_and_the_plain_convolutions_find_the_same(
     detector: Detector, scene: Picture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (wanted,) = detector([frame_of(scene)])
-    (short,) = load_detector(settings(precision=Precision.bf16))([frame_of(scene)])
+    (short,) = load_detector(settings(backend=Backend.torch, precision=Precision.bf16))([frame_of(scene)])
     assert_same(short, wanted.xyxy, 0.95)
     monkeypatch.setattr(torch_network, "has_fused_conv_relu", lambda *_: False)
-    (plain,) = load_detector(settings(precision=Precision.fp32))([frame_of(scene)])
+    (plain,) = load_detector(settings(backend=Backend.torch, precision=Precision.fp32))([frame_of(scene)])
     assert np.allclose(plain.xyxy, wanted.xyxy, atol=1e-2)
 
 
@@ -137,12 +138,13 @@ def test_low_confidence_boxes_come_beside_the_others_and_change_none_of_them(
 
 
 def test_enlarging_has_an_effect_and_a_bound(scene: Picture) -> None:
-    seen: list[tuple[int, ...]] = []
+    seen: list[tuple[int, int]] = []
     for max_upscale in (1.0, 2.0, 16.0):
         detect = load_detector(settings(size_px=4 * WIDTH, threshold=0.01, max_upscale=max_upscale))
-        network_of(detect).register_forward_pre_hook(lambda _, given: seen.append(tuple(given[0].shape)))
+        sizes = shown_to(detect)
         detect([frame_of(scene)])
-    assert seen == [(1, 3, 160, 224), (1, 3, 288, 448), (1, 3, 576, 896)]
+        seen += sizes
+    assert seen == [(224, 160), (448, 288), (896, 576)]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 20_000), (20_000, 1), (33, 31)])
@@ -169,16 +171,16 @@ def test_a_network_gone_wrong_is_an_error(
 ) -> None:
     if not fused_relu:
         monkeypatch.setattr(torch_network, "has_fused_conv_relu", lambda *_: False)
-    detect = load_detector(settings())
+    detect = load_detector(settings(backend=Backend.torch))
     with torch.inference_mode():
         network_of(detect).state_dict()[layer].fill_(float("nan"))
     with pytest.raises(DetectionError, match="not finite"):
         detect([frame_of(scene)])
 
 
-def test_an_error_of_torch_is_one_line_with_a_way_out(
-    detector: Detector, scene: Picture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_error_of_torch_is_one_line_with_a_way_out(scene: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
+    detector = load_detector(settings(backend=Backend.torch))
+
     def fail(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried 9 GiB\nmore")
 
@@ -202,6 +204,6 @@ def test_what_cannot_be_loaded_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_threads_are_set(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", asked.append)
-    load_detector(settings(threads=3))
-    load_detector(settings(threads=0))
+    load_detector(settings(backend=Backend.torch, threads=3))
+    load_detector(settings(backend=Backend.torch, threads=0))
     assert asked == [3]

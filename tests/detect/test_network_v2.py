@@ -11,7 +11,15 @@ from torch import Tensor
 
 from blurscene_stream import load_settings
 from blurscene_stream.boxes import iou
-from blurscene_stream.config.schema import BUILT_IN_V2, DetectConfig, ModelConfig, Precision, Settings, VariantsConfig
+from blurscene_stream.config.schema import (
+    BUILT_IN_V2,
+    Backend,
+    DetectConfig,
+    ModelConfig,
+    Precision,
+    Settings,
+    VariantsConfig,
+)
 from blurscene_stream.detect import load_detector
 from blurscene_stream.detect.backends.torch.layers import has_fused_conv_relu
 from blurscene_stream.detect.backends.torch.network_v2 import FacePlateV2Network
@@ -95,4 +103,4 @@ def test_its_input_has_sides_of_multiples_of_64(model: ModelConfig) -> None:
 def test_arguments_are_refused(model: ModelConfig) -> None:
     wider = replace(model, network={"_target_": BUILT_IN_V2, "neck": 96})
     with pytest.raises(ConfigError, match=r"model\.network: that of face_plate_v2 takes no arguments, got neck"):
-        load_detector(Settings(device="cpu", model=wider))
+        load_detector(Settings(device="cpu", model=wider, detect=DetectConfig(backend=Backend.torch)))

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from torch import Tensor, nn
 
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.load import load_settings
 from blurscene_stream.config.schema import DetectConfig, Precision, Settings, TrackConfig, VariantsConfig
-from blurscene_stream.detect import Detector, load_detector
+from blurscene_stream.detect import load_detector
 from blurscene_stream.errors import ConfigError
 from blurscene_stream.evaluate.image_results import load_detectors
 from blurscene_stream.frames import Frame, ScanMode
-from tests.detect.pictures import HEIGHT, WIDTH, Picture, frame_of, network_of
+from tests.detect.pictures import HEIGHT, WIDTH, Picture, frame_of, shown_to
 from tests.settings import changed
 
 MIXED = [ScanMode.full, ScanMode.small, ScanMode.small, ScanMode.full, ScanMode.small]
@@ -38,17 +36,6 @@ def frames(scene: Picture) -> list[Frame]:
         replace(frame_of(np.roll(scene, 8 * number, axis=1), number=number), scan_mode=mode)
         for number, mode in enumerate(MIXED)
     ]
-
-
-def shown_to(detector: Detector) -> list[tuple[int, int]]:
-    """The sizes of all pictures that its network will be shown, as they come."""
-    sizes: list[tuple[int, int]] = []
-
-    def note(_: nn.Module, given: Sequence[Tensor]) -> None:
-        sizes.extend([(given[0].shape[3], given[0].shape[2])] * len(given[0]))
-
-    network_of(detector).register_forward_pre_hook(note)
-    return sizes
 
 
 def assert_equal(one: Detections, other: Detections) -> None:

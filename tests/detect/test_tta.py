@@ -43,7 +43,7 @@ from blurscene_stream.detect.model import Candidates
 from blurscene_stream.detect.preprocessor import Preprocessor
 from blurscene_stream.frames import PIXEL_FORMATS, Frame, PictureInfo
 from blurscene_stream.source import open_source
-from tests.detect.pictures import FACE, PLATE, WIDTH, Picture, frame_of, network_of, stored_as
+from tests.detect.pictures import FACE, PLATE, WIDTH, Picture, frame_of, shown_to, stored_as
 from tests.settings import changed
 from tests.videos import VideoSpec, make_video
 
@@ -223,10 +223,9 @@ def test_the_network_sees_each_variant_of_each_frame(
     scene: Picture, kinds: dict[str, Any], shapes: list[tuple[int, ...]]
 ) -> None:
     detect = tta_detector(**kinds)
-    seen: list[tuple[int, ...]] = []
-    network_of(detect).register_forward_pre_hook(lambda _, given: seen.append(tuple(given[0].shape)))
+    seen = shown_to(detect)
     found = detect([frame_of(scene), frame_of(scene)])
-    assert sorted(seen) == sorted(shapes * 2)
+    assert sorted((1, 3, height, width) for width, height in seen) == sorted(shapes * 2)
     assert [len(each) > 0 for each in found] == [True, True]
     np.testing.assert_array_equal(found[0].xyxy, found[1].xyxy)
 

@@ -1,17 +1,54 @@
-"""Loads the network of a built-in model in the back end that runs it."""
+"""Which back end runs a built-in network, by what is installed and asked for, and its loading."""
 
 from __future__ import annotations
 
-from blurscene_stream.config.schema import DetectConfig, ModelConfig
+from blurscene_stream.config.schema import Backend, DetectConfig, ModelConfig, Precision
 from blurscene_stream.detect.backends.network import Network
+from blurscene_stream.detect.backends.onnx_file import find_onnx
+from blurscene_stream.detect.device import is_installed
+from blurscene_stream.errors import ConfigError
 
 
 def load_network(model: ModelConfig, device: str, config: DetectConfig) -> Network:
     """Load the network of `model`, ready to run on `device`.
 
-    Raises ConfigError when the weights are not there, or network and weights do not fit together, RuntimeError when
-    the library fails.
+    Raises ConfigError when no back end can run it, weights are not there, or network and weights do not fit together,
+    RuntimeError when the library fails.
     """
-    from blurscene_stream.detect.backends.torch.torch_network import TorchNetwork  # noqa: PLC0415  takes long
+    # A library is imported when its back end is taken: each takes its time, and may not be installed.
+    backend = choose_backend(model, device, config)
+    if backend is Backend.openvino:
+        from blurscene_stream.detect.backends.openvino import OpenVinoNetwork  # noqa: PLC0415
+
+        return OpenVinoNetwork(model, config)
+    if backend is Backend.onnxruntime:
+        from blurscene_stream.detect.backends.onnxruntime import OnnxRuntimeNetwork  # noqa: PLC0415
+
+        return OnnxRuntimeNetwork(model, config)
+    from blurscene_stream.detect.backends.torch.torch_network import TorchNetwork  # noqa: PLC0415
 
     return TorchNetwork(model, device, config)
+
+
+def choose_backend(model: ModelConfig, device: str, config: DetectConfig) -> Backend:
+    """Return the back end for a built-in model: the one that is asked for, else torch on a GPU, else the fastest there.
+
+    On a CPU that is OpenVINO, then ONNX Runtime (not in bf16, which it lacks), where the network is there as ONNX, then
+    torch. Raises ConfigError when the one that is asked for is not installed, or none is.
+    """
+    if config.backend is not Backend.auto:
+        return _installed(config.backend)
+    if device != "cpu":
+        return Backend.torch
+    on_cpu = [Backend.openvino] if config.precision is Precision.bf16 else [Backend.openvino, Backend.onnxruntime]
+    if find_onnx(model) is not None:
+        for backend in on_cpu:
+            if is_installed(backend.name):
+                return backend
+    return _installed(Backend.torch)
+
+
+def _installed(backend: Backend) -> Backend:
+    if not is_installed(backend.name):
+        raise ConfigError(f"detect.backend: {backend.name} is not installed; pip install {backend.name}")
+    return backend

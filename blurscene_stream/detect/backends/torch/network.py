@@ -105,6 +105,7 @@ class FacePlateNetwork(nn.Module):
 
     def __init__(self, plate_width: int = 48, plate_depth: int = 2) -> None:
         super().__init__()
+        self.is_tiled = True  # false: run every layer on whole pictures, as an exported network does
         self.trunk = Trunk()
         self.face = Branch(24, 1, norm=False)
         self.plate = Branch(plate_width, plate_depth, norm=True)
@@ -128,6 +129,6 @@ class FacePlateNetwork(nn.Module):
     def _rows(self, x: Tensor) -> int:
         """Rows of the picture in a tile; all of them on a GPU, whose memory is fast and whose launches are slow."""
         width, height = x.shape[3], x.shape[2]
-        if x.device.type != "cpu":
+        if x.device.type != "cpu" or not self.is_tiled:
             return height
         return tile_rows(width * len(x), height, _TILE_VALUES * x.itemsize, _TILE_BYTES, self.multiple)

@@ -42,7 +42,6 @@ class TorchNetwork:
         return made
 
 
-@torch.inference_mode()
 def load_built_in(model: ModelConfig) -> BuiltIn:
     """Load the network of a built-in model in float32 on the CPU, not fused. Raises ConfigError."""
     with torch.device("meta"):  # no memory and no random numbers for weights that are read anyway

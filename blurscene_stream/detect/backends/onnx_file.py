@@ -1,0 +1,139 @@
+"""ONNX files of the built-in networks, as `blurscene-stream export` writes them: read and checked without a library.
+
+Before a library sees a file: it is the one that the settings name, it was made of the weights that they name, and it
+holds all its numbers itself, each of them finite. Protocol Buffers' wire format:
+https://protobuf.dev/programming-guides/encoding; the messages and their field numbers: onnx.proto of ONNX.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from blurscene_stream.config.schema import ModelConfig
+from blurscene_stream.detect.weights import find_weights, read_verified
+from blurscene_stream.errors import ConfigError
+
+SUFFIX = ".onnx"
+INPUT, OUTPUT = "images", "maps"
+"""uint8 (B, 3, H, W), RGB, and float32, as in `backends.network`."""
+
+_WEIGHTS, _NETWORK = "weights_sha256", "network"  # keys in the metadata
+
+_GRAPH, _METADATA, _FUNCTIONS = 7, 14, 25  # of ModelProto
+_NODE, _INITIALIZER, _SPARSE_INITIALIZER = 1, 5, 15  # of GraphProto
+_ATTRIBUTE = 5  # of NodeProto
+_DATA_TYPE, _RAW_DATA, _EXTERNAL_DATA = 2, 9, 13  # of TensorProto
+_ATTRIBUTE_TENSORS = {5, 6, 10, 11, 22, 23}  # t, g, tensors, graphs and the sparse ones, of AttributeProto
+_DTYPES = {1: np.float32, 7: np.int64, 10: np.float16}  # TensorProto.DataType
+
+Value = int | memoryview
+
+
+def find_onnx(model: ModelConfig) -> Path | None:
+    """Find the ONNX file beside the weights of `model`; None when there is none. Raises ConfigError without weights."""
+    path = find_weights(model.weights).with_suffix(SUFFIX)
+    return path if path.is_file() else None
+
+
+def read_onnx(model: ModelConfig) -> bytes:
+    """Read the ONNX file of `model`.
+
+    Raises ConfigError when there is none, or it is not the one that the settings name, was exported from other weights,
+    or holds anything but numbers that are finite.
+    """
+    path = find_onnx(model)
+    if path is None:
+        name = Path(model.weights).with_suffix(SUFFIX).name
+        raise ConfigError(f"{model.weights}: there is no {name} beside it; blurscene-stream export makes it")
+    content = read_verified(path, model.onnx_sha256, "model.onnx_sha256")
+    written, wanted = check_onnx(content, path.name), origin(model)
+    if written.get(_WEIGHTS) != wanted[_WEIGHTS]:
+        raise ConfigError(f"{path.name}: was not exported from {model.weights}; export it again")
+    if written.get(_NETWORK) != wanted[_NETWORK]:
+        raise ConfigError(f"{path.name}: model.network must be {written.get(_NETWORK)}, got {wanted[_NETWORK]}")
+    return content
+
+
+def origin(model: ModelConfig) -> dict[str, str]:
+    """Return the metadata of the ONNX file of `model`: the SHA-256 of its weights, and the network that they fill."""
+    weights = model.sha256 or hashlib.sha256(find_weights(model.weights).read_bytes()).hexdigest()
+    return {_WEIGHTS: weights, _NETWORK: json.dumps(model.network, sort_keys=True)}
+
+
+def check_onnx(content: bytes, name: str) -> dict[str, str]:
+    """Check that a network holds all its numbers itself, and that they are finite; return its metadata.
+
+    Raises ConfigError, with `name` as the file's.
+    """
+    metadata = {}
+    try:
+        for number, value in _fields(memoryview(content)):
+            if number == _GRAPH:
+                _check_graph(_message(value), name)
+            elif number == _METADATA:
+                entry = dict(_fields(_message(value)))
+                metadata[str(_message(entry[1]), "utf-8")] = str(_message(entry[2]), "utf-8")
+            elif number == _FUNCTIONS:
+                raise ValueError("functions")
+    except (ValueError, LookupError, TypeError) as error:
+        raise ConfigError(f"{name}: not a network that blurscene-stream export has written ({error})") from error
+    return metadata
+
+
+def _check_graph(graph: memoryview, name: str) -> None:
+    """Check the tensors of a graph: plain ones, each at its own place; nodes hold none."""
+    for number, value in _fields(graph):
+        if number == _INITIALIZER:
+            _check_tensor(_message(value), name)
+        elif number == _SPARSE_INITIALIZER:
+            raise ValueError("sparse tensors")
+        elif number == _NODE:
+            for field, attribute in _fields(_message(value)):
+                if field == _ATTRIBUTE and _ATTRIBUTE_TENSORS & {number for number, _ in _fields(_message(attribute))}:
+                    raise ValueError("tensors or graphs inside a node")
+
+
+def _check_tensor(tensor: memoryview, name: str) -> None:
+    fields = {number: value for number, value in _fields(tensor) if number in {_DATA_TYPE, _RAW_DATA, _EXTERNAL_DATA}}
+    if _EXTERNAL_DATA in fields:
+        raise ValueError("data in another file")
+    numbers = np.frombuffer(_message(fields[_RAW_DATA]), _DTYPES[int(fields[_DATA_TYPE])])
+    if not np.isfinite(numbers).all():
+        raise ConfigError(f"{name}: holds numbers that are not finite; train or fetch the weights again")
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, Value]]:
+    """Yield number and value of each field of a message."""
+    place = 0
+    while place < len(message):
+        key, place = _varint(message, place)
+        number, kind = key >> 3, key & 7
+        value: Value
+        if kind == 0:
+            value, place = _varint(message, place)
+        else:
+            length, place = _varint(message, place) if kind == 2 else ({1: 8, 5: 4}[kind], place)
+            value, place = message[place : place + length], place + length
+            if place > len(message):
+                raise ValueError("cut short")
+        yield number, value
+
+
+def _varint(message: memoryview, place: int) -> tuple[int, int]:
+    """Return a number of 7 bits a byte, the lowest first, and the place behind it."""
+    for count, byte in enumerate(message[place : place + 10]):
+        if byte < 0x80:
+            parts = (each & 0x7F for each in message[place : place + count + 1])
+            return sum(part << (7 * index) for index, part in enumerate(parts)), place + count + 1
+    raise ValueError("cut short")
+
+
+def _message(value: Value) -> memoryview:
+    if isinstance(value, int):
+        raise TypeError("a number in place of a message")
+    return value

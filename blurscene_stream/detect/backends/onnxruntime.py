@@ -1,0 +1,48 @@
+"""ONNX Runtime as a back end, on the CPU, where OpenVINO has no package."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import onnxruntime
+
+from blurscene_stream.config.schema import DetectConfig, ModelConfig, Precision
+from blurscene_stream.detect.backends.network import Maps, Pictures
+from blurscene_stream.detect.backends.onnx_file import INPUT, OUTPUT, read_onnx
+from blurscene_stream.errors import ConfigError, first_line
+
+_SILENT = 4  # ORT_LOGGING_LEVEL_FATAL: errors are raised as well, and it would write them to stderr in colours
+
+
+class OnnxRuntimeNetwork:
+    """`Network` in ONNX Runtime, which calculates in float32 on a CPU."""
+
+    device_name = "cpu, ONNX Runtime, fp32"
+
+    def __init__(self, model: ModelConfig, config: DetectConfig) -> None:
+        """Raise ConfigError when the network is not there or not the one meant, RuntimeError when its set-up fails."""
+        if config.precision is Precision.bf16:
+            raise ConfigError("detect.precision: ONNX Runtime has no bf16 on a CPU; use fp32 or another backend")
+        onnxruntime.disable_telemetry_events()  # it has some on Windows only
+        options = onnxruntime.SessionOptions()
+        # Left to itself it pins each thread to a core.
+        options.intra_op_num_threads = config.threads or len(os.sched_getaffinity(0))
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # decoder and encoder need the cores
+        options.log_severity_level = _SILENT
+        content = read_onnx(model)
+        try:
+            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # its errors have no class in common
+            raise RuntimeError(first_line(error)) from error
+
+    def __call__(self, images: Pictures) -> Maps:
+        """See `Network`; one image after the other, as the maps of more leave a CPU's caches."""
+        run = onnxruntime.RunOptions()
+        run.log_severity_level = _SILENT
+        parts = (np.ascontiguousarray(images[index : index + 1]) for index in range(len(images)))
+        try:
+            return np.concatenate([self._session.run([OUTPUT], {INPUT: part}, run)[0] for part in parts])
+        except Exception as error:
+            raise RuntimeError(first_line(error)) from error

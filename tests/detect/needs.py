@@ -1,0 +1,27 @@
+"""Libraries that some tests need and an installation may lack: they skip without them, or fail where that is asked."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from blurscene_stream.detect.device import is_installed
+
+REASONS = {
+    "torch": "the back end for GPUs and for models of one's own",
+    "openvino": "the back end for CPUs",
+    "onnxruntime": "the back end for CPUs that OpenVINO has no package for",
+    "onnx": "of blurscene-stream export",
+    "onnxscript": "of blurscene-stream export",
+}
+
+
+def need(*libraries: str) -> None:
+    """Skip the calling test or module where one of `libraries` is missing; FAIL_WITHOUT_TORCH=1 and so on: fail."""
+    for library in libraries:
+        if is_installed(library):
+            continue
+        if os.environ.get(f"FAIL_WITHOUT_{library.upper()}"):
+            pytest.fail(f"FAIL_WITHOUT_{library.upper()} is set and {library} is not installed")
+        pytest.skip(f"{library} is not installed: {REASONS[library]}", allow_module_level=True)

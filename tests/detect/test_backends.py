@@ -1,0 +1,217 @@
+"""Back ends: each gives the maps and boxes that torch gives, is taken where it should be, and sends nothing."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from dataclasses import replace
+from threading import Thread
+from typing import Any
+
+import numpy as np
+import pytest
+
+from blurscene_stream import load_settings
+from blurscene_stream.boxes import iou
+from blurscene_stream.config.schema import Backend, DetectConfig, ModelConfig, Precision, Settings
+from blurscene_stream.detect import load_detector
+from blurscene_stream.detect.backends import loading
+from blurscene_stream.detect.backends.loading import choose_backend, load_network
+from blurscene_stream.detect.backends.network import MULTIPLES, Network, Pictures
+from blurscene_stream.detect.device import choose_device
+from blurscene_stream.errors import ConfigError, DetectionError
+from tests.conftest import ROOT
+from tests.detect.needs import need
+from tests.detect.pictures import WIDTH, Picture, frame_of
+
+MODELS = ("face_plate_v1", "face_plate_v2")
+OTHERS = ("openvino", "onnxruntime")  # than torch
+TOLERANCE = np.array([0.05, 0.02, 0.02, 0.02, 0.02])[:, None, None]
+"""Of logit, log height, log width, offsets, as weights are stored in 16 bits; of a score 0.0125 at most."""
+
+
+def model_of(name: str) -> ModelConfig:
+    return load_settings([f"model={name}"]).model
+
+
+def network(model: str, backend: str, precision: str = "fp32", **more: Any) -> Network:
+    need(backend)
+    config = DetectConfig(backend=Backend[backend], precision=Precision[precision], **more)
+    return load_network(model_of(model), "cpu", config)
+
+
+def as_input(scene: Picture, model: str, times: int = 1) -> Pictures:
+    """The scene `times` as large, at the top left of pictures of two; the second one is mirrored."""
+    large = scene.repeat(times, 0).repeat(times, 1)
+    multiple = MULTIPLES[model_of(model).network["_target_"]]
+    height, width = (-(-side // multiple) * multiple for side in large.shape[:2])
+    pictures = np.zeros((2, height, width, 3), np.uint8)
+    pictures[:, : large.shape[0], : large.shape[1]] = [large, large[:, ::-1]]
+    return pictures.transpose(0, 3, 1, 2)
+
+
+@pytest.mark.parametrize("backend", OTHERS)
+@pytest.mark.parametrize("model", MODELS)
+def test_every_back_end_gives_the_maps_of_torch_at_any_size(model: str, backend: str, scene: Picture) -> None:
+    torch, other = network(model, "torch"), network(model, backend)
+    for times in (1, 2, 1):
+        pictures = as_input(scene, model, times)
+        wanted, made = torch(pictures), other(pictures)
+        assert made.dtype == np.float32 and made.shape == wanted.shape
+        assert (np.abs(made - wanted) <= TOLERANCE).all()
+        assert np.array_equal(other(pictures[:1]), made[:1]), "a picture's maps do not depend on the others"
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_bf16_in_openvino_is_as_close_as_it_is_in_torch(model: str, scene: Picture) -> None:
+    pictures = as_input(scene, model)
+    short = network(model, "openvino", "bf16")
+    assert short.device_name == "cpu, OpenVINO, bf16"
+    difference = np.abs(short(pictures) - network(model, "torch")(pictures))
+    assert difference[:, :, 0].mean() < 0.1
+    assert difference[:, :, 1:3].mean() < 0.05
+
+
+@pytest.mark.parametrize("backend", OTHERS)
+def test_every_back_end_finds_the_boxes_of_torch(backend: str, scene: Picture) -> None:
+    need(backend, "torch")
+    keys = ["device=cpu", f"detect.size_px={2 * WIDTH}", "detect.precision=fp32"]
+    wanted, found = (
+        load_detector(load_settings([*keys, f"detect.backend={each}"]))([frame_of(scene)])[0].confident()
+        for each in ("torch", backend)
+    )
+    assert found.class_ids.tolist() == wanted.class_ids.tolist() and len(found) >= 2
+    assert np.diag(iou(found.xyxy, wanted.xyxy)).min() > 0.99
+    assert np.abs(found.scores - wanted.scores).max() < 0.0125
+
+
+@pytest.mark.parametrize("backend", OTHERS)
+def test_calls_from_several_threads_give_what_one_gives(backend: str, scene: Picture) -> None:
+    shared, pictures = network("face_plate_v1", backend), as_input(scene, "face_plate_v1")
+    made = [shared(pictures)]
+    threads = [Thread(target=lambda: made.append(shared(pictures))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 4 and all(np.array_equal(each, made[0]) for each in made)
+
+
+@pytest.mark.parametrize(
+    ("installed", "device", "precision", "taken"),
+    [
+        ("openvino onnxruntime torch", "cpu", "auto", "openvino"),
+        ("onnxruntime torch", "cpu", "auto", "onnxruntime"),
+        ("onnxruntime torch", "cpu", "bf16", "torch"),
+        ("torch", "cpu", "auto", "torch"),
+        ("openvino onnxruntime torch", "cuda:0", "auto", "torch"),
+    ],
+)
+def test_auto_takes_the_fastest_that_is_installed(
+    installed: str, device: str, precision: str, taken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "is_installed", installed.split().__contains__)
+    assert choose_backend(ModelConfig(), device, DetectConfig(precision=Precision[precision])).name == taken
+
+
+def test_weights_without_an_onnx_file_run_in_torch(tmp_path_factory: pytest.TempPathFactory) -> None:
+    file = tmp_path_factory.mktemp("own") / "mine.pt"
+    file.touch()
+    assert choose_backend(ModelConfig(weights=str(file)), "cpu", DetectConfig()) is Backend.torch
+    need("openvino")
+    with pytest.raises(ConfigError, match=r"there is no mine\.onnx beside it; blurscene-stream export makes it"):
+        load_network(ModelConfig(weights=str(file)), "cpu", DetectConfig(backend=Backend.openvino))
+
+
+@pytest.mark.parametrize("backend", [Backend.auto, Backend.openvino, Backend.onnxruntime, Backend.torch])
+def test_what_is_not_installed_is_named(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "is_installed", lambda _: False)
+    name = "torch" if backend is Backend.auto else backend.name
+    with pytest.raises(ConfigError, match=rf"detect\.backend: {name} is not installed; pip install {name}$"):
+        choose_backend(ModelConfig(), "cpu", DetectConfig(backend=backend))
+
+
+@pytest.mark.parametrize("backend", OTHERS)
+def test_what_runs_on_cpus_alone_takes_the_cpu_and_refuses_a_gpu(backend: str) -> None:
+    assert choose_device("auto", Backend[backend]) == "cpu"
+    with pytest.raises(ConfigError, match=rf"detect\.backend: {backend} runs on the CPU; use --device cpu, or torch"):
+        choose_device("cuda:1", Backend[backend])
+
+
+def test_a_model_of_ones_own_is_refused_anything_but_torch() -> None:
+    model = ModelConfig("mine", "mine.pt", None, None, network={"_target_": "torch.nn.Identity"})
+    asked = Settings(device="cpu", model=model, detect=DetectConfig(backend=Backend.openvino))
+    with pytest.raises(ConfigError, match=r"mine: detect\.backend must be torch for a model of your own, got openvino"):
+        load_detector(asked)
+
+
+def test_onnxruntime_is_not_asked_for_bf16() -> None:
+    need("onnxruntime")
+    with pytest.raises(ConfigError, match=r"detect\.precision: ONNX Runtime has no bf16"):
+        network("face_plate_v1", "onnxruntime", "bf16")
+
+
+def test_threads_are_those_of_the_settings() -> None:
+    made: Any = network("face_plate_v1", "openvino", threads=1)
+    assert made._requests.compiled.get_property("INFERENCE_NUM_THREADS") == 1
+    made = network("face_plate_v1", "onnxruntime", threads=1)
+    assert made._session.get_session_options().intra_op_num_threads == 1
+
+
+@pytest.mark.parametrize("backend", OTHERS)
+def test_a_failure_inside_the_library_is_one_line_and_the_next_call_is_answered(
+    backend: str, scene: Picture, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need(backend)
+    if backend == "openvino":  # not the network that other tests share
+        from blurscene_stream.detect.backends import openvino  # noqa: PLC0415
+
+        monkeypatch.setattr(openvino, "compile_network", inspect.unwrap(openvino.compile_network))
+    detector = load_detector(Settings(device="cpu", detect=DetectConfig(size_px=WIDTH, backend=Backend[backend])))
+    model: Any = detector._models[0]
+    model._multiple = 1  # maps of odd sides do not fit together
+    with pytest.raises(DetectionError, match=r"the network failed on .* x 224x144 px on cpu, O") as failed:
+        detector([frame_of(scene)])
+    assert "\n" not in str(failed.value)
+    assert "Exception from" not in str(failed.value)
+    assert capfd.readouterr() == ("", "")
+    model._multiple = 32
+    assert detector([frame_of(scene)])[0].confident().class_ids.tolist()[:2] == [0, 1]
+
+
+def test_a_network_that_answers_for_another_size_is_an_error(scene: Picture) -> None:
+    detector = load_detector(Settings(device="cpu", detect=DetectConfig(size_px=WIDTH)))
+    model: Any = detector._models[0]
+    inner = model.network
+    model.network = lambda images: inner(images)[:, :, :, :-1]
+    with pytest.raises(DetectionError, match="maps of shape"):
+        detector([frame_of(scene)])
+
+
+SILENCE = """
+import socket, sys, threading
+def refuse(*_, **__):
+    raise AssertionError("a connection")
+socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
+from blurscene_stream.config.schema import Backend, DetectConfig, Settings
+from blurscene_stream.detect import load_detector
+from tests.detect.pictures import draw_scene, frame_of
+detector = load_detector(Settings(device="cpu", detect=DetectConfig(size_px=64, backend=Backend.{backend})))
+detector([frame_of(draw_scene())])
+loaded = [name for name, module in sys.modules.items() if name.startswith("openvino_telemetry") and module]
+assert not loaded and threading.active_count() == 1, (loaded, threading.enumerate())
+"""
+
+
+def test_openvino_loads_no_telemetry_and_connects_to_nothing() -> None:
+    need("openvino")
+    code = SILENCE.format(backend="openvino")
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, check=True)
+
+
+def test_arguments_of_the_network_are_those_of_its_file() -> None:
+    need("openvino")
+    wider = replace(model_of("face_plate_v2"), network={**model_of("face_plate_v2").network, "neck": 96})
+    with pytest.raises(ConfigError, match=r'face_plate_v2\.onnx: model\.network must be .*, got .*"neck": 96'):
+        load_network(wider, "cpu", DetectConfig(backend=Backend.openvino))
