@@ -60,14 +60,8 @@ DOORS = {  # outside library -> the rooms that may import it
     "yaml": {"config"},
     "click": {"cli"},
     "tqdm": {"cli"},
-    "threading": {
-        "pipeline/prefetch",
-        "server/batching",
-        "server/jobs/runner",
-        "server/places",
-        "server/slow_clients",
-    },
-    "queue": {"pipeline/prefetch", "server/jobs/runner"},
+    "threading": {"pipeline/prefetch", "server/batching", "server/places"},
+    "queue": {"pipeline/prefetch"},
     "multiprocessing": set[str](),
     "concurrent": set[str](),
     "numpy": {

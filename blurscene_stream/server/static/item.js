@@ -7,6 +7,7 @@ import { bestBox, objectsOf } from './objects.js';
 let nextId = 1;
 
 export class Item {
+  #beforeLoad = null; // what a file that was loaded replaced
   // kind: image or video; phase: waiting, working, done, failed or stopped
   // showable: whether this browser can show the file; null while that is not known
   constructor(file, kind) {
@@ -20,6 +21,7 @@ export class Item {
     this.phase = 'waiting';
     this.progress = null; // {text, share (null: unknown), detail}
     this.error = '';
+    this.loadError = ''; // why a detections file was refused
     this.detections = null;
     this.objects = [];
     this.objectsVersion = 0; // another number for other objects
@@ -50,7 +52,25 @@ export class Item {
     if (loaded.width !== width || loaded.height !== height) {
       throw new DetectionsError(`this is of a picture of ${loaded.width} x ${loaded.height} pixels, ${this.name} has ${width} x ${height}`);
     }
+    const { detections, objects, edits, trusted } = this;
     this.take(text, true);
+    this.#beforeLoad = { detections, objects, edits, trusted };
+    this.loadError = '';
+  }
+
+  get isLoadPending() {
+    return this.#beforeLoad !== null;
+  }
+
+  // The server took what was loaded.
+  acceptLoad() {
+    this.#beforeLoad = null;
+  }
+
+  // The server refused what was loaded, for this `reason`: back to what was there before.
+  undoLoad(reason) {
+    Object.assign(this, this.#beforeLoad, { loadError: reason, objectsVersion: this.objectsVersion + 1 });
+    this.#beforeLoad = null;
   }
 
   // Whether the settings alone would cover an object.

@@ -50,14 +50,13 @@ export class Pictures {
   }
 
   #failed(item, error) {
-    if (error.name === 'AbortError') {
-      item.phase = 'waiting';
-    } else if (item.beforeLoad && error.status === 400) {
-      Object.assign(item, item.beforeLoad, { beforeLoad: null, phase: 'waiting', loadError: error.message });
-    } else {
+    if (error.name !== 'AbortError' && !(item.isLoadPending && error.status === 400)) {
       item.phase = 'failed';
       item.error = error.message;
+      return;
     }
+    if (error.status === 400) item.undoLoad(error.message);
+    item.phase = item.isFresh(this.settings.now) ? 'done' : 'waiting'; // what is wanted may be what is there
   }
 
   async #detect(item) {
@@ -75,7 +74,7 @@ export class Pictures {
     this.#report(item, 'Covering');
     const text = item.detectionsText(this.settings.now);
     item.setResult(await api.render(item.file, text, this.settings.now.renderQuery, this.#options(item)), key);
-    item.beforeLoad = null;
+    item.acceptLoad();
   }
 
   #report(item, text, share = null, detail = '') {

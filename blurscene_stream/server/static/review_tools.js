@@ -47,7 +47,7 @@ export class ReviewTools {
     place('remove-box').disabled = !review || review.selected === null;
     place('save-detections').disabled = place('load-detections').disabled = !item.detections || item.phase === 'working' && item.kind === 'video';
     place('exchange-error').hidden = !item.loadError;
-    place('exchange-error').textContent = item.loadError ?? '';
+    place('exchange-error').textContent = item.loadError;
   }
 
   // Told by the review
@@ -116,11 +116,8 @@ export class ReviewTools {
     place('detections-input').value = '';
     const item = this.page.current();
     if (!file || !item) return;
-    const { detections, objects, edits, trusted } = item;
     try {
       item.load(await file.text());
-      item.beforeLoad = { detections, objects, edits, trusted }; // back to these when the server refuses it
-      item.loadError = '';
       if (item.phase === 'failed') item.phase = 'waiting';
       this.page.say(`${file.name} loaded.`);
     } catch (error) {

@@ -16,6 +16,7 @@ function drawCrop(canvas, source, [x0, y0, x1, y1], width, height) {
   const [sx, sy] = [shownWidth / width, shownHeight / height];
   Object.assign(canvas, { width: SIDE_PX, height: SIDE_PX });
   canvas.getContext('2d').drawImage(source, left * sx, top * sy, side * sx, side * sy, 0, 0, SIDE_PX, SIDE_PX);
+  canvas.dataset.drawn = 'yes';
 }
 
 function happened(element, event) {

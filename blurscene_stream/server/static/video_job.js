@@ -35,6 +35,7 @@ export async function runJob(item, settings, changed, detectAgain = false) {
     }
     const onReceived = (got, total) => report('Fetching the result', total ? got / total : null, total ? `${bytes(got)} of ${bytes(total)}` : '');
     item.setResult(await api.jobResult(id, { signal, onReceived }), key ?? item.renderKey(settings));
+    item.acceptLoad();
     item.phase = 'done';
     running.delete(id);
   } catch (error) {
@@ -52,6 +53,9 @@ export async function runJob(item, settings, changed, detectAgain = false) {
 function failed(item, error) {
   if (error.name === 'AbortError') {
     item.phase = item.result ? 'done' : 'stopped';
+  } else if (item.isLoadPending && item.result) {
+    item.undoLoad(error.message);
+    item.phase = 'done';
   } else {
     item.phase = 'failed';
     item.error = error.message;

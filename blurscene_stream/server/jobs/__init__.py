@@ -1,1 +1,0 @@
-"""Video jobs: a video is uploaded to a private spool, anonymized there, fetched once and deleted."""
