@@ -12,6 +12,8 @@ import tempfile
 from os import environ
 from typing import Any
 
+from blurscene_stream.server.gunicorn_hooks import UMASK, close_shared_spool, on_starting, worker_exit  # noqa: F401
+
 workers = int(environ.get("WORKERS") or 1)
 timeout = int(environ.get("WORKER_TIMEOUT") or 120)
 bind = f"0.0.0.0:{int(environ.get('PORT') or 5000)}"
@@ -21,6 +23,7 @@ worker_class = "gthread"
 errorlog = "-"
 accesslog = None  # the application logs each request as JSON, without query and headers
 control_socket_disable = True  # it would be a file in the home folder, which may be read-only
+umask = UMASK
 
 if workers > 1:  # /metrics is asked of one of them, and tells of all: they leave their numbers in this folder
     environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="blurscene-stream-metrics-"))
@@ -35,6 +38,7 @@ def child_exit(_server: Any, worker: Any) -> None:
 
 
 def on_exit(_server: Any) -> None:
-    """Delete the folder of the numbers."""
+    """Delete the videos, and the folder of the numbers."""
+    close_shared_spool()
     if workers > 1:
         shutil.rmtree(environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)

@@ -60,8 +60,14 @@ DOORS = {  # outside library -> the rooms that may import it
     "yaml": {"config"},
     "click": {"cli"},
     "tqdm": {"cli"},
-    "threading": {"pipeline/prefetch", "server/batching", "server/places"},
-    "queue": {"pipeline/prefetch"},
+    "threading": {
+        "pipeline/prefetch",
+        "server/batching",
+        "server/jobs/runner",
+        "server/places",
+        "server/slow_clients",
+    },
+    "queue": {"pipeline/prefetch", "server/jobs/runner"},
     "multiprocessing": set[str](),
     "concurrent": set[str](),
     "numpy": {

@@ -29,6 +29,11 @@ class ServerConfig:
     max_detections_bytes: Annotated[int, "maximum size of a detections file", between(1, 1 << 30)] = 16_000_000
     max_video_bytes: Annotated[int, "maximum size of a video, as a file", between(1, 1 << 40)] = 2_000_000_000
     max_video_s: Annotated[float, "maximum duration of a video, in seconds", within("(0, 86400]")] = 600.0
+    max_video_pixels: Annotated[int, "maximum width times height of a video's pictures", between(1, 200_000_000)] = (
+        16_000_000
+    )
+    max_jobs: Annotated[int, "maximum number of videos that are here, in all workers", between(1, 10_000)] = 16
+    max_spool_bytes: Annotated[int, "maximum size of all files of jobs together", between(1, 1 << 50)] = 10_000_000_000
     queue_size: Annotated[
         int, "maximum number of pictures that are worked on or wait; one more is answered with 503", between(1, 4096)
     ] = 64
@@ -39,9 +44,11 @@ class ServerConfig:
     max_threshold: Annotated[float, "highest ?thresh= of a request", within("[0, 1)")] = 0.9
     min_mask_scale: Annotated[float, "lowest ?mask_scale= of a request", within("[1, 11]")] = 1.0
     max_mask_scale: Annotated[float, "highest ?mask_scale= of a request", within("[1, 11]")] = 4.0
-    job_lifetime_s: Annotated[float, "seconds after which a job and its files are deleted", within("(0, 604800]")] = (
-        3600.0
-    )
+    job_lifetime_s: Annotated[
+        float,
+        "seconds that a video may take, and after which it is deleted if nobody fetches it",
+        within("(0, 604800]"),
+    ] = 3600.0
     spool_folder: Annotated[
         str | None, "folder for the videos of jobs; null: a new one in the system's folder for such files", NOT_EMPTY
     ] = None

@@ -14,6 +14,9 @@ from blurscene_stream.errors import BlurSceneError, ConfigError
 from blurscene_stream.log_lines import set_up_logs
 from blurscene_stream.pipeline.detection import LoadDetector, load_torch_detector
 from blurscene_stream.server import health, limits, page, pictures, request_log, responses, security
+from blurscene_stream.server.gunicorn_hooks import shared_spool
+from blurscene_stream.server.jobs import views
+from blurscene_stream.server.jobs.views import Jobs
 from blurscene_stream.server.service import Service
 from blurscene_stream.server.uploads import MAX_FORM_PARTS, UploadRequest
 
@@ -21,6 +24,7 @@ BLUEPRINTS = (
     health.blueprint,
     limits.blueprint,
     page.blueprint,
+    views.blueprint,
     pictures.blueprint,
 )
 TOKEN_VARIABLE = "BLURSCENE_TOKEN"
@@ -44,6 +48,9 @@ def create_app(
     service = Service.start(settings, load_detector, token)
     service.add_to(app)
     atexit.register(service.close)
+    jobs = Jobs.start(settings, service.detector, shared_spool())
+    jobs.add_to(app)
+    atexit.register(jobs.close)
     request_log.add_to(app)
     security.add_to(app)
     responses.add_to(app)

@@ -12,6 +12,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from blurscene_stream.config import Settings
+from blurscene_stream.server import gunicorn_hooks
 from blurscene_stream.server.application import create_app, token_of_environment
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
@@ -49,6 +50,10 @@ def serve(settings: Settings, host: str, port: int) -> None:
         "timeout": 120,
         "loglevel": "warning",
         "control_socket_disable": True,
+        "umask": gunicorn_hooks.UMASK,
+        "on_starting": lambda _: gunicorn_hooks.open_shared_spool(settings),
+        "on_exit": lambda _: gunicorn_hooks.close_shared_spool(),
+        "worker_exit": gunicorn_hooks.worker_exit,
     }
     server, parent = _Server(settings, options), os.getpid()
     try:

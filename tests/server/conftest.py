@@ -10,6 +10,8 @@ from flask.testing import FlaskClient
 
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.server import create_app
+from blurscene_stream.server.jobs import views
+from blurscene_stream.server.jobs.views import Jobs
 from blurscene_stream.server.service import EXTENSION, Service
 from tests.detectors import SquareDetector
 from tests.settings import changed
@@ -35,12 +37,19 @@ def make_app() -> Iterator[MakeApp]:
 
     yield make
     for app in apps:
+        jobs_of(app).close()
         service_of(app).close()
 
 
 def service_of(app: Flask) -> Service:
     found = app.extensions[EXTENSION]
     assert isinstance(found, Service)
+    return found
+
+
+def jobs_of(app: Flask) -> Jobs:
+    found = app.extensions[views.EXTENSION]
+    assert isinstance(found, Jobs)
     return found
 
 
