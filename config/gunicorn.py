@@ -12,7 +12,7 @@ import tempfile
 from os import environ
 from typing import Any
 
-from blurscene_stream.server.gunicorn_hooks import UMASK, close_shared_spool, on_starting, worker_exit  # noqa: F401
+from blurscene_stream.server.gunicorn_hooks import close_shared_spool, on_starting, worker_exit  # noqa: F401
 
 workers = int(environ.get("WORKERS") or 1)
 timeout = int(environ.get("WORKER_TIMEOUT") or 120)
@@ -23,7 +23,6 @@ worker_class = "gthread"
 errorlog = "-"
 accesslog = None  # the application logs each request as JSON, without query and headers
 control_socket_disable = True  # it would be a file in the home folder, which may be read-only
-umask = UMASK
 
 if workers > 1:  # /metrics is asked of one of them, and tells of all: they leave their numbers in this folder
     environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="blurscene-stream-metrics-"))

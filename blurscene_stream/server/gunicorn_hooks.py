@@ -10,7 +10,7 @@ from blurscene_stream.config import Settings, load_settings
 from blurscene_stream.errors import BlurSceneError
 from blurscene_stream.server.jobs.spool import Spool
 
-UMASK = 0o077  # what the service writes is for nobody else
+UMASK = 0o077
 
 _spool: list[Spool] = []  # of the master, and inherited by the workers that it forks
 
@@ -21,7 +21,8 @@ def shared_spool() -> Spool | None:
 
 
 def open_shared_spool(settings: Settings) -> None:
-    """Make the spool, in the master. Raises ConfigError."""
+    """Make the spool, in the master, and have all that is written be for nobody else. Raises ConfigError."""
+    os.umask(UMASK)  # gunicorn's own setting counts for a daemon alone
     folder = settings.server.spool_folder
     _spool[:] = [Spool(Path(folder) if folder else None)]
 

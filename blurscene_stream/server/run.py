@@ -50,7 +50,6 @@ def serve(settings: Settings, host: str, port: int) -> None:
         "timeout": 120,
         "loglevel": "warning",
         "control_socket_disable": True,
-        "umask": gunicorn_hooks.UMASK,
         "on_starting": lambda _: gunicorn_hooks.open_shared_spool(settings),
         "on_exit": lambda _: gunicorn_hooks.close_shared_spool(),
         "worker_exit": gunicorn_hooks.worker_exit,
