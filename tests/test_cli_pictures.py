@@ -324,3 +324,10 @@ def test_the_real_detector_finds_people(shared: Path, tmp_path: Path, capsys: py
     assert 0.02 < changed.mean() < 0.2
     assert (after[changed] == 0).all()
     assert Settings().redact.method.name == "mosaic"
+
+
+@pytest.mark.usefixtures("detector")
+def test_the_boxes_in_the_lines_of_blurscene(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "street.png").write_bytes(file_of(samples_of(3), "png"))
+    assert detect(tmp_path / "street.png", "--format", "blurscene") == 0
+    assert capsys.readouterr().out == "[48, 8, 64, 20, 1, 1.00]\n"

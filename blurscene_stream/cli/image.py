@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -48,12 +49,16 @@ blurscene-stream --help.
 """
 
 DETECT_EPILOG = """\b
-On a terminal, a table. Anywhere else, one JSON object a picture and line:
+On a terminal, a table. Anywhere else, and with --format json, one JSON object a picture and line:
   {"file": "street.jpg", "width": 1280, "height": 720,
    "boxes": [{"label": "face", "score": 0.87, "xyxy": [301.5, 220.25, 340.0, 268.75]}]}
 
 Width, height and boxes are in pixels of the upright picture, with its EXIF orientation applied: x to the right, y down,
 the corner at x1 y1 excluded. Boxes are as detected, without margin.
+
+--format blurscene prints a line for each box as BlurScene's inference.py does, out to whole pixels, with the number of
+the class among the sorted names (0: face, 1: license_plate):
+  [301, 220, 340, 269, 0, 0.87]
 """
 
 
@@ -108,8 +113,14 @@ def _check_paths(source: Path | None, target: Path | None, overwrite: bool, prev
 
 @click.command("detect", epilog=DETECT_EPILOG, **COMMAND_SETTINGS)
 @click.argument("pictures", metavar="PICTURE...", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "line_format",
+    type=click.Choice(["table", "json", "blurscene"]),
+    help="Form of the output (default: a table on a terminal, else JSON).",
+)
 @options(DETECT_OPTIONS, CONFIG_OPTIONS, LOG_OPTIONS)
-def detect_command(pictures: tuple[Path, ...], **given: Any) -> int:
+def detect_command(pictures: tuple[Path, ...], line_format: str | None, **given: Any) -> int:
     """Print the faces and licence plates that are detected in each PICTURE. No file is written."""
 
     def check() -> None:
@@ -123,7 +134,7 @@ def detect_command(pictures: tuple[Path, ...], **given: Any) -> int:
     from blurscene_stream.pipeline.image import detect_images  # noqa: PLC0415
 
     stop_token = StopToken()
-    print_detections = _print_table if sys.stdout.isatty() else _print_json
+    print_detections = PRINTERS[line_format or ("table" if sys.stdout.isatty() else "json")]
     with stop_on_signals(stop_token, "nothing was detected in the pictures that are not printed"):
         detect_images(pictures, settings, print_detections, stop_token)
     return 0
@@ -137,3 +148,14 @@ def _print_table(file: Path, found: ImageDetections) -> None:
     print(f"{printable(str(file))}  {found.width}x{found.height}  {'' if len(found.detections) else 'nothing found'}")
     for label, score, (x0, y0, x1, y1) in found.boxes:
         print(f"  {label:<15} {score:.2f}  x {x0:7.1f} to {x1:7.1f}  y {y0:7.1f} to {y1:7.1f}", flush=True)
+
+
+def _print_blurscene(_file: Path, found: ImageDetections) -> None:
+    """Print the lines of BlurScene's `python inference.py IMAGE`."""
+    numbers = {name: number for number, name in enumerate(sorted(found.detections.class_names))}
+    for label, score, (x0, y0, x1, y1) in found.boxes:
+        corners = (math.floor(x0), math.floor(y0), math.ceil(x1), math.ceil(y1))
+        print(f"[{', '.join(map(str, corners))}, {numbers[label]}, {score:.2f}]", flush=True)
+
+
+PRINTERS = {"table": _print_table, "json": _print_json, "blurscene": _print_blurscene}

@@ -13,7 +13,7 @@ from blurscene_stream.config import Settings, load_settings
 from blurscene_stream.errors import BlurSceneError, ConfigError
 from blurscene_stream.log_lines import set_up_logs
 from blurscene_stream.pipeline.detection import LoadDetector, load_torch_detector
-from blurscene_stream.server import health, limits, page, pictures, request_log, responses, security
+from blurscene_stream.server import health, limits, openapi, page, pictures, request_log, responses, security
 from blurscene_stream.server.gunicorn_hooks import shared_spool
 from blurscene_stream.server.jobs import views
 from blurscene_stream.server.jobs.views import Jobs
@@ -23,6 +23,7 @@ from blurscene_stream.server.uploads import MAX_FORM_PARTS, UploadRequest
 BLUEPRINTS = (
     health.blueprint,
     limits.blueprint,
+    openapi.blueprint,
     page.blueprint,
     views.blueprint,
     pictures.blueprint,
