@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ pytest.importorskip("playwright", reason="needs playwright, of the extra 'dev'")
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
+from werkzeug.serving import make_server
 
 from tests.pictures import exif_of, read_back
 from tests.server.browser import (
@@ -32,6 +34,7 @@ from tests.server.browser import (
     tab,
     wait_for_result,
 )
+from tests.server.conftest import MakeApp
 
 Open = Callable[..., Page]
 
@@ -382,6 +385,29 @@ def test_before_and_after_stand_upright(page: Page, folder: Path) -> None:
     area = page.locator(".review-surface").bounding_box()
     assert area
     assert area["width"] / area["height"] == pytest.approx(450 / 800, abs=0.01)
+
+
+def test_a_token_is_asked_for_only_where_one_is_needed(browser: Browser, make_app: MakeApp, folder: Path) -> None:
+    server = make_server("127.0.0.1", 0, make_app(token="secret"), threaded=True)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        with tab(browser, f"http://127.0.0.1:{server.server_port}/") as page:
+            choose(page, folder / "street.png")
+            page.fill("#token", "wrong")
+            page.keyboard.press("Enter")
+            page.wait_for_function("() => document.getElementById('token').value === ''")
+            page.click("#token-cancel")
+            assert "Bearer" in page.inner_text("#error-text")
+            page.click("#retry")
+            page.fill("#token", "secret")
+            page.keyboard.press("Enter")
+            wait_for_result(page)
+            assert page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
