@@ -22,6 +22,27 @@ load_profile()
 ROOT = Path(__file__).parent.parent
 
 
+_IMPORTS_TORCH = re.compile(
+    r"^(import torch|from (torch|scripts\.training|tests\.training|tests\.detect\.networks)"
+    r"|from blurscene_stream\.detect\.(backends\.torch|torchvision_model))\b",
+    re.MULTILINE,
+)
+WITHOUT_TORCH = [
+    str(path)
+    for path in sorted(Path(__file__).parent.rglob("test_*.py"))
+    if not (is_installed("torch") or os.environ.get("FAIL_WITHOUT_TORCH"))
+    and _IMPORTS_TORCH.search(path.read_text(encoding="utf-8"))
+]
+"""Files that are not collected where torch is missing: what they test cannot be imported."""
+collect_ignore = WITHOUT_TORCH
+
+
+def pytest_report_header() -> list[str]:
+    """Say which files are left out for want of torch."""
+    names = ", ".join(Path(path).name for path in WITHOUT_TORCH)
+    return [f"torch is not installed, so these files are left out: {names}"] if names else []
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--clip-size", type=int, default=0, help="detect.size_px for the real clips; 0: small")
 

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from blurscene_stream.boxes import UPRIGHT, Orientation
 from blurscene_stream.detect import Detector
 from blurscene_stream.detect.backends.network import Maps, Network, Pictures
-from blurscene_stream.detect.backends.torch.network import FacePlateNetwork
-from blurscene_stream.detect.backends.torch.torch_network import TorchNetwork
 from blurscene_stream.detect.face_plate import FacePlateModel
 from blurscene_stream.frames import PIXEL_FORMATS, Frame, PictureInfo
 
@@ -130,12 +128,3 @@ def shown_to(detector: Detector) -> list[tuple[int, int]]:
     assert isinstance(model, FacePlateModel)
     model.network = watched = WatchedNetwork(model.network)
     return watched.sizes
-
-
-def network_of(detector: Detector) -> FacePlateNetwork:
-    """The built-in network inside a detector that has it alone, in torch."""
-    (model,) = detector._models
-    assert isinstance(model, FacePlateModel)
-    assert isinstance(model.network, TorchNetwork)
-    assert isinstance(model.network.network, FacePlateNetwork)
-    return model.network.network

@@ -15,12 +15,12 @@ import pytest
 from blurscene_stream import load_settings
 from blurscene_stream.boxes import iou
 from blurscene_stream.config.schema import Backend, DetectConfig, ModelConfig, Precision, Settings
-from blurscene_stream.detect import load_detector
+from blurscene_stream.detect import device, load_detector
 from blurscene_stream.detect.backends import loading
 from blurscene_stream.detect.backends.loading import choose_backend, load_network
 from blurscene_stream.detect.backends.network import MULTIPLES, Network, Pictures
 from blurscene_stream.detect.device import choose_device
-from blurscene_stream.errors import ConfigError, DetectionError
+from blurscene_stream.errors import ConfigError, DetectionError, DeviceError
 from tests.conftest import ROOT
 from tests.detect.needs import need
 from tests.detect.pictures import WIDTH, Picture, frame_of
@@ -215,3 +215,31 @@ def test_arguments_of_the_network_are_those_of_its_file() -> None:
     wider = replace(model_of("face_plate_v2"), network={**model_of("face_plate_v2").network, "neck": 96})
     with pytest.raises(ConfigError, match=r'face_plate_v2\.onnx: model\.network must be .*, got .*"neck": 96'):
         load_network(wider, "cpu", DetectConfig(backend=Backend.openvino))
+
+
+def test_a_gpu_without_torch_is_told_and_one_that_is_asked_for_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(device, "has_gpu", lambda: True)
+    monkeypatch.setattr(device, "is_installed", lambda _: False)
+    assert choose_device("auto") == "cpu"
+    (message,) = [each.getMessage() for each in caplog.records]
+    assert message == "this machine has a GPU, which needs torch: pip install torch; until then the CPU is used"
+    with pytest.raises(DeviceError, match="device cuda needs torch, which is not installed; pip install torch"):
+        choose_device("cuda")
+
+
+WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = None  # importing it raises ImportError now
+from blurscene_stream.config.schema import DetectConfig, Settings
+from blurscene_stream.detect import load_detector
+from tests.detect.pictures import draw_scene, frame_of
+(found,) = load_detector(Settings(device="cpu", detect=DetectConfig(size_px=224)))([frame_of(draw_scene())])
+assert {0, 1} <= set(found.class_ids.tolist())
+"""
+
+
+def test_the_main_job_needs_no_torch() -> None:
+    need("openvino")
+    subprocess.run([sys.executable, "-c", WITHOUT_TORCH], cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, check=True)
