@@ -77,7 +77,7 @@ def run_case(case: Case, folder: Path) -> dict[str, object]:
     """One run, and what was wrong with it: nothing, if all went well or ended with the right words."""
     source, target = folder / case.name, folder / "out" / case.target
     source.write_bytes(case.data)
-    probe, start_s = Probe(), time.monotonic()
+    probe, start_s, threads = Probe(), time.monotonic(), set(threading.enumerate())
     importlib.import_module("blurscene_stream.api").anonymize_video = probe  # type: ignore[attr-defined]
     with _pipes(source, target) if case.piped else nullcontext((source, target)) as places, _heard() as said:
         code = run(video_command, [*OPTIONS, *map(str, places)], "blurscene-stream")
@@ -89,8 +89,7 @@ def run_case(case: Case, folder: Path) -> dict[str, object]:
         problems += _left(target.parent)
     if probe.early:
         problems.append(f"pictures {probe.early} were written before they were judged")
-    if threading.active_count() > 1:
-        problems.append("a thread is left")
+    problems += [f"a thread is left: {thread.name}" for thread in set(threading.enumerate()) - threads]
     for path in target.parent.iterdir():
         path.unlink()
     if not problems:

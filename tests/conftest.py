@@ -70,6 +70,14 @@ def restored_logs() -> Iterator[None]:
         log.setLevel(level)  # forgets what the loggers below it have cached, unlike `log.level = level`
 
 
+@pytest.fixture(autouse=True)
+def _untouched_logs() -> None:
+    """Every test begins with the log as Python has it: a fixture of a module may have run the program before."""
+    log = logging.getLogger("blurscene_stream")
+    log.handlers[:], log.propagate = [], True
+    log.setLevel(logging.NOTSET)
+
+
 @pytest.fixture
 def own_logs() -> Iterator[None]:
     """The program sets up its own log; tests get theirs back."""
