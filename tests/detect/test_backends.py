@@ -116,6 +116,7 @@ def test_auto_takes_the_fastest_that_is_installed(
 
 
 def test_weights_without_an_onnx_file_run_in_torch(tmp_path_factory: pytest.TempPathFactory) -> None:
+    need("torch")
     file = tmp_path_factory.mktemp("own") / "mine.pt"
     file.touch()
     assert choose_backend(ModelConfig(weights=str(file)), "cpu", DetectConfig()) is Backend.torch
