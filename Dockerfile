@@ -3,12 +3,11 @@
 #   docker build -t blurscene-stream .                              with CUDA
 #   docker build -t blurscene-stream:cpu --build-arg FLAVOUR=cpu .  without, much smaller
 #
-# FLAVOUR          cuda or cpu
-# BASE             an image with Python 3.11 or newer as python3, and its venv
-# PIP_INDEX_URL    where packages come from, if not where pip has them from; as a secret, where it holds a password:
-#                  --secret id=pip,src=pip.conf
-# TORCH_INDEX_URL  where the CPU's PyTorch comes from; "": where the others come from
-# REVISION         the commit, for a label
+# FLAVOUR        cuda or cpu
+# BASE           an image with Python 3.11 or newer as python3, and its venv
+# PIP_INDEX_URL  where packages come from, if not where pip has them from; as a secret, where it holds a password:
+#                --secret id=pip,src=pip.conf
+# REVISION       the commit, for a label
 
 ARG BASE=python:3.12-slim-bookworm
 
@@ -16,7 +15,7 @@ FROM ${BASE} AS dependencies
 ARG PIP_INDEX_URL
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
-COPY docker/*.lock docker/torch-cpu.txt docker/
+COPY docker/*.lock docker/
 # What builds packages is pinned too: pip would take the newest for each package that comes as source alone.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     python3 -m venv /opt/build \
@@ -24,14 +23,12 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     && python3 -m venv --without-pip /opt/blurscene
 # From here on pip installs into the environment that the image gets, which has no pip of its own.
 ENV PATH=/opt/build/bin:$PATH PIP_PYTHON=/opt/blurscene/bin/python
-# PyTorch comes first: it is most of the image, and a new version of something else does not bring it again.
+# PyTorch, for a GPU, comes first: it is most of the image, and a new version of something else does not bring it again.
 ARG FLAVOUR=cuda
-ARG TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     case "${FLAVOUR}" in \
     cuda) pip install --require-hashes --requirement docker/cuda.lock ;; \
-    cpu) pip install --require-hashes --requirement docker/torch.lock \
-    && pip install --no-deps ${TORCH_INDEX_URL:+--index-url "${TORCH_INDEX_URL}"} --requirement docker/torch-cpu.txt ;; \
+    cpu) ;; \
     *) echo "FLAVOUR must be cuda or cpu, got ${FLAVOUR}" >&2; exit 1 ;; \
     esac
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
