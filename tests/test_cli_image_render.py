@@ -85,7 +85,7 @@ def test_the_command_for_everything_writes_one_too(street: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda text: text.replace('"width": 80', '"width": 81'), "is of another video than"),
+        (lambda text: text.replace('"width": 80', '"width": 81'), "is of another input than"),
         (lambda text: text.replace('"checksum": "', '"checksum": "0')[:-1], "checksum must be 8 hex digits"),
         (lambda text: text.replace('"label": "license_plate"', '"label": "dog"'), "label must be"),
         (lambda text: text.splitlines()[0], "ends before frame 0"),

@@ -68,7 +68,7 @@ class Header:
         for field in ("width", "height", "time_base"):
             stated, actual = getattr(self, field), getattr(expected, field)
             if stated != actual:
-                raise UsageError(f"{name}: is of another video than {info.name}: {field} {stated} instead of {actual}")
+                raise UsageError(f"{name}: is of another input than {info.name}: {field} {stated} instead of {actual}")
 
 
 def header_line(header: Header, settings: Settings) -> str:
@@ -181,7 +181,7 @@ def parse_frame(line: bytes, frame: Frame, classes: tuple[str, ...]) -> tuple[De
     for key, expected in (("frame", frame.number), ("pts", frame.pts)):
         stated = content[key]
         if type(stated) is not int or stated != expected:
-            raise LineError(f"is for {key} {shown(stated)}, but the video goes on with {key} {expected}")
+            raise LineError(f"is for {key} {shown(stated)}, but the input goes on with {key} {expected}")
     _check_picture(content, frame)
     if "time_s" in content:
         require_float32("time_s", content["time_s"])
@@ -200,8 +200,8 @@ def _check_picture(content: Mapping[str, object], frame: Frame) -> None:
         raise LineError(f"checksum must be 8 hex digits, got {shown(stated)}")
     if int(stated, 16) != frame.checksum:
         raise LineError(
-            f"is for another picture than frame {frame.number} of the video shows; "
-            "give the video that the file was written for, or take the checksums out of the file"
+            f"is for another picture than frame {frame.number} of the input shows; "
+            "give the input that the file was written for, or take the checksums out of the file"
         )
 
 

@@ -92,7 +92,7 @@ class DetectionsFile:
         except LineError as error:
             raise DetectionError(f"{self._path}: line {self._number} {error}") from error
         if rest:
-            raise DetectionError(f"{self._path}: line {self._number} is left over: the video ends with frame {last}")
+            raise DetectionError(f"{self._path}: line {self._number} is left over: the input ends with frame {last}")
 
     def _parsed(self, frame: Frame) -> DetectedItem:
         try:

@@ -74,7 +74,7 @@ def test_what_is_written_is_read(made: Detections, number: int, pts: int) -> Non
 def test_a_line_is_for_one_picture_alone() -> None:
     line = line_of(FIRST, Detections.empty(CLASSES)).encode()
     other = frame_of(0, 5, luma=17)
-    with pytest.raises(LineError, match="is for another picture than frame 0 of the video shows; give the video"):
+    with pytest.raises(LineError, match="is for another picture than frame 0 of the input shows; give the input"):
         parse_frame(line, other, CLASSES)
     without = re.sub(b'"checksum": "[0-9a-f]{8}", ', b"", line)
     assert without != line
@@ -171,10 +171,10 @@ BAD_LINES: dict[str, tuple[bytes, str]] = {
     "no boxes": (_without("boxes"), "lacks 'boxes'"),
     "a typo": (_line(box=[]), "has the unknown key 'box'; known: frame, pts, boxes, time_s"),
     "boxes twice": (b'{"frame": 0, "pts": 5, "boxes": [1], "boxes": []}', "has a key twice"),
-    "another frame": (_line(frame=1), "is for frame 1, but the video goes on with frame 0"),
+    "another frame": (_line(frame=1), "is for frame 1, but the input goes on with frame 0"),
     "frame is false": (_line(frame=False), "is for frame false"),
     "frame with a fraction": (_line(frame=0.0), "is for frame 0.0"),
-    "another time": (_line(pts=6), "is for pts 6, but the video goes on with pts 5"),
+    "another time": (_line(pts=6), "is for pts 6, but the input goes on with pts 5"),
     "no time": (_line(pts=None), "is for pts null"),
     "time_s as text": (_line(time_s="0:01"), "time_s must be a number"),
     "checksum as a number": (_line(checksum=12345678), "checksum must be 8 hex digits, got 12345678"),

@@ -66,7 +66,7 @@ def drop(line: int, key: str) -> Edit:
 
 
 FRAMES: dict[str, tuple[Edit, str]] = {  # what was edited -> how, what is said; all DetectionError
-    "the first frame has gone": (lambda content: content.pop(1), "line 2 is for frame 1, but the video"),
+    "the first frame has gone": (lambda content: content.pop(1), "line 2 is for frame 1, but the input"),
     "a frame has gone": (lambda content: content.pop(14), "line 15 is for frame 14, but"),
     "the last frame has gone": (lambda content: content.pop(), "ends before frame 24; every frame needs its line"),
     "all frames have gone": (lambda content: content.__delitem__(slice(1, None)), "ends before frame 0"),
@@ -74,9 +74,9 @@ FRAMES: dict[str, tuple[Edit, str]] = {  # what was edited -> how, what is said;
     "two have changed places": (lambda content: content.insert(5, content.pop(6)), "line 6 is for frame 5"),
     "one frame too many": (
         lambda content: content.append({"frame": 25, "pts": 12800, "boxes": []}),
-        "line 27 is left over: the video ends with frame 24",
+        "line 27 is left over: the input ends with frame 24",
     ),
-    "another time": (change(8, pts=3585), "line 9 is for pts 3585, but the video goes on with pts 3584"),
+    "another time": (change(8, pts=3585), "line 9 is for pts 3585, but the input goes on with pts 3584"),
     "the first has another time": (change(1, pts=1), "line 2 is for pts 1"),
     "another number": (change(8, frame=17), "line 9 is for frame 17"),
     "no boxes at all": (drop(25, "boxes"), "line 26 lacks 'boxes'"),
@@ -181,7 +181,7 @@ def test_what_is_no_such_file(what: str, source: Path, file: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        (VideoSpec(width=162), "is of another video than"),
+        (VideoSpec(width=162), "is of another input than"),
         (VideoSpec(width=162), "width 160 instead of 162"),
         (VideoSpec(height=90), "height 120 instead of 90"),
         (VideoSpec(rate=30), "time_base 1/12800 instead of 1/15360"),
@@ -195,9 +195,9 @@ def test_another_video(spec: VideoSpec, said: str, file: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        (VideoSpec(frames=20), "line 22 is left over: the video ends with frame 19"),
+        (VideoSpec(frames=20), "line 22 is left over: the input ends with frame 19"),
         (VideoSpec(frames=30), "ends before frame 25"),
-        (VideoSpec(times=[*range(10), *range(11, 26)]), "line 12 is for pts 5120, but the video goes on with pts 5632"),
+        (VideoSpec(times=[*range(10), *range(11, 26)]), "line 12 is for pts 5120, but the input goes on with pts 5632"),
     ],
 )
 def test_another_video_of_the_same_shape(spec: VideoSpec, said: str, file: Path, tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_another_video_of_the_same_shape(spec: VideoSpec, said: str, file: Path,
 def test_other_pictures_of_the_same_number_and_times(file: Path, tmp_path: Path) -> None:
     other = make_video(tmp_path / "other.mp4", VideoSpec(options={"crf": "40"}))
     said = refused(DetectionError, other, file, tmp_path)
-    assert f"{file}: line 2 is for another picture than frame 0 of the video shows; give the video " in said
+    assert f"{file}: line 2 is for another picture than frame 0 of the input shows; give the input " in said
     edit(file, lambda content: [line.pop("checksum") for line in content[1:]])
     render(other, tmp_path / "out.mp4", file)
 
