@@ -395,10 +395,11 @@ def test_a_token_is_asked_for_only_where_one_is_needed(browser: Browser, make_ap
         with tab(browser, f"http://127.0.0.1:{server.server_port}/") as page:
             choose(page, folder / "street.png")
             page.fill("#token", "wrong")
-            page.keyboard.press("Enter")
-            page.wait_for_function("() => document.getElementById('token').value === ''")
+            with page.expect_response(lambda answer: answer.status == 401):
+                page.keyboard.press("Enter")
+            page.wait_for_selector("#token-dialog[open]")
             page.click("#token-cancel")
-            assert "Bearer" in page.inner_text("#error-text")
+            expect(page.locator("#error-text")).to_contain_text("Bearer")
             page.click("#retry")
             page.fill("#token", "secret")
             page.keyboard.press("Enter")
