@@ -26,7 +26,7 @@ from tests.videos import VideoSpec, make_video, read_video
 
 FRAMES = 4
 
-pytestmark = pytest.mark.usefixtures("own_logs", "footage", "detector")
+pytestmark = pytest.mark.usefixtures("footage", "detector")
 
 
 @pytest.fixture

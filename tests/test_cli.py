@@ -14,8 +14,6 @@ from blurscene_stream.cli import run
 from blurscene_stream.cli.video import video_command
 from tests.videos import make_video, read_video
 
-pytestmark = pytest.mark.usefixtures("own_logs")
-
 
 def _run(*arguments: object) -> int:
     return run(video_command, [str(argument) for argument in arguments], "blurscene-stream")

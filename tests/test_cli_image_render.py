@@ -16,8 +16,6 @@ from blurscene_stream.cli.video import render_command, video_command
 from tests.detectors import LookingDetector
 from tests.pictures import SQUARE, exif_of, file_of, read_back, samples_of, turned
 
-pytestmark = pytest.mark.usefixtures("own_logs")
-
 
 @pytest.fixture(autouse=True)
 def detector(monkeypatch: pytest.MonkeyPatch) -> LookingDetector:

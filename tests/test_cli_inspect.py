@@ -15,8 +15,6 @@ from blurscene_stream.config.schema import KeepConfig, Settings
 from tests.canaries import PLANTS, WORD
 from tests.pipeline.runs import anonymize
 
-pytestmark = pytest.mark.usefixtures("own_logs")
-
 
 def table(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     assert run(inspect_command, [str(argument) for argument in arguments], "blurscene-stream inspect") == 0

@@ -22,7 +22,7 @@ from tests.videos import VideoSpec, make_video, read_video
 FRAMES = 4
 SPEC = VideoSpec(FRAMES, 64, 48)
 
-pytestmark = pytest.mark.usefixtures("own_logs", "detector")
+pytestmark = pytest.mark.usefixtures("detector")
 
 
 @pytest.fixture

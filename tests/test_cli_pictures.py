@@ -32,9 +32,6 @@ from tests.pictures import SQUARE, exif_of, file_of, read_back, samples_of, turn
 PATIENCE_S = 30
 
 
-pytestmark = pytest.mark.usefixtures("own_logs")
-
-
 @pytest.fixture
 def detector(monkeypatch: pytest.MonkeyPatch) -> SquareDetector:
     """Takes the place of the network."""

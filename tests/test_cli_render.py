@@ -10,10 +10,8 @@ import pytest
 
 from blurscene_stream.cli import run
 from blurscene_stream.cli.video import render_command, video_command
-from tests.conftest import restored_logs
 from tests.videos import VideoSpec, make_video, read_video
 
-pytestmark = pytest.mark.usefixtures("own_logs")
 ENCODE = ("--set", "encode.threads=1", "-preset", "ultrafast")
 
 
@@ -28,9 +26,8 @@ def _render(*arguments: object) -> int:
 
 def run_with_detections(folder: Path) -> Path:
     """Make out.mp4 and found.jsonl of in.mp4 in a folder, by the real detector."""
-    with restored_logs():
-        arguments = (folder / "in.mp4", folder / "out.mp4", "--detections", folder / "found.jsonl", "--quiet")
-        assert _video(*arguments) == 0
+    arguments = (folder / "in.mp4", folder / "out.mp4", "--detections", folder / "found.jsonl", "--quiet")
+    assert _video(*arguments) == 0
     return folder
 
 

@@ -20,7 +20,6 @@ from tests.detectors import CLASSES
 from tests.test_cli_render import run_with_detections
 from tests.verify.scenes import ObjectDetector, Scene, frames_changed, make_scene
 
-pytestmark = pytest.mark.usefixtures("own_logs")
 DETECT = ("--size", "160", "--device", "cpu")
 
 

@@ -25,8 +25,6 @@ from blurscene_stream.log_lines import set_up_logs
 from tests.profiles import examples
 from tests.videos import VideoSpec, make_video
 
-pytestmark = pytest.mark.usefixtures("own_logs")
-
 LETTERS = "QXZß影"  # in no message: what is found is found in the secret
 words = st.text(st.sampled_from(LETTERS), min_size=3, max_size=6)
 marks = st.text(st.sampled_from("@#?/:&=%!$+*'()[]{}\\ \t\",;.-_"), min_size=1, max_size=3)

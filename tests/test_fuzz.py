@@ -40,7 +40,6 @@ def test_a_run_that_dies_is_a_finding(tmp_path: Path) -> None:
     assert [finding.partition(": ")[2] for finding in report.findings] == ["still ran after 0.01 s"] * 2
 
 
-@pytest.mark.usefixtures("own_logs")
 @pytest.mark.parametrize("piped", [False, True])
 def test_a_leak_is_a_finding(piped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One picture is not covered, or not looked at."""

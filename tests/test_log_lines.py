@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Generator
 
 import pytest
 
@@ -22,15 +21,6 @@ NASTY = {  # name of a file -> as it is written
     "ünï 影.mp4": "ünï 影.mp4",
     "back\\slash.mp4": "back\\slash.mp4",
 }
-
-
-@pytest.fixture(autouse=True)
-def _own_logs() -> Generator[None]:
-    root = logging.getLogger("blurscene_stream")
-    level, handlers, propagate = root.level, root.handlers[:], root.propagate
-    yield
-    root.handlers[:], root.propagate = handlers, propagate
-    root.setLevel(level)
 
 
 @pytest.mark.parametrize("name", NASTY)

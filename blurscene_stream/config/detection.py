@@ -291,6 +291,11 @@ class TrackConfig:
     ] = 0.35
 
     @property
+    def reporting_ratio(self) -> float:
+        """Share of the class's threshold above which a detector reports a box: all of it where nothing is tracked."""
+        return self.low_score_ratio if self.enabled else 1.0
+
+    @property
     def covered_gap_s(self) -> float:
         """Seconds between two scans in which nothing stays uncovered, whatever came, went or stayed in between.
 

@@ -59,8 +59,7 @@ class Detector:
             each.threshold if each.enabled else float("inf") for each in class_configs(settings, self.classes)
         ]
         self._merge_thresholds = [_merge_threshold(each, settings.detect.merge) for each in self._thresholds]
-        ratio = settings.track.low_score_ratio if settings.track.enabled else 1.0
-        self._low_thresholds = [threshold * ratio for threshold in self._thresholds]
+        self._low_thresholds = [threshold * settings.track.reporting_ratio for threshold in self._thresholds]
 
     def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
         """Detect objects in each frame, in its stored pixels: one `Detections` per frame, in the same order.

@@ -1,4 +1,4 @@
-"""Device of the network, and whether its processor multiplies bf16; torch is asked only where there may be a GPU."""
+"""Device of the network; torch is asked only where there may be a GPU."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from blurscene_stream.errors import ConfigError, DeviceError
 
 log = logging.getLogger(__name__)
 
-_CPUINFO = Path("/proc/cpuinfo")
-_FAST_BF16 = ("avx512_bf16", "amx_bf16")
 _GPU_NODES = ("nvidia[0-9]*", "dxg", "nvmap", "kfd")
 """Device files in /dev of GPUs that a build of torch can use: NVIDIA's, its in WSL 2 and on Jetson, AMD's."""
 
@@ -60,17 +58,3 @@ def is_installed(library: str) -> bool:
         return find_spec(library) is not None
     except ValueError:  # no specification: it is in sys.modules as None, or was made by hand
         return False
-
-
-def has_fast_bf16() -> bool:
-    """Whether the CPU multiplies bf16, by AVX512-BF16 or AMX: 1.5 to 2.5 times as fast as float32."""
-    return any(flag in cpu_flags() for flag in _FAST_BF16)
-
-
-def cpu_flags() -> frozenset[str]:
-    """Return the CPU's feature flags, from /proc/cpuinfo; none where there is no such file."""
-    try:
-        lines = _CPUINFO.read_text(encoding="ascii", errors="replace").splitlines()
-    except OSError:
-        return frozenset()
-    return frozenset(next((line.partition(":")[2] for line in lines if line.startswith("flags")), "").split())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 from blurscene_stream.config import Settings, load_settings
@@ -23,8 +22,7 @@ def shared_spool() -> Spool | None:
 def open_shared_spool(settings: Settings) -> None:
     """Make the spool, in the master, and have all that is written be for nobody else. Raises ConfigError."""
     os.umask(UMASK)  # gunicorn's own setting counts for a daemon alone
-    folder = settings.server.spool_folder
-    _spool[:] = [Spool(Path(folder) if folder else None)]
+    _spool[:] = [Spool(settings.server.spool_folder)]
 
 
 def on_starting(_arbiter: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from werkzeug.datastructures import MultiDict
@@ -57,13 +58,10 @@ def settings_of_detector(settings: Settings) -> Settings:
 
 
 def _with_threshold(settings: Settings, text: str) -> Settings:
-    low, high = settings.server.min_threshold, settings.server.max_threshold
     if not takes_threshold(settings):
         method = settings.detect.merge.method.name
         raise ConfigError(f"thresh must be left out: the server merges boxes by {method}, got {shown(text)}")
-    value = _number(text)
-    if value is None or not low <= value <= high:
-        raise ConfigError(f"thresh must be a number in [{low:g}, {high:g}], got {shown(text)}")
+    value = _number("thresh", text, settings.server.min_threshold, settings.server.max_threshold)
     return _with_classes(settings, lambda _, config: replace(config, threshold=value))
 
 
@@ -82,10 +80,7 @@ def _with_method(settings: Settings, text: str) -> Settings:
 
 
 def _with_mask_scale(settings: Settings, text: str) -> Settings:
-    low, high = settings.server.min_mask_scale, settings.server.max_mask_scale
-    value = _number(text)
-    if value is None or not low <= value <= high:
-        raise ConfigError(f"mask_scale must be a number in [{low:g}, {high:g}], got {shown(text)}")
+    value = _number("mask_scale", text, settings.server.min_mask_scale, settings.server.max_mask_scale)
     return _with_classes(settings, lambda _, config: replace(config, margin=margin(value)))
 
 
@@ -101,11 +96,13 @@ def _with_classes(settings: Settings, change: Callable[[str, ClassConfig], Class
     return replace(settings, classes={name: change(name, config) for name, config in settings.classes.items()})
 
 
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
+def _number(name: str, text: str, low: float, high: float) -> float:
+    """Return the value of a parameter. Raises ConfigError unless it is a number from `low` to `high`."""
+    with suppress(ValueError):
+        value = float(text)
+        if low <= value <= high:
+            return value
+    raise ConfigError(f"{name} must be a number in [{low:g}, {high:g}], got {shown(text)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +131,7 @@ class FilteringDetector:
 
     def _filtered(self, found: Detections) -> Detections:
         configs = [self.settings.classes[name] for name in found.class_names]
-        enabled = found.of_classes({name for name, config in self.settings.classes.items() if config.enabled})
+        enabled = found.of_classes(set(enabled_classes(self.settings)))
         if not takes_threshold(self.settings):
             return enabled
-        track = self.settings.track
-        ratio = track.low_score_ratio if track.enabled else 1.0
-        return enabled.above([config.threshold for config in configs], ratio)
+        return enabled.above([config.threshold for config in configs], self.settings.track.reporting_ratio)

@@ -11,7 +11,6 @@ from blurscene_stream.audit.hash_chain import append
 from blurscene_stream.cli import load_command, run
 from blurscene_stream.errors import VERIFY_FAIL_EXIT_CODE
 
-pytestmark = pytest.mark.usefixtures("own_logs")
 SUM = "0" * 64
 
 ENTRIES: dict[str, tuple[dict[str, object], str]] = {

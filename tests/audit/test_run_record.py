@@ -183,7 +183,6 @@ class _Occupier(SquareDetector):
         self._target.mkdir(exist_ok=True)
 
 
-@pytest.mark.usefixtures("own_logs")
 def test_an_output_that_cannot_be_named_is_taken_back_in_the_log(
     walker: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -243,7 +242,6 @@ def test_a_camera_has_a_name_without_a_password_and_no_checksum(folder: Path, mo
     assert "secret" not in (folder / "log.jsonl").read_text()
 
 
-@pytest.mark.usefixtures("own_logs")
 def test_the_command(walker: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     summary = go(job(walker, folder))
     log = str(folder / "log.jsonl")

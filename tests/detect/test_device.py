@@ -7,6 +7,7 @@ import torch
 
 from blurscene_stream.config.schema import Precision
 from blurscene_stream.detect import device as device_module
+from blurscene_stream.detect.backends import processor
 from blurscene_stream.detect.backends.torch.devices import choose_amp_dtype, choose_dtype, describe
 from blurscene_stream.detect.device import choose_device
 from blurscene_stream.errors import DeviceError
@@ -47,7 +48,7 @@ def test_a_missing_gpu_is_an_error_that_says_what_is_there(
 def test_a_cpu_gets_bfloat16_where_it_multiplies_it(
     monkeypatch: pytest.MonkeyPatch, flags: set[str], given: torch.dtype
 ) -> None:
-    monkeypatch.setattr(device_module, "cpu_flags", lambda: flags)
+    monkeypatch.setattr(processor, "cpu_flags", lambda: flags)
     assert choose_dtype(Precision.auto, CPU) == given
     assert choose_dtype(Precision.fp32, CPU) == torch.float32
     assert choose_dtype(Precision.bf16, CPU) == torch.bfloat16
@@ -77,7 +78,7 @@ def test_autocast_is_for_who_asks_and_where_it_gains(
     monkeypatch: pytest.MonkeyPatch, with_amp: bool, precision: str, gpu: tuple[int, int] | None, given: torch.dtype
 ) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: gpu)
-    monkeypatch.setattr(device_module, "cpu_flags", lambda: {"avx2"})
+    monkeypatch.setattr(processor, "cpu_flags", lambda: {"avx2"})
     device = torch.device("cuda:0") if gpu else CPU
     assert choose_amp_dtype(with_amp, Precision[precision], device) == given
 

@@ -11,8 +11,6 @@ from blurscene_stream.cli import run
 from blurscene_stream.cli.evaluate import evaluate_command
 from tests.evaluate.scripted_detector import make_picture
 
-pytestmark = pytest.mark.usefixtures("own_logs")
-
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:

@@ -99,7 +99,6 @@ def test_detect_stops_between_pictures(number: signal.Signals, dataset: Path) ->
     assert output.endswith("\n")
 
 
-@pytest.mark.usefixtures("own_logs")
 def test_a_report_that_is_being_written_is_finished(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("matplotlib", reason="the plot needs matplotlib, the extra 'evaluate'")
     flush = os.fsync
@@ -117,7 +116,6 @@ def test_a_report_that_is_being_written_is_finished(dataset: Path, monkeypatch: 
     assert json.loads((output / "report.json").read_text())["report"]["images"] == 1
 
 
-@pytest.mark.usefixtures("own_logs")
 def test_a_full_disk_leaves_no_half_report(
     dataset: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

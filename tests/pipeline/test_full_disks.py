@@ -31,13 +31,13 @@ def disk(folder: Path, options: str, *arguments: object) -> subprocess.Completed
         cp -a '{folder}/.' '{folder}_copy'
         exit $code
     """)
+    return in_own_namespace("sh", "-c", script)
+
+
+def in_own_namespace(*command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that mounts disks; it ends with 77 where it cannot."""
     ended = subprocess.run(
-        ["unshare", "-rm", "sh", "-c", script],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
+        ["unshare", "-rm", *command], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
     if ended.returncode == 77 or "unshare failed" in ended.stderr:
         pytest.skip("a disk cannot be mounted here")
@@ -81,16 +81,7 @@ def full_disks(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str]
     (folder / "disk").mkdir()
     source = make_video(folder / "walker.mp4", VideoSpec())
     arguments = [str(source), str(folder / "disk"), json.dumps(SIZES), json.dumps(NAMES)]
-    ended = subprocess.run(
-        ["unshare", "-rm", sys.executable, "-c", RUNS, *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
-    if ended.returncode == 77 or "unshare failed" in ended.stderr:
-        pytest.skip("a disk cannot be mounted here")
+    ended = in_own_namespace(sys.executable, "-c", RUNS, *arguments)
     runs = [json.loads(line) for line in ended.stdout.splitlines()]
     return dict(zip(itertools.product(SIZES, NAMES), runs, strict=True))
 

@@ -79,10 +79,7 @@ def test_pictures_wait_for_the_memory_of_others(make_app: MakeApp) -> None:
     assert service_of(app).places._free_pixels == 9000
 
 
-def test_a_detector_that_fails_lets_no_picture_out(
-    make_app: MakeApp, capsys: pytest.CaptureFixture[str], own_logs: None
-) -> None:
-    del own_logs
+def test_a_detector_that_fails_lets_no_picture_out(make_app: MakeApp, capsys: pytest.CaptureFixture[str]) -> None:
     set_up_logs(LoggingConfig(json=True), quiet=False)
     client = make_app(detector=SquareDetector(fail)).test_client()
     answer = client.post("/anonymize", data=COLOR, content_type="image/png")
@@ -116,9 +113,8 @@ def test_nothing_is_taken_before_the_first_run_is_over() -> None:
 
 
 def test_the_log_has_a_line_for_each_request_without_what_is_secret(
-    make_app: MakeApp, capsys: pytest.CaptureFixture[str], own_logs: None
+    make_app: MakeApp, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    del own_logs
     set_up_logs(LoggingConfig(json=True), quiet=False)
     client = make_app(token="the-token").test_client()
     secret = {"Authorization": "Bearer the-token", "X-Request-Id": "mine.1"}

@@ -21,7 +21,7 @@ import openvino  # noqa: E402
 from blurscene_stream.config.schema import DetectConfig, ModelConfig, Precision  # noqa: E402
 from blurscene_stream.detect.backends.network import Maps, Pictures  # noqa: E402
 from blurscene_stream.detect.backends.onnx_file import read_onnx  # noqa: E402
-from blurscene_stream.detect.device import has_fast_bf16  # noqa: E402
+from blurscene_stream.detect.backends.processor import has_fast_bf16  # noqa: E402
 from blurscene_stream.errors import ConfigError  # noqa: E402
 
 _NAMES = {"f32": "fp32", "bf16": "bf16"}

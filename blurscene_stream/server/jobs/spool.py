@@ -40,16 +40,16 @@ class Spool:
     folder: where the jobs are
     """
 
-    def __init__(self, parent: Path | None) -> None:
+    def __init__(self, parent: str | None) -> None:
         """Make it in `parent`, or in the system's temporary folder, and delete what killed servers have left there.
 
         Raises ConfigError when no folder can be made there.
         """
         try:
-            parent = Path(tempfile.gettempdir()) if parent is None else parent
-            parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _delete_leftovers(parent)
-            made = Path(tempfile.mkdtemp(prefix=NEW, dir=parent)).resolve()  # mode 0700
+            there = Path(tempfile.gettempdir() if parent is None else parent)
+            there.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _delete_leftovers(there)
+            made = Path(tempfile.mkdtemp(prefix=NEW, dir=there)).resolve()  # mode 0700
             self._lock: int | None = hold(made)
             self.folder = made.rename(made.with_name(PREFIX + made.name.removeprefix(NEW)))
         except OSError as error:

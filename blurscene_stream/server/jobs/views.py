@@ -45,8 +45,7 @@ class Jobs:
     def start(cls, settings: Settings, detector: Detector, spool: Spool | None) -> Jobs:
         """Start the runner, with the spool that workers share, or one of its own. Raises ConfigError."""
         hide_folders_in_logs()
-        folder = settings.server.spool_folder
-        own = spool or Spool(Path(folder) if folder else None)
+        own = spool or Spool(settings.server.spool_folder)
         return cls(own, Runner(own, settings, detector), shared=spool is not None)
 
     def add_to(self, app: Flask) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from blurscene_stream.config.schema import Precision
-from blurscene_stream.detect.device import has_fast_bf16
+from blurscene_stream.detect.backends.processor import has_fast_bf16
 
 _NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 
