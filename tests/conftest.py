@@ -6,8 +6,6 @@ import logging
 import os
 import re
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -58,31 +56,12 @@ def listens(pid: int) -> bool:
     return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
 
 
-@contextmanager
-def restored_logs() -> Iterator[None]:
-    """Restore the log on leaving, after the program has set up its own."""
-    log = logging.getLogger("blurscene_stream")
-    handlers, level, propagate = log.handlers[:], log.level, log.propagate
-    try:
-        yield
-    finally:
-        log.handlers[:], log.propagate = handlers, propagate
-        log.setLevel(level)  # forgets what the loggers below it have cached, unlike `log.level = level`
-
-
 @pytest.fixture(autouse=True)
 def _untouched_logs() -> None:
     """Every test begins with the log as Python has it: a fixture of a module may have run the program before."""
     log = logging.getLogger("blurscene_stream")
     log.handlers[:], log.propagate = [], True
     log.setLevel(logging.NOTSET)
-
-
-@pytest.fixture
-def own_logs() -> Iterator[None]:
-    """The program sets up its own log; tests get theirs back."""
-    with restored_logs():
-        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
