@@ -17,7 +17,7 @@ from blurscene_stream.frames import RedactedFrame
 from blurscene_stream.image import DecodedImage, format_of
 from blurscene_stream.paths import IMAGE_FORMATS
 from blurscene_stream.pipeline import Callbacks, Job, StopToken, Summary, anonymize_video
-from blurscene_stream.pipeline.detection import Detector, LoadDetector, load_torch_detector
+from blurscene_stream.pipeline.detection import Detector, LoadDetector, load_configured_detector
 from blurscene_stream.pipeline.image import ImageAnonymizer, ImageCallbacks, ImageSummary, anonymize_images
 from blurscene_stream.pipeline.image_paths import ImageJob
 from blurscene_stream.streams import StreamInfo
@@ -36,7 +36,9 @@ class Anonymizer:
     load_detector: builds another detector than the one that `settings` name
     """
 
-    def __init__(self, settings: Settings | None = None, *, load_detector: LoadDetector = load_torch_detector) -> None:
+    def __init__(
+        self, settings: Settings | None = None, *, load_detector: LoadDetector = load_configured_detector
+    ) -> None:
         self.settings = load_settings() if settings is None else settings
         self._load_detector = load_detector
 

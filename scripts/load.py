@@ -27,7 +27,7 @@ from PIL import Image
 
 from blurscene_stream.config import load_settings
 from blurscene_stream.image import decode
-from blurscene_stream.pipeline.detection import load_torch_detector
+from blurscene_stream.pipeline.detection import load_configured_detector
 from blurscene_stream.pipeline.image import ImageAnonymizer
 
 ROOT = Path(__file__).parent.parent
@@ -93,7 +93,7 @@ def _picture(width: int, height: int) -> bytes:
 
 def _bare_rate(picture: bytes, overrides: Sequence[str], seconds: float) -> float:
     settings = load_settings(overrides)
-    anonymizer, image = ImageAnonymizer(settings, load_torch_detector(settings)), decode(picture)
+    anonymizer, image = ImageAnonymizer(settings, load_configured_detector(settings)), decode(picture)
     anonymizer.detect_decoded(image)
     start_s, count = time.monotonic(), 0
     while time.monotonic() - start_s < seconds:

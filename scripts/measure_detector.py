@@ -119,7 +119,7 @@ Results = dict[tuple[str, MergeMethod], Result]
 def measure(samples: Iterable[Sample], detectors: Detectors, methods: Methods) -> Results:
     """Measure every detector with every merge method, the detectors in turn on each image."""
     results: Results = {
-        (name, method): Result({label: Tally() for label in detector.classes})
+        (name, method): Result({label: Tally() for label in detector.class_names})
         for name, detector in detectors.items()
         for method in methods
     }

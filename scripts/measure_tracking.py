@@ -24,7 +24,7 @@ from blurscene_stream.evaluate import ClassMapping, EvaluationOptions, LeakRepor
 from blurscene_stream.evaluate.leaks import ALL_CLASSES
 from blurscene_stream.evaluate.report import markdown_table
 from blurscene_stream.frames import Frame
-from blurscene_stream.pipeline.detection import Detector, load_torch_detector
+from blurscene_stream.pipeline.detection import Detector, load_configured_detector
 
 MIN_SCORE_RATIO = 0.1  # of cached low-confidence boxes, to the threshold of their class
 UPRIGHT = "detect.variants.rotations=none"  # a check for turned objects would be a second answer for a frame
@@ -35,7 +35,7 @@ class CachingDetector:
     """Detector that caches detections by frame order, to replay them with other settings."""
 
     def __init__(self, detector: Detector) -> None:
-        self.classes, self.device_name = detector.classes, detector.device_name
+        self.class_names, self.device_name = detector.class_names, detector.device_name
         self._detector = detector
         self._cached: list[Detections] = []
         self._next = 0
@@ -58,7 +58,7 @@ class CachingDetector:
         track = self._settings.track
         ratio = track.low_score_ratio if track.enabled else 1.0
         min_scores = np.array(
-            [one.threshold * ratio for one in class_configs(self._settings, self.classes)], np.float32
+            [one.threshold * ratio for one in class_configs(self._settings, self.class_names)], np.float32
         )
         return found[(found.origins == Origin.detected) | (found.scores > min_scores[found.class_ids])]
 
@@ -67,7 +67,7 @@ def load_caching_detector() -> CachingDetector:
     """Load the default detector, with all low-confidence boxes that any settings may use."""
     base = load_settings([UPRIGHT])
     return CachingDetector(
-        load_torch_detector(replace(base, track=replace(base.track, low_score_ratio=MIN_SCORE_RATIO)))
+        load_configured_detector(replace(base, track=replace(base.track, low_score_ratio=MIN_SCORE_RATIO)))
     )
 
 

@@ -21,7 +21,7 @@ class SquareDetector:
     hook: called with the frames of each batch first; it may raise, wait or return another answer
     """
 
-    classes = CLASSES
+    class_names = CLASSES
     device_name = "test"
 
     def __init__(self, hook: Callable[[Sequence[Frame]], list[Detections] | None] = lambda _: None) -> None:

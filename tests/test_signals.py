@@ -51,7 +51,7 @@ LOADING = textwrap.dedent("""
             time.sleep(60)
         except Exception as error:
             raise ValueError("not a file of tensors") from error
-    detection.load_torch_detector = load
+    detection.load_configured_detector = load
     from blurscene_stream import cli
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started without it
     cli.main()

@@ -36,9 +36,9 @@ QUICK_SCALES = (0.5, 0.25)  # of the turned pictures in ScanMode.only_turned
 
 
 class Detector:
-    """Detects the objects of `classes` in frames.
+    """Detects the objects of `class_names` in frames.
 
-    classes:     the names of the class ids
+    class_names: the names of the class ids
     device_name: device, library and precision, such as "cpu, torch, bf16"
     """
 
@@ -48,15 +48,15 @@ class Detector:
         Raises ConfigError when `detect.merge.method` needs ensemble-boxes and it is not installed.
         """
         require_ensemble_boxes(settings.detect.merge.method)
-        self.classes = tuple(settings.classes)
+        self.class_names = tuple(settings.classes)
         self.device_name = "; ".join(dict.fromkeys(model.device_name for model in models))
         self._models = models
-        self._class_ids = [np.array([self.classes.index(name) for name in model.classes]) for model in models]
+        self._class_ids = [np.array([self.class_names.index(name) for name in model.class_names]) for model in models]
         self._config = settings.detect
         # Means over views would sink below what a check counts: most turned views do not show the object.
         self._quick_merge = replace(settings.detect.merge, method=MergeMethod.nms, post_merge_score_threshold=0.0)
         self._thresholds = [
-            each.threshold if each.enabled else float("inf") for each in class_configs(settings, self.classes)
+            each.threshold if each.enabled else float("inf") for each in class_configs(settings, self.class_names)
         ]
         self._merge_thresholds = [_merge_threshold(each, settings.detect.merge) for each in self._thresholds]
         self._low_thresholds = [threshold * settings.track.reporting_ratio for threshold in self._thresholds]
@@ -85,7 +85,7 @@ class Detector:
         The images of the candidates are the indices of frames, boxes are in stored pixels. Raises DetectionError.
         """
         (mode,) = {frame.scan_mode for frame in frames}
-        parts, view_counts = [], [0] * len(self.classes)
+        parts, view_counts = [], [0] * len(self.class_names)
         for model, class_ids in zip(self._models, self._class_ids, strict=True):
             views = _views(mode, self._config, model, frames[0].picture)
             found = self._run(model, class_ids, frames, views)
@@ -136,7 +136,7 @@ class Detector:
     def merge(self, candidates: Candidates, image: int, view_counts: Sequence[int], config: MergeConfig) -> Detections:
         """Merge the candidates of one frame: for each class what is detected, then low confidence, best first."""
         parts: list[Detections] = []
-        for class_id in range(len(self.classes)):
+        for class_id in range(len(self.class_names)):
             here = candidates[np.flatnonzero((candidates.images == image) & (candidates.class_ids == class_id))]
             parts += self._merge_class(class_id, here.boxes, here.scores, view_counts[class_id], config)
         return Detections.concatenate(parts)
@@ -160,7 +160,7 @@ class Detector:
     def _detections(self, class_id: int, merged: MergedBoxes, origin: Origin) -> Detections:
         count = len(merged.boxes)
         class_ids, origins = np.full(count, class_id, np.int64), np.full(count, origin, np.int8)
-        return Detections(merged.boxes, merged.scores, class_ids, self.classes, origins)
+        return Detections(merged.boxes, merged.scores, class_ids, self.class_names, origins)
 
 
 def _views(mode: ScanMode, config: DetectConfig, model: Model, picture: PictureInfo) -> list[Letterbox]:

@@ -33,7 +33,7 @@ class FacePlateModel:
         """Raise ConfigError when the model has another number of classes than the network."""
         if len(model.classes) != CLASS_COUNT:
             raise ConfigError(f"model.classes must be {CLASS_COUNT} names for {model.name}, got {len(model.classes)}")
-        self.classes = tuple(model.classes)
+        self.class_names = tuple(model.classes)
         self.network = network
         self._multiple = MULTIPLES[model.network["_target_"]]
         self._config = config

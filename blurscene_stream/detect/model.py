@@ -46,7 +46,7 @@ class Model(Protocol):
     """A network on its device, with its pre- and postprocessing."""
 
     @property
-    def classes(self) -> tuple[str, ...]:
+    def class_names(self) -> tuple[str, ...]:
         """The names of its classes, by class id."""
 
     @property

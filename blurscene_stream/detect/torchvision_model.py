@@ -55,7 +55,7 @@ class TorchvisionModel:
         self._label_map = LabelMap(model, network)
         fill_network(network, read_weights(model), model.weights)
         self.network = network.eval().requires_grad_(False).to(device)
-        self.classes = tuple(model.classes)
+        self.class_names = tuple(model.classes)
         red, green, blue = model.input.pad_rgb
         self.pad_rgb = (red, green, blue)
         self._name, self._input, self._config, self._device = model.name, model.input, config, torch.device(device)

@@ -93,7 +93,7 @@ def covered_frames(clip: Path, detector: Detector, settings: Settings) -> Genera
 
     Raises what these raise.
     """
-    redactor = Redactor(settings, detector.classes)
+    redactor = Redactor(settings, detector.class_names)
     with open_source(Address(str(clip)), settings) as source:
         picture, time_base = source.info.picture, source.info.time_base
         nominal_s = 1 / (source.info.frame_rate or Fraction(25))
@@ -125,7 +125,7 @@ def measure_clip(
             options.stop_token.raise_if_stopped()
     if len(exposure.times_s) != len(truth):
         raise SourceError(f"{clip}: has {len(exposure.times_s)} frames, its ground truth {len(truth)}")
-    return exposure.report(str(clip), detector.classes)
+    return exposure.report(str(clip), detector.class_names)
 
 
 class _ClipExposure:

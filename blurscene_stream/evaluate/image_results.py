@@ -117,7 +117,7 @@ def collect_results(dataset: Dataset, detectors: EvaluatedDetectors, options: Ev
 
     Raises SourceError for an unreadable image, DetectionError, and StoppedError after an image.
     """
-    results = DatasetResults({name: ClassResults() for name in detectors.low_threshold.classes})
+    results = DatasetResults({name: ClassResults() for name in detectors.low_threshold.class_names})
     with options.stop_token.defer():
         for index, image in enumerate(dataset.images):
             _add_image(results, index, image, detectors, options.settings)
@@ -131,7 +131,7 @@ def _add_image(
     results: DatasetResults, index: int, image: AnnotatedImage, detectors: EvaluatedDetectors, settings: Settings
 ) -> None:
     decoded, truth = read_annotated_image(image)
-    configs = class_configs(settings, detectors.low_threshold.classes)
+    configs = class_configs(settings, detectors.low_threshold.class_names)
     with prefix_errors(str(image.file)):
         detections, run = _detect(decoded, detectors, settings, str(image.file))
     results.clipped += truth.clipped
@@ -154,7 +154,7 @@ def _detect(
     name: for the log
     Raises DetectionError.
     """
-    configs, variants = class_configs(settings, detectors.low_threshold.classes), settings.detect.variants
+    configs, variants = class_configs(settings, detectors.low_threshold.class_names), settings.detect.variants
     low = detect_frames(image.frames(), with_auto_rotation(detectors.low_threshold, variants, name))
     if detectors.configured is detectors.low_threshold:
         # Each frame for itself: a low score in one must not stand for a high score in another.

@@ -71,7 +71,7 @@ def measure_leaks(pairs: Sequence[tuple[Path, Path]], options: EvaluationOptions
 
 def _leak_report(clips: Sequence[ClipReport], detector: Detector, bootstrap: Bootstrap) -> LeakReport:
     tracks = tuple(track for clip in clips for track in clip.tracks)
-    by_class = {name: [track for track in tracks if track.class_name == name] for name in detector.classes}
+    by_class = {name: [track for track in tracks if track.class_name == name] for name in detector.class_names}
     groups = {name: group for name, group in by_class.items() if group} | {ALL_CLASSES: list(tracks)}
     frames = sum(clip.frames for clip in clips)
     return LeakReport(

@@ -10,7 +10,7 @@ from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import UsageError
 from blurscene_stream.evaluate.bootstrap import Bootstrap
 from blurscene_stream.pipeline import StopToken
-from blurscene_stream.pipeline.detection import LoadDetector, load_torch_detector
+from blurscene_stream.pipeline.detection import LoadDetector, load_configured_detector
 
 SYNONYMS = (  # class names of public data sets, as `_normalized` gives them
     {"face", "faces", "human face", "person face", "humanface"},
@@ -90,4 +90,4 @@ class EvaluationOptions:
     min_size_px: float = 0.0
     progress: Callable[[int, int], None] = lambda _done, _total: None
     stop_token: StopToken = field(default_factory=StopToken)
-    load_detector: LoadDetector = load_torch_detector
+    load_detector: LoadDetector = load_configured_detector

@@ -17,7 +17,7 @@ class Detector(Protocol):
     """Finds objects in frames."""
 
     @property
-    def classes(self) -> tuple[str, ...]:
+    def class_names(self) -> tuple[str, ...]:
         """Class names, by class id."""
 
     @property
@@ -32,7 +32,7 @@ class DetectionSource(Protocol):
     """Gives the detections of all frames of one stream."""
 
     @property
-    def classes(self) -> tuple[str, ...]:
+    def class_names(self) -> tuple[str, ...]:
         """Class names, by class id."""
 
     @property
@@ -56,10 +56,10 @@ LoadDetector = Callable[[Settings], Detector]
 LoadDetectionSource = Callable[[Settings], DetectionSource]
 
 
-def load_torch_detector(settings: Settings) -> Detector:
+def load_configured_detector(settings: Settings) -> Detector:
     """Load the detector that the settings name.
 
-    Imported late: torch takes longer to import than a bad command line takes to refuse.
+    Imported late: NumPy and OpenCV take longer to import than a bad command line takes to refuse.
     """
     from blurscene_stream.detect import load_detector  # noqa: PLC0415
 

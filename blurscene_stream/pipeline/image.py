@@ -29,7 +29,7 @@ from blurscene_stream.pipeline.detection import (
     Detector,
     LoadDetector,
     detect_frames,
-    load_torch_detector,
+    load_configured_detector,
     prefix_errors,
 )
 from blurscene_stream.pipeline.image_detections import detections_writer
@@ -127,8 +127,8 @@ class ImageAnonymizer:
         self._detector = detector
         self._settings = settings
         self._variants = settings.detect.variants
-        classes = detector.classes
-        self._redact = Preview(settings, classes) if preview else Redactor(settings, classes, still=True)
+        names = detector.class_names
+        self._redact = Preview(settings, names) if preview else Redactor(settings, names, still=True)
 
     def detect(self, data: bytes, name: str = "image") -> ImageDetections:
         """Return the detections of the image `data`; `name`: for the log.
@@ -192,7 +192,7 @@ def anonymize_images(
     settings: Settings,
     callbacks: ImageCallbacks,
     stop_token: StopToken,
-    load_detector: LoadDetector = load_torch_detector,
+    load_detector: LoadDetector = load_configured_detector,
 ) -> ImageSummary:
     """Write an anonymized copy of an image, or of every image in a folder.
 
@@ -251,7 +251,7 @@ def detect_images(
     settings: Settings,
     callback: Callable[[Path, ImageDetections], None],
     stop_token: StopToken,
-    load_detector: LoadDetector = load_torch_detector,
+    load_detector: LoadDetector = load_configured_detector,
 ) -> None:
     """Call `callback` with the detections of each image, in order.
 

@@ -42,7 +42,7 @@ def redact_listed(
     area that lies outside the image.
     """
     whole = file.with_areas(settings)
-    redact = Preview(whole, file.classes) if preview else Redactor(whole, file.classes, still=True)
+    redact = Preview(whole, file.class_names) if preview else Redactor(whole, file.class_names, still=True)
     try:
         found = [
             item for item in file.detected(_items(image), _info(image, name)) if not isinstance(item, CopiedPacket)

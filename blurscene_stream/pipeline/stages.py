@@ -40,7 +40,7 @@ class DetectorSource:
     def __init__(self, detector: Detector, settings: Settings) -> None:
         self._detect = detector
         self._settings = settings
-        self.classes = detector.classes
+        self.class_names = detector.class_names
         self.device_name = detector.device_name
         self.description = f"on {detector.device_name}"
 
@@ -56,7 +56,7 @@ class DetectorSource:
         detect = with_auto_rotation(self._detect, self._settings.detect.variants, info.name, info.time_base)
         scheduled = with_scan_modes(with_cuts(items), self._settings, info.time_base)
         found = detected(scheduled, detect, batch)
-        return tracked(found, self._settings.track, self.classes, info.time_base)
+        return tracked(found, self._settings.track, self.class_names, info.time_base)
 
 
 def detector_source(load_detector: LoadDetector) -> LoadDetectionSource:
@@ -93,12 +93,12 @@ def _batches(items: Generator[SourceItem], batch: int) -> Generator[list[SourceI
 
 
 def tracked(
-    items: Generator[DetectedItem], config: TrackConfig, classes: tuple[str, ...], time_base: Fraction
+    items: Generator[DetectedItem], config: TrackConfig, class_names: tuple[str, ...], time_base: Fraction
 ) -> Generator[DetectedItem]:
     """Yield every frame with the boxes that the tracker adds, from the frames before and after it; see `Tracker`.
 
-    classes:   class names, by class id
-    time_base: seconds a tick of Frame.pts
+    class_names: by class id
+    time_base:   seconds a tick of Frame.pts
     Every track ends at a frame that is marked as a cut.
     A corrupt frame is covered whole anyway; it says nothing about the frames around it.
     A frame waits for `config.lookahead_s`, and everything behind it with it. Without `config.enabled` nothing is
@@ -108,7 +108,7 @@ def tracked(
     if not config.enabled:
         yield from items
         return
-    tracker = Tracker(config, classes)
+    tracker = Tracker(config, class_names)
     waiting, packets = deque[SourceItem](), 0
     with closing(items):
         for item in items:

@@ -23,7 +23,7 @@ from blurscene_stream.pipeline.detection import (
     LoadDetectionSource,
     LoadDetector,
     Redact,
-    load_torch_detector,
+    load_configured_detector,
     prefix_errors,
 )
 from blurscene_stream.pipeline.job import Callbacks, EndedEarlyError, Job, StopToken, Summary
@@ -45,7 +45,7 @@ def anonymize_video(
     settings: Settings,
     callbacks: Callbacks,
     stop_token: StopToken,
-    load_detector: LoadDetector = load_torch_detector,
+    load_detector: LoadDetector = load_configured_detector,
 ) -> Summary:
     """Write an anonymized copy of a source to a target.
 
@@ -93,13 +93,13 @@ def _write_video(  # noqa: PLR0913
         if input_file is not None:
             input_file.check_opened()
         detections = loaded or load_detections(settings)
-        redactor = (Preview if job.preview else Redactor)(settings, detections.classes)
+        redactor = (Preview if job.preview else Redactor)(settings, detections.class_names)
         stages = _Stages(source, detections, redactor, settings)
         summary = Summary(str(job.target), detections.device_name, left_out=source.info.dropped)
         opening = _opening_line(job, source.info, detections.description, settings)
         for line in (opening, *settings.exceptions):
             log.info("%s", line)
-        with _open_target(job, source.info, detections.classes, settings, stop_token) as sink:
+        with _open_target(job, source.info, detections.class_names, settings, stop_token) as sink:
             callbacks.on_start(source.info)
             start_s = time.monotonic()
             with stop_token.deliver_to(partial(_stop, stages, sink)), prefix_errors(source.info.name, ConfigError):
@@ -187,7 +187,7 @@ def _complete(sink: Sink | PairedSink, log: Address | None, run: RunRecord, sett
 
 @contextmanager
 def _open_target(
-    job: Job, info: StreamInfo, classes: tuple[str, ...], settings: Settings, stop_token: StopToken
+    job: Job, info: StreamInfo, class_names: tuple[str, ...], settings: Settings, stop_token: StopToken
 ) -> Generator[Sink | PairedSink]:
     """Open the sink for the frames, paired with the file of detections if that is asked for.
 
@@ -197,7 +197,7 @@ def _open_target(
     writer, may_wait = None, job.target.live or is_pipe(job.target)
     with ExitStack() as stack:
         if job.detections is not None:
-            header = Header.of(info, classes, settings.areas.always)
+            header = Header.of(info, class_names, settings.areas.always)
             with stop_token.defer():
                 writer = stack.enter_context(DetectionsWriter(job.detections.path, header, settings, job.overwrite))
         with nullcontext() if may_wait else stop_token.defer():

@@ -12,7 +12,7 @@ from gunicorn.errors import AppImportError
 from blurscene_stream.config import Settings, load_settings
 from blurscene_stream.errors import BlurSceneError, ConfigError
 from blurscene_stream.log_lines import set_up_logs
-from blurscene_stream.pipeline.detection import LoadDetector, load_torch_detector
+from blurscene_stream.pipeline.detection import LoadDetector, load_configured_detector
 from blurscene_stream.server import health, limits, openapi, page, pictures, request_log, responses, security
 from blurscene_stream.server.gunicorn_hooks import shared_spool
 from blurscene_stream.server.jobs import views
@@ -32,7 +32,7 @@ TOKEN_VARIABLE = "BLURSCENE_TOKEN"
 
 
 def create_app(
-    settings: Settings, *, load_detector: LoadDetector = load_torch_detector, token: str | None = None
+    settings: Settings, *, load_detector: LoadDetector = load_configured_detector, token: str | None = None
 ) -> Flask:
     """Make the application, and load the model; the detector's first run goes on in a thread of its own.
 

@@ -49,7 +49,7 @@ class BatchingDetector:
         on_batch: Callable[[int, float], None] = lambda _frames, _seconds: None,
     ) -> None:
         """`max_frames`: in a batch of several calls. `on_batch`: gets the frames of each batch, and its seconds."""
-        self.classes = detector.classes
+        self.class_names = detector.class_names
         self.device_name = detector.device_name
         self._detector = detector
         self._max_frames, self._wait_s = max_frames, wait_s

@@ -116,9 +116,9 @@ class FilteringDetector:
     settings: Settings
 
     @property
-    def classes(self) -> tuple[str, ...]:
+    def class_names(self) -> tuple[str, ...]:
         """See `Detector`."""
-        return self.detector.classes
+        return self.detector.class_names
 
     @property
     def device_name(self) -> str:

@@ -43,20 +43,20 @@ class Header:
 
     width, height: pixels of the picture as stored, in which the boxes are
     time_base:     seconds a tick of pts
-    classes:       class names, by class id
+    class_names:   by class id
     always:        the areas that were covered in every frame, as `areas.always` has them
     """
 
     width: int
     height: int
     time_base: Fraction
-    classes: tuple[str, ...]
+    class_names: tuple[str, ...]
     always: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, info: StreamInfo, classes: tuple[str, ...], always: Sequence[str] = ()) -> Header:
+    def of(cls, info: StreamInfo, class_names: tuple[str, ...], always: Sequence[str] = ()) -> Header:
         """Make the header for a stream."""
-        return cls(info.picture.width, info.picture.height, info.time_base, classes, tuple(always))
+        return cls(info.picture.width, info.picture.height, info.time_base, class_names, tuple(always))
 
     def check(self, info: StreamInfo, name: str) -> None:
         """Refuse a stream of another shape.
@@ -64,7 +64,7 @@ class Header:
         name: of the file that the header is from
         Raises UsageError.
         """
-        expected = Header.of(info, self.classes)
+        expected = Header.of(info, self.class_names)
         for field in ("width", "height", "time_base"):
             stated, actual = getattr(self, field), getattr(expected, field)
             if stated != actual:
@@ -82,7 +82,7 @@ def header_line(header: Header, settings: Settings) -> str:
         "width": header.width,
         "height": header.height,
         "time_base": str(header.time_base),
-        "classes": list(header.classes),
+        "classes": list(header.class_names),
         "always": list(header.always),
     }
     return json.dumps(content) + "\n"
@@ -172,7 +172,7 @@ def _short(value: np.float32) -> float:
     return float(str(value))
 
 
-def parse_frame(line: bytes, frame: Frame, classes: tuple[str, ...]) -> tuple[Detections, bool]:
+def parse_frame(line: bytes, frame: Frame, class_names: tuple[str, ...]) -> tuple[Detections, bool]:
     """Parse the line of a frame: its detections, and whether it is corrupt and covered whole.
 
     Raises LineError, also when the line is for another frame.
@@ -187,8 +187,8 @@ def parse_frame(line: bytes, frame: Frame, classes: tuple[str, ...]) -> tuple[De
         require_float32("time_s", content["time_s"])
     if type(corrupt := content.get("corrupt", False)) is not bool:
         raise LineError(f"corrupt must be true or false, got {shown(corrupt)}")
-    boxes = [_parse_box(*box, classes) for box in enumerate(require_list("boxes", content["boxes"]))]
-    return _detections(boxes, classes), corrupt
+    boxes = [_parse_box(*box, class_names) for box in enumerate(require_list("boxes", content["boxes"]))]
+    return _detections(boxes, class_names), corrupt
 
 
 def _check_picture(content: Mapping[str, object], frame: Frame) -> None:
@@ -216,7 +216,7 @@ class _Box:
     track_id: int
 
 
-def _parse_box(index: int, box: object, classes: tuple[str, ...]) -> _Box:
+def _parse_box(index: int, box: object, class_names: tuple[str, ...]) -> _Box:
     """A box that was added by hand needs but a label and its corners; without the key its track is UNSET_TRACK."""
     try:
         content = require_object(box, ("label", "xyxy"), ("score", "origin", "track"))
@@ -225,7 +225,7 @@ def _parse_box(index: int, box: object, classes: tuple[str, ...]) -> _Box:
             raise LineError(f"xyxy must be 4 numbers, got {len(corners)}")
         track = content.get("track")
         return _Box(
-            classes.index(require_choice("label", content["label"], classes)),
+            class_names.index(require_choice("label", content["label"], class_names)),
             require_float32("score", content.get("score", 1.0)),
             [require_float32("xyxy", corner) for corner in corners],
             Origin[require_choice("origin", content.get("origin", Origin.detected.name), ORIGINS)],
@@ -235,12 +235,12 @@ def _parse_box(index: int, box: object, classes: tuple[str, ...]) -> _Box:
         raise LineError(f"box {index + 1}: {error}") from error
 
 
-def _detections(boxes: Sequence[_Box], classes: tuple[str, ...]) -> Detections:
+def _detections(boxes: Sequence[_Box], class_names: tuple[str, ...]) -> Detections:
     return Detections(
         xyxy=np.array([box.xyxy for box in boxes], np.float32).reshape(-1, 4),
         scores=np.array([box.score for box in boxes], np.float32),
         class_ids=np.array([box.class_id for box in boxes], np.int64),
-        class_names=classes,
+        class_names=class_names,
         origins=np.array([box.origin for box in boxes], np.int8),
         track_ids=np.array([box.track_id for box in boxes], np.int64),
     )

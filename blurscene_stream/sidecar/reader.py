@@ -26,7 +26,7 @@ class DetectionsFile:
 
     To be used once, as a context manager.
 
-    classes:     class names, by class id
+    class_names: by class id
     device_name: none is needed
     description: where the detections come from, in words
     file:        what is read
@@ -52,11 +52,11 @@ class DetectionsFile:
         except SourceError:
             self.file.close()
             raise
-        self.classes = self._header.classes
+        self.class_names = self._header.class_names
         self.description = f"as {path} says"
 
     def _check_classes(self, settings: Settings) -> None:
-        for name in self._header.classes:
+        for name in self._header.class_names:
             if name not in settings.classes:
                 known = ", ".join(settings.classes)
                 raise LineError(f"has the class {shown(name)}, which the settings do not know; known: {known}")
@@ -99,7 +99,7 @@ class DetectionsFile:
             line = self._next_line()
             if not line:
                 raise DetectionError(f"{self._path}: ends before frame {frame.number}; every frame needs its line")
-            detections, corrupt = parse_frame(line, frame, self.classes)
+            detections, corrupt = parse_frame(line, frame, self.class_names)
             return replace(frame, corrupt=frame.corrupt or corrupt), self._manual_tracks.tracked(detections)
         except LineError as error:
             raise DetectionError(f"{self._path}: line {self._number} {error}") from error

@@ -56,7 +56,7 @@ class Redetect:
         self.suspects: list[Suspect] = []
         detector = load_detector(more_sensitive(settings))
         self._detect = with_auto_rotation(detector, settings.detect.variants, "OUTPUT", time_base)
-        self._cutter = TileCutter(settings, detector.classes)
+        self._cutter = TileCutter(settings, detector.class_names)
         self._thresholds = {name: one.threshold for name, one in settings.classes.items()}
         self._every = every
         self._lasting_frames = max(1, LASTING_FRAMES // every)

@@ -15,7 +15,7 @@ from blurscene_stream.config.schema import AudioMode, EncodeConfig, Settings, So
 from blurscene_stream.errors import ConfigError, CorruptInputError, SourceError
 from blurscene_stream.frames import CopiedPacket, DetectedItem, Frame, SourceItem
 from blurscene_stream.pipeline import StopToken
-from blurscene_stream.pipeline.detection import DetectionSource, LoadDetector, load_torch_detector, prefix_errors
+from blurscene_stream.pipeline.detection import DetectionSource, LoadDetector, load_configured_detector, prefix_errors
 from blurscene_stream.pipeline.stages import DetectorSource
 from blurscene_stream.redact import Redactor
 from blurscene_stream.sidecar import DetectionsFile
@@ -58,7 +58,7 @@ class VerifyJob:
     audio_dropped: bool = False
     every: int = 1
     stop_token: StopToken = field(default_factory=StopToken)
-    load_detector: LoadDetector = load_torch_detector
+    load_detector: LoadDetector = load_configured_detector
     progress: Callable[[int, int], None] = lambda _done, _all: None
 
 
@@ -126,7 +126,7 @@ class _Verification:
         self._times = FrameTimes(one, other, job.target.path.suffix.lower() in EXACT_SUFFIXES)
         self._streams, self._metadata = compare_streams(one, other), LeftoverMetadata(other, foreign)
         self._audio = AudioDiff(one, other, job.audio_dropped, lambda: self._times.shift_s)
-        self._pairer = FramePairer(Redactor(job.settings, detection_source.classes))
+        self._pairer = FramePairer(Redactor(job.settings, detection_source.class_names))
         self._picture = PictureDiff(Grade.fail if recorded else Grade.review, other.codec)
         noise = self._picture.noise
         self._residual = Residual(self._picture.cover, recorded, noise, job.settings.redact)

@@ -22,7 +22,7 @@ from blurscene_stream.evaluate.image_results import (
 )
 from blurscene_stream.evaluate.precision_recall import SIZE_EDGES_PX, measure_class
 from blurscene_stream.evaluate.report import markdown_table
-from blurscene_stream.pipeline.detection import load_torch_detector
+from blurscene_stream.pipeline.detection import load_configured_detector
 
 HEAD = ["set", "class", "objects", "AP50", "AR50", "recall", "precision"]
 
@@ -42,7 +42,7 @@ def evaluate(
 
     Raises SourceError when a data set cannot be read, UsageError for an unknown class, DetectionError.
     """
-    detectors = load_detectors(settings, load_torch_detector)
+    detectors = load_detectors(settings, load_configured_detector)
     options = EvaluationOptions(settings, mapping)
     for path in paths:
         for dataset in by_folder(read_dataset(path, mapping)):

@@ -58,7 +58,7 @@ def face_plate_v1() -> Teacher:
     def teach(image: DecodedImage) -> Sequence[Scored]:
         (found,) = detector(image.frames()[:1])
         rows = scored(found.xyxy, found.scores)
-        return [rows[found.class_ids == class_id] for class_id in range(len(detector.classes))]
+        return [rows[found.class_ids == class_id] for class_id in range(len(detector.class_names))]
 
     return teach
 

@@ -55,7 +55,7 @@ def test_the_pair_finds_the_boxes_of_plain_torchvision(
 ) -> None:
     networks = save_pair(folder, WITH_AMP="false", COMPILE="true")
     detector = load()
-    assert detector.classes == ("face", "license_plate")
+    assert detector.class_names == ("face", "license_plate")
     (found,) = detector([frame_of(scene)])
     align_as_blurscene(monkeypatch)
     height, width = scene.shape[:2]
@@ -71,7 +71,7 @@ def test_the_pair_finds_the_boxes_of_plain_torchvision(
         # 224 x 144 in 160 x 96: 149 x 96 are shown, in the middle
         back = (candidates.boxes - [5, 0, 5, 0]) * np.array([width / 149, height / 96] * 2)
         mine = found[found.class_ids == index]
-        assert detector.classes[index] == name
+        assert detector.class_names[index] == name
         overlap = iou(mine.xyxy, back.astype(np.float32))
         assert (overlap.max(1) > 0.999).all()
         assert (iou(back.astype(np.float32), mine.xyxy).max(1) >= 0.5).all()  # merged, none lost
@@ -141,7 +141,7 @@ def test_weights_that_were_saved_compiled_fit(folder: Path) -> None:
     for part in ("backbone", "rpn.head"):
         state = {name.replace(f"model.{part}.", f"model.{part}._orig_mod."): state[name] for name in state}
     torch.save(state, folder / "weights" / "faces.pt")
-    assert load().classes == ("face", "license_plate")
+    assert load().class_names == ("face", "license_plate")
 
 
 @pytest.mark.parametrize(

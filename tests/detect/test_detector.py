@@ -42,10 +42,10 @@ def assert_same(found: Detections, boxes: Boxes, min_iou: float) -> None:
 
 
 def test_a_face_and_a_plate_are_found(detector: Detector, scene: Picture) -> None:
-    assert detector.classes == ("face", "license_plate")
+    assert detector.class_names == ("face", "license_plate")
     assert detector.device_name == "cpu, OpenVINO, fp32"
     (found,) = detector([frame_of(scene)])
-    assert found.class_names == detector.classes
+    assert found.class_names == detector.class_names
     assert_same(found, FACE_AND_PLATE, 0.65)
     assert found.xyxy.dtype == np.float32
     assert found.scores.min() > 0.5

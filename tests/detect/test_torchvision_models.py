@@ -85,7 +85,7 @@ def alone(*overrides: str) -> Detector:
 def test_a_model_of_torchvision_finds_what_it_finds_there(folder: Path, scene: Picture, name: str) -> None:
     network = write(folder, name)
     detector = alone("classes.dog.threshold=0", "classes.cat.threshold=0")
-    assert detector.classes == ("dog", "cat")
+    assert detector.class_names == ("dog", "cat")
     frame, model = frame_of(scene), detector._models[0]
     view = model.letterbox(frame.picture, 1.0)
     assert (view.width, view.height, view.left, view.top) == (160, 103, 0, 0)
@@ -108,7 +108,7 @@ def test_it_detects_beside_the_built_in_model(folder: Path, scene: Picture) -> N
     more = ["extra_models=[animals.yaml]", f"detect.size_px={WIDTH}"]
     both = load_detector(load_settings([*CPU, *more]))
     only = load_detector(load_settings([*CPU, more[1]]))
-    assert both.classes == ("face", "license_plate", "dog", "cat")
+    assert both.class_names == ("face", "license_plate", "dog", "cat")
     (found,), (wanted,) = both([frame_of(scene)]), only([frame_of(scene)])
     ours = found[found.class_ids < 2]
     assert np.array_equal(ours.xyxy, wanted.xyxy) and np.array_equal(ours.scores, wanted.scores)

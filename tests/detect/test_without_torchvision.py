@@ -14,7 +14,7 @@ sys.modules["torchvision"] = None  # importing it raises ImportError now
 from blurscene_stream.config.schema import DetectConfig, ModelConfig, Settings, VariantsConfig
 from blurscene_stream.detect import load_detector
 from blurscene_stream.errors import ConfigError
-assert load_detector(Settings(device="cpu")).classes == ("face", "license_plate")
+assert load_detector(Settings(device="cpu")).class_names == ("face", "license_plate")
 other = ModelConfig(name="mine", network={"_target_": "torchvision.models.detection.fcos_resnet50_fpn"})
 try:
     detect = DetectConfig(variants=VariantsConfig(scales=[1.0]))

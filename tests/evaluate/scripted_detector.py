@@ -21,7 +21,7 @@ Answer = tuple[str, float, tuple[float, float, float, float]]  # class, score, c
 class ScriptedDetector:
     """Detector with scripted answers by frame number; an image has the number of images seen before it."""
 
-    classes = CLASSES
+    class_names = CLASSES
     device_name = "test"
 
     def __init__(self, answers: Mapping[int, Sequence[Answer]]) -> None:

@@ -34,7 +34,7 @@ def test_each_line_is_a_setting_and_the_network_looks_once(
         for number in range(FRAMES)
     }
     detector = Counting(answers)
-    monkeypatch.setattr(measure_tracking, "load_torch_detector", detector.load)
+    monkeypatch.setattr(measure_tracking, "load_configured_detector", detector.load)
     short = "track.max_gap_s=0.1 track.post_roll_s=0.05 track.pre_roll_s=0.05"
     measure_tracking.main([str(tmp_path), "--try", short])
     lines = [line.split("|") for line in capsys.readouterr().out.splitlines() if line.startswith("|")][2:]

@@ -30,7 +30,7 @@ PROGRAM = textwrap.dedent("""
     def detect(frames):
         print("looking", file=sys.stderr, flush=True)
         time.sleep(0.05 * len(frames))
-    detection.load_torch_detector = SquareDetector(detect).load
+    detection.load_configured_detector = SquareDetector(detect).load
     from blurscene_stream import cli
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started without it
     cli.main()

@@ -28,7 +28,7 @@ def frame_of(mark: int, width: int = 64) -> Frame:
 class Marks:
     """Finds a box that depends on the picture; holds each call up until `gate` is open."""
 
-    classes = CLASSES
+    class_names = CLASSES
     device_name = "test"
 
     def __init__(self) -> None:
