@@ -1,7 +1,7 @@
 """The command line: `blurscene-stream INPUT OUTPUT`, and sub-commands beside it.
 
 Only the command that is named is imported, and what it needs for its work only once its arguments are known to be good:
-`--help` and refusals take a tenth of a second.
+`--help` and most refusals load neither NumPy nor PyAV.
 """
 
 from __future__ import annotations

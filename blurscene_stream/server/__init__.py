@@ -1,4 +1,4 @@
-"""The HTTP service: pictures in, anonymized pictures out.
+"""The HTTP service: pictures and videos in, anonymized ones out, and a page for the browser.
 
 `create_app` makes the Flask application; `app` is the one of `gunicorn blurscene_stream.server:app`, made when it is
 first asked for (PEP 562), with the settings of the environment. Importing this room loads and starts nothing.
