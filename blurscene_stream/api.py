@@ -18,7 +18,8 @@ from blurscene_stream.image import DecodedImage, format_of
 from blurscene_stream.paths import IMAGE_FORMATS
 from blurscene_stream.pipeline import Callbacks, Job, StopToken, Summary, anonymize_video
 from blurscene_stream.pipeline.detection import Detector, LoadDetector, load_configured_detector
-from blurscene_stream.pipeline.image import ImageAnonymizer, ImageCallbacks, ImageSummary, anonymize_images
+from blurscene_stream.pipeline.image import ImageAnonymizer
+from blurscene_stream.pipeline.image_files import ImageCallbacks, ImageSummary, anonymize_images
 from blurscene_stream.pipeline.image_paths import ImageJob
 from blurscene_stream.streams import StreamInfo
 

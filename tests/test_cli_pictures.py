@@ -24,7 +24,7 @@ from blurscene_stream.cli.image import detect_command, picture_command
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.frames import Frame
 from blurscene_stream.image import decode
-from blurscene_stream.pipeline.image import detect_images
+from blurscene_stream.pipeline.image_files import detect_images
 from tests.conftest import ROOT
 from tests.detectors import LookingDetector, SquareDetector
 from tests.pictures import SQUARE, exif_of, file_of, read_back, samples_of, turned

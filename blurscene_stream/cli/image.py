@@ -84,7 +84,7 @@ def picture_command(
     log.info("%s", f"{here} -> {there}: loading the model", extra={"fields": {"event": "loading"}})
     from blurscene_stream.api import Anonymizer  # noqa: PLC0415  # imports NumPy, PyAV, OpenCV, SciPy
     from blurscene_stream.pipeline import StopToken  # noqa: PLC0415
-    from blurscene_stream.pipeline.image import ImageCallbacks  # noqa: PLC0415
+    from blurscene_stream.pipeline.image_files import ImageCallbacks  # noqa: PLC0415
     from blurscene_stream.pipeline.image_paths import ImageJob  # noqa: PLC0415
 
     job, stop_token = ImageJob(here, there, overwrite, preview, optional_address(detections)), StopToken()
@@ -131,7 +131,7 @@ def detect_command(pictures: tuple[Path, ...], line_format: str | None, **given:
 
     _, settings, _ = prepare(given, check)
     from blurscene_stream.pipeline import StopToken  # noqa: PLC0415  # imports NumPy, PyAV, OpenCV, SciPy
-    from blurscene_stream.pipeline.image import detect_images  # noqa: PLC0415
+    from blurscene_stream.pipeline.image_files import detect_images  # noqa: PLC0415
 
     stop_token = StopToken()
     print_detections = PRINTERS[line_format or ("table" if sys.stdout.isatty() else "json")]

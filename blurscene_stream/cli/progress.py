@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from blurscene_stream.boxes import Detections
     from blurscene_stream.frames import RedactedFrame
     from blurscene_stream.pipeline import Summary
-    from blurscene_stream.pipeline.image import ImageSummary
+    from blurscene_stream.pipeline.image_files import ImageSummary
     from blurscene_stream.streams import StreamInfo
 
 log = logging.getLogger(__name__)

@@ -251,7 +251,7 @@ def _run_video(task: Task, flags: _Flags, anonymizer: Anonymizer, stop_token: St
 
 
 def _run_image(task: Task, flags: _Flags, anonymizer: Anonymizer, stop_token: StopToken) -> Done:
-    from blurscene_stream.pipeline.image import ImageCallbacks  # noqa: PLC0415
+    from blurscene_stream.pipeline.image_files import ImageCallbacks  # noqa: PLC0415
     from blurscene_stream.pipeline.image_paths import ImageJob  # noqa: PLC0415
 
     job = ImageJob(task.source.path, task.target.path, flags.overwrite, flags.preview, task.detections)
@@ -261,8 +261,8 @@ def _run_image(task: Task, flags: _Flags, anonymizer: Anonymizer, stop_token: St
 
 
 def _render_image(task: Task, file: Path, flags: _Flags, settings: Settings, stop_token: StopToken) -> None:
+    from blurscene_stream.pipeline.image_files import render_image  # noqa: PLC0415
     from blurscene_stream.pipeline.image_paths import ImageJob  # noqa: PLC0415
-    from blurscene_stream.pipeline.image_render import render_image  # noqa: PLC0415
 
     job = ImageJob(task.source.path, task.target.path, flags.overwrite, flags.preview)
     summary = render_image(job, file, settings, stop_token)

@@ -13,7 +13,7 @@ from blurscene_stream.boxes import Boxes
 from blurscene_stream.errors import SourceError
 from blurscene_stream.evaluate.options import ClassMapping
 from blurscene_stream.image import DecodedImage
-from blurscene_stream.pipeline.image import read_image
+from blurscene_stream.pipeline.image_files import read_image
 
 ROUNDING_PX = 1.0  # a box that reaches less far past the border was rounded, not wrong
 

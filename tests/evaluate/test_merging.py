@@ -23,7 +23,8 @@ from blurscene_stream.evaluate import Bootstrap, ClassMapping, Estimate, Evaluat
 from blurscene_stream.evaluate.precision_recall import ClassReport
 from blurscene_stream.frames import Frame
 from blurscene_stream.pipeline import StopToken
-from blurscene_stream.pipeline.image import ImageDetections, detect_images
+from blurscene_stream.pipeline.image import ImageDetections
+from blurscene_stream.pipeline.image_files import detect_images
 from tests.detect.pictures import HEIGHT, WIDTH, draw_scene
 from tests.detectors import CLASSES
 from tests.evaluate.scripted_detector import ScriptedDetector, options
