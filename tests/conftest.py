@@ -6,6 +6,8 @@ import logging
 import os
 import re
 import signal
+import sys
+from collections.abc import Generator
 from functools import cache
 from pathlib import Path
 
@@ -62,6 +64,16 @@ def _untouched_logs() -> None:
     log = logging.getLogger("blurscene_stream")
     log.handlers[:], log.propagate = [], True
     log.setLevel(logging.NOTSET)
+
+
+@pytest.fixture(autouse=True)
+def _ordinary_priority() -> Generator[None]:
+    """No test leaves this process real-time, as SVT-AV1 does for root: two of them and the machine stands still."""
+    yield
+    if sys.platform == "linux":
+        policy = os.sched_getscheduler(0)
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        assert policy == os.SCHED_OTHER
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -15,6 +15,7 @@ from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from blurscene_stream.sink.thread_priority import kept_thread_priority
 from blurscene_stream.source.frames.timestamps import fraction
 
 SQUARE_PX = 24
@@ -97,7 +98,7 @@ def _encode(
     container_options: dict[str, str],
     draw: Callable[[int, VideoSpec], NDArray[np.uint8]],
 ) -> None:
-    with av.open(str(path), "w", container_options=container_options) as container:
+    with av.open(str(path), "w", container_options=container_options) as container, kept_thread_priority():
         video = cast(VideoStream, container.add_stream(spec.codec, rate=spec.rate, options=_options(spec)))
         video.width, video.height, video.pix_fmt = spec.width, spec.height, spec.pixel_format
         video.codec_context.time_base = video.time_base = spec.time_base or Fraction(1, spec.rate)

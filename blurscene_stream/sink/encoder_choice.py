@@ -20,6 +20,7 @@ from blurscene_stream.sink.encoder_presets import (
     Encoder,
     parse_bitrate,
 )
+from blurscene_stream.sink.thread_priority import kept_thread_priority
 from blurscene_stream.sink.video_encoder import VideoEncoder
 from blurscene_stream.streams import StreamInfo
 
@@ -93,7 +94,7 @@ def _probe(encoder: Encoder, container: str, info: StreamInfo, settings: Setting
     """
     live = settings.rtsp if container == "rtsp" else None
     try:
-        with av.open(io.BytesIO(), "w", format="matroska") as discarded:
+        with av.open(io.BytesIO(), "w", format="matroska") as discarded, kept_thread_priority():
             VideoEncoder(discarded, encoder, info, settings.encode, live).probe()
     except SinkError as error:
         return first_line(error)

@@ -16,6 +16,7 @@ from blurscene_stream.frames import CopiedPacket, RedactedFrame
 from blurscene_stream.sink.audio_streams import add_audio
 from blurscene_stream.sink.encoder_choice import choose_working_encoder
 from blurscene_stream.sink.passthrough import StreamWriter, add_passthrough, add_tags
+from blurscene_stream.sink.thread_priority import kept_thread_priority
 from blurscene_stream.sink.video_encoder import VideoEncoder
 from blurscene_stream.streams import CopiedStream, StreamInfo, StreamType
 
@@ -59,7 +60,8 @@ class Muxer:
 
         Raises FFmpeg's own error.
         """
-        self._container.start_encoding()
+        with kept_thread_priority():
+            self._container.start_encoding()
 
     def write(self, item: RedactedFrame | CopiedPacket) -> None:
         """Encode a frame or pass on a packet.
