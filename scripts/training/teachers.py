@@ -113,7 +113,8 @@ def _plates(session: Any, view: Rgb) -> Scored:
 
 def _load(file: Path) -> Any:
     """A session of onnxruntime whose warnings about free sides stay silent."""
-    import onnxruntime  # noqa: PLC0415  optional
+    import blurscene_stream.detect.backends.onnxruntime  # noqa: F401, PLC0415  before the next line: it silences reports
+    import onnxruntime  # noqa: PLC0415  optional  # isort: skip
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4

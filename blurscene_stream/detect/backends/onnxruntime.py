@@ -1,10 +1,17 @@
-"""ONNX Runtime as a back end, on the CPU, where OpenVINO has no package."""
+"""ONNX Runtime as a back end, on the CPU, where OpenVINO has no package.
+
+From 1.29 on its packages report each process, model and error to Microsoft, and leave a device's number in the home
+folder, as soon as they are imported. The variables that prevent all of it are set before that:
+https://github.com/microsoft/onnxruntime/pull/27379, the older name https://github.com/microsoft/onnxruntime/pull/29843.
+"""
 
 from __future__ import annotations
 
 import os
 
 import numpy as np
+
+os.environ["ORT_DISABLE_TELEMETRY"] = os.environ["ORT_TELEMETRY_DISABLED"] = "1"
 import onnxruntime
 
 from blurscene_stream.config.schema import DetectConfig, ModelConfig, Precision
@@ -24,7 +31,7 @@ class OnnxRuntimeNetwork:
         """Raise ConfigError when the network is not there or not the one meant, RuntimeError when its set-up fails."""
         if config.precision is Precision.bf16:
             raise ConfigError("detect.precision: ONNX Runtime has no bf16 on a CPU; use fp32 or another backend")
-        onnxruntime.disable_telemetry_events()  # it has some on Windows only
+        onnxruntime.disable_telemetry_events()  # on Windows, where the variables do nothing
         options = onnxruntime.SessionOptions()
         # Left to itself it pins each thread to a core.
         options.intra_op_num_threads = config.threads or len(os.sched_getaffinity(0))
