@@ -92,7 +92,7 @@ DOORS = {  # outside library -> the rooms that may import it
     "prometheus_client": {"server/metrics"},
 }
 SOURCES = sorted((ROOT / PACKAGE).rglob("*.py"))
-LONGEST_MODULE_LINES = 350
+LONGEST_MODULE_LINES = 300
 
 
 def _room(path: Path) -> str:

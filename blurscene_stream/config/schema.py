@@ -15,16 +15,12 @@ from typing import Annotated
 
 from blurscene_stream.config.areas import AreasConfig
 from blurscene_stream.config.detection import (
-    BUILT_IN,
-    BUILT_IN_V2,
     ROTATIONS,
     AreaMethod,
     Backend,
     DetectConfig,
-    InputConfig,
     MergeConfig,
     MergeMethod,
-    ModelConfig,
     Precision,
     RotationMode,
     TrackConfig,
@@ -39,6 +35,7 @@ from blurscene_stream.config.media import (
     RtspConfig,
     SourceConfig,
 )
+from blurscene_stream.config.model import BUILT_IN, BUILT_IN_V2, InputConfig, ModelConfig
 from blurscene_stream.config.server import ServerConfig
 from blurscene_stream.config.validation import Constraint, FrozenDict, between, matching, shown, validate, within
 from blurscene_stream.errors import ConfigError
