@@ -65,7 +65,6 @@ DOORS = {  # outside library -> the rooms that may import it
         "server/batching",
         "server/jobs/runner",
         "server/places",
-        "server/slow_clients",
     },
     "queue": {"pipeline/prefetch", "server/jobs/runner"},
     "multiprocessing": set[str](),

@@ -37,6 +37,12 @@ class ServerConfig:
     queue_size: Annotated[
         int, "maximum number of pictures that are worked on or wait; one more is answered with 503", between(1, 4096)
     ] = 64
+    min_transfer_bytes_per_s: Annotated[
+        int, "bytes a second that a client must send or take, else it is cut off; 0: none is", between(0, 1 << 30)
+    ] = 1000
+    transfer_window_s: Annotated[
+        float, "seconds of waiting for a client over which that rate is measured", within("(0, 3600]")
+    ] = 30.0
     batch_wait_ms: Annotated[
         float, "milliseconds that a picture waits for others to be detected in with it", within("[0, 1000]")
     ] = 2.0

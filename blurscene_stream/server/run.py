@@ -45,7 +45,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
     options = {
         "bind": bind,
         "workers": 1,
-        "worker_class": "gthread",
+        "worker_class": "blurscene_stream.server.connections.Worker",
         "threads": settings.server.queue_size + SPARE_THREADS,
         "timeout": 120,
         "loglevel": "warning",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from typing import IO
 
 from flask import Request, request
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 MAX_FORM_PARTS = 8
@@ -35,7 +38,9 @@ def read_picture() -> bytes:
         return read_form("image")["image"]
     if "image" not in request.mimetype:
         raise UnsupportedMediaType(f"Content-Type must be image/... or {FORM} with a file named image")
-    return _not_empty(request.get_data(cache=False))
+    with arriving_body():
+        data = request.get_data(cache=False)
+    return _not_empty(data)
 
 
 def read_form(*names: str) -> dict[str, bytes]:
@@ -45,12 +50,22 @@ def read_form(*names: str) -> dict[str, bytes]:
     """
     if request.mimetype != FORM:
         raise UnsupportedMediaType(f"Content-Type must be {FORM} with the parts {', '.join(names)}")
-    parts = [(name, file) for name, files in request.files.lists() for file in files]
-    fields = [(name, text) for name, texts in request.form.lists() for text in texts]
+    with arriving_body():
+        parts = [(name, file) for name, files in request.files.lists() for file in files]
+        fields = [(name, text) for name, texts in request.form.lists() for text in texts]
     if sorted([name for name, _ in parts] + [name for name, _ in fields]) != sorted(names):
         raise BadRequest(f"the form must have the parts {', '.join(names)}, each once, and no others")
     read = {name: file.read() for name, file in parts} | {name: text.encode() for name, text in fields}
     return {name: _not_empty(content) for name, content in read.items()}
+
+
+@contextmanager
+def arriving_body() -> Iterator[None]:
+    """Turn what goes wrong where a body is received into BadRequest: the client is gone, or its chunks are none."""
+    try:
+        yield
+    except (OSError, ParseException) as error:
+        raise BadRequest("the body cannot be read to its end") from error
 
 
 def _not_empty(data: bytes) -> bytes:

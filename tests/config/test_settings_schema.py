@@ -110,6 +110,8 @@ OTHER = {  # a value that is not the default, for each key
     "server.max_jobs": "2",
     "server.max_spool_bytes": "1000",
     "server.queue_size": "1",
+    "server.min_transfer_bytes_per_s": "0",
+    "server.transfer_window_s": "1",
     "server.batch_wait_ms": "0",
     "server.min_threshold": "0",
     "server.max_threshold": "0.5",

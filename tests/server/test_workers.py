@@ -3,119 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
-import json
 import os
+import re
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.server.gunicorn_server import FILE_LIMIT_BYTES, Server, until
 from tests.server.test_jobs import dark_noise
 from tests.videos import VideoSpec, make_video
-
-TIMEOUT_S = 60
-FILE_LIMIT_BYTES = 40_000
-
-
-class Server:
-    """A gunicorn of two workers, and its spool."""
-
-    def __init__(self, folder: Path, slow_s: float, limit_files: bool = False) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.spool, self.log = folder / "spool", folder / "log"
-        self.count = 1 if limit_files else 2  # two have large files for /metrics
-        environment = os.environ | {
-            "WORKERS": str(self.count),
-            "PORT": str(self.port),
-            "SLOW_S": str(slow_s),
-            "BLURSCENE_SERVER__SPOOL_FOLDER": str(self.spool),
-            "BLURSCENE_DETECT__BATCH_SIZE": "1",
-            "PYTHONPATH": str(ROOT),
-        }
-        gunicorn = [sys.executable, "-m", "gunicorn", "--config=config/gunicorn.py", "tests.server.slow_app:app"]
-        limit = ["prlimit", f"--fsize={FILE_LIMIT_BYTES}"] if limit_files else []
-        command = [*limit, *gunicorn]
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=log, stdout=log)
-        until(self._ready)
-
-    def _ready(self) -> bool:
-        assert self.process.poll() is None, self.log.read_text()
-        with contextlib.suppress(OSError):
-            return all(self.ask("GET", "/readyz")[0] == 200 for _ in range(4)) and len(self.workers) == self.count
-        return False
-
-    @property
-    def workers(self) -> list[int]:
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
-        return [int(pid) for pid in children.split()]
-
-    def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
-        with contextlib.closing(connection):
-            connection.request(method, path, body, {"Content-Type": "video/mp4"})
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-
-    def post(self, video: bytes) -> str:
-        answers: list[tuple[int, bytes]] = []
-
-        def taken() -> bool:
-            answers.append(self.ask("POST", "/jobs", video))
-            return b"not ready" not in answers[-1][1]  # the worker that took it has just been started
-
-        until(taken)
-        status, body = answers[-1]
-        assert status == 202, body
-        return str(json.loads(body)["links"]["self"])
-
-    def told(self, job: str) -> dict[str, Any]:
-        status, body = self.ask("GET", job)
-        assert status == 200, body
-        found = json.loads(body)
-        assert isinstance(found, dict)
-        return found
-
-    def files(self) -> list[Path]:
-        return [path for path in self.spool.glob("blurscene-stream-spool-*/*/*") if path.is_file()]
-
-    def holder(self, job: str) -> int:
-        """The worker that runs a job: it has the video open."""
-        (video,) = self.spool.glob(f"*/{job.rpartition('/')[2]}/video")
-        for pid in self.workers:
-            for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-                with contextlib.suppress(OSError):
-                    if descriptor.readlink() == video:
-                        return pid
-        raise AssertionError("nobody runs the job")
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(TIMEOUT_S)
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline_s = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"
     return make_video(path, VideoSpec(30, 96, 64), {"movflags": "faststart"}).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def short_clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return make_video(tmp_path_factory.mktemp("clip") / "short.mp4", VideoSpec(2, 96, 64)).read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +74,28 @@ def test_a_job_that_is_deleted_in_mid_run_leaves_nothing(server: Server, clip: b
     after = server.post(clip)
     until(lambda: server.told(after)["frames_done"] > 0)
     assert server.ask("DELETE", after)[0] == 204
+
+
+def request_result(server: Server, job: str) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", server.port))
+    connection.sendall(f"GET {job}/result HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    assert connection.recv(12, socket.MSG_PEEK) == b"HTTP/1.1 200"
+    return connection
+
+
+def test_a_result_that_was_sent_and_not_taken_can_be_fetched_again(server: Server, short_clip: bytes) -> None:
+    job = server.post(short_clip)
+    until(lambda: server.told(job)["state"] == "done")
+    with request_result(server, job) as connection:
+        time.sleep(0.2)  # it is small: all of it is in the system's buffers by now
+        connection.recv(100)
+    time.sleep(0.2)
+    assert server.told(job)["state"] == "done", "what the client left untaken is not lost"
+    with request_result(server, job) as connection:  # it could send more requests, and does not close
+        data = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+        assert len(data) > int(re.findall(rb"Content-Length: (\d+)", data)[0])
+        assert server.told(job)["state"] == "done"
+    until(lambda: server.ask("GET", job)[0] == 404 and server.files() == [])
 
 
 def test_an_upload_that_is_broken_off_leaves_nothing(server: Server, clip: bytes) -> None:

@@ -20,8 +20,7 @@ from werkzeug.formparser import FormDataParser
 from blurscene_stream.config.schema import ServerConfig
 from blurscene_stream.server.jobs.job_folder import UPLOADED_DETECTIONS, VIDEO, JobFolder
 from blurscene_stream.server.jobs.spool import RETRY_AFTER_S, Spool
-from blurscene_stream.server.slow_clients import Transfer, current_connection, watched_transfer
-from blurscene_stream.server.uploads import FORM, MAX_FORM_PARTS
+from blurscene_stream.server.uploads import FORM, MAX_FORM_PARTS, arriving_body
 
 CHUNK_BYTES = 1 << 16
 CHECK_BYTES = 1 << 23  # between two looks at the room in the spool
@@ -37,11 +36,11 @@ def receive(job: JobFolder, spool: Spool, config: ServerConfig) -> None:
     form = request.mimetype == FORM
     if not form and not request.mimetype.startswith("video/"):
         raise UnsupportedMediaType(f"Content-Type must be video/... or {FORM} with a file named video")
-    with watched_transfer(current_connection()) as transfer, _answered_errors():
-        body = _Body(request.stream, transfer)
+    with _answered_errors():
+        body = _Body(request.stream)
         room = _Room(spool, config, config.max_video_bytes + (config.max_detections_bytes if form else 0))
         (_receive_form if form else _receive_video)(job, body, room)
-        if request.content_length not in (None, transfer.moved):
+        if request.content_length not in (None, body.size):
             raise BadRequest("the body is shorter than its Content-Length says")
 
 
@@ -58,7 +57,7 @@ def _answered_errors() -> Iterator[None]:
         yield
     except HTTPException:
         raise
-    except OSError as error:  # the disk is full, or the client gone
+    except OSError as error:  # the disk is full
         raise ServiceUnavailable("the video could not be received", retry_after=RETRY_AFTER_S) from error
     except ValueError as error:
         raise BadRequest("the form cannot be read, or is cut short") from error
@@ -111,16 +110,20 @@ def _refuse_empty(size: int) -> None:
 
 
 class _Body:
-    """The body of a request; counts what is read."""
+    """The body of a request.
 
-    def __init__(self, stream: IO[bytes], transfer: Transfer) -> None:
+    size: bytes that have been read
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
-        self._transfer = transfer
+        self.size = 0
 
     def read(self, size: int) -> bytes:
-        """Return the next bytes, b"" at the end."""
-        chunk = self._stream.read(size)
-        self._transfer.moved += len(chunk)
+        """Return the next bytes, b"" at the end. Raises BadRequest."""
+        with arriving_body():
+            chunk = self._stream.read(size)
+        self.size += len(chunk)
         return chunk
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from werkzeug.exceptions import Conflict, NotFound, ServiceUnavailable
 
 from blurscene_stream.config import Settings
 from blurscene_stream.pipeline.detection import Detector
+from blurscene_stream.server.connections import Connection, current_connection
 from blurscene_stream.server.jobs import upload
 from blurscene_stream.server.jobs.job_folder import DETECTIONS, RESULT, JobFolder
 from blurscene_stream.server.jobs.records import JobRecord, JobState
@@ -21,11 +21,11 @@ from blurscene_stream.server.jobs.runner import Runner
 from blurscene_stream.server.jobs.spool import Spool, hide_folders_in_logs
 from blurscene_stream.server.options import DETECT_OPTIONS, REDACT_OPTIONS, chosen_settings
 from blurscene_stream.server.service import RETRY_AFTER_S, service
-from blurscene_stream.server.slow_clients import current_connection, watched_transfer
 
 blueprint = Blueprint("jobs", __name__)
 EXTENSION = "blurscene_stream_jobs"
 CHUNK_BYTES = 1 << 16
+TAKE_S = 30.0  # for a client to take the end of a result, and to close the connection
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,7 +101,7 @@ def detections(job_id: str) -> Response:
 
 @blueprint.get("/jobs/<job_id>/result")
 def result(job_id: str) -> Response:
-    """Answer with the anonymized video. When it was sent whole, the job is deleted."""
+    """Answer with the anonymized video. When the client has taken it whole, the job is deleted."""
     return _file(_done(job_id), RESULT, "video/mp4", last=True)
 
 
@@ -149,10 +149,10 @@ def _file(job: JobFolder, name: str, mimetype: str, last: bool) -> Response:
     return response
 
 
-def _pieces(file: BinaryIO, connection: socket.socket | None, job: JobFolder | None) -> Iterator[bytes]:
-    with file, watched_transfer(connection) as transfer:
+def _pieces(file: BinaryIO, connection: Connection | None, job: JobFolder | None) -> Iterator[bytes]:
+    with file:
         while piece := file.read(CHUNK_BYTES):
             yield piece  # a client that is gone ends this generator here
-            transfer.moved += len(piece)
-    if job is not None:
+    # What the client does not take may still lie in the system's buffers.
+    if job is not None and (connection is None or connection.closed_by_client(TAKE_S)):
         job.delete()
