@@ -34,12 +34,18 @@ PLATE_TEXT = "DE-MO 2026"
 TONE_HZ, AUDIO_RATE_HZ, AUDIO_FRAME = 440, 48_000, 1024
 
 
-def scene() -> Picture:
-    """The whole street, of which each frame shows a part."""
+def street() -> Picture:
+    """An empty street under a grey sky, with the grain of a camera."""
     noise = np.random.default_rng(0).normal(0, 4, (SCENE_HEIGHT, SCENE_WIDTH, 1))
     rows = np.linspace(205, 165, SCENE_HEIGHT)[:, None, None]
     made: Picture = np.clip(rows + noise + np.array([-8, 0, 8]), 0, 255).astype(np.uint8)
     made[GROUND:] = np.clip(95 + noise[GROUND:], 0, 255).astype(np.uint8)
+    return made
+
+
+def scene() -> Picture:
+    """The whole street, of which each frame shows a part."""
+    made = street()
     portrait = cv2.resize(skimage.data.astronaut(), (640, 640), interpolation=cv2.INTER_CUBIC)
     made[GROUND - 560 : GROUND + 80, 100:740] = portrait
     cv2.rectangle(made, (96, GROUND - 564), (743, GROUND + 83), (40, 40, 40), 8)

@@ -1,0 +1,1 @@
+"""Benchmark: stages and whole runs, beside the codec alone and other programs. See `python -m scripts.bench --help`."""
