@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import signal
 import sys
 from collections.abc import Generator
 from functools import cache
@@ -18,6 +17,9 @@ from tests.profiles import load_profile
 from tests.videos import VideoSpec, make_video
 
 load_profile()
+
+# Tests start the program hundreds of times: to compile all of it each time takes longer than to run it.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 ROOT = Path(__file__).parent.parent
 
@@ -50,12 +52,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the file that takes longest: the other workers have enough to do while it runs."""
     items.sort(key=lambda item: item.path.name != "test_real_clips.py")
-
-
-def listens(pid: int) -> bool:
-    """Whether a process has its own way with SIGTERM by now."""
-    (caught,) = re.findall(r"SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
-    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
 
 
 @pytest.fixture(autouse=True)

@@ -11,9 +11,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from subprocess import PIPE, Popen
+from subprocess import PIPE
 
 from tests.conftest import ROOT
+from tests.processes import started
 
 REQUEST = re.compile(rb"[A-Z]+ rtsp://\S+ RTSP/1.0\r\n(?:[^\r]+\r\n)*?CSeq: (\d+)\r\n")
 
@@ -44,13 +45,9 @@ def answer(number: int, place: str) -> bytes:
 @contextmanager
 def listener(file: Path) -> Iterator[str]:
     """Its address; after the block, `file` holds what it has heard."""
-    with Popen([sys.executable, "-m", "tests.listener", str(file)], cwd=ROOT, stdout=PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield f"rtsp://127.0.0.1:{int(process.stdout.readline())}/live"
-            process.wait(timeout=10)
-        finally:
-            process.kill()
+    with started([sys.executable, "-m", "tests.listener", file], cwd=ROOT, stdout=PIPE, text=True) as process:
+        yield f"rtsp://127.0.0.1:{int(process.stdout.readline())}/live"
+        process.wait(timeout=10)
 
 
 if __name__ == "__main__":

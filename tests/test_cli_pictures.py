@@ -6,12 +6,11 @@ import hashlib
 import json
 import os
 import signal
-import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Sequence
 from pathlib import Path
+from subprocess import PIPE
 
 import click
 import numpy as np
@@ -28,8 +27,7 @@ from blurscene_stream.pipeline.image_files import detect_images
 from tests.conftest import ROOT
 from tests.detectors import LookingDetector, SquareDetector
 from tests.pictures import SQUARE, exif_of, file_of, read_back, samples_of, turned
-
-PATIENCE_S = 30
+from tests.processes import PATIENCE_S, started, wait_until
 
 
 @pytest.fixture
@@ -289,11 +287,8 @@ def test_a_signal_ends_it_in_good_order(number: signal.Signals, folder: Path, tm
         (folder / f"a{copy:02}.png").write_bytes((folder / "a.png").read_bytes())
     target = tmp_path / "out"
     command = [sys.executable, "-c", PROGRAM, "picture", str(folder), str(target)]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
-        deadline_s = time.monotonic() + PATIENCE_S
-        while not (target / "a.png").exists():
-            assert time.monotonic() < deadline_s
-            time.sleep(0.01)
+    with started(command, cwd=ROOT, stderr=PIPE, text=True) as process:
+        wait_until((target / "a.png").exists)
         process.send_signal(number)
         _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 128 + number

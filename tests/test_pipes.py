@@ -10,21 +10,24 @@ import pty
 import resource
 import select
 import signal
+import struct
 import subprocess
 import sys
-import time
+import termios
 from collections.abc import Sequence
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
+from typing import IO
 
 import av
 import pytest
 
 from blurscene_stream.source.pipe import PipeReader
-from tests.conftest import ROOT, listens
+from tests.conftest import ROOT
+from tests.processes import PATIENCE_S, listens, started, wait_until, wait_until_idle
 from tests.videos import VideoSpec, make_video, read_video
 
 FRAMES = 25
-PATIENCE_S = 40
 READABLE = {  # what can be read without going back -> what is in it
     "film.mkv": (VideoSpec(audio=("aac",)), {}),
     "film.ts": (VideoSpec(), {}),
@@ -103,10 +106,7 @@ def test_an_mp4_whose_index_comes_last_cannot_come_through_a_pipe(tmp_path: Path
 
 
 def test_a_reader_that_has_enough(walker: Path, report: Path) -> None:
-    with subprocess.Popen(
-        command(report, walker, "-"), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None and process.stderr is not None
+    with started(command(report, walker, "-"), cwd=ROOT, stdout=PIPE, stderr=PIPE) as process:
         assert len(process.stdout.read(1000)) == 1000
         process.stdout.close()
         said = process.stderr.read().decode().splitlines()
@@ -137,8 +137,8 @@ def test_named_pipes_both_ways(name: str, tmp_path: Path, report: Path) -> None:
     film = make_video(tmp_path / "film.mkv", VideoSpec())
     source, target, copy = _named(tmp_path, "in.mkv"), _named(tmp_path, name), tmp_path / "copy"
     with (
-        subprocess.Popen(["sh", "-c", f"cat {film} > {source}"]) as writer,
-        subprocess.Popen(["sh", "-c", f"cat {target} > {copy}"]) as reader,
+        started(["sh", "-c", f"exec cat {film} > {source}"]) as writer,
+        started(["sh", "-c", f"exec cat {target} > {copy}"]) as reader,
     ):
         ended = run(report, source, target)
         if ended.returncode:
@@ -208,20 +208,13 @@ def test_the_input_by_way_of_the_shell(walker: Path, report: Path) -> None:
 def test_stopped_while_nothing_comes(share: float, number: signal.Signals, tmp_path: Path, report: Path) -> None:
     """Whoever writes to the pipe does not go on: nobody must wait for that."""
     data = make_video(tmp_path / "film.ts", VideoSpec(200)).read_bytes()
-    with subprocess.Popen(
-        command(report, "-", tmp_path / "out.mp4"), cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        assert process.stdin is not None
+    with started(command(report, "-", tmp_path / "out.mp4"), cwd=ROOT, stdin=PIPE, stderr=PIPE) as process:
         process.stdin.write(data[: int(len(data) * share)])
         process.stdin.flush()
-        deadline_s = time.monotonic() + PATIENCE_S
-        while not (report.with_suffix(".going").exists() if share else listens(process.pid)):
-            assert time.monotonic() < deadline_s
-            time.sleep(0.05)
-        time.sleep(0.5)
+        wait_until(lambda: report.with_suffix(".going").exists() if share else listens(process))
+        wait_until_idle(process)
         process.send_signal(number)
         assert process.wait(PATIENCE_S) == 128 + number
-        assert process.stderr is not None
         last = process.stderr.read().decode().splitlines()[-1]
     assert last == f"blurscene-stream: error: stopped by {number.name}; nothing was left"
     assert not list(tmp_path.glob("out*"))
@@ -261,20 +254,24 @@ def test_a_pipe_with_a_high_number(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, limit)
 
 
+def _waiting_bytes(pipe: IO[bytes]) -> int:
+    """Bytes in a pipe that nobody has read yet."""
+    (count,) = struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))
+    return int(count)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_while_the_beginning_stalls(number: signal.Signals, tmp_path: Path, report: Path) -> None:
     """libav swallows the error of the signal while it probes, and reads on: for ever, if nobody writes."""
     source = _named(tmp_path, "in.mkv")
     data = make_video(tmp_path / "film.mkv", VideoSpec(60)).read_bytes()
-    with subprocess.Popen(
-        command(report, source, tmp_path / "out.mp4"), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    ) as process:
+    with started(command(report, source, tmp_path / "out.mp4"), cwd=ROOT, stdout=DEVNULL, stderr=PIPE) as process:
         with source.open("wb", buffering=0) as writer:
             writer.write(data[:3000])
-            time.sleep(2)
+            wait_until(lambda: _waiting_bytes(writer) == 0)
+            wait_until_idle(process)
             process.send_signal(number)
             assert process.wait(5) == 128 + number
-        assert process.stderr is not None
         last = process.stderr.read().decode().splitlines()[-1]
     assert last == f"blurscene-stream: error: stopped by {number.name}; nothing was left"
     assert not list(tmp_path.glob("out*"))
@@ -291,27 +288,15 @@ def test_stopped_while_the_reader_stalls(named: bool, frames: int, tmp_path: Pat
         target = _named(tmp_path, "out.mkv")
         reader, writer = os.open(target, os.O_RDONLY | os.O_NONBLOCK), os.open(target, os.O_WRONLY)
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
-    with subprocess.Popen(
-        command(report, film, target, "-crf", 0), cwd=ROOT, stdout=None if named else writer, stderr=subprocess.PIPE
-    ) as process:
-        try:
-            _wait_until_full(writer)
-            time.sleep(1.5)
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(4) == 143
-        finally:
-            process.kill()
-        assert process.stderr is not None
+    ready = select.poll()
+    ready.register(writer, select.POLLOUT)
+    words = command(report, film, target, "-crf", 0)
+    with started(words, cwd=ROOT, stdout=None if named else writer, stderr=PIPE) as process:
+        wait_until(lambda: not ready.poll(0))
+        wait_until_idle(process)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(4) == 143
         last = process.stderr.read().decode().splitlines()[-1]
     assert last == "blurscene-stream: error: stopped by SIGTERM; what was read from the pipe is not complete"
     os.close(reader)
     os.close(writer)
-
-
-def _wait_until_full(writer: int) -> None:
-    ready = select.poll()
-    ready.register(writer, select.POLLOUT)
-    deadline_s = time.monotonic() + PATIENCE_S
-    while ready.poll(0):
-        assert time.monotonic() < deadline_s
-        time.sleep(0.05)

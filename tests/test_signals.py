@@ -7,21 +7,21 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import textwrap
 import time
 from collections.abc import Generator
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
-from tests.conftest import ROOT, listens
+from tests.conftest import ROOT
 from tests.evaluate.scripted_detector import make_picture
+from tests.processes import PATIENCE_S, Process, lines_before, listens, started, wait_until
 from tests.videos import VideoSpec, make_video, read_video
 
 FRAMES = 120
-PATIENCE_S = 30
 
 # The real command line with a detector that needs no weights, and that takes its time.
 PROGRAM = textwrap.dedent("""
@@ -68,30 +68,21 @@ def target(tmp_path: Path) -> Path:
     return tmp_path / "out.mp4"
 
 
-Running = subprocess.Popen[str]
-
-
 @pytest.fixture
-def program(film: Path, target: Path, request: pytest.FixtureRequest) -> Generator[Running]:
+def program(film: Path, target: Path, request: pytest.FixtureRequest) -> Generator[Process]:
     """Runs, and has not begun to write; its parameter is how many seconds it looks at a picture."""
     command = [sys.executable, "-c", PROGRAM.format(getattr(request, "param", "0.02")), str(film), str(target)]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
-        assert process.stdout is not None
+    with started(command, cwd=ROOT, stdout=PIPE, stderr=PIPE, text=True, start_new_session=True) as process:
         assert process.stdout.readline() == "ready\n"
         yield process
         process.kill()
 
 
 def wait_for(path: Path) -> None:
-    deadline_s = time.monotonic() + PATIENCE_S
-    while not path.exists():
-        assert time.monotonic() < deadline_s, f"{path} does not appear"
-        time.sleep(0.005)
+    wait_until(path.exists, pause_s=0.005)
 
 
-def test_the_program_of_these_tests_works(program: Running, target: Path) -> None:
+def test_the_program_of_these_tests_works(program: Process, target: Path) -> None:
     output, errors = program.communicate(timeout=PATIENCE_S)
     assert program.returncode == 0, errors
     assert output == ""
@@ -101,7 +92,7 @@ def test_the_program_of_these_tests_works(program: Running, target: Path) -> Non
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.7])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_while_it_writes(number: signal.Signals, delay_s: float, program: Running, tmp_path: Path) -> None:
+def test_stopped_while_it_writes(number: signal.Signals, delay_s: float, program: Process, tmp_path: Path) -> None:
     wait_for(tmp_path / "out.mp4.partial")
     time.sleep(delay_s)
     program.send_signal(number)
@@ -116,10 +107,9 @@ def test_stopped_while_it_writes(number: signal.Signals, delay_s: float, program
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("delay_s", [0, 0.4])
-def test_stopped_before_it_has_begun(delay_s: float, number: signal.Signals, program: Running, tmp_path: Path) -> None:
+def test_stopped_before_it_has_begun(delay_s: float, number: signal.Signals, program: Process, tmp_path: Path) -> None:
     """While it imports what it needs: one line, an exit code that tells, nothing left."""
-    while not listens(program.pid):
-        time.sleep(0.002)
+    wait_until(lambda: listens(program), pause_s=0.002)
     time.sleep(delay_s)
     program.send_signal(number)
     _, errors = program.communicate(timeout=PATIENCE_S)
@@ -145,15 +135,9 @@ LOADS = (  # arguments, signal, what becomes of the output
 def test_stopped_while_the_model_loads(arguments: str, number: signal.Signals, outcome: str, footage: Path) -> None:
     """Whatever the loader makes of the error; and the second of two files is not begun."""
     before = {path for path in footage.rglob("*") if path.is_file()}
-    with subprocess.Popen(
-        [sys.executable, "-c", LOADING, *arguments.split()],
-        cwd=footage,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stderr is not None
-        opening = list(iter(process.stderr.readline, "loading\n"))
+    command, environment = [sys.executable, "-c", LOADING, *arguments.split()], os.environ | {"PYTHONPATH": str(ROOT)}
+    with started(command, cwd=footage, env=environment, stderr=PIPE, text=True) as process:
+        opening = lines_before("loading\n", process.stderr)
         process.send_signal(number)
         _, errors = process.communicate(timeout=PATIENCE_S)
     assert errors == f"blurscene-stream: error: stopped by {number.name}; {outcome}\n"
@@ -176,7 +160,7 @@ def footage(film: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_signal_that_comes_twice_at_once_is_one_request(program: Running, tmp_path: Path) -> None:
+def test_a_signal_that_comes_twice_at_once_is_one_request(program: Process, tmp_path: Path) -> None:
     """As timeout(1) sends it: to the process, and to its group."""
     wait_for(tmp_path / "out.mp4.partial")
     program.send_signal(signal.SIGTERM)
@@ -188,9 +172,8 @@ def test_a_signal_that_comes_twice_at_once_is_one_request(program: Running, tmp_
 
 
 @pytest.mark.parametrize("program", ["30"], indirect=True)
-def test_a_later_second_signal_ends_it_on_the_spot(program: Running, tmp_path: Path) -> None:
+def test_a_later_second_signal_ends_it_on_the_spot(program: Process, tmp_path: Path) -> None:
     """The detector is stuck: nobody wants to wait for it."""
-    assert program.stdout is not None
     assert program.stdout.readline() == "looking\n"
     program.send_signal(signal.SIGTERM)
     time.sleep(1.3)
@@ -202,7 +185,7 @@ def test_a_later_second_signal_ends_it_on_the_spot(program: Running, tmp_path: P
 
 
 @pytest.mark.parametrize("moment", range(12))
-def test_killed_at_any_moment(moment: int, program: Running, target: Path, tmp_path: Path) -> None:
+def test_killed_at_any_moment(moment: int, program: Process, target: Path, tmp_path: Path) -> None:
     """Never a file under the final name, unless it is complete; the next run takes over what is left."""
     if moment:
         wait_for(tmp_path / "out.mp4.partial")
@@ -220,7 +203,7 @@ def test_the_installed_command_is_stopped(film: Path, target: Path, tmp_path: Pa
     command = [str(Path(sys.executable).with_name("blurscene-stream")), "--size", "64", str(film), str(target)]
     if not Path(command[0]).is_file():
         pytest.skip("blurscene-stream is not installed beside this Python")
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with started(command, stdout=PIPE, stderr=PIPE, text=True) as process:
         wait_for(tmp_path / "out.mp4.partial")
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=PATIENCE_S)
@@ -232,10 +215,9 @@ def test_the_installed_command_is_stopped(film: Path, target: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("moment", [0.0, 0.3, 0.6])
 def test_stopped_while_it_also_writes_what_was_covered(moment: float, film: Path, target: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", PROGRAM.format("0.02"), str(film), str(target), "--detections"]
-    with subprocess.Popen(
-        [*command, str(tmp_path / "out.jsonl")], cwd=ROOT, stderr=subprocess.PIPE, text=True
-    ) as process:
+    file = tmp_path / "out.jsonl"
+    command = [sys.executable, "-c", PROGRAM.format("0.02"), film, target, "--detections", file]
+    with started(command, cwd=ROOT, stderr=PIPE, text=True) as process:
         wait_for(tmp_path / "out.jsonl.partial")
         time.sleep(moment)
         process.send_signal(signal.SIGTERM)
@@ -249,8 +231,8 @@ def test_stopped_while_it_also_writes_what_was_covered(moment: float, film: Path
 def test_killed_while_it_also_writes_what_was_covered(moment: float, film: Path, target: Path, tmp_path: Path) -> None:
     """Whoever finds the file finds the video too, and both are complete."""
     file = tmp_path / "out.jsonl"
-    command = [sys.executable, "-c", PROGRAM.format("0.005"), str(film), str(target), "--detections", str(file)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-c", PROGRAM.format("0.005"), film, target, "--detections", file]
+    with started(command, cwd=ROOT, stdout=PIPE, stderr=PIPE, text=True) as process:
         wait_for(tmp_path / "out.jsonl.partial")
         time.sleep(moment)
         process.kill()

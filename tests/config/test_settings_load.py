@@ -17,6 +17,7 @@ from blurscene_stream.config.load import load_settings, resolve_settings
 from blurscene_stream.config.overrides import overrides_from_options
 from blurscene_stream.config.schema import ClassConfig, RedactMethod, Settings, Shape
 from blurscene_stream.errors import ConfigError
+from tests.processes import PATIENCE_S
 
 
 @pytest.fixture
@@ -253,11 +254,11 @@ def test_several_threads_load_each_its_own(file: Path) -> None:
         found[size_px] = load_settings([f"detect.size_px={size_px}", f"redact={choice}"], config=config)
 
     sizes = range(100, 112)
-    threads = [threading.Thread(target=load, args=(size_px,)) for size_px in sizes]
+    threads = [threading.Thread(target=load, args=(size_px,), daemon=True) for size_px in sizes]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(PATIENCE_S)
     for size_px in sizes:
         assert found[size_px].detect.size_px == size_px
         assert found[size_px].detect.batch_size == (2 if size_px % 2 else 4)

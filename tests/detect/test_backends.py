@@ -25,6 +25,7 @@ from blurscene_stream.errors import ConfigError, DetectionError, DeviceError
 from tests.conftest import ROOT
 from tests.detect.needs import need
 from tests.detect.pictures import WIDTH, Picture, frame_of
+from tests.processes import PATIENCE_S
 
 MODELS = ("face_plate_v1", "face_plate_v2")
 OTHERS = ("openvino", "onnxruntime")  # than torch
@@ -91,11 +92,11 @@ def test_every_back_end_finds_the_boxes_of_torch(backend: str, scene: Picture) -
 def test_calls_from_several_threads_give_what_one_gives(backend: str, scene: Picture) -> None:
     shared, pictures = network("face_plate_v1", backend), as_input(scene, "face_plate_v1")
     made = [shared(pictures)]
-    threads = [Thread(target=lambda: made.append(shared(pictures))) for _ in range(3)]
+    threads = [Thread(target=lambda: made.append(shared(pictures)), daemon=True) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(PATIENCE_S)
     assert len(made) == 4 and all(np.array_equal(each, made[0]) for each in made)
 
 

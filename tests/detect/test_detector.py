@@ -24,6 +24,7 @@ from blurscene_stream.config.schema import (
 )
 from blurscene_stream.detect import Detector, load_detector
 from tests.detect.pictures import FACE, PLATE, WIDTH, Picture, frame_of, shown_to, stored_as
+from tests.processes import PATIENCE_S
 from tests.settings import changed
 
 ORIENTATIONS = [Orientation(a, b, c) for a in (False, True) for b in (False, True) for c in (False, True)]
@@ -138,7 +139,7 @@ def test_odd_picture_sizes_are_detected_in(detector: Detector, shape: tuple[int,
 
 def test_another_thread_finds_the_same_without_gradients(detector: Detector, scene: Picture) -> None:
     results: list[Detections] = []
-    worker = Thread(target=lambda: results.extend(detector([frame_of(scene)])))
+    worker = Thread(target=lambda: results.extend(detector([frame_of(scene)])), daemon=True)
     worker.start()
-    worker.join()
+    worker.join(PATIENCE_S)
     assert np.array_equal(results[0].xyxy, detector([frame_of(scene)])[0].xyxy)

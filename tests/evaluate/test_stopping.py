@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -17,9 +17,9 @@ from blurscene_stream.cli import run
 from blurscene_stream.cli.evaluate import evaluate_command
 from tests.conftest import ROOT
 from tests.evaluate.scripted_detector import make_picture
+from tests.processes import PATIENCE_S, started
 from tests.videos import VideoSpec, make_video
 
-PATIENCE_S = 30
 COUNT = 200
 
 # The real command line with a detector that needs no weights, that takes its time and says when it detects.
@@ -60,10 +60,7 @@ def clip(tmp_path: Path) -> Path:
 def _stopped(number: signal.Signals, arguments: Sequence[object]) -> tuple[int, str, list[str]]:
     """Exit code, output and errors of the program, to which the signal was sent when it looked the third time."""
     command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
-        assert process.stderr is not None
+    with started(command, cwd=ROOT, stdout=PIPE, stderr=PIPE, text=True, start_new_session=True) as process:
         begun = [process.stderr.readline() for _ in range(3)]
         assert begun == ["looking\n"] * 3
         process.send_signal(number)

@@ -15,6 +15,7 @@ import pytest
 from blurscene_stream.errors import BlurSceneError, SourceError
 from tests.mp4_atoms import atom
 from tests.pipeline.runs import anonymize, fails
+from tests.processes import PATIENCE_S
 from tests.videos import VideoSpec, make_video, read_video
 
 FRAMES = 25
@@ -98,14 +99,16 @@ class Listener:
 
     def __init__(self) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket.settimeout(PATIENCE_S)
         self.port = self._socket.getsockname()[1]
         self.calls = 0
-        self._thread = threading.Thread(target=self._listen)
+        self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
 
     def _listen(self) -> None:
         while True:
             connection, _ = self._socket.accept()
+            connection.settimeout(PATIENCE_S)
             with connection:
                 if connection.recv(64) == b"end":
                     return
@@ -114,7 +117,7 @@ class Listener:
     def close(self) -> int:
         with socket.create_connection(("127.0.0.1", self.port)) as last:
             last.sendall(b"end")
-        self._thread.join()
+        self._thread.join(PATIENCE_S)
         self._socket.close()
         return self.calls
 

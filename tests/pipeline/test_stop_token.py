@@ -19,6 +19,7 @@ from blurscene_stream.pipeline import Job, StopToken, anonymize_video
 from blurscene_stream.pipeline.prefetch import Stage
 from tests.detectors import SquareDetector
 from tests.pipeline.runs import NO_CALLBACKS, PLAIN
+from tests.processes import PATIENCE_S
 
 
 def endless(started: threading.Event) -> Generator[int]:
@@ -39,12 +40,12 @@ def test_interrupt_from_another_thread() -> None:
         started.wait(10)
         stage.interrupt(StoppedError("stopped", signal.SIGTERM))
 
-    thread = threading.Thread(target=stop)
+    thread = threading.Thread(target=stop, daemon=True)
     thread.start()
     with pytest.raises(StoppedError, match="stopped") as caught:
         for _ in stage.items():
             pass
-    thread.join()
+    thread.join(PATIENCE_S)
     assert caught.value.exit_code == 143
     assert threading.active_count() == before
 
@@ -73,7 +74,7 @@ def test_interrupt_by_a_signal_while_the_reader_waits_for_an_item() -> None:
             list(stage.items())
     finally:
         signal.signal(signal.SIGUSR1, old)
-        timer.join()
+        timer.join(PATIENCE_S)
     assert threading.active_count() == before
 
 

@@ -143,4 +143,5 @@ def gstreamer_works() -> bool:
     check = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
     if not Path(DEBIAN_PYTHON).exists():
         return False
-    return subprocess.run([DEBIAN_PYTHON, "-c", check], stderr=subprocess.DEVNULL, check=False).returncode == 0
+    ended = subprocess.run([DEBIAN_PYTHON, "-c", check], stderr=subprocess.DEVNULL, timeout=60, check=False)
+    return ended.returncode == 0

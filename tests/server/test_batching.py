@@ -15,8 +15,7 @@ from blurscene_stream.frames import Frame, ScanMode
 from blurscene_stream.image import DecodedImage
 from blurscene_stream.server.batching import BatchingDetector
 from tests.detectors import CLASSES
-
-PATIENCE_S = 30
+from tests.processes import PATIENCE_S, wait_until
 
 
 def frame_of(mark: int, width: int = 64) -> Frame:
@@ -74,8 +73,7 @@ def ask(marks: Marks) -> Iterator[Ask]:
             answer = pool.submit(detector, frames)
             if not marks.busy.wait(PATIENCE_S):
                 pytest.fail("the first call does not reach the detector")
-            while len(detector._waiting) < waiting:
-                pass
+            wait_until(lambda: len(detector._waiting) >= waiting, pause_s=0.001)
             waiting += 1
             return answer
 

@@ -18,10 +18,10 @@ from blurscene_stream.log_lines import set_up_logs
 from blurscene_stream.server import create_app
 from tests.detectors import SquareDetector
 from tests.pictures import file_of, samples_of
+from tests.processes import PATIENCE_S, wait_until
 from tests.server.conftest import START_TIMEOUT_S, MakeApp, service_of
 
 COLOR = file_of(samples_of(3), "png")
-PATIENCE_S = 30
 
 
 class Gate:
@@ -54,8 +54,7 @@ def test_one_picture_too_many_is_told_to_come_again(make_app: MakeApp) -> None:
     with ThreadPoolExecutor(2) as pool:
         waiting = [pool.submit(post, app.test_client()) for _ in range(2)]
         assert gate.reached.wait(PATIENCE_S)
-        while service_of(app).places.taken < 2:
-            pass
+        wait_until(lambda: service_of(app).places.taken == 2)
         answer = app.test_client().post("/anonymize", data=COLOR, content_type="image/png")
         assert answer.status_code == 503
         assert int(answer.headers["Retry-After"]) > 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from blurscene_stream.frames import Frame
 from blurscene_stream.source import open_source
 from blurscene_stream.source.container.completeness import MovieCollector
 from blurscene_stream.source.container.mp4_atoms import atom_spans
+from tests.processes import started
 from tests.profiles import examples
 from tests.videos import VideoSpec, make_video
 
@@ -78,7 +78,7 @@ def test_fragments_with_their_init_segment_before_each(piped: bool, tmp_path: Pa
 def frames_through_pipe(*parts: Path) -> int:
     pipe = parts[0].with_name("pipe")
     os.mkfifo(pipe)
-    with subprocess.Popen(["sh", "-c", 'exec cat "$@" > pipe', "sh", *map(str, parts)], cwd=pipe.parent):
+    with started(["sh", "-c", 'exec cat "$@" > pipe', "sh", *parts], cwd=pipe.parent):
         return frames(pipe)
 
 

@@ -13,6 +13,7 @@ from blurscene_stream.address import parse_address
 from blurscene_stream.config.schema import RtspConfig
 from blurscene_stream.errors import SourceLostError
 from blurscene_stream.source.live import open_live
+from tests.processes import PATIENCE_S
 
 SDP = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=x\r\nt=0 0\r\n"
 SDP += "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:t\r\n"
@@ -31,6 +32,7 @@ def _answer(request: str) -> str:
 
 def _serve(listener: socket.socket, sent: bytes) -> None:
     connection, _ = listener.accept()
+    connection.settimeout(PATIENCE_S)
     with connection, suppress(OSError):
         while data := connection.recv(4096):
             if data.startswith(b"$"):
@@ -43,7 +45,8 @@ def _serve(listener: socket.socket, sent: bytes) -> None:
 @pytest.fixture(params=[b"", GARBAGE], ids=["silent", "garbage"])
 def port(request: pytest.FixtureRequest) -> Generator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=_serve, args=(listener, request.param))
+        listener.settimeout(PATIENCE_S)
+        thread = threading.Thread(target=_serve, args=(listener, request.param), daemon=True)
         thread.start()
         yield listener.getsockname()[1]
         thread.join(10)
