@@ -1,4 +1,4 @@
-"""Hooks of gunicorn: the spool that its workers share, and the end of their jobs."""
+"""Hooks of gunicorn: what its workers share, the spool and the folder of their numbers, and the end of their jobs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from blurscene_stream.errors import BlurSceneError
 from blurscene_stream.server.jobs.spool import Spool
 
 UMASK = 0o077
+NUMBERS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # of prometheus_client: each of several workers leaves its numbers there
 
 _spool: list[Spool] = []  # of the master, and inherited by the workers that it forks
 
@@ -25,15 +26,27 @@ def open_shared_spool(settings: Settings) -> None:
     _spool[:] = [Spool(settings.server.spool_folder)]
 
 
-def on_starting(_arbiter: Any) -> None:
-    """Make the spool that the settings of the environment name."""
+def on_starting(arbiter: Any) -> None:
+    """Make the spool that the settings of the environment name, and in it the folder of the workers' numbers."""
     try:
         open_shared_spool(load_settings(environment=os.environ))
     except BlurSceneError as error:
         raise SystemExit(f"blurscene-stream: error: {error}") from error
+    if arbiter.cfg.workers > 1 and NUMBERS_FOLDER not in os.environ:
+        folder = _spool[0].folder / "numbers"
+        folder.mkdir()
+        os.environ[NUMBERS_FOLDER] = str(folder)
 
 
-def close_shared_spool() -> None:
+def child_exit(_arbiter: Any, worker: Any) -> None:
+    """Take the gauges of a worker that has ended out of /metrics, in the master."""
+    if NUMBERS_FOLDER in os.environ:
+        from blurscene_stream.server.metrics import forget_worker  # noqa: PLC0415  # once the variable is set
+
+        forget_worker(worker.pid)
+
+
+def on_exit(_arbiter: Any) -> None:
     """Delete the spool, at the end of the master."""
     if spool := shared_spool():
         spool.close()

@@ -27,6 +27,7 @@ def limits() -> Response:
         max_video_bytes=server.max_video_bytes,
         max_video_s=server.max_video_s,
         max_video_pixels=server.max_video_pixels,
+        max_jobs=server.max_jobs,
         job_lifetime_s=server.job_lifetime_s,
         classes=list(classes),
         thresh={

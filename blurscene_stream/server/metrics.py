@@ -6,15 +6,15 @@ import os
 
 from prometheus_client import CONTENT_TYPE_LATEST as CONTENT_TYPE
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from blurscene_stream.boxes import Detections
+from blurscene_stream.server.gunicorn_hooks import NUMBERS_FOLDER
 
-__all__ = ["CONTENT_TYPE", "Metrics"]
+__all__ = ["CONTENT_TYPE", "Metrics", "forget_worker"]
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 FRAMES = (1, 2, 4, 8, 16, 32, 64)
-SEVERAL_WORKERS = "PROMETHEUS_MULTIPROC_DIR"  # set by config/gunicorn.py: each worker leaves its numbers there
 
 
 class Metrics:
@@ -35,7 +35,7 @@ class Metrics:
         self._batch_seconds = Histogram(
             "blurscene_batch_seconds", "Time of one call of the detector.", buckets=SECONDS, registry=registry
         )
-        self.places_taken = Gauge(
+        self._places_taken = Gauge(
             "blurscene_places_taken",
             "Pictures that are worked on or wait.",
             registry=registry,
@@ -53,6 +53,10 @@ class Metrics:
         for name in covered.class_names:
             self._boxes.labels(name).inc(covered.count(name))
 
+    def show_places(self, taken: int) -> None:
+        """Show how many places are taken."""
+        self._places_taken.set(taken)
+
     def count_batch(self, frames: int, seconds: float) -> None:
         """Count a call of the detector."""
         self._batch_frames.observe(frames)
@@ -60,8 +64,13 @@ class Metrics:
 
     def text(self) -> bytes:
         """Return all numbers: of this worker, of all of them where there are several."""
-        if SEVERAL_WORKERS not in os.environ:
+        if NUMBERS_FOLDER not in os.environ:
             return generate_latest(self.registry)
         together = CollectorRegistry()
         MultiProcessCollector(together)  # type: ignore[no-untyped-call]
         return generate_latest(together)
+
+
+def forget_worker(pid: int) -> None:
+    """Take the gauges of a worker that has ended out of what `Metrics.text` returns; its counts stay."""
+    mark_process_dead(pid)  # type: ignore[no-untyped-call]

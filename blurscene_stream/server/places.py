@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from threading import Condition, Lock
 
@@ -13,8 +13,10 @@ class Places:
     taken: places that are taken
     """
 
-    def __init__(self, count: int, pixels: int) -> None:
+    def __init__(self, count: int, pixels: int, on_change: Callable[[int], None] = lambda _taken: None) -> None:
+        """`on_change`: gets `taken` after each change of it."""
         self.taken = 0
+        self._on_change = on_change
         self._count, self._free_pixels = count, pixels
         self._changed, self._turn = Condition(), Lock()
 
@@ -23,13 +25,17 @@ class Places:
         with self._changed:
             if self.taken == self._count:
                 return False
-            self.taken += 1
+            self._set_taken(self.taken + 1)
             return True
 
     def give_back(self) -> None:
         """Give a place back."""
         with self._changed:
-            self.taken -= 1
+            self._set_taken(self.taken - 1)
+
+    def _set_taken(self, taken: int) -> None:
+        self.taken = taken
+        self._on_change(taken)
 
     @contextmanager
     def pixels(self, count: int) -> Generator[None]:

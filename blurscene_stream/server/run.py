@@ -51,7 +51,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
         "loglevel": "warning",
         "control_socket_disable": True,
         "on_starting": lambda _: gunicorn_hooks.open_shared_spool(settings),
-        "on_exit": lambda _: gunicorn_hooks.close_shared_spool(),
+        "on_exit": gunicorn_hooks.on_exit,
         "worker_exit": gunicorn_hooks.worker_exit,
     }
     server, parent = _Server(settings, options), os.getpid()

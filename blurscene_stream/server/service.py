@@ -50,7 +50,7 @@ class Service:
             wait_s=server.batch_wait_ms / 1000,
             on_batch=metrics.count_batch,
         )
-        places = Places(server.queue_size, server.max_pixels_at_once)
+        places = Places(server.queue_size, server.max_pixels_at_once, metrics.show_places)
         detector.start()
         return cls(settings, detector, places, metrics, token)
 
@@ -66,11 +66,9 @@ class Service:
         if not self.places.take():
             size = self.settings.server.queue_size
             raise ServiceUnavailable(f"{size} pictures wait already; try again later", retry_after=RETRY_AFTER_S)
-        self.metrics.places_taken.inc()
         try:
             yield
         finally:
-            self.metrics.places_taken.dec()
             self.places.give_back()
 
     def close(self) -> None:

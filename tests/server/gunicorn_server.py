@@ -96,7 +96,11 @@ class Server:
         return found
 
     def files(self) -> list[Path]:
-        return [path for path in self.spool.glob("blurscene-stream-spool-*/*/*") if path.is_file()]
+        return [path for folder in self.folders() for path in folder.iterdir() if path.is_file()]
+
+    def folders(self) -> list[Path]:
+        """Those of jobs; several workers have one for /metrics beside them."""
+        return [path for path in self.spool.glob("blurscene-stream-spool-*/*/") if path.name != "numbers"]
 
     def holder(self, job: str) -> int:
         """The worker that runs a job: it has the video open."""

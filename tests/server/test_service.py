@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 
 import pytest
 from flask.testing import FlaskClient
@@ -138,6 +139,16 @@ def test_metrics_count_requests_boxes_and_batches(client: FlaskClient) -> None:
     ):
         assert line in text.splitlines()
     assert "blurscene_batch_frames_count 2.0" in text  # the picture, and the check for turned views
+
+
+def test_limits_tell_every_bound_of_what_may_be_sent(client: FlaskClient) -> None:
+    told = client.get("/limits").json or {}
+    elsewhere = {"max_threshold", "max_mask_scale"}  # in parts of their own
+    inside = {"max_pixels_at_once", "max_spool_bytes"}
+    bounds = {name: value for name, value in asdict(Settings().server).items() if name.startswith("max_")}
+    assert {name: told.get(name) for name in bounds.keys() - elsewhere - inside} == {
+        name: value for name, value in bounds.items() if name not in elsewhere | inside
+    }
 
 
 @pytest.fixture(autouse=True)
