@@ -1,4 +1,4 @@
-"""Measure recall, precision and speed of the detector on annotated images.
+"""Measure recall and precision of the detector on annotated images; scripts/bench measures its speed.
 
     python scripts/measure_detector.py FOLDER [--size 1280] [--threshold 0.2] [--max-upscale 2] [--device cpu]
         [--variants none mirror regions=2 scales=1:0.5 mirror,regions=2] [--merge nms wbf nmm] [--zoom 3] [--every 2]
@@ -14,7 +14,6 @@ Precision is stated only where annotations of the class are exhaustive.
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -104,53 +103,37 @@ def add(tallies: dict[str, Tally], sample: Sample, detections: Detections) -> No
             tally.false_positives += len(mine) - true_positives - int(matches.ignored.sum())
 
 
-@dataclass
-class Result:
-    """Tallies and time of one TTA variant with one merge method over a data set."""
-
-    tallies: dict[str, Tally]
-    seconds: float = 0.0
-    count: int = 0
-
-
-Results = dict[tuple[str, MergeMethod], Result]
+Results = dict[tuple[str, MergeMethod], dict[str, Tally]]
+"""TTA variant and merge method -> the tally of each class over a data set."""
 
 
 def measure(samples: Iterable[Sample], detectors: Detectors, methods: Methods) -> Results:
     """Measure every detector with every merge method, the detectors in turn on each image."""
     results: Results = {
-        (name, method): Result({label: Tally() for label in detector.class_names})
+        (name, method): {label: Tally() for label in detector.class_names}
         for name, detector in detectors.items()
         for method in methods
     }
     for sample in samples:
         for name, detector in detectors.items():
-            start = time.perf_counter()
             candidates, views = detector.candidates([sample.frame])
-            inference_s = time.perf_counter() - start
             for method in methods:
-                start = time.perf_counter()
-                found = detector.merge(candidates, 0, views, MergeConfig(method))
-                result = results[name, method]
-                result.seconds += inference_s + time.perf_counter() - start
-                result.count += 1
-                add(result.tallies, sample, found)
+                add(results[name, method], sample, detector.merge(candidates, 0, views, MergeConfig(method)))
     return results
 
 
 def report(name: str, results: Results) -> None:
     """Print a line for each annotated class, TTA variant and merge method."""
-    for label in next(iter(results.values())).tallies:
-        for (variant, method), result in results.items():
-            tally = result.tallies[label]
+    for label in next(iter(results.values())):
+        for (variant, method), tallies in results.items():
+            tally = tallies[label]
             if not tally.objects:
                 continue
             boxes = tally.true_positives + tally.false_positives
             precision = f"{tally.true_positives / boxes:.3f}" if boxes else "  -  "
             print(
                 f"{name:16} {label:14} {variant:22} {method.name:12} recall {tally.detected / tally.objects:.3f} "
-                f"({tally.detected}/{tally.objects})  precision {precision}  "
-                f"{1000 * result.seconds / result.count:6.1f} ms an image",
+                f"({tally.detected}/{tally.objects})  precision {precision}",
                 flush=True,
             )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +102,17 @@ def test_a_peer_that_writes_nothing_fails(tmp_path: Path) -> None:
 def test_a_peer_that_cannot_be_called_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--peer", text]) == 1
     assert capsys.readouterr().err.startswith(f"--peer {text}: ")
+
+
+def test_the_gpu_is_looked_at_where_nvidia_smi_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\nprintf '30\\n50\\n[N/A]\\n'\nexec sleep 60\n")  # until it is ended
+    tool.chmod(0o755)
+    program, files = peer("sh=sh -c 'sleep 0.3' {input} {output}"), (tmp_path / "a", tmp_path / "b")
+    if shutil.which("nvidia-smi") is None:
+        assert run(program, *files).gpu_percent is None
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert run(program, *files).gpu_percent == 40
 
 
 def test_the_memory_of_who_measures_is_not_counted(tmp_path: Path) -> None:

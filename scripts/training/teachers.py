@@ -65,7 +65,7 @@ def face_plate_v1() -> Teacher:
 
 def centerface(file: Path) -> Teacher:
     """Return CenterFace; its heat map is decoded as ours is, which began as CenterFace's."""
-    session = _load(file)
+    session = load_onnx(file)
 
     def teach(image: DecodedImage) -> Sequence[Scored]:
         rgb = shrunk_rgb(image)
@@ -82,7 +82,7 @@ def centerface(file: Path) -> Teacher:
 
 def hyperlpr(file: Path) -> Teacher:
     """Return HyperLPR3's detector, on the whole picture and, of a large one, on four overlapping parts."""
-    session = _load(file)
+    session = load_onnx(file)
 
     def teach(image: DecodedImage) -> Sequence[Scored]:
         rgb = shrunk_rgb(image)
@@ -92,13 +92,13 @@ def hyperlpr(file: Path) -> Teacher:
         if max(width, height) > _PARTS_ABOVE_PX:
             across, down = round(width * _PART_SHARE), round(height * _PART_SHARE)
             views += [(x, y, x + across, y + down) for x in (0, width - across) for y in (0, height - down)]
-        found = [_plates(session, rgb[y0:y1, x0:x1]) + [x0, y0, x0, y0, 0] for x0, y0, x1, y1 in views]  # noqa: RUF005
+        found = [plates_in(session, rgb[y0:y1, x0:x1]) + [x0, y0, x0, y0, 0] for x0, y0, x1, y1 in views]  # noqa: RUF005
         return [NOTHING, np.concatenate(found) * [scale, scale, scale, scale, 1]]
 
     return teach
 
 
-def _plates(session: Any, view: Rgb) -> Scored:
+def plates_in(session: Any, view: Rgb) -> Scored:
     """Plates in a view (H, W, 3), in its pixels."""
     factor = _PLATE_SIDE / max(view.shape[:2])
     height, width = (min(_PLATE_SIDE, round(side * factor)) for side in view.shape[:2])
@@ -111,7 +111,7 @@ def _plates(session: Any, view: Rgb) -> Scored:
     return scored(np.concatenate([middles - halves, middles + halves], axis=1) / factor, scores)
 
 
-def _load(file: Path) -> Any:
+def load_onnx(file: Path) -> Any:
     """A session of onnxruntime whose warnings about free sides stay silent."""
     import blurscene_stream.detect.backends.onnxruntime  # noqa: F401, PLC0415  before the next line: it silences reports
     import onnxruntime  # noqa: PLC0415  optional  # isort: skip

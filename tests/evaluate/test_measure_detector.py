@@ -32,7 +32,7 @@ def test_a_line_for_each_variant_and_merge_method(folder: Path, capsys: pytest.C
     assert [line.split()[:4] for line in lines] == [
         ["street", "license_plate", variant, merge] for variant in ("none", "mirror") for merge in ("nms", "nmm")
     ]
-    assert all("/1)" in line and "ms an image" in line for line in lines)
+    assert all("/1)" in line and "precision" in line for line in lines)
 
 
 @pytest.mark.parametrize("zoom", [0.5, 1.0, 3.0])
