@@ -100,24 +100,24 @@ def write_clip(path: Path) -> None:
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=FRAME_RATE, options={"crf": "18"})
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        sound = container.add_stream("aac", rate=AUDIO_RATE_HZ)
-        sound.codec_context.layout = "mono"
+        audio = container.add_stream("aac", rate=AUDIO_RATE_HZ)
+        audio.codec_context.layout = "mono"
         frames = SECONDS * FRAME_RATE
         for number in range(frames):
             picture = av.VideoFrame.from_ndarray(view(street, number / (frames - 1)), format="rgb24")
             container.mux(video.encode(picture))
         container.mux(video.encode(None))
-        write_tone(container, sound)
+        write_tone(container, audio)
 
 
-def write_tone(container: OutputContainer, sound: AudioStream) -> None:
+def write_tone(container: OutputContainer, audio: AudioStream) -> None:
     """A quiet tone, as long as the video."""
     for start in range(0, SECONDS * AUDIO_RATE_HZ, AUDIO_FRAME):
         angle = (start + np.arange(AUDIO_FRAME)) * (2 * np.pi * TONE_HZ / AUDIO_RATE_HZ)
         frame = av.AudioFrame.from_ndarray((np.sin(angle) * 3000).astype(np.int16)[None], format="s16", layout="mono")
         frame.sample_rate, frame.pts, frame.time_base = AUDIO_RATE_HZ, start, Fraction(1, AUDIO_RATE_HZ)
-        container.mux(sound.encode(frame))
-    container.mux(sound.encode(None))
+        container.mux(audio.encode(frame))
+    container.mux(audio.encode(None))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -57,20 +57,20 @@ class Probe:
 
 
 @contextmanager
-def _heard() -> Iterator[list[str]]:
+def _captured() -> Iterator[list[str]]:
     """What is written to stderr, by libraries in C too."""
-    said: list[str] = []
+    lines: list[str] = []
     with tempfile.TemporaryFile() as kept:
         before = os.dup(2)
         os.dup2(kept.fileno(), 2)
         try:
-            yield said
+            yield lines
         finally:
             sys.stderr.flush()
             os.dup2(before, 2)
             os.close(before)
             kept.seek(0)
-            said += kept.read().decode("utf-8", "replace").splitlines()
+            lines += kept.read().decode("utf-8", "replace").splitlines()
 
 
 def run_case(case: Case, folder: Path) -> dict[str, object]:
@@ -79,10 +79,10 @@ def run_case(case: Case, folder: Path) -> dict[str, object]:
     source.write_bytes(case.data)
     probe, start_s, threads = Probe(), time.monotonic(), set(threading.enumerate())
     importlib.import_module("blurscene_stream.api").anonymize_video = probe  # type: ignore[attr-defined]
-    with _pipes(source, target) if case.piped else nullcontext((source, target)) as places, _heard() as said:
+    with _pipes(source, target) if case.piped else nullcontext((source, target)) as places, _captured() as lines:
         code = run(video_command, [*OPTIONS, *map(str, places)], "blurscene-stream")
     seconds = time.monotonic() - start_s
-    problems = list(_problems(code, said))
+    problems = list(_problems(code, lines))
     if code == 0:
         problems += _leaks(probe, target)
     elif not case.piped:  # what came through a pipe is there
@@ -120,18 +120,18 @@ def _pipes(source: Path, target: Path) -> Iterator[tuple[Path, Path]]:
         path.unlink()
 
 
-def _problems(code: int, said: Sequence[str]) -> Iterator[str]:
-    """With the exit code, and with what was said."""
+def _problems(code: int, lines: Sequence[str]) -> Iterator[str]:
+    """With the exit code, and with what was printed."""
     if code not in DOCUMENTED:
-        yield f"exit code {code}: {said[-1:]}"
-    errors = [line for line in said if line.startswith(ERROR)]
-    if len(errors) != (code != 0) or (errors and said[-1] != errors[0]):
-        yield f"{len(errors)} error lines with exit code {code}: {said}"
-    if any("Traceback" in line for line in said):
-        yield f"a traceback: {said}"
+        yield f"exit code {code}: {lines[-1:]}"
+    errors = [line for line in lines if line.startswith(ERROR)]
+    if len(errors) != (code != 0) or (errors and lines[-1] != errors[0]):
+        yield f"{len(errors)} error lines with exit code {code}: {lines}"
+    if any("Traceback" in line for line in lines):
+        yield f"a traceback: {lines}"
     # opening and closing line, notes, warnings; nothing of a library in C
     own = ("blurscene-stream: ", "/")
-    yield from (f"a line that is not ours: {line}" for line in said if not line.startswith(own))
+    yield from (f"a line that is not ours: {line}" for line in lines if not line.startswith(own))
 
 
 def _left(folder: Path) -> list[str]:

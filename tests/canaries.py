@@ -46,12 +46,12 @@ def plant(name: str) -> Callable[[Plant], Plant]:
 
 
 class Film:
-    """A small video with sound that is being written.
+    """A small video with audio that is being written.
 
-    spoil: what becomes of each packet of the video; header: what becomes of the sound's header
+    spoil: what becomes of each packet of the video; header: what becomes of the audio's header
     """
 
-    def __init__(self, container: OutputContainer, codec: str, sound: str, header: Callable[[bytes], bytes] | None):
+    def __init__(self, container: OutputContainer, codec: str, audio: str, header: Callable[[bytes], bytes] | None):
         self.container = container
         options = {"preset": "ultrafast"} if codec == "libx264" else {}
         if codec == "libx265":
@@ -59,19 +59,19 @@ class Film:
         self.video = cast(VideoStream, container.add_stream(codec, rate=RATE, options=options))
         self.video.width, self.video.height = 64, 48
         self.video.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-        self._coded = coded_sound(sound)
-        self.sound = container.add_stream_from_template(self._coded[0])
+        self._coded = coded_audio(audio)
+        self.audio = container.add_stream_from_template(self._coded[0])
         if header:
-            self.sound.codec_context.extradata = header(self._coded[0].codec_context.extradata or b"")
+            self.audio.codec_context.extradata = header(self._coded[0].codec_context.extradata or b"")
         self.spoil: Callable[[bytes, int], bytes] = lambda data, _: data
-        self.spoil_sound: Callable[[bytes, int], bytes] = lambda data, _: data
+        self.spoil_audio: Callable[[bytes, int], bytes] = lambda data, _: data
 
     def finish(self) -> None:
         pictures = [packet for number in range(FRAMES) for packet in self.video.encode(self._picture(number))]
         for number, packet in enumerate([*pictures, *self.video.encode(None)]):
             self.container.mux(copy(packet, self.spoil(bytes(packet), number), self.video))
         for number, packet in enumerate(self._coded[1]):
-            self.container.mux(copy(packet, self.spoil_sound(bytes(packet), number), self.sound))
+            self.container.mux(copy(packet, self.spoil_audio(bytes(packet), number), self.audio))
 
     def _picture(self, number: int) -> av.VideoFrame:
         frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 90, np.uint8), format="rgb24")
@@ -87,7 +87,7 @@ def copy(packet: Packet[Any], data: bytes, stream: Any) -> Packet[Any]:
     return made
 
 
-def coded_sound(codec: str) -> tuple[AudioStream, list[Packet[Any]]]:
+def coded_audio(codec: str) -> tuple[AudioStream, list[Packet[Any]]]:
     """A fifth of a second of a tone: its stream, and its packets."""
     memory = io.BytesIO()
     with av.open(memory, "w", format="mp4" if codec == "alac" else "matroska") as container:
@@ -108,14 +108,14 @@ def coded_sound(codec: str) -> tuple[AudioStream, list[Packet[Any]]]:
 def film(
     path: Path,
     codec: str = "libx264",
-    sound: str = "aac",
+    audio: str = "aac",
     header: Callable[[bytes], bytes] | None = None,
     options: dict[str, str] | None = None,
     tags: Mapping[str, str] = NO_TAGS,
 ) -> Iterator[Film]:
     with av.open(str(path), "w", container_options=options or {}) as container:
         container.metadata.update(tags)
-        made = Film(container, codec, sound, header)
+        made = Film(container, codec, audio, header)
         yield made
         made.finish()
 
@@ -154,7 +154,7 @@ def _stream_tags(suffix: str) -> Plant:
     def build(folder: Path) -> Path:
         path = folder / f"in.{suffix}"
         with film(path) as made:
-            for stream in (made.video, made.sound):
+            for stream in (made.video, made.audio):
                 stream.metadata.update({"handler_name": f"{WORD} handler", "comment": WORD, "encoder": WORD})
             made.video.metadata["title"] = WORD
         return path
@@ -169,7 +169,7 @@ for _suffix in ("mp4", "mov", "mkv"):
 @plant("a language of mkv that is none")
 def _language(folder: Path) -> Path:
     with film(folder / "in.mkv") as made:
-        made.sound.metadata["language"] = made.video.metadata["language"] = WORD
+        made.audio.metadata["language"] = made.video.metadata["language"] = WORD
     return folder / "in.mkv"
 
 
@@ -320,8 +320,8 @@ def jpeg_comment(picture: bytes) -> bytes:
 
 @plant("comments of ogg")
 def _ogg(folder: Path) -> Path:
-    with film(folder / "in.ogv", codec="libvpx", sound="flac") as made:
-        for stream in (made.video, made.sound):
+    with film(folder / "in.ogv", codec="libvpx", audio="flac") as made:
+        for stream in (made.video, made.audio):
             stream.metadata.update({"ARTIST": WORD, "location": WORD})
     return folder / "in.ogv"
 
@@ -360,7 +360,7 @@ def _inner_atoms(folder: Path) -> Path:
 @plant("chunks of avi")
 def _chunks(folder: Path) -> Path:
     path = folder / "in.avi"
-    with film(path, codec="mjpeg", sound="pcm_s16le"):
+    with film(path, codec="mjpeg", audio="pcm_s16le"):
         pass
     data = path.read_bytes()
     words = CANARY + b"\0" * (len(CANARY) % 2)
@@ -370,13 +370,13 @@ def _chunks(folder: Path) -> Path:
     return path
 
 
-@plant("beside the sound of mkv (BlockAdditions)")
+@plant("beside the audio of mkv (BlockAdditions)")
 def _block_additions(folder: Path) -> Path:
     """In a cluster of its own at the end; a recorder that writes live does not tell how long the whole is."""
     path = folder / "in.mkv"
-    with film(path, sound="libopus", options={"live": "1"}):
+    with film(path, audio="libopus", options={"live": "1"}):
         pass
-    block = element(0xA1, b"\x82" + struct.pack(">hB", 0, 0) + bytes(coded_sound("libopus")[1][0]))
+    block = element(0xA1, b"\x82" + struct.pack(">hB", 0, 0) + bytes(coded_audio("libopus")[1][0]))
     more = element(0x75A1, element(0xA6, element(0xEE, b"\x01") + element(0xA5, CANARY)))
     cluster = element(0x1F43B675, element(0xE7, struct.pack(">H", 300)) + element(0xA0, block + more))
     with path.open("ab") as file:
@@ -389,7 +389,7 @@ def element(number: int, body: bytes) -> bytes:
     return number.to_bytes((number.bit_length() + 7) // 8, "big") + struct.pack(">I", 0x10000000 | len(body)) + body
 
 
-# --- inside the coded video and the coded sound
+# --- inside the coded video and the coded audio
 
 ANY_UUID = "086f3693b7b34f2c965321492feee5b8"
 CAPTION = bytes.fromhex("b50031") + b"GA94\x03"  # ATSC A/53 part 4, 6.2.3
@@ -420,7 +420,7 @@ for _name, _codec in (("H.264", "libx264"), ("HEVC", "libx265")):
 
 @plant("user data of MPEG-2")
 def _mpeg2(folder: Path) -> Path:
-    with film(folder / "in.ts", codec="mpeg2video", sound="mp2") as made:
+    with film(folder / "in.ts", codec="mpeg2video", audio="mp2") as made:
         made.spoil = lambda data, _: data.replace(b"\0\0\1\x01", b"\0\0\1\xb2" + CANARY + b"\0\0\1\x01", 1)
     return folder / "in.ts"
 
@@ -448,9 +448,9 @@ def vorbis_comments(header: bytes) -> bytes:
     return b"\x02\x1e" + bytes([len(comment)]) + packets[:30] + comment + setup
 
 
-def _sound(suffix: str, codec: str, header: Callable[[bytes], bytes]) -> Plant:
+def _in_audio(suffix: str, codec: str, header: Callable[[bytes], bytes]) -> Plant:
     def build(folder: Path) -> Path:
-        with film(folder / f"in.{suffix}", sound=codec, header=header):
+        with film(folder / f"in.{suffix}", audio=codec, header=header):
             pass
         return folder / f"in.{suffix}"
 
@@ -458,15 +458,15 @@ def _sound(suffix: str, codec: str, header: Callable[[bytes], bytes]) -> Plant:
 
 
 for _suffix in ("mkv", "mp4"):
-    PLANTS[f"comments of Vorbis in {_suffix}"] = _sound(_suffix, "vorbis", vorbis_comments)
+    PLANTS[f"comments of Vorbis in {_suffix}"] = _in_audio(_suffix, "vorbis", vorbis_comments)
 for _codec in ("libopus", "aac"):
-    PLANTS[f"behind the header of {_codec}"] = _sound("mkv", _codec, lambda header: header + CANARY)
-PLANTS["behind the header of alac"] = _sound("mkv", "alac", lambda header: header + CANARY)
+    PLANTS[f"behind the header of {_codec}"] = _in_audio("mkv", _codec, lambda header: header + CANARY)
+PLANTS["behind the header of alac"] = _in_audio("mkv", "alac", lambda header: header + CANARY)
 # LC at 48 kHz with a channel layout of its own, one pair in front (ISO/IEC 14496-3, 1.6.2.1 and 4.4.1.1)
 AAC_LAYOUT = bytes.fromhex("1180 04c4 0000 20".replace(" ", ""))
-PLANTS["comment in the header of aac"] = _sound("mkv", "aac", lambda _: AAC_LAYOUT + bytes([len(CANARY)]) + CANARY)
+PLANTS["comment in the header of aac"] = _in_audio("mkv", "aac", lambda _: AAC_LAYOUT + bytes([len(CANARY)]) + CANARY)
 for _codec in ("pcm_s16le", "libmp3lame", "mp2", "ac3"):
-    PLANTS[f"a header of {_codec}, which needs none"] = _sound("mkv", _codec, lambda _: CANARY)
+    PLANTS[f"a header of {_codec}, which needs none"] = _in_audio("mkv", _codec, lambda _: CANARY)
 
 
 def id3() -> bytes:
@@ -477,19 +477,19 @@ def id3() -> bytes:
 
 def _id3(suffix: str) -> Plant:
     def build(folder: Path) -> Path:
-        with film(folder / f"in.{suffix}", sound="libmp3lame") as made:
-            made.spoil_sound = lambda data, number: (id3() if number in (0, 3) else b"") + data
+        with film(folder / f"in.{suffix}", audio="libmp3lame") as made:
+            made.spoil_audio = lambda data, number: (id3() if number in (0, 3) else b"") + data
         return folder / f"in.{suffix}"
 
     return build
 
 
 for _suffix in ("avi", "mkv", "ts", "mp4"):
-    PLANTS[f"ID3 tag in the sound of {_suffix}"] = _id3(_suffix)
+    PLANTS[f"ID3 tag in the audio of {_suffix}"] = _id3(_suffix)
 
 
-@plant("ID3v1 tag at the end of the sound of mkv")
+@plant("ID3v1 tag at the end of the audio of mkv")
 def _id3v1(folder: Path) -> Path:
-    with film(folder / "in.mkv", sound="libmp3lame") as made:
-        made.spoil_sound = lambda data, number: (b"TAG" + CANARY).ljust(128, b"\0") if number == 5 else data
+    with film(folder / "in.mkv", audio="libmp3lame") as made:
+        made.spoil_audio = lambda data, number: (b"TAG" + CANARY).ljust(128, b"\0") if number == 5 else data
     return folder / "in.mkv"

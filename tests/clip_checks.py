@@ -15,7 +15,7 @@ from blurscene_stream.config.schema import Settings, class_configs
 from blurscene_stream.frames import Frame
 from blurscene_stream.redact import Redactor, cover_regions
 from blurscene_stream.source import open_source
-from tests.videos import sound_packets
+from tests.videos import audio_packets
 
 LEVELS_OFF = 6.0  # mean difference that the encoder may make in a covered box, in 8-bit levels
 SHARE_OFF = 0.4  # or, where a small box lies in a busy picture, of the difference that covering it made
@@ -25,7 +25,7 @@ LEAST_CONTRAST = 4.0  # a region as flat as this looks the same covered and unco
 def check_clip(source: Path, target: Path, found: list[Detections], settings: Settings) -> int:
     """Compare frame by frame; returns the number of boxes that were looked at.
 
-    Asserts: as many frames, at the same times, every box covered in the decoded output, the sound as it was.
+    Asserts: as many frames, at the same times, every box covered in the decoded output, the audio as it was.
     """
     boxes = frames = 0
     redactor = Redactor(settings, found[0].class_names)
@@ -37,7 +37,7 @@ def check_clip(source: Path, target: Path, found: list[Detections], settings: Se
     with open_source(Address(str(source)), Settings()) as opened:
         tracks = len(opened.info.copied_streams)
     for track in range(tracks):
-        assert sound_packets(source, track) == sound_packets(target, track), f"sound track {track} has changed"
+        assert audio_packets(source, track) == audio_packets(target, track), f"audio track {track} has changed"
     return boxes
 
 

@@ -48,7 +48,7 @@ class SquareDetector:
         return self
 
 
-class LookingDetector(SquareDetector):
+class RgbSquareDetector(SquareDetector):
     """Finds the bright square in the RGB picture that a real detector is shown, and keeps what it was shown."""
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ from blurscene_stream.config import Settings
 from blurscene_stream.errors import DeviceError, SourceError, UsageError
 from blurscene_stream.frames import RedactedFrame
 from blurscene_stream.pipeline.detection import Detector
-from tests.detectors import LookingDetector, SquareDetector
+from tests.detectors import RgbSquareDetector, SquareDetector
 from tests.videos import VideoSpec, make_video, read_video
 
 FRAMES = 4
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("footage", "detector")
 @pytest.fixture
 def detector(monkeypatch: pytest.MonkeyPatch) -> SquareDetector:
     """Takes the place of the network."""
-    made = LookingDetector()
+    made = RgbSquareDetector()
     monkeypatch.setattr(Anonymizer.__init__, "__kwdefaults__", {"load_detector": made.load})
     return made
 

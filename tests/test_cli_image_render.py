@@ -13,14 +13,14 @@ from blurscene_stream.api import Anonymizer
 from blurscene_stream.cli import run
 from blurscene_stream.cli.image import picture_command
 from blurscene_stream.cli.video import render_command, video_command
-from tests.detectors import LookingDetector
+from tests.detectors import RgbSquareDetector
 from tests.pictures import SQUARE, exif_of, file_of, read_back, samples_of, turned
 
 
 @pytest.fixture(autouse=True)
-def detector(monkeypatch: pytest.MonkeyPatch) -> LookingDetector:
+def detector(monkeypatch: pytest.MonkeyPatch) -> RgbSquareDetector:
     """Takes the place of the network."""
-    made = LookingDetector()
+    made = RgbSquareDetector()
     monkeypatch.setattr(Anonymizer.__init__, "__kwdefaults__", {"load_detector": made.load})
     return made
 
@@ -113,7 +113,7 @@ def test_another_picture_of_the_same_size_is_refused(
 
 
 def test_picture_and_file_get_their_names_together_or_not_at_all(
-    street: Path, tmp_path: Path, detector: LookingDetector, monkeypatch: pytest.MonkeyPatch
+    street: Path, tmp_path: Path, detector: RgbSquareDetector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, out = tmp_path / "found.jsonl", tmp_path / "out.png"
     monkeypatch.setattr(detector, "_hook", lambda _: file.write_text("of somebody else") and None)

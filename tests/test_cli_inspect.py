@@ -30,9 +30,9 @@ def as_json(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict[str,
 
 def test_a_table_tells_what_happens_to_each_stream(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = table(capsys, PLANTS["GPS track of mp4 (gpmd)"](tmp_path))
-    video, sound, data = (line.split() for line in out.splitlines()[1:4])
+    video, audio, data = (line.split() for line in out.splitlines()[1:4])
     assert video == ["0", "video", "h264", "64x48", "anonymized"]
-    assert sound == ["1", "audio", "aac", "48000", "Hz,", "stereo", "kept"]
+    assert audio == ["1", "audio", "aac", "48000", "Hz,", "stereo", "kept"]
     assert data == ["2", "data", "gpmd", "GPS/sensor", "data", "dropped", "(--keep", "data)"]
 
 
@@ -80,7 +80,7 @@ KEPT = [
 
 @pytest.mark.parametrize("keeping", [False, True])
 @pytest.mark.parametrize(("name", "target", "streams", "tags"), KEPT, ids=[f"{row[0]} {row[2]}" for row in KEPT])
-def test_what_is_told_is_what_a_run_does(
+def test_the_table_is_what_a_run_does(
     name: str,
     target: str,
     streams: tuple[str, ...],

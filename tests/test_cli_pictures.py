@@ -25,7 +25,7 @@ from blurscene_stream.frames import Frame
 from blurscene_stream.image import decode
 from blurscene_stream.pipeline.image_files import detect_images
 from tests.conftest import ROOT
-from tests.detectors import LookingDetector, SquareDetector
+from tests.detectors import RgbSquareDetector, SquareDetector
 from tests.pictures import SQUARE, exif_of, file_of, read_back, samples_of, turned
 from tests.processes import PATIENCE_S, started, wait_until
 
@@ -33,7 +33,7 @@ from tests.processes import PATIENCE_S, started, wait_until
 @pytest.fixture
 def detector(monkeypatch: pytest.MonkeyPatch) -> SquareDetector:
     """Takes the place of the network."""
-    made = LookingDetector()
+    made = RgbSquareDetector()
     monkeypatch.setattr(Anonymizer.__init__, "__kwdefaults__", {"load_detector": made.load})
     monkeypatch.setattr(detect_images, "__defaults__", (made.load,))
     return made

@@ -55,12 +55,12 @@ def test_an_honest_run_is_proved(written: Path, capsys: pytest.CaptureFixture[st
     assert [check["grade"] for check in report["checks"]] == ["ok"] * 8
 
 
-def test_without_a_file_the_real_detector_looks_anew(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_file_the_real_detector_runs_anew(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _verify(written / "in.mp4", written / "out.mp4", "--every", "3") in (0, 5)
     assert "redetect " in capsys.readouterr().out
 
 
-def test_other_settings_than_those_of_the_run_are_told(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_settings_than_those_of_the_run_are_reported(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A cover that the check does not expect is a failure, and the likely reason is told."""
     content = (written / "found.jsonl").read_text().splitlines()
     lines = [json.loads(line) for line in content]

@@ -112,7 +112,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_video(tmp_path_factory.mktemp("clip") / "clip.mkv", VideoSpec(2, 32, 32, audio=()))
 
 
-def said_by(line: str, address: str, clip: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
+def output_of(line: str, address: str, clip: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
     """Everything that a command line leaves: on both streams, and in files that it has written."""
     named = {"V": str(clip), "OUT": str(folder / "out.mkv"), "OUT.png": str(folder / "out.png")}
     arguments = [named.get(word) or re.sub(r"\bU\b", lambda _: address, word) for word in line.split()]
@@ -129,7 +129,7 @@ def test_no_command_tells_a_password(
     line: str, form: str, user: str, password: str, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     address = FORMS[form](user, password)
-    assert leaks(password, said_by(line, address, clip, tmp_path, capsys)) == set()
+    assert leaks(password, output_of(line, address, clip, tmp_path, capsys)) == set()
 
 
 @pytest.mark.parametrize("line", COMMAND_LINES)
@@ -138,7 +138,7 @@ def test_every_command_by_itself(
     line: str, form: str, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     address = FORMS[form]("user", "QXZ-XXQ")
-    assert leaks("QXZ-XXQ", said_by(line, address, clip, tmp_path, capsys)) == set()
+    assert leaks("QXZ-XXQ", output_of(line, address, clip, tmp_path, capsys)) == set()
 
 
 @examples(100, suppress=[HealthCheck.function_scoped_fixture])
@@ -146,7 +146,7 @@ def test_every_command_by_itself(
 def test_no_command_tells_a_password_in_path_or_query(
     line: str, form: str, password: str, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert leaks(password, said_by(line, form.format(password), clip, tmp_path, capsys)) == set()
+    assert leaks(password, output_of(line, form.format(password), clip, tmp_path, capsys)) == set()
 
 
 plain_passwords = st.builds(

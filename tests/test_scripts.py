@@ -68,7 +68,7 @@ def _run_script(script: Path, python: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_demo_clip_is_a_video_with_sound(tmp_path: Path) -> None:
+def test_the_demo_clip_is_a_video_with_audio(tmp_path: Path) -> None:
     pytest.importorskip("skimage", reason="the demo's picture comes with scikit-image, the extra 'demo'")
     from scripts.demo_clip import FRAME_RATE, HEIGHT, SECONDS, WIDTH, write_clip  # noqa: PLC0415
 
@@ -76,9 +76,9 @@ def test_the_demo_clip_is_a_video_with_sound(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "demo.mp4")) as container:
         stream = container.streams.video[0]
         assert (stream.width, stream.height, stream.frames) == (WIDTH, HEIGHT, SECONDS * FRAME_RATE)
-        sound = container.streams.audio[0]
-        assert sound.duration is not None and sound.time_base is not None
-        assert abs(float(sound.duration * sound.time_base) - SECONDS) < 0.1
+        audio = container.streams.audio[0]
+        assert audio.duration is not None and audio.time_base is not None
+        assert abs(float(audio.duration * audio.time_base) - SECONDS) < 0.1
 
 
 def test_no_tracked_file_names_a_machine_or_a_registry() -> None:

@@ -30,7 +30,7 @@ class VideoSpec:
     """What a test video is like; its suffix chooses the container.
 
     times: presentation times in ticks of `time_base`; None: one tick of the frame rate each
-    audio: codec of each sound track
+    audio: codec of each audio track
     colour: coloured noise and a yellow square instead of grey and white
     """
 
@@ -116,7 +116,7 @@ def _encode(
             frame.time_base = spec.time_base or Fraction(1, spec.rate)
             container.mux(video.encode(frame))
         for place, track in enumerate(tracks):
-            _sound(container, track, spec.frames / spec.rate, 440.0 * (place + 1))
+            _add_audio(container, track, spec.frames / spec.rate, 440.0 * (place + 1))
         container.mux(video.encode(None))
 
 
@@ -126,7 +126,7 @@ def _options(spec: VideoSpec) -> dict[str, str]:
     return {**fast, **quiet, **spec.options}
 
 
-def _sound(container: av.container.OutputContainer, track: AudioStream, seconds: float, pitch_hz: float) -> None:
+def _add_audio(container: av.container.OutputContainer, track: AudioStream, seconds: float, pitch_hz: float) -> None:
     for start in range(0, round(seconds * AUDIO_RATE_HZ), AUDIO_FRAME):
         angle = (start + np.arange(AUDIO_FRAME)) * (2 * np.pi * pitch_hz / AUDIO_RATE_HZ)
         wave = np.repeat((np.sin(angle) * 8000).astype(np.int16), 2)[None]
@@ -166,8 +166,8 @@ def read_video(path: Path) -> Decoded:
     return Decoded(luma, times, formats, rotation)
 
 
-def sound_packets(path: Path, track: int = 0) -> list[bytes]:
-    """The payload of every packet of a sound track."""
+def audio_packets(path: Path, track: int = 0) -> list[bytes]:
+    """The payload of every packet of a audio track."""
     with av.open(str(path)) as container:
         stream = container.streams.audio[track]
         return [bytes(packet) for packet in container.demux(stream) if packet.size]

@@ -118,12 +118,12 @@ class Detector:
         Views and frames are one stack, and the model is given at most detect.batch_size images of it at a time: a
         frame can have 130 views, and the memory for input and output must not grow with them.
         """
-        # The preprocessor scales once what twins share, the mirrored view and the other.
-        twins = sorted(range(len(views)), key=lambda view: (views[view].region, views[view].stored_size))
+        # Views of one region and size, such as the mirrored one, in a row: the preprocessor scales it once for them.
+        order = sorted(range(len(views)), key=lambda view: (views[view].region, views[view].stored_size))
         stack = [
             Sample(frame, views[view], number * len(views) + view)
             for number, frame in enumerate(frames)
-            for view in twins
+            for view in order
         ]
         preprocessor, parts = Preprocessor(model.pad_rgb), list[Candidates]()
         for start in range(0, len(stack), self._config.batch_size):

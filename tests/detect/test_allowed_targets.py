@@ -137,7 +137,7 @@ def test_a_class_map_of_another_length_is_refused() -> None:
     assert message.endswith("class_map holds 3 names, the network scores 3 classes with the background")
 
 
-def test_an_argument_that_does_not_exist_is_told_in_one_line() -> None:
+def test_an_argument_that_does_not_exist_is_reported_in_one_line() -> None:
     assert "unexpected keyword argument 'out'" in refusal("torch.nn.Linear", out=3)
 
 

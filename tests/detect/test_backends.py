@@ -222,7 +222,7 @@ def test_arguments_of_the_network_are_those_of_its_file() -> None:
         load_network(wider, "cpu", DetectConfig(backend=Backend.openvino))
 
 
-def test_a_gpu_without_torch_is_told_and_one_that_is_asked_for_is_an_error(
+def test_a_gpu_without_torch_is_logged_and_one_that_is_asked_for_is_an_error(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(device, "has_gpu", lambda: True)

@@ -193,7 +193,7 @@ def test_a_network_gone_wrong_is_an_error_and_not_an_empty_picture(folder: Path,
         detector([frame_of(scene)])
 
 
-def test_a_crowd_beyond_the_models_limit_is_told_once(
+def test_a_crowd_above_the_models_limit_is_logged_once(
     folder: Path, scene: Picture, caplog: pytest.LogCaptureFixture
 ) -> None:
     save_pair(folder, lambda text: text.replace("box_detections_per_img: 200", "box_detections_per_img: 5"))
@@ -204,7 +204,7 @@ def test_a_crowd_beyond_the_models_limit_is_told_once(
     assert len(messages) == 1 and "lps.yaml: the network gives no more than 5 boxes a picture" in messages[0]
 
 
-def test_a_threshold_that_the_model_does_not_reach_is_told(
+def test_a_threshold_that_the_model_does_not_reach_is_logged(
     folder: Path, scene: Picture, caplog: pytest.LogCaptureFixture
 ) -> None:
     save_pair(folder, lambda text: text.replace("min_size: 96", "min_size: 96\n    box_score_thresh: 0.5"))

@@ -66,7 +66,7 @@ def test_an_error_of_torch_is_one_line_with_a_way_out(scene: Picture, monkeypatc
     assert "\n" not in str(failed.value)
 
 
-def test_what_cannot_be_loaded_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_loaded_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(DeviceError, match="--device cpu"):
         load_detector(Settings(device="cuda"))

@@ -181,7 +181,7 @@ def test_scales_that_a_network_would_undo_are_refused(folder: Path) -> None:
         alone("detect.variants.scales=[1,2]")
 
 
-def test_a_network_that_is_no_detector_is_said_to_be_none(folder: Path, scene: Picture) -> None:
+def test_a_network_that_is_no_detector_is_refused(folder: Path, scene: Picture) -> None:
     (folder / "animals.yaml").write_text(
         "name: animals\nweights: animals.pt\nclasses: [dog]\nnetwork: {_target_: torch.nn.Identity}\n"
     )

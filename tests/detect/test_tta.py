@@ -358,7 +358,7 @@ def test_a_false_sample_aspect_ratio_hides_no_face(ratio: str, photo: Picture, t
 
 
 @pytest.mark.parametrize(("ratio", "views"), [("5/2", 1), ("2/5", 1), ("51/20", 2), ("20/51", 2)])
-def test_only_pixels_far_from_square_cost_a_second_look(ratio: str, views: int) -> None:
+def test_only_pixels_far_from_square_cost_a_second_scan(ratio: str, views: int) -> None:
     picture = PictureInfo(400, 300, YUV, sample_aspect_ratio=Fraction(ratio))
     assert len(views_of(picture, DetectConfig(variants=VariantsConfig(scales=[1.0])))) == views
 

@@ -11,18 +11,18 @@ import pytest
 from blurscene_stream.config.schema import ClassConfig, RedactConfig, Settings
 from blurscene_stream.errors import DetectionError, SourceError
 from blurscene_stream.evaluate import ClassMapping, EvaluationOptions, ImageReport, measure_images
-from tests.detectors import CLASSES, LookingDetector, SquareDetector
+from tests.detectors import CLASSES, RgbSquareDetector, SquareDetector
 from tests.pictures import HEIGHT, SQUARE, WIDTH, exif_of, file_of, samples_of, turned
 
 
 def _measured(folder: Path, data: bytes, box: tuple[int, ...], size: tuple[int, int] | None) -> ImageReport:
-    """What LookingDetector finds in a picture with one plate."""
+    """What RgbSquareDetector finds in a picture with one plate."""
     (folder / "a.png").write_bytes(data)
     row: dict[str, object] = {"file": "a.png", "boxes": [{"label": "license_plate", "xyxy": box}]}
     if size is not None:
         row |= {"width": size[0], "height": size[1]}
     (folder / "labels.jsonl").write_text(json.dumps(row))
-    return measure_images(folder, _options(LookingDetector()))
+    return measure_images(folder, _options(RgbSquareDetector()))
 
 
 def _options(detector: SquareDetector) -> EvaluationOptions:
@@ -71,7 +71,7 @@ def test_a_picture_that_the_anonymizer_does_not_take_is_refused_by_name(tmp_path
         _measured(tmp_path, data[: len(data) // 2], SQUARE, None)
 
 
-def test_a_failing_detector_is_told_with_the_picture(tmp_path: Path) -> None:
+def test_a_failing_detector_is_reported_with_the_picture(tmp_path: Path) -> None:
     def broken(_: object) -> None:
         raise RuntimeError("out of ideas")
 

@@ -10,7 +10,7 @@ import pytest
 from blurscene_stream.evaluate import ClassMapping
 from blurscene_stream.evaluate.datasets import read_dataset
 from scripts.measure_detector import Tally, add, main, samples
-from tests.detectors import CLASSES, LookingDetector
+from tests.detectors import CLASSES, RgbSquareDetector
 from tests.pictures import SQUARE, file_of, samples_of
 
 
@@ -40,7 +40,7 @@ def test_labels_are_zoomed_with_the_picture(zoom: float, folder: Path) -> None:
     dataset = read_dataset(folder / "street", ClassMapping(CLASSES, ["*="]))
     (sample,) = samples(dataset, zoom, every=1)
     tallies = {name: Tally() for name in CLASSES}
-    add(tallies, sample, LookingDetector()([sample.frame])[0])
+    add(tallies, sample, RgbSquareDetector()([sample.frame])[0])
     assert tallies == {
         "face": Tally(),
         "license_plate": Tally(objects=1, detected=1, true_positives=1, false_positives=0),

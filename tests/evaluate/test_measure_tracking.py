@@ -25,7 +25,7 @@ class Counting(ScriptedDetector):
         return super().__call__(frames)
 
 
-def test_each_line_is_a_setting_and_the_network_looks_once(
+def test_each_line_is_a_setting_and_the_network_runs_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clip_with_truth(tmp_path, VideoSpec(frames=FRAMES, audio=()), [number / 25 for number in range(FRAMES)])

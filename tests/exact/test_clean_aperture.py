@@ -19,7 +19,7 @@ def cropped(path: Path, width: int, height: int) -> Path:
 
 
 @pytest.mark.parametrize("size", [(48, 48), (64, 40)])
-def test_a_crop_is_told(size: tuple[int, int], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_crop_is_logged(size: tuple[int, int], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     source = cropped(make_clip(tmp_path / "in.mp4", Clip(audio=())), *size)
     assert anonymize(source, tmp_path / "out.mp4").frames == 12
     notices = [record.getMessage() for record in caplog.records]

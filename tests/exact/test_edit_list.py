@@ -21,7 +21,7 @@ DELAY_S = 0.08  # of the B-frames: media time of the first picture
 
 
 def edited(path: Path, edits: Edits) -> Path:
-    """Write the edit lists of the video (vide) and the sound (soun): length and start of each part, in seconds."""
+    """Write the edit lists of the video (vide) and the audio (soun): length and start of each part, in seconds."""
     made = [
         atom(b"moov", *_edited(content, edits)) if name == b"moov" else atom(name, content)
         for name, content in atoms(path.read_bytes())
@@ -54,7 +54,7 @@ CUTS: dict[str, tuple[Edits, int]] = {  # -> the edits, and how many pictures th
     "the middle": ({b"vide": [(0.4, DELAY_S), (0.6, 1.0 + DELAY_S)], b"soun": [(0.4, 0.0), (0.6, 1.0)]}, 25),
     "the end, after a wait": ({b"vide": [(0.5, WAIT), (1.0, DELAY_S)], b"soun": [(0.25, WAIT), (1.0, 0.0)]}, 25),
     "all but a part that is repeated": ({b"vide": [(0.4, DELAY_S)] * 2, b"soun": [(0.4, 0.0)] * 2}, 20),
-    "the sound's start alone": ({b"vide": [(2.0, DELAY_S)], b"soun": [(1.0, 1.0)]}, 50),
+    "the audio's start alone": ({b"vide": [(2.0, DELAY_S)], b"soun": [(1.0, 1.0)]}, 50),
     "the pictures' start alone": ({b"vide": [(1.0, 1.0 + DELAY_S)], b"soun": [(2.0, 0.0)]}, 25),
 }
 

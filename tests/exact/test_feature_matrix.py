@@ -72,11 +72,11 @@ ROWS = {
         Clip(tuple(33_333 * t + t % 3 for t in range(12)), Fraction(1, 1_000_000), audio=()), targets="mp4", codec="vp9"
     ),
     "pictures late": Case(Clip(tuple(range(10, 22)), audio=(AudioSpec(end_s=1.0),)), targets=ALL),
-    "sound late": Case(Clip(audio=(AudioSpec(start_s=0.35),)), targets=ALL),
-    "sound early": Case(Clip(tuple(range(7, 19)), audio=(AudioSpec(end_s=1.0),)), "in.mkv", ALL),
+    "audio late": Case(Clip(audio=(AudioSpec(start_s=0.35),)), targets=ALL),
+    "audio early": Case(Clip(tuple(range(7, 19)), audio=(AudioSpec(end_s=1.0),)), "in.mkv", ALL),
     "pictures cut away": Case(Clip(tuple(range(-6, 12)), audio=()), targets=ALL),
-    "pictures and sound cut away": Case(Clip(tuple(range(-6, 12)), audio=(AudioSpec(start_s=-0.5),)), targets=ALL),
-    "sound cut away": Case(Clip(audio=(AudioSpec(start_s=-0.5),)), "in.mov", ALL),
+    "pictures and audio cut away": Case(Clip(tuple(range(-6, 12)), audio=(AudioSpec(start_s=-0.5),)), targets=ALL),
+    "audio cut away": Case(Clip(audio=(AudioSpec(start_s=-0.5),)), "in.mov", ALL),
     "B-frames": Case(Clip(tuple(range(20)), options={"bf": "3", "b-adapt": "0"}), targets=ALL),
     "open GOP": Case(Clip(tuple(range(30)), options={"x264-params": "keyint=8:open-gop=1:bframes=3"}), targets=ALL),
     "open GOP, HEVC": Case(
@@ -159,7 +159,7 @@ ROWS = {
     ),
     "HDR10, light alone": Case(replace(HDR, options={"x264-params": "cll=600,120"}), codec="hevc"),
     "HDR10, display alone": Case(replace(HDR, options={"x264-params": f"mastering-display={display(1)}"})),
-    # sound
+    # audio
     "three tongues from mkv": Case(Clip(audio=LANGUAGES), "in.mkv", ALL, lost={"ts": {"default": ""}}),
     "MP3, AC-3, FLAC": Case(
         Clip(audio=(AudioSpec("libmp3lame", default=True), AudioSpec("ac3"), AudioSpec("flac"))), "in.mkv", "mp4 mkv"
@@ -172,7 +172,7 @@ CELLS = [(name, target) for name, case in ROWS.items() for target in case.target
 
 
 @pytest.mark.parametrize(("name", "target"), CELLS)
-def test_exact_or_told(name: str, target: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_exact_or_reported(name: str, target: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     case = ROWS[name]
     source, after = make_clip(tmp_path / case.source, case.clip), tmp_path / f"out.{target}"
     settings = Settings(encode=EncodeConfig(codec=case.codec, preset=FAST[case.codec]))
@@ -187,7 +187,7 @@ def test_exact_or_told(name: str, target: str, tmp_path: Path, caplog: pytest.Lo
     unlike = {key for key, value in was.properties.items() if became.properties[key] != value}
     assert unlike == lost.keys(), {key: (was.properties[key], became.properties[key]) for key in unlike}
     check_times(was, became, TICK.get(target, Fraction(0)))
-    check_sound(was, became)
+    check_audio(was, became)
 
 
 def check_times(was: MediaProperties, became: MediaProperties, tick: Fraction) -> None:
@@ -200,7 +200,7 @@ def check_times(was: MediaProperties, became: MediaProperties, tick: Fraction) -
         assert abs(new - old - moved[0]) <= SYNC, "audio and video do not move together"
 
 
-def check_sound(was: MediaProperties, became: MediaProperties) -> None:
+def check_audio(was: MediaProperties, became: MediaProperties) -> None:
     """Bit by bit what it was, but for what an edit list hid."""
     for old, new in zip(was.audio, became.audio, strict=True):
         missing = len(old) - len(new)

@@ -75,7 +75,7 @@ TOLD = {  # what changes -> the parts, a bitstream filter over the second, part 
 
 
 @pytest.mark.parametrize("what", TOLD)
-def test_what_the_encoder_need_not_know_is_told(what: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_the_encoder_need_not_know_is_logged(what: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     parts, over, words = TOLD[what]
     source = joined(tmp_path / "in.ts", parts, ("null", over))
     assert anonymize(source, tmp_path / "out.mp4").frames == 16
@@ -95,7 +95,7 @@ MIXED = {  # the first part, the second, what the output says of all
 
 
 @pytest.mark.parametrize("what", MIXED)
-def test_fields_are_told_throughout_as_at_the_start(what: str, tmp_path: Path) -> None:
+def test_field_order_is_written_throughout_as_at_the_start(what: str, tmp_path: Path) -> None:
     """x264 would mark pictures that it still holds by those that come in."""
     *orders, letter = MIXED[what]
     source = joined(tmp_path / "in.ts", [replace(PART, field_order=order) for order in orders])
@@ -126,7 +126,7 @@ def test_what_the_encoder_cannot_follow_ends_the_run(what: str, tmp_path: Path) 
     assert message.endswith("; cut the file where it changes")
 
 
-def test_a_turn_that_is_told_with_key_frames_only_holds_between_them(tmp_path: Path) -> None:
+def test_a_rotation_that_comes_with_key_frames_only_holds_between_them(tmp_path: Path) -> None:
     """libav attaches it to single pictures, players turn them all."""
     clip = replace(PART, pts=tuple(range(20)), options={"x264-params": "keyint=8"})
     source = joined(tmp_path / "in.ts", (clip,), ("h264_metadata=display_orientation=insert:rotate=90",))

@@ -15,7 +15,7 @@ from blurscene_stream.config.schema import RedactMethod, Settings
 from blurscene_stream.errors import UsageError
 from blurscene_stream.image import decode
 from blurscene_stream.pipeline.image import ImageAnonymizer
-from tests.detectors import CLASSES, LookingDetector, SquareDetector
+from tests.detectors import CLASSES, RgbSquareDetector, SquareDetector
 from tests.pictures import (
     BRIGHT,
     DARK,
@@ -120,7 +120,7 @@ def stored(form: str, orientation: int) -> bytes:
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("form", WITH_TAGS)
 def test_the_detector_and_the_output_see_it_upright(form: str, orientation: int) -> None:
-    detector = LookingDetector()
+    detector = RgbSquareDetector()
     done = anonymizer(detector=detector).anonymize(stored(form, orientation), form)
     upright = samples_of(3)
     assert np.abs(detector.shown[0].astype(int) - upright).mean() < (6 if form == "jpeg" else 0.01)
@@ -170,14 +170,14 @@ def test_what_only_transparency_shows_is_found_and_covered() -> None:
     samples[:, :, 3] = DARK[0]
     samples[y0:y1, x0:x1, 3] = BRIGHT
 
-    class OnBlack(LookingDetector):
+    class OnBlack(RgbSquareDetector):
         def _find(self, frame: Any) -> Detections:
             return super()._find(frame) if frame.number == 2 else Detections.empty(CLASSES)
 
     done = anonymizer(detector=OnBlack()).anonymize(file_of(samples, "png"), "png")
     assert done.detections.xyxy.tolist() == [list(SQUARE)]
     check_solid(read_back(done.data), 4)
-    detector = LookingDetector()
+    detector = RgbSquareDetector()
     anonymizer(detector=detector).detect(file_of(samples, "png"))
     hidden, on_white, on_black, alone = (int(shown[y0, x0, 0]) - int(shown[0, 0, 0]) for shown in detector.shown)
     assert hidden == on_white == 0
@@ -188,7 +188,7 @@ def test_what_only_transparency_shows_is_found_and_covered() -> None:
 def test_an_object_that_shows_in_all_frames_is_one_detection() -> None:
     samples = samples_of(4)
     samples[:, :, 3] = 240
-    detector = LookingDetector()
+    detector = RgbSquareDetector()
     assert len(anonymizer(detector=detector).detect(file_of(samples, "png")).detections) == 1
     assert len(detector.shown) == 3
 

@@ -75,7 +75,7 @@ def test_no_encoder_passes_on_what_lies_beside_pictures(
 
 
 @pytest.mark.parametrize("name", ["tags of mp4", "tags of streams of mkv", "chapters of mp4", "captions of H.264"])
-def test_a_server_is_told_nothing_of_it_either(name: str, inputs: dict[str, Path], tmp_path: Path) -> None:
+def test_a_server_gets_nothing_of_it_either(name: str, inputs: dict[str, Path], tmp_path: Path) -> None:
     with listener(tmp_path / "heard") as address:
         anonymize(inputs[name], address)
     heard = (tmp_path / "heard").read_bytes()
@@ -99,14 +99,14 @@ KNOWN = [
 KEYS = lists(sampled_from(KNOWN) | text("abcXYZ_-:. 0", min_size=1, max_size=12), max_size=5, unique_by=str.lower)
 
 
-@given(whole=KEYS, video=KEYS, sound=KEYS, target=sampled_from(TARGETS))
+@given(whole=KEYS, video=KEYS, audio=KEYS, target=sampled_from(TARGETS))
 @examples(25)
 def test_no_tag_whatever_its_name_comes_through(
-    whole: list[str], video: list[str], sound: list[str], target: str, tmp_path_factory: pytest.TempPathFactory
+    whole: list[str], video: list[str], audio: list[str], target: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("tags")
     with film(folder / "in.mkv", tags=dict.fromkeys(whole, WORD)) as made:
         made.video.metadata.update(dict.fromkeys(video, WORD))
-        made.sound.metadata.update(dict.fromkeys((key for key in sound if key != "title"), WORD))
+        made.audio.metadata.update(dict.fromkeys((key for key in audio if key != "title"), WORD))
     anonymize(folder / "in.mkv", folder / f"out.{target}")
     assert not holds_the_word((folder / f"out.{target}").read_bytes())

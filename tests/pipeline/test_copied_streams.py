@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 from blurscene_stream.config.schema import Settings, SourceConfig
 from blurscene_stream.source.frames.timestamps import fraction
 from tests.pipeline.runs import anonymize
-from tests.videos import AUDIO_RATE_HZ, VideoSpec, make_video, picture, read_video, sound_packets
+from tests.videos import AUDIO_RATE_HZ, VideoSpec, audio_packets, make_video, picture, read_video
 
 SMALL = VideoSpec(64, 64, 48, rate=50)
 VP9 = replace(SMALL, codec="libvpx-vp9", audio=("libopus",), options={"cpu-used": "8", "deadline": "realtime"})
@@ -36,7 +36,7 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def payloads(path: Path, track: int = 0) -> list[bytes]:
-    packets = sound_packets(path, track)
+    packets = audio_packets(path, track)
     return [packet[ADTS_BYTES:] if packet.startswith(ADTS_MARK) else packet for packet in packets]
 
 
@@ -62,13 +62,13 @@ def test_from_any_container_to_any_other(
         return
     assert caplog.text == ""
     assert payloads(after) == payloads(before)
-    # mkv and ts have no time below 0: then picture and sound move together
-    sound_moved = first_audio_s(after) - first_audio_s(before)
-    assert abs(sound_moved - moved[0]) <= Fraction(1, 500)
+    # mkv and ts have no time below 0: then picture and audio move together
+    audio_moved = first_audio_s(after) - first_audio_s(before)
+    assert abs(audio_moved - moved[0]) <= Fraction(1, 500)
     assert target in ("mkv", "ts", "m2ts", "mts") or abs(moved[0]) <= Fraction(1, 1000)
 
 
-TRANSCODED = {  # sound -> the input, targets that cannot hold it, what it becomes
+TRANSCODED = {  # audio -> the input, targets that cannot hold it, what it becomes
     "pcm_s16le": ("in.mov", ("ts", "webm"), ("aac", "opus")),
     "flac": ("in.mkv", ("ts", "webm"), ("aac", "opus")),
     "pcm_mulaw": ("in.mov", ("mp4", "ts", "webm"), ("aac", "aac", "opus")),
@@ -84,16 +84,16 @@ def test_audio_that_the_target_cannot_hold_is_encoded_again(
 ) -> None:
     file, targets, becomes = TRANSCODED[codec]
     source = make_video(tmp_path / file, replace(SMALL, audio=(codec,)))
-    for target, sound in zip(targets, becomes, strict=True):
+    for target, audio in zip(targets, becomes, strict=True):
         caplog.clear()
         anonymize(source, tmp_path / f"out.{target}")
         assert len(caplog.records) == 1
-        assert f"encoded as {sound}" in caplog.records[0].getMessage()
+        assert f"encoded as {audio}" in caplog.records[0].getMessage()
         with av.open(str(tmp_path / f"out.{target}")) as container:
-            assert container.streams.audio[0].codec_context.codec.canonical_name == sound
+            assert container.streams.audio[0].codec_context.codec.canonical_name == audio
         wave_before, wave_after = wave(source), wave(tmp_path / f"out.{target}")
         assert abs(len(wave_after) - len(wave_before)) / AUDIO_RATE_HZ < 0.1
-        assert np.std(wave_after) == pytest.approx(np.std(wave_before), rel=0.15), "it is not the same sound"
+        assert np.std(wave_after) == pytest.approx(np.std(wave_before), rel=0.15), "it is not the same audio"
 
 
 def wave(path: Path) -> np.ndarray[tuple[int], np.dtype[np.float32]]:

@@ -169,7 +169,7 @@ NO_VIDEO: dict[str, tuple[str, Callable[[Path], object], type[BlurSceneError], s
     "noise": ("noise.mkv", lambda path: path.write_bytes(random.Random(1).randbytes(9999)), SourceError, "cannot be"),
     "zeros": ("zeros.ts", lambda path: path.write_bytes(bytes(9999)), SourceError, "cannot be read"),
     "one byte": ("byte.mp4", lambda path: path.write_bytes(b"x"), SourceError, "cannot be read"),
-    "sound": ("sound.mp4", _audio_only, SourceError, "there is no video in it, only audio stream 0 (aac)"),
+    "audio": ("audio.mp4", _audio_only, SourceError, "there is no video in it, only audio stream 0 (aac)"),
     "picture": ("picture.png", _picture, SourceError, "is a single picture"),
     "no frames": ("none.mp4", _header_only, SourceError, "there is no video in it, only nothing"),
     "list": ("list.mp4", _list_of_files, SourceError, "is a list of other files"),  # a missing part would go unseen

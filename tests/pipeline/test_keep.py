@@ -164,11 +164,11 @@ def test_tags_pass_by_name_in_any_case(target: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("target", "reported"), [("mp4", True), ("mov", True), ("mkv", False), ("webm", False)])
-def test_a_tag_of_a_track_that_is_lost_is_told(
+def test_a_tag_of_a_stream_that_is_lost_is_logged(
     target: str, reported: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     source, after = tmp_path / "in.mkv", tmp_path / f"out.{target}"
-    with film(source, sound="libopus") as made:
+    with film(source, audio="libopus") as made:
         made.video.metadata.update({"comment": "a walk", "artist": "Anna", "title": "street"})
     anonymize(source, after, keeping(tags=("comment", "title")))
     lost = f"{target} has no place for these stream tags: COMMENT"

@@ -193,7 +193,7 @@ def test_a_run_scans_every_frame_and_covers_what_only_the_full_scan_finds(
     assert f"detect.every is {every}" in line and len(line.splitlines()) == 1
 
 
-def test_by_default_every_frame_gets_the_full_scan_and_nothing_is_said(
+def test_by_default_every_frame_gets_the_full_scan_and_nothing_is_logged(
     walker: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     scan_modes: list[ScanMode] = []

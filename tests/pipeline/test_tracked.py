@@ -116,7 +116,7 @@ def test_packets_keep_their_place_between_the_frames(are_frames: list[bool], loo
 
 
 def test_audio_that_goes_on_after_the_last_picture_does_not_wait_for_another() -> None:
-    """A film of one second whose sound lasts for minutes: memory stays bounded."""
+    """A film of one second whose audio lasts for minutes: memory stays bounded."""
     waiting = most = 0
 
     def taken(_: SourceItem) -> None:

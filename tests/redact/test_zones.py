@@ -155,7 +155,7 @@ def test_boxes_keep_what_is_known_of_them() -> None:
 
 
 @pytest.mark.parametrize("method", list(RedactMethod))
-def test_only_what_was_covered_is_told_and_the_rest_stays(method: RedactMethod) -> None:
+def test_only_what_was_covered_is_reported_and_the_rest_stays(method: RedactMethod) -> None:
     frame = frame_of_noise(WIDTH, HEIGHT)
     before = samples_of(frame)
     settings = with_zones(settings_of(method), exclude=["0,0 30,53"])

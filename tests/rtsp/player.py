@@ -21,7 +21,7 @@ class Played:
     """What came.
 
     times:      seconds of each picture
-    sound:      seconds of each sound packet
+    audio:      seconds of each audio packet
     brightest:  of all pictures, 8-bit luma
     hidden:     pictures with a covered place in them
     torn:       pictures with chroma in them: the test cameras are black and white
@@ -31,7 +31,7 @@ class Played:
     video_codec: str
     audio_codec: str
     times: list[float] = field(default_factory=list)
-    sound: list[float] = field(default_factory=list)
+    audio: list[float] = field(default_factory=list)
     brightest: int = 0
     hidden: int = 0
     torn: int = 0
@@ -75,7 +75,7 @@ def play(source: str | Path, seconds: float = float("inf")) -> Played:
         for packet in container.demux():
             if packet.stream.type == "audio":
                 if packet.pts is not None and packet.time_base:
-                    played.sound.append(float(packet.pts * fraction(packet.time_base)))
+                    played.audio.append(float(packet.pts * fraction(packet.time_base)))
                 continue
             for picture in packet.decode():
                 assert isinstance(picture, VideoFrame)

@@ -33,4 +33,4 @@ def test_a_slow_detector_drops_whole_pictures_and_does_not_fall_behind(server: S
     assert played.times == sorted(played.times)
     assert len(played.times) == len(written)
     assert (played.brightest < 200, played.torn) == (True, 0)
-    assert len(played.sound) > 4 * 46, "the sound passes all the while"
+    assert len(played.audio) > 4 * 46, "the audio passes all the while"

@@ -64,15 +64,15 @@ def set_back(packets: Packets) -> Packets:
 
 
 def times(path: Path, change: Callable[[Packets], Packets]) -> tuple[list[int], list[int]]:
-    """Of all pictures that have one, and of all sound packets."""
+    """Of all pictures that have one, and of all audio packets."""
     pictures: list[int] = []
-    sound: list[int] = []
+    audio: list[int] = []
     with pytest.raises(SourceLostError, match="the stream ended"), closing(read(path, change)) as events:
         for event in events:
-            made, times = (event.frame, pictures) if isinstance(event, DecodedFrame) else (event, sound)
+            made, times = (event.frame, pictures) if isinstance(event, DecodedFrame) else (event, audio)
             if made.pts is not None:
                 times.append(made.pts)
-    return pictures, sound
+    return pictures, audio
 
 
 def rising(numbers: list[int]) -> bool:
@@ -82,15 +82,15 @@ def rising(numbers: list[int]) -> bool:
 @pytest.mark.parametrize("change", [lambda it: shifted(it, HOUR_S), untimed_first, lambda it: it])
 def test_time_starts_with_the_first_picture(walker: Path, change: Callable[[Packets], Packets]) -> None:
     """A camera's clock may show hours, and may show nothing at first."""
-    pictures, sound = times(walker, change)
+    pictures, audio = times(walker, change)
     assert pictures[0] == 0
     assert len(pictures) >= 24
-    assert 0 <= sound[0] < 48_000 / 10
+    assert 0 <= audio[0] < 48_000 / 10
     assert rising(pictures)
-    assert rising(sound)
+    assert rising(audio)
 
 
-def test_sound_that_steps_back_is_left_out(walker: Path) -> None:
+def test_audio_that_steps_back_is_left_out(walker: Path) -> None:
     def jumpy(packets: Packets) -> Packets:
         kept = list(packets)
         yield from kept[:50]
@@ -104,7 +104,7 @@ def test_a_clock_that_is_set_back_by_hours_is_a_loss(walker: Path) -> None:
         list(events)
 
 
-def test_sound_alone_is_a_loss(walker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_audio_alone_is_a_loss(walker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = iter(range(10_000))
     monkeypatch.setattr("blurscene_stream.source.live.time.monotonic", lambda: float(next(now_s)))
 

@@ -47,8 +47,8 @@ def test_a_camera_is_relayed_to_a_server(server: Server, tmp_path: Path) -> None
     assert B_PICTURE not in played.kinds
     assert covered(played), played
     assert statistics.median(played.steps) == pytest.approx(0.04, abs=0.005)
-    assert len(played.sound) > 3 * 46
-    assert abs(played.sound[-1] - played.times[-1]) < 1.0, "sound and pictures belong together"
+    assert len(played.audio) > 3 * 46
+    assert abs(played.audio[-1] - played.times[-1]) < 1.0, "audio and pictures belong together"
 
 
 def test_a_file_is_sent_at_the_pace_at_which_it_plays(server: Server, tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_file_is_sent_at_the_pace_at_which_it_plays(server: Server, tmp_path: 
     assert covered(played), played
     assert B_PICTURE not in played.kinds
     assert statistics.median(played.steps) == pytest.approx(0.04, abs=0.01)
-    assert played.sound
+    assert played.audio
 
 
 @pytest.mark.parametrize(("ending", "number"), [("mp4", signal.SIGINT), ("mkv", signal.SIGTERM)])
@@ -82,8 +82,8 @@ def test_a_recording_that_is_stopped_is_complete(
     assert len(played.times) == len(outcome.noted["written"])
     assert covered(played), played
     assert played.times[0] == pytest.approx(0, abs=0.1), "the camera's clock is not the file's"
-    assert played.sound[0] == pytest.approx(0, abs=0.25), "nor is it the sound's, which a camera may begin later"
-    assert abs(played.sound[-1] - played.times[-1]) < 0.5
+    assert played.audio[0] == pytest.approx(0, abs=0.25), "nor is it the audio's, which a camera may begin later"
+    assert abs(played.audio[-1] - played.times[-1]) < 0.5
     assert not list(tmp_path.glob("*.partial"))
 
 
@@ -103,7 +103,7 @@ def test_what_a_camera_showed_is_kept_beside_its_recording(server: Server, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("camera", "ending", "sound"),
+    ("camera", "ending", "audio"),
     [
         ("/g711", "mov", "pcm_mulaw"),  # copied
         ("/g711", "mp4", "aac"),  # MP4 takes no G.711
@@ -111,7 +111,7 @@ def test_what_a_camera_showed_is_kept_beside_its_recording(server: Server, tmp_p
         ("/silent", "mov", "pcm_mulaw"),  # a track that ends before the pictures do
     ],
 )
-def test_cameras_with_other_sound_or_none(others: Server, tmp_path: Path, camera: str, ending: str, sound: str) -> None:
+def test_cameras_with_other_audio_or_none(others: Server, tmp_path: Path, camera: str, ending: str, audio: str) -> None:
     target = tmp_path / f"recorded.{ending}"
     with started(tmp_path, others.at(camera), target) as run:
         run.wait_going()
@@ -120,8 +120,8 @@ def test_cameras_with_other_sound_or_none(others: Server, tmp_path: Path, camera
         outcome = run.end()
     assert outcome.code == 0, outcome.said
     played = play(target)
-    assert played.audio_codec == sound
-    assert bool(played.sound) == bool(sound)
+    assert played.audio_codec == audio
+    assert bool(played.audio) == bool(audio)
     assert covered(played), played
 
 
@@ -135,5 +135,5 @@ def test_g711_is_published_as_it_is(others: Server, recording: Path, tmp_path: P
     wait_until_written(recording)
     played = play(recording)
     assert (played.video_codec, played.audio_codec) == ("h264", "pcm_mulaw")
-    assert played.sound
+    assert played.audio
     assert covered(played), played

@@ -22,7 +22,7 @@ from blurscene_stream.boxes import Detections
 from blurscene_stream.frames import Frame
 from tests.detectors import SquareDetector
 from tests.server.conftest import MakeApp, jobs_of
-from tests.videos import VideoSpec, make_video, read_video, sound_packets, square_at
+from tests.videos import VideoSpec, audio_packets, make_video, read_video, square_at
 
 SPEC = VideoSpec(12, 96, 64)
 TIMEOUT_S = 20
@@ -90,7 +90,7 @@ def test_a_video_comes_back_covered_once_and_nothing_is_kept(make_app: MakeApp, 
         x0, y0, x1, y1 = square_at(number, SPEC)
         assert luma[y0:y1, x0:x1].max() < 60, "white is covered by black"
     assert len(shown) == 12
-    assert sound_packets(tmp_path / "in.mp4") == sound_packets(tmp_path / "out.mp4")
+    assert audio_packets(tmp_path / "in.mp4") == audio_packets(tmp_path / "out.mp4")
     assert [client.get(link).status_code for link in told["links"].values()] == [404, 404, 404]
     assert files(app) == []
 

@@ -49,7 +49,7 @@ def post(client: FlaskClient) -> tuple[int, str | None]:
     return answer.status_code, answer.mimetype
 
 
-def test_one_picture_too_many_is_told_to_come_again(make_app: MakeApp) -> None:
+def test_one_picture_too_many_is_asked_to_come_again(make_app: MakeApp) -> None:
     gate = Gate()
     app = make_app({"server.queue_size": 2}, SquareDetector(gate))
     with ThreadPoolExecutor(2) as pool:

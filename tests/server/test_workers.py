@@ -111,7 +111,7 @@ def test_an_upload_that_is_broken_off_leaves_nothing(server: Server, clip: bytes
 
 
 @pytest.mark.skipif(shutil.which("prlimit") is None, reason="needs prlimit of util-linux")
-def test_a_disk_that_is_full_is_told_of(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported(tmp_path: Path) -> None:
     server = Server(tmp_path, slow_s=0, limit_files=True)
     try:
         noisy = VideoSpec(60, 160, 120, codec="mpeg4", options={"b": "5M"}, audio=("pcm_s16le",))

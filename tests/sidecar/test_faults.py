@@ -165,9 +165,9 @@ def _linked(folder: Path, walker: Path) -> Path:
     return folder / "link.jsonl"
 
 
-def _twin(folder: Path, walker: Path) -> Path:
-    os.link(walker, folder / "twin.jsonl")
-    return folder / "twin.jsonl"
+def _hard_link(folder: Path, walker: Path) -> Path:
+    os.link(walker, folder / "linked.jsonl")
+    return folder / "linked.jsonl"
 
 
 def _in_the_way(folder: Path, _: Path) -> Path:
@@ -185,7 +185,7 @@ REFUSED: dict[str, tuple[Callable[[Path, Path], Path | str], bool, str]] = {
     # what the file is -> how it is made, is there a -y, a part of the message
     "the input": (lambda _, walker: walker, True, "input and file of detections are the same"),
     "a link to the input": (_linked, True, "input and file of detections are the same"),
-    "a twin of the input": (_twin, True, "input and file of detections are the same"),
+    "a twin of the input": (_hard_link, True, "input and file of detections are the same"),
     "the output": (lambda folder, _: folder / "out.mp4", True, "file of detections and output are the same"),
     "the output by a detour": (lambda folder, _: f"{folder}/../out/out.mp4", True, "output are the same"),
     "the output's place": (lambda folder, _: folder / "out.mp4.partial", True, "output are the same"),

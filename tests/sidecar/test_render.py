@@ -23,13 +23,13 @@ from tests.pipeline.runs import solid
 from tests.pipeline.test_exactness import decoded
 from tests.settings import changed
 from tests.sidecar.doubles import Line, edit, lines, render, repeatable, write
-from tests.videos import VideoSpec, make_video, read_video, sound_packets
+from tests.videos import VideoSpec, audio_packets, make_video, read_video
 
 SMALL = VideoSpec(frames=20, width=96, height=72)
 IRREGULAR = [0, 40, 80, 100, 101, 140, 400, 440, 441, 480, 520, 560, 600, 610, 640, 680, 900, 901, 902, 960]
 VIDEOS: dict[str, tuple[str, VideoSpec, str]] = {  # what is special -> file, how it is made, output
-    "sound": ("in.mp4", SMALL, "out.mp4"),
-    "two sound tracks": ("in.mkv", replace(SMALL, audio=("aac", "aac")), "out.mkv"),
+    "audio": ("in.mp4", SMALL, "out.mp4"),
+    "two audio tracks": ("in.mkv", replace(SMALL, audio=("aac", "aac")), "out.mkv"),
     "variable rate": ("in.mkv", replace(SMALL, times=IRREGULAR, time_base=Fraction(1, 1000)), "out.mp4"),
     "turned": ("in.mp4", replace(SMALL, rotation=90), "out.mov"),
     "10 bits": ("in.mkv", replace(SMALL, codec="ffv1", pixel_format="yuv420p10le", audio=()), "out.mkv"),
@@ -61,7 +61,7 @@ def test_the_same_pictures_audio_and_times_as_in_one_pass(
     first, second = read_video(target), read_video(again)
     assert (first.times, first.rotation, first.formats) == (second.times, second.rotation, second.formats)
     for track in range(len(spec.audio)):
-        assert sound_packets(again, track) == sound_packets(target, track) != []
+        assert audio_packets(again, track) == audio_packets(target, track) != []
 
 
 @pytest.mark.parametrize(

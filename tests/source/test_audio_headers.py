@@ -12,7 +12,7 @@ from hypothesis.strategies import binary, integers, sampled_from
 from blurscene_stream.errors import SourceError
 from blurscene_stream.source.scrub.audio_headers import scrub_extradata
 from blurscene_stream.source.scrub.audio_packets import without_tags
-from tests.canaries import AAC_LAYOUT, CANARY, coded_sound, film, id3
+from tests.canaries import AAC_LAYOUT, CANARY, coded_audio, film, id3
 from tests.pipeline.runs import anonymize, fails
 
 CODECS = (
@@ -45,7 +45,7 @@ def heard(path: Path) -> tuple[str, bytes, int]:
 @pytest.mark.parametrize("codec", CODECS)
 def test_what_is_heard_stays_the_same(codec: str, target: str, tmp_path: Path) -> None:
     source = tmp_path / "in.mkv"
-    with film(source, sound=codec):
+    with film(source, audio=codec):
         pass
     anonymize(source, tmp_path / f"out.{target}")
     before, after = heard(source), heard(tmp_path / f"out.{target}")
@@ -57,7 +57,7 @@ def test_what_is_heard_stays_the_same(codec: str, target: str, tmp_path: Path) -
 
 @pytest.mark.parametrize("codec", CODECS)
 def test_a_header_without_comments_passes_as_it_is(codec: str) -> None:
-    header = coded_sound(codec)[0].codec_context.extradata
+    header = coded_audio(codec)[0].codec_context.extradata
     clean = scrub_extradata(codec, header)
     assert clean == header or codec == "vorbis"
     assert scrub_extradata(codec, clean) == clean
@@ -72,7 +72,7 @@ def test_blocks_behind_the_first_one_of_flac_go() -> None:
 
 @pytest.mark.parametrize("codec", ["tta", "wavpack", "alac", "libopus"])
 def test_whatever_follows_a_header_of_known_length_is_cut(codec: str) -> None:
-    header = coded_sound(codec)[0].codec_context.extradata
+    header = coded_audio(codec)[0].codec_context.extradata
     assert scrub_extradata(codec, (header or b"") + CANARY) == header
 
 
@@ -93,14 +93,14 @@ def test_a_header_that_is_none_is_refused_or_cut_but_never_grows(codec: str, hea
 
 
 @given(integers(0, 3), binary(max_size=400))
-def test_tags_in_front_of_sound_go_and_the_sound_stays(tags: int, more: bytes) -> None:
-    sound = b"\xff\xfb\x90\x64" + more
-    assert without_tags(id3() * tags + sound) == sound
+def test_tags_in_front_of_audio_go_and_the_audio_stays(tags: int, more: bytes) -> None:
+    audio = b"\xff\xfb\x90\x64" + more
+    assert without_tags(id3() * tags + audio) == audio
 
 
 def test_a_header_that_cannot_be_read_ends_the_run(tmp_path: Path) -> None:
     source = tmp_path / "in.mkv"
-    with film(source, sound="vorbis"):
+    with film(source, audio="vorbis"):
         pass
     data = source.read_bytes()
     source.write_bytes(data.replace(b"\x02\x1e", b"\xff\x1e", 1))  # of 256 packets

@@ -15,7 +15,7 @@ from blurscene_stream.config.schema import AudioMode, EncodeConfig, Settings
 from blurscene_stream.errors import CorruptInputError
 from blurscene_stream.source.scrub.audio_frames import FRAME_BYTES, frame_scrub, scrub_aac
 from blurscene_stream.source.scrub.opus_packets import scrub_opus
-from tests.canaries import CANARY, coded_sound, film, jpeg
+from tests.canaries import CANARY, coded_audio, film, jpeg
 from tests.pipeline.runs import anonymize, fails
 
 JPEG = jpeg()
@@ -85,10 +85,10 @@ def samples(path: Path) -> bytes:
 def test_what_is_no_audio_goes_and_the_audio_stays(name: str, tmp_path: Path) -> None:
     codec, spoil = PLACES[name]
     source, honest, after = (tmp_path / f"{name}.mkv" for name in ("in", "honest", "out"))
-    with film(honest, sound=codec):
+    with film(honest, audio=codec):
         pass
-    with film(source, sound=codec) as made:
-        made.spoil_sound = lambda data, _: spoil(data)
+    with film(source, audio=codec) as made:
+        made.spoil_audio = lambda data, _: spoil(data)
     anonymize(source, after)
     assert CANARY not in b"".join(packets(after))
     assert samples(after) == samples(honest)
@@ -98,7 +98,7 @@ def test_what_is_no_audio_goes_and_the_audio_stays(name: str, tmp_path: Path) ->
 
 def test_fill_at_any_bit_goes() -> None:
     """Elements begin at any bit, so that what is in them is not to be found by its bytes."""
-    honest = [bytes(packet) for packet in coded_sound("aac")[1]][3]
+    honest = [bytes(packet) for packet in coded_audio("aac")[1]][3]
     for shift in range(8):
         spoil = in_front(*[((6, 3)), (0, 4)] * shift, (6, 3), (14, 4), *[(1, 4), (9, 4)], as_number(CANARY[:13]))
         clean = scrub_aac(spoil(honest), AAC_48_KHZ)
@@ -110,10 +110,10 @@ def test_fill_at_any_bit_goes() -> None:
 def test_adts_frames_are_cut_and_keep_their_header(tmp_path: Path) -> None:
     """MPEG-TS has a header before each frame, which counts what lies behind it too."""
     source, honest = tmp_path / "in.ts", tmp_path / "honest.ts"
-    with film(honest, sound="aac"):
+    with film(honest, audio="aac"):
         pass
-    with film(source, sound="aac") as made:
-        made.spoil_sound = lambda data, _: data + JPEG
+    with film(source, audio="aac") as made:
+        made.spoil_audio = lambda data, _: data + JPEG
     assert packets(source) != packets(honest)
     for suffix in ("ts", "mp4"):
         anonymize(source, tmp_path / f"out.{suffix}")
@@ -124,8 +124,8 @@ def test_adts_frames_are_cut_and_keep_their_header(tmp_path: Path) -> None:
 @pytest.mark.parametrize("codec", ["aac", "flac", "vorbis", "ac3"])
 def test_a_packet_that_is_no_frame_ends_the_run(codec: str, tmp_path: Path) -> None:
     source = tmp_path / "in.mkv"
-    with film(source, sound=codec) as made:
-        made.spoil_sound = lambda data, number: JPEG if number == 1 else data
+    with film(source, audio=codec) as made:
+        made.spoil_audio = lambda data, number: JPEG if number == 1 else data
     (tmp_path / "out").mkdir()
     message = fails(CorruptInputError, source, tmp_path / "out" / "out.mkv")
     assert "is no frame of" in message and "choose --audio" in message
@@ -135,8 +135,8 @@ def test_a_packet_that_is_no_frame_ends_the_run(codec: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("codec", ["flac", "vorbis", "alac"])
 def test_what_no_decoder_reads_ends_the_run(codec: str, tmp_path: Path) -> None:
     source = tmp_path / "in.mkv"
-    with film(source, sound=codec) as made:
-        made.spoil_sound = lambda data, number: data + JPEG if number == 1 else data
+    with film(source, audio=codec) as made:
+        made.spoil_audio = lambda data, number: data + JPEG if number == 1 else data
     (tmp_path / "out").mkdir()
     assert "is no frame of" in fails(CorruptInputError, source, tmp_path / "out" / "out.mkv")
 
@@ -145,10 +145,10 @@ def test_what_no_decoder_reads_ends_the_run(codec: str, tmp_path: Path) -> None:
 def test_what_lies_between_frames_goes(codec: str, suffix: str, tmp_path: Path) -> None:
     """FFmpeg looks for these frames itself, and gives what lies between two of them with the second one."""
     source, honest, after = (tmp_path / f"{name}.{suffix}" for name in ("in", "honest", "out"))
-    with film(honest, sound=codec):
+    with film(honest, audio=codec):
         pass
-    with film(source, sound=codec) as made:
-        made.spoil_sound = lambda data, number: JPEG if number == 2 else data
+    with film(source, audio=codec) as made:
+        made.spoil_audio = lambda data, number: JPEG if number == 2 else data
     anonymize(source, after)
     assert CANARY in b"".join(packets(source))
     assert CANARY not in after.read_bytes()
@@ -157,10 +157,10 @@ def test_what_lies_between_frames_goes(codec: str, suffix: str, tmp_path: Path) 
 
 def test_a_recording_may_begin_and_end_within_a_frame(tmp_path: Path) -> None:
     source, after = tmp_path / "in.mkv", tmp_path / "out.mkv"
-    whole = [bytes(packet) for packet in coded_sound("aac")[1]]
-    with film(source, sound="aac") as made:
+    whole = [bytes(packet) for packet in coded_audio("aac")[1]]
+    with film(source, audio="aac") as made:
         last = len(whole) - 1
-        made.spoil_sound = lambda data, number: data[9:] if number == 0 else data[:-3] if number == last else data
+        made.spoil_audio = lambda data, number: data[9:] if number == 0 else data[:-3] if number == last else data
     anonymize(source, after)
     assert packets(after) == whole[1:-1]
 
@@ -169,7 +169,7 @@ def test_a_recording_may_begin_and_end_within_a_frame(tmp_path: Path) -> None:
 def test_a_codec_that_cannot_be_checked_is_encoded_again(
     codec: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with film(tmp_path / "in.mkv", sound=codec):
+    with film(tmp_path / "in.mkv", audio=codec):
         pass
     with caplog.at_level(logging.WARNING):
         anonymize(tmp_path / "in.mkv", tmp_path / "out.mkv")
@@ -180,7 +180,7 @@ def test_a_codec_that_cannot_be_checked_is_encoded_again(
 
 @pytest.mark.parametrize("codec", CODECS)
 def test_honest_packets_pass_as_they_are(codec: str) -> None:
-    stream, coded = coded_sound(codec)
+    stream, coded = coded_audio(codec)
     context = stream.codec_context
     scrub = frame_scrub(context.name, context.extradata, context)
     assert scrub is not None

@@ -46,7 +46,7 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], bytes]:
 
 
 def read(path: Path) -> tuple[int, int]:
-    """Frames and sound packets."""
+    """Frames and audio packets."""
     with open_source(Address(str(path)), Settings()) as source:
         items = [type(item) for item in source.items()]
     return items.count(Frame), items.count(CopiedPacket)

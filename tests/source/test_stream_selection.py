@@ -19,7 +19,7 @@ FRONT, REAR = VideoSpec(5, 64, 48), VideoSpec(7, 96, 64, audio=())
 
 @pytest.fixture(params=["mp4", "mkv", "ts"])
 def dash_cam(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Streams 0 (front), 1 (sound), 2 (rear)."""
+    """Streams 0 (front), 1 (audio), 2 (rear)."""
     (tmp_path / "out").mkdir()
     path = tmp_path / f"dash.{request.param}"
     with av.open(str(path), "w") as container:

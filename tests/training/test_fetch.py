@@ -105,7 +105,7 @@ def test_incomplete_labels_are_not_exhaustive(
     assert not image.exhaustive and image.ignored.tolist() == [False, False, True]
 
 
-def test_a_repository_that_is_gone_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repository_that_is_gone_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scripts.training.snapshots._ADDRESS", str(tmp_path / "{name}"))
     with pytest.raises(SnapshotError, match=r"someone/gone at 0000 cannot be fetched: "):
         Snapshot(tmp_path, "someone/gone", "0000")

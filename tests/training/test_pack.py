@@ -48,7 +48,7 @@ def test_large_pictures_are_shrunk_with_their_boxes(tmp_path: Path) -> None:
     assert image.boxes.tolist() == [[50, 50, 150, 200]] and image.exhaustive == {0}
 
 
-def test_a_picture_that_cannot_be_read_is_left_out_and_said(tmp_path: Path) -> None:
+def test_a_picture_that_cannot_be_read_is_left_out_and_reported(tmp_path: Path) -> None:
     folder = write_jsonl(tmp_path / "a", 3)
     (folder / "images" / "001.png").write_bytes(b"no picture")
     packed = pack([folder], tmp_path / "packed", MAPPING)

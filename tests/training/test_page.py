@@ -56,7 +56,7 @@ def test_the_other_commands_of_the_page_are_understood(tmp_path: Path, monkeypat
         assert main.commands[arguments[0]].make_context(arguments[0], arguments[1:])
 
 
-def test_an_unknown_set_and_a_missing_data_set_are_said(tmp_path: Path) -> None:
+def test_an_unknown_set_and_a_missing_data_set_are_reported(tmp_path: Path) -> None:
     ended = CliRunner().invoke(main, ["fetch", "plates_mars", "--repositories", str(tmp_path), "--out", str(tmp_path)])
     assert "there is no set plates_mars; there are plates_openlpr, " in ended.output
     ended = CliRunner().invoke(main, ["pack", str(tmp_path), "--out", str(tmp_path / "out")])

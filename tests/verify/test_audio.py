@@ -80,8 +80,8 @@ def test_a_dropped_track_is_a_failure_unless_it_was_meant(tmp_path: Path) -> Non
 
 def test_audio_that_the_run_did_not_read_is_not_read_by_verify_either(tmp_path: Path) -> None:
     source, target, file = tmp_path / "in.mkv", tmp_path / "out.mkv", tmp_path / "found.jsonl"
-    with film(source, sound="aac") as made:
-        made.spoil_sound = lambda data, number: jpeg() if number == 1 else data
+    with film(source, audio="aac") as made:
+        made.spoil_audio = lambda data, number: jpeg() if number == 1 else data
     settings = changed(settings_of(), {"encode.audio": AudioMode.drop})
     anonymized(source, target, file, settings, SquareDetector())
     found = checked(source, target, file, settings, audio_dropped=True, detector=SquareDetector())

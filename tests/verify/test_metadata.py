@@ -80,7 +80,7 @@ WRITTEN = [
 
 @pytest.mark.parametrize(("suffix", "codec", "audio"), WRITTEN)
 def test_nothing_that_a_run_writes_itself_fails(suffix: str, codec: str, audio: str, tmp_path: Path) -> None:
-    with film(tmp_path / "in.mkv", sound=audio):
+    with film(tmp_path / "in.mkv", audio=audio):
         pass
     settings, target = settings_of(), tmp_path / f"out.{suffix}"
     settings = changed(settings, {"encode.codec": codec, "encode.crf": None})

@@ -127,7 +127,7 @@ def test_the_areas_of_the_videos_are_none_of_the_sheet(honest: Honest) -> None:
     assert sheet_png(found.suspects, areas) == sheet_png(found.suspects, plain)
 
 
-def test_a_sheet_is_told_from_other_pictures(honest: Honest, tmp_path: Path) -> None:
+def test_a_sheet_is_distinguished_from_other_pictures(honest: Honest, tmp_path: Path) -> None:
     found = _redetected(honest, SuspiciousDetector(BOX))
     own, sheet = tmp_path / "own.png", tmp_path / "sheet.png"
     sheet.write_bytes(sheet_png(found.suspects, settings_of()))
@@ -156,7 +156,7 @@ def test_many_suspects_do_not_grow_the_sheet(honest: Honest) -> None:
     assert Image.open(BytesIO(sheet_png(found.suspects, settings_of()))).width < 2800
 
 
-def test_the_second_look_is_another_one_than_that_of_a_run_and_no_more_work() -> None:
+def test_redetection_scans_otherwise_than_a_run_and_is_no_more_work() -> None:
     plain = settings_of()
     made = more_sensitive(plain)
     views, before = made.detect.variants, plain.detect.variants
@@ -166,6 +166,6 @@ def test_the_second_look_is_another_one_than_that_of_a_run_and_no_more_work() ->
     assert not made.track.enabled and plain.track.enabled
 
 
-def test_no_look(honest: Honest) -> None:
+def test_every_0_redetects_nothing(honest: Honest) -> None:
     found = _redetected(honest, SuspiciousDetector(BOX), every=0)
     assert "redetect" not in {check.name for check in found.checks}
