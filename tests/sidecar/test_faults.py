@@ -185,7 +185,7 @@ REFUSED: dict[str, tuple[Callable[[Path, Path], Path | str], bool, str]] = {
     # what the file is -> how it is made, is there a -y, a part of the message
     "the input": (lambda _, walker: walker, True, "input and file of detections are the same"),
     "a link to the input": (_linked, True, "input and file of detections are the same"),
-    "a twin of the input": (_hard_link, True, "input and file of detections are the same"),
+    "a hard link to the input": (_hard_link, True, "input and file of detections are the same"),
     "the output": (lambda folder, _: folder / "out.mp4", True, "file of detections and output are the same"),
     "the output by a detour": (lambda folder, _: f"{folder}/../out/out.mp4", True, "output are the same"),
     "the output's place": (lambda folder, _: folder / "out.mp4.partial", True, "output are the same"),
