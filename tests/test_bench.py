@@ -7,11 +7,13 @@ import os
 import shutil
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 pytest.importorskip("skimage", reason="the clips' picture comes with scikit-image, the extra 'demo'")
 
+from blurscene_stream import Anonymizer, load_settings
 from blurscene_stream.detect.device import is_installed
 from scripts.bench.__main__ import main
 from scripts.bench.clips import Clip, make_clip
@@ -47,6 +49,20 @@ def test_a_report_has_a_line_for_each_program_and_stage(tmp_path: Path, capsys: 
     assert [line.split(" | ")[1] for line in printed.splitlines() if line.startswith(f"| {clip}")] == [
         row["program"] for row in report["whole"]
     ]
+
+
+def test_a_clip_shows_faces_and_plates_that_are_found_and_move(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path, "640x360", 2, 13)
+    with av.open(str(clip.path)) as container:
+        first, *_, last = (
+            np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for frame in container.decode(video=0)
+        )
+    anonymizer = Anonymizer(load_settings(["detect.variants.rotations=none"]))
+    found = [anonymizer.detect(shown).confident() for shown in (first, last)]
+    for label in (0, 1):
+        before, after = (each.xyxy[each.class_ids == label] for each in found)
+        assert len(before) >= 1 and len(after) >= 1
+        assert not np.allclose(before[0], after[0], atol=3)
 
 
 def test_start_up_is_not_in_the_time_a_frame_and_ratios_are_of_the_medians() -> None:

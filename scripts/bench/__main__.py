@@ -6,6 +6,9 @@
     python -m scripts.bench --files drive.mp4 --peer deface=PATH --peer "other=PROGRAM {input} {output}"
     python -m scripts.bench --sizes 1080p --frames 250 2500 --no-stages     does memory grow with the length?
 
+Another checkout of this program as a peer, --peer with:
+    before=sh -c 'cd CHECKOUT && exec python -m blurscene_stream -y --quiet "$@"' - {input} {output}
+
 A Markdown report goes to standard output. All programs take turns, round by round; each figure is the median of the
 rounds. Time a frame is that of the clip less that of its first frame alone, by the number of the other frames: start-up
 is not in it. CPU time is user and system time of a process and its children; on a machine that does other work too it

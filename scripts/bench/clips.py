@@ -21,7 +21,7 @@ from scripts.truth_views import Shape
 
 SIZES = {"720p": (1280, 720), "1080p": (1920, 1080), "4K": (3840, 2160)}
 FRAME_RATE = 25
-CAR_HEIGHT = 470
+CAR = (slice(CAR_TOP + 150, CAR_TOP + 450), slice(CAR_LEFT + 120, CAR_LEFT + CAR_WIDTH - 120))  # of it: round the plate
 FACE = (slice(0, 280), slice(80, 360))  # of the portrait: head and shoulders
 NOISE = 2.0  # standard deviation of what a sensor adds to each frame
 OPTIONS = {"crf": "23", "preset": "fast"}  # as a camera or a phone would leave it, about
@@ -120,8 +120,7 @@ def _sprites(side: int) -> list[Picture]:
     """Return the face and the car, each at most `side` pixels wide and high."""
     canvas = street()
     draw_car(canvas)
-    car = canvas[CAR_TOP : CAR_TOP + CAR_HEIGHT, CAR_LEFT : CAR_LEFT + CAR_WIDTH]
-    return [_resized(skimage.data.astronaut()[FACE], side), _resized(car, side)]
+    return [_resized(skimage.data.astronaut()[FACE], side), _resized(canvas[CAR], side)]
 
 
 def _resized(picture: Picture, side: int) -> Picture:
