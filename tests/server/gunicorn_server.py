@@ -20,6 +20,7 @@ from tests.conftest import ROOT
 
 TIMEOUT_S = 60
 FILE_LIMIT_BYTES = 40_000
+METRICS = "numbers"  # a folder in the spool that is no job's
 
 
 class Server:
@@ -96,11 +97,12 @@ class Server:
         return found
 
     def files(self) -> list[Path]:
-        return [path for folder in self.folders() for path in folder.iterdir() if path.is_file()]
+        paths = self.spool.glob("blurscene-stream-spool-*/*/*")
+        return [path for path in paths if path.is_file() and path.parent.name != METRICS]
 
     def folders(self) -> list[Path]:
-        """Those of jobs; several workers have one for /metrics beside them."""
-        return [path for path in self.spool.glob("blurscene-stream-spool-*/*/") if path.name != "numbers"]
+        """Those of jobs."""
+        return [path for path in self.spool.glob("blurscene-stream-spool-*/*/") if path.name != METRICS]
 
     def holder(self, job: str) -> int:
         """The worker that runs a job: it has the video open."""
