@@ -38,7 +38,7 @@ FATAL = (StoppedError, DeviceError)  # what ends one task in this way ends the o
 class Task:
     """One input and its outputs.
 
-    detections: file to which the covered boxes of each frame are written; None: no such file
+    detections: file to which the covered boxes of each frame, or of the image, are written; None: no such file
     """
 
     source: Address
@@ -68,7 +68,7 @@ def plan(inputs: Sequence[str], output: str | None, detections: str | None = Non
     """Return the tasks for inputs as they were typed: files, folders with everything below them, or one live source.
 
     output:     a file for one file, else a folder; None: beside each input, as NAME_anonymized
-    detections: a file for one video, else a folder
+    detections: a file for one input, else a folder
     preview:    targets are named as not anonymized
     Raises UsageError when a target would be written twice, or into a folder that is read; SourceError when there is
     nothing to read.
@@ -109,7 +109,7 @@ def _task(path: Path, relative: Path, folder: Path | None, detections: str | Non
     source = Address(str(path))
     target = default_target(source, preview) if folder is None else Address(str(writable_path(folder / relative)))
     sidecar = None
-    if detections is not None and not is_image(source):
+    if detections is not None:
         sidecar = Address(str(Path(detections, relative.with_name(relative.name + DETECTIONS_EXTENSION))))
     return Task(source, preview_target(target) if preview else target, sidecar)
 

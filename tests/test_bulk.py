@@ -144,10 +144,17 @@ def test_a_picture_is_taken_for_one(footage: Path) -> None:
     assert (before != after).any()
 
 
-def test_each_video_gets_its_own_detections_and_audit_entry(footage: Path) -> None:
+def test_each_input_gets_its_own_detections(footage: Path) -> None:
+    assert _run(footage, "-o", "out", "--detections", "found") == 0
+    assert _files(Path("found")) == {"a.mp4.jsonl", "b.mkv.jsonl", "day2/a.mp4.jsonl", "photo.png.jsonl"}
+    header, line = Path("found/photo.png.jsonl").read_text().splitlines()
+    assert json.loads(header)["format"] == "blurscene-stream detections"
+    assert json.loads(line)["boxes"][0]["label"] == "license_plate"
+
+
+def test_each_video_gets_its_own_audit_entry(footage: Path) -> None:
     (footage / "photo.png").unlink()
-    assert _run("footage", "-o", "out", "--detections", "found", "--audit", "log.jsonl") == 0
-    assert _files(Path("found")) == {"a.mp4.jsonl", "b.mkv.jsonl", "day2/a.mp4.jsonl"}
+    assert _run("footage", "-o", "out", "--audit", "log.jsonl") == 0
     entries = [json.loads(line) for line in Path("log.jsonl").read_text().splitlines()]
     assert len(entries) == 3
 

@@ -66,8 +66,9 @@ def test_an_edited_file_says_what_is_covered(street: Path, tmp_path: Path) -> No
     assert render(street, out, "--from", file) == 0
     assert np.array_equal(read_back(out.read_bytes()), samples_of(3))
     edit(file, [{"label": "face", "xyxy": [4, 30, 24, 50]}])
-    out = tmp_path / "more.png"
-    assert render(street, out, "--from", file, "--replacewith", "solid", "--mask-scale", "1") == 0
+    again = (street, out, "--from", file, "--replacewith", "solid", "--mask-scale", "1")
+    assert render(*again) == 2, "it is there already"
+    assert render("-y", *again) == 0
     shown, (x0, y0, x1, y1) = read_back(out.read_bytes()), SQUARE
     assert np.ptp(shown[30:50, 4:24]) == 0
     assert np.array_equal(shown[y0:y1, x0:x1], samples_of(3)[y0:y1, x0:x1])

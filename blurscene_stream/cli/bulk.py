@@ -72,7 +72,7 @@ def _exists(path: Path) -> bool:
 def refuse_foreign_outputs(tasks: Sequence[Task], way_out: str) -> None:
     """Refuse to replace what this program has not made: `-y a.mp4 b.mp4` may have been meant as two inputs.
 
-    Only for outputs that are told by their place. A picture bears no mark of ours, and is never replaced.
+    Only for outputs that are told by their place. A picture bears no mark of ours, and is not replaced.
     Raises UsageError.
     """
     for task in tasks:

@@ -184,7 +184,7 @@ def render_command(
         task = single_task(parse_address(source), target, preview=preview)
         _check_image_options(Plan([task]), audit)
         _check_task(task, overwrite)
-        if overwrite and target is not None:
+        if overwrite and target is not None and not task.image:  # a picture bears no mark of ours; FILE is of one input
             refuse_foreign_outputs([task], "move it away")
         return task, file
 

@@ -28,6 +28,12 @@ class ImageDetections:
     height: int
     detections: Detections
 
+    @classmethod
+    def of(cls, image: DecodedImage, detections: Detections) -> ImageDetections:
+        """Return the detections of a decoded image."""
+        height, width = image.samples.shape[:2]
+        return cls(width, height, detections)
+
     @property
     def boxes(self) -> list[tuple[str, float, list[float]]]:
         """Class name, score and corners x0 y0 x1 y1 of each box, clipped to the image."""
@@ -81,8 +87,7 @@ class ImageAnonymizer:
         Raises SourceError, CorruptInputError, DetectionError; none of them names the file.
         """
         image = decode(data)
-        height, width = image.samples.shape[:2]
-        return ImageDetections(width, height, self.detect_decoded(image, name))
+        return ImageDetections.of(image, self.detect_decoded(image, name))
 
     def detect_decoded(self, image: DecodedImage, name: str = "image") -> Detections:
         """Return the detections of a decoded image; `name`: for the log. Raises DetectionError."""

@@ -41,8 +41,7 @@ def detect() -> Response:
         found = _anonymizer(settings).detect_decoded(image, g.request_id)
         if request.accept_mimetypes.best_match((JSON, JSON_LINES), JSON) == JSON_LINES:
             return Response(detections_text(image, found, settings), mimetype=JSON_LINES)
-        height, width = image.samples.shape[:2]
-        return jsonify(ImageDetections(width, height, found).as_dict())
+        return jsonify(ImageDetections.of(image, found).as_dict())
 
 
 @blueprint.post("/render")
