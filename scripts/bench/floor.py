@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -20,7 +21,7 @@ from blurscene_stream.config import Settings, load_settings
 from blurscene_stream.paths import FILE_FORMATS
 from blurscene_stream.sink.encoder_choice import choose_encoder
 from blurscene_stream.sink.video_encoder import VideoEncoder
-from blurscene_stream.source import open_source
+from blurscene_stream.source import Source, open_source
 from blurscene_stream.streams import StreamInfo
 
 
@@ -48,17 +49,17 @@ def _mux(container: OutputContainer, stream: VideoStream, frame: VideoFrame | No
         container.mux(packet)
 
 
-def stream_info(path: Path, settings: Settings) -> StreamInfo:
-    """Return what the program itself knows of a video."""
-    with open_source(Address(str(path)), settings) as source:
-        return source.info
+def stream_info(source: Source) -> StreamInfo:
+    """Return what the program itself knows of a video, without audio and other streams, which end with the source."""
+    return replace(source.info, copied_streams=())
 
 
 def main(arguments: Sequence[str]) -> None:
     """Decode and encode one file."""
     source, target, overrides = Path(arguments[0]), Path(arguments[1]), arguments[2:]
     settings = load_settings(overrides)
-    info = stream_info(source, settings)
+    with open_source(Address(str(source)), settings) as opened:
+        info = stream_info(opened)
     with closing(decoded(source)) as frames:
         encode(frames, target, info, settings)
 

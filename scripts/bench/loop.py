@@ -18,8 +18,10 @@ import cv2
 import numpy as np
 from av.video.frame import VideoFrame
 
+from blurscene_stream.address import Address
 from blurscene_stream.config import load_settings
 from blurscene_stream.detect.preprocessor import Rgb
+from blurscene_stream.source import open_source
 from scripts.bench.floor import decoded, encode, stream_info
 from scripts.training.teachers import load_onnx, plates_in
 
@@ -59,7 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("output", type=Path)
     given = parser.parse_args(arguments)
     settings = load_settings()
-    info = stream_info(given.input, settings)
+    with open_source(Address(str(given.input)), settings) as source:
+        info = stream_info(source)
     size = info.picture.width, info.picture.height
     faces, plates = cv2.FaceDetectorYN.create(str(given.faces), "", size, MIN_FACE), load_onnx(given.plates)
     encode(anonymized(decoded(given.input), faces, plates), given.output, info, settings)

@@ -132,14 +132,14 @@ def whole_table(rows: Sequence[Mapping[str, object]], peers: Sequence[str]) -> s
     """Return whole runs as a Markdown table."""
     head = ["Clip", "Program", "Frames/s", "CPU ms a frame", "CPU to codec alone"]
     head += [f"Frames/s to {name}" for name in peers]
-    head += ["One frame alone, s", "First frame out, s", "Peak MiB", "GPU busy %"]
+    head += ["One frame alone, s", "and CPU s", "First frame out, s", "Peak MiB", "GPU busy %"]
     lines = [_line(head), _line(["---"] * len(head))]
     for row in rows:
         ratios = row["frames_per_s_to_peers"]
         assert isinstance(ratios, dict)
         figures = [_text(row["frames_per_s"], 1), _text(row["cpu_ms_a_frame"], 1), _text(row["cpu_to_codec_alone"], 2)]
         figures += [_text(ratios[name], 2) for name in peers]
-        figures += [_text(row["one_frame_s"], 2), _text(row["first_frame_s"], 2)]
+        figures += [_text(row[key], 2) for key in ("one_frame_s", "one_frame_cpu_s", "first_frame_s")]
         figures += [_text(row["peak_mib"], 0), _text(row["gpu_busy_percent"], 0)]
         lines.append(_line([str(row["clip"]), str(row["program"]), *figures]))
     return "\n".join(lines)

@@ -29,7 +29,7 @@ from blurscene_stream.sink import open_sink
 from blurscene_stream.source import open_source
 from blurscene_stream.streams import StreamInfo
 from scripts.bench.detection import DetectionStages
-from scripts.bench.floor import decoded, encode
+from scripts.bench.floor import decoded, encode, stream_info
 from scripts.bench.timing import Timing, timed
 
 Item = TypeVar("Item")
@@ -90,7 +90,7 @@ def first_frames(path: Path, settings: Settings) -> tuple[StreamInfo, list[Frame
     with open_source(Address(str(path)), settings) as source:
         picture = source.info.picture
         limit = max(2, MAX_HELD_BYTES // (3 * picture.width * picture.height // 2))
-        return source.info, list(islice((item for item in source.items() if isinstance(item, Frame)), limit))
+        return stream_info(source), list(islice((item for item in source.items() if isinstance(item, Frame)), limit))
 
 
 def _decode(path: Path, settings: Settings) -> Timing:
