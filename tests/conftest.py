@@ -7,11 +7,15 @@ import os
 import re
 import sys
 from collections.abc import Generator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from blurscene_stream.config.schema import Backend, DetectConfig, ModelConfig
+from blurscene_stream.detect.backends.loading import load_network
+from blurscene_stream.detect.backends.network import Network
 from blurscene_stream.detect.device import is_installed
 from tests.profiles import load_profile
 from tests.videos import VideoSpec, make_video
@@ -47,6 +51,23 @@ def pytest_report_header() -> list[str]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--clip-size", type=int, default=0, help="detect.size_px for the real clips; 0: small")
+    parser.addoption(
+        "--backend",
+        choices=[each.name for each in Backend],
+        default="auto",
+        help="detect.backend where a test has auto",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Run the networks in the library of --backend, in this process, where a test does not choose another."""
+    taken = Backend[config.getoption("--backend")]
+
+    def load_in_taken(model: ModelConfig, device: str, detect: DetectConfig) -> Network:
+        return load_network(model, device, replace(detect, backend=taken) if detect.backend is Backend.auto else detect)
+
+    if taken is not Backend.auto:
+        pytest.MonkeyPatch().setattr("blurscene_stream.detect.detector.load_network", load_in_taken)
 
 
 @pytest.hookimpl(optionalhook=True)
