@@ -17,7 +17,7 @@ TINY = np.float32(1e-30)
 
 
 class Origin(IntEnum):
-    """Where a box comes from: the detector, or the tracker."""
+    """Origin of a box: the detector, or the tracker."""
 
     detected = 0
     """By the detector, with a score above the class's threshold."""
@@ -127,7 +127,7 @@ class Detections:
 
 @dataclass(frozen=True, slots=True)
 class Orientation:
-    """How a stored picture becomes an upright one: transposed first, then flipped.
+    """Orientation of a stored picture, which becomes upright: transposed first, then flipped.
 
     transposed: rows become columns
     flip_x:     left and right change places afterwards

@@ -174,7 +174,7 @@ def _is_folder(address: Address) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a finished task has to tell: pictures or frames, and boxes of each class in all of them."""
+    """Counts of a finished task: pictures or frames, and boxes of each class in all of them."""
 
     frames: int
     found: Mapping[str, int]

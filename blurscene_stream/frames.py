@@ -31,7 +31,7 @@ class ColorModel(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PixelFormat:
-    """How the samples of a picture lie in its planes.
+    """Layout of the samples of a picture in its planes.
 
     name:         ffmpeg's name, such as "yuv420p"
     bits:         bits a sample: 8 in uint8 planes, 10 in the low bits of uint16 planes, 16
@@ -108,7 +108,7 @@ class PictureInfo:
 
 
 class ScanMode(Enum):
-    """How thoroughly a detector scans a frame."""
+    """Thoroughness with which a detector scans a frame."""
 
     full = "all that detect.variants asks for, without rotations: auto"
     small = "the whole picture, detect.small_scan_scale times as large"
@@ -182,8 +182,8 @@ class CopiedPacket:
 
 
 SourceItem = Frame | CopiedPacket
-"""What a source gives, in order."""
+"""Items that a source gives, in order."""
 DetectedItem = tuple[Frame, Detections] | CopiedPacket
 """The same, with what must be covered in each frame."""
 SinkItem = RedactedFrame | CopiedPacket
-"""What a sink takes, in order."""
+"""Items that a sink takes, in order."""

@@ -224,7 +224,7 @@ class Settings:
 
     @property
     def exceptions(self) -> tuple[str, ...]:
-        """What is not covered, or always, besides what is detected, as lines of a log."""
+        """Deviations from covering all that is detected and nothing else, as lines of a log."""
         names = [name for name, config in self.classes.items() if not config.enabled]
         disabled = f"NOT covered: {', '.join(names)} (classes.*.enabled is false)" if names else ""
         return tuple(filter(None, (disabled, self.areas.summary)))

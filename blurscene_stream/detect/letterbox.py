@@ -26,7 +26,7 @@ MAX_ASPECT_RATIO = Fraction(5, 2)
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:
-    """Where a region of the picture lies, upright, in the network's input; the rest of that is padding.
+    """Place of a region of the picture, upright, in the network's input; the rest of that is padding.
 
     picture:        the shape of the frames
     region:         the part of them that is shown

@@ -1,4 +1,4 @@
-"""What the detector asks of a model, and what it gets: candidate boxes."""
+"""The interface between detector and model, and the candidate boxes that a model gives."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from blurscene_stream.detect.letterbox import Letterbox
 from blurscene_stream.frames import PictureInfo
 
 NOT_FINITE = "the network gave numbers that are not finite; try --set detect.precision=fp32"
-"""Of an overflow inside a network, which must not pass for "nothing there"."""
+"""Message for an overflow inside a network, which must not pass for "nothing there"."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -101,7 +101,7 @@ def _take(parts: Components, chosen: Indices) -> Components:
 
 
 def _first_true(found: NDArray[np.bool_]) -> tuple[Indices, NDArray[np.bool_]]:
-    """Of each row of (N, M) the first true place, and whether there is one."""
+    """Return the first true place of each row of (N, M), and whether there is one."""
     if not found.size:  # numpy has no argmax of nothing
         return np.zeros(len(found), np.intp), np.zeros(len(found), np.bool_)
     place = found.argmax(axis=1)

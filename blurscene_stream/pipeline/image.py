@@ -63,7 +63,7 @@ class AnonymizedImage:
 
     @property
     def detections(self) -> Detections:
-        """What was covered, in pixels of the upright image."""
+        """Detections that were covered, in pixels of the upright image."""
         return self.frame.detections
 
 

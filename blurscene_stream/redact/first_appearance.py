@@ -27,7 +27,7 @@ MAX_APPEARANCES = 20_000
 
 
 class GridAxis(NamedTuple):
-    """Where cells met along one side of an object in its first frame.
+    """Borders of the cells along one side of an object in its first frame.
 
     edges:  in blocks from the object's end; what the picture cut off lay before the first edge and after the last
             one: the outer cells stand for it

@@ -21,7 +21,7 @@ pictures of one object with slightly moved cells could be put together from them
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MosaicGrid:
-    """How a plane view is cut into cells.
+    """Cells of a plane view.
 
     top, left:      intp (rows,) and (columns,), the first sample of each row and column of cells
     height, width:  intp (rows,) and (columns,), the samples in each

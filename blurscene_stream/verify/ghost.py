@@ -114,7 +114,7 @@ class Ghosts:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What a window shows of what it hides: which share of it, how sure that is, and how much it is in levels."""
+    """Trace of hidden content in a window: its share, how sure that is, and how much it is in levels."""
 
     share: float
     correlation: float

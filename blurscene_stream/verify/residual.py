@@ -1,4 +1,4 @@
-"""What is left in OUTPUT of what had to be covered: whole objects, parts of them, or too many cells of a mosaic."""
+"""Remains in OUTPUT of what had to be covered: whole objects, parts of them, or too many cells of a mosaic."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Residual:
     """
 
     def __init__(self, cover: Check, recorded: bool, noise: CodecNoise, redact: RedactConfig) -> None:
-        """What is known of the run.
+        """Prepare for the frames of one run.
 
         cover:    check that a part without its cover is reported to
         recorded: what must be covered is known from the run, not found anew

@@ -38,7 +38,7 @@ EXACT_SUFFIXES = (".mp4", ".m4v", ".mov")  # containers that hold every start
 
 @dataclass(frozen=True, slots=True)
 class VerifyJob:
-    """What to verify, and how.
+    """A verification to be done.
 
     source:        INPUT
     target:        OUTPUT
@@ -46,7 +46,7 @@ class VerifyJob:
     detections:    the file of what a run has covered; None: it is detected again
     audio_dropped: the run was to drop the audio
     every:         the detector runs on each so many frames of OUTPUT; 0: on none
-    stop_token:  stops it
+    stop_token:    stops it
     load_detector: makes a detector
     progress:      called with the number of frames that are done, and of all
     """

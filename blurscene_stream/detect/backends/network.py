@@ -20,7 +20,7 @@ STRIDE = 4
 
 CLASS_COUNT = 2
 VALUES = 5
-"""Of a cell and class: logit of the score, log height, log width, offset down, offset right."""
+"""Values of a cell and class: logit of the score, log height, log width, offset down, offset right."""
 
 MULTIPLES = {BUILT_IN: 32, BUILT_IN_V2: 64}
 """`_target_` of a network -> the number that both sides of its input are multiples of."""

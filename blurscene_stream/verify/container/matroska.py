@@ -85,7 +85,7 @@ BLOCK_HEADER_BYTES = 3  # time and flags, behind the number of the track
 
 @dataclass(slots=True)
 class Track:
-    """What the header of a track says."""
+    """Header of a track."""
 
     number: int = 0
     type: int = 0

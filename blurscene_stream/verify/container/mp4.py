@@ -74,7 +74,7 @@ _FORMS = {name: re.compile(form, re.DOTALL) for name, form in FORMS.items()}
 
 @dataclass(slots=True)
 class Track:
-    """What the atoms of a track say so far.
+    """Properties of a track, as its atoms say so far.
 
     handler: four-character code of what its samples are
     format:  that of how they are coded

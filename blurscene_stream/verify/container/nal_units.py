@@ -42,7 +42,7 @@ ENCODER_TEXTS = {  # SEI in which x264 and x265 name themselves and their settin
 
 @dataclass(frozen=True, slots=True)
 class Syntax:
-    """What types of NAL units a codec has, and how long the header of each is."""
+    """Types of a codec's NAL units, and the length of their headers."""
 
     header_bytes: int
     slices: frozenset[int]
