@@ -20,7 +20,7 @@ from scripts.bench.clips import Clip, make_clip
 from scripts.bench.contest import contest, run_checked
 from scripts.bench.programs import BenchError, Cost, peer, run
 from scripts.bench.report import Runs, stage_rows
-from scripts.bench.stages import FLOORS
+from scripts.bench.stages import FLOORS, first_frames
 
 SMALL = ["detect.size_px=64", "detect.max_upscale=1"]
 
@@ -63,6 +63,12 @@ def test_a_clip_shows_faces_and_plates_that_are_found_and_move(tmp_path: Path) -
         before, after = (each.xyxy[each.class_ids == label] for each in found)
         assert len(before) >= 1 and len(after) >= 1
         assert not np.allclose(before[0], after[0], atol=3)
+
+
+def test_no_stream_of_a_closed_file_gets_to_the_encoder(walker: Path) -> None:
+    info, frames = first_frames(walker, load_settings())
+    assert len(frames) == 25
+    assert info.copied_streams == ()  # the clip has audio, and PyAV frees it with the file
 
 
 def test_start_up_is_not_in_the_time_a_frame_and_ratios_are_of_the_medians() -> None:
