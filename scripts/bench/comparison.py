@@ -1,4 +1,4 @@
-"""The contest: all programs over one clip, by turns, round by round."""
+"""The comparison: all programs over one clip, by turns, round by round."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ from scripts.bench.programs import (
 from scripts.bench.report import Runs
 
 Stages = dict[str, list[dict[str, Any]]]  # by name of program: the report of each round
+Measured = tuple[dict[str, Runs], Stages]
 
 
 @dataclass(frozen=True)
-class Contest:
+class Comparison:
     """Programs that are measured.
 
     variants: this program by the settings that it is given; floors: the codec alone, by program
@@ -54,20 +55,25 @@ class Contest:
         return {each.name: Runs(clip, each.name, floors.get(each.name, any_floor.name)) for each in self.programs()}
 
 
-def contest(groups: Sequence[Sequence[str]], peers: Sequence[str]) -> Contest:
+def comparison(groups: Sequence[Sequence[str]], peers: Sequence[str]) -> Comparison:
     """Return the programs for the options.
 
     Raises BenchError, ConfigError.
     """
+    others = [peer(text) for text in peers]
+    if len({each.name for each in others}) < len(others):
+        raise BenchError("--peer: each needs a name of its own")
     variants = {ours(group).name: group for group in groups or [[]]}
     encoding = {name: load_settings(group).encode for name, group in variants.items()}
     alone: dict[object, Program] = {}
     for name, group in variants.items():
         alone.setdefault(encoding[name], floor(group, number=len(alone)))
-    return Contest(variants, {name: alone[encoding[name]] for name in variants}, [peer(text) for text in peers])
+    return Comparison(variants, {name: alone[encoding[name]] for name in variants}, others)
 
 
-def measure(clip: Clip, programs: Contest, rounds: int, folder: Path, stages: bool) -> tuple[dict[str, Runs], Stages]:
+def measure(
+    clip: Clip, programs: Comparison, rounds: int, folder: Path, stages: bool
+) -> tuple[dict[str, Runs], Stages]:
     """Run all programs on a clip, by turns.
 
     Raises BenchError.
