@@ -25,8 +25,13 @@ from blurscene_stream.errors import (
 from blurscene_stream.image import DecodedImage, decode, encode, format_for, refuse_loss
 from blurscene_stream.paths import refuse_same
 from blurscene_stream.pipeline.detection import LoadDetector, load_configured_detector, prefix_errors
-from blurscene_stream.pipeline.image import AnonymizedImage, ImageAnonymizer, ImageDetections
-from blurscene_stream.pipeline.image_detections import detections_writer, redact_listed
+from blurscene_stream.pipeline.image import (
+    AnonymizedImage,
+    ImageAnonymizer,
+    ImageDetections,
+    detections_writer,
+    redact_listed,
+)
 from blurscene_stream.pipeline.image_paths import FilePair, ImageJob, Plan, plan
 from blurscene_stream.pipeline.job import StopToken
 from blurscene_stream.sidecar import DetectionsFile

@@ -13,8 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from blurscene_stream.config import Settings
 from blurscene_stream.frames import RedactedFrame
 from blurscene_stream.image import DecodedImage, decode, encode, pixels_of
-from blurscene_stream.pipeline.image import ImageAnonymizer, ImageDetections
-from blurscene_stream.pipeline.image_detections import detections_text, redact_listed
+from blurscene_stream.pipeline.image import ImageAnonymizer, ImageDetections, detections_text, redact_listed
 from blurscene_stream.server.options import DETECT_OPTIONS, REDACT_OPTIONS, FilteringDetector, chosen_settings
 from blurscene_stream.server.service import service
 from blurscene_stream.server.uploads import read_form, read_picture

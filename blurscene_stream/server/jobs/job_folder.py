@@ -1,22 +1,70 @@
-"""The folder of one job: its upload, its result and its record."""
+"""The folder of one job: its upload, its result, and its record, which every worker can read."""
 
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import secrets
 import shutil
+import time
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, dataclass, field, replace
+from enum import Enum
 from pathlib import Path
+from typing import Any
 
+from blurscene_stream.atomic_file import write_file
 from blurscene_stream.errors import SinkError
-from blurscene_stream.server.jobs.records import JobRecord, JobState, read_record, write_record
 
 RECORD = "job.json"
 VIDEO, UPLOADED_DETECTIONS = "video", "detections"  # named so in errors
 RESULT, DETECTIONS = "result.mp4", "detections.jsonl"
 WORKER_ENDED = "the server process that worked on it has ended; send the video again"
+
+
+class JobState(Enum):
+    """State of a job."""
+
+    queued = "waits for its turn"
+    running = "is worked on"
+    done = "its result can be fetched"
+    failed = "there is no result, and `error` says why"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nobody works on it any more."""
+        return self in (JobState.done, JobState.failed)
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """State of a job, and what has been done of it.
+
+    frames_total: frames of the video, as its header says; None when it does not
+    counts:       boxes that were found of each class, in all frames together
+    error:        why there is no result, in one line without paths; None when it has not failed
+    changed_s:    when it got its state, on the system's monotonic clock, which all workers share
+    """
+
+    state: JobState
+    frames_done: int = 0
+    frames_total: int | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    error: str | None = None
+    changed_s: float = field(default_factory=time.monotonic)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the part of it that clients get."""
+        content = asdict(self) | {"state": self.state.name}
+        del content["changed_s"]
+        return content
+
+    @property
+    def age_s(self) -> float:
+        """Return for how long it has had its state."""
+        return time.monotonic() - self.changed_s
 
 
 class JobFolder:
@@ -51,10 +99,10 @@ class JobFolder:
 
         A job that nobody looks after any more has failed.
         """
-        record = read_record(self.path / RECORD)
+        record = _read_record(self.path / RECORD)
         if record is None or record.state.ended or is_held(self.path):
             return record
-        record = read_record(self.path / RECORD) or record  # it may have ended in between
+        record = _read_record(self.path / RECORD) or record  # it may have ended in between
         if not record.state.ended:
             record = replace(JobRecord(JobState.failed, error=WORKER_ENDED), frames_done=record.frames_done)
             with suppress(SinkError):
@@ -63,7 +111,7 @@ class JobFolder:
 
     def write(self, record: JobRecord) -> None:
         """Write the job's record. Raises SinkError, also when the job was deleted."""
-        write_record(self.path / RECORD, record)
+        _write_record(self.path / RECORD, record)
 
     def end(self, record: JobRecord) -> None:
         """Delete what is not needed any more, and write the last record. Raises SinkError."""
@@ -87,6 +135,21 @@ class JobFolder:
             self.path.rename(gone)
             shutil.rmtree(gone, ignore_errors=True)
         self.release()
+
+
+def _write_record(path: Path, record: JobRecord) -> None:
+    """Write a record, atomically. Raises SinkError."""
+    content = record.as_dict() | {"changed_s": record.changed_s}
+    write_file(path, json.dumps(content).encode(), overwrite=True)
+
+
+def _read_record(path: Path) -> JobRecord | None:
+    """Return the record of a file; None when there is none."""
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    return JobRecord(**content | {"state": JobState[content["state"]]})
 
 
 def hold(folder: Path) -> int:

@@ -10,8 +10,7 @@ from blurscene_stream.config.schema import ServerConfig
 from blurscene_stream.errors import SourceError
 from blurscene_stream.frames import RedactedFrame
 from blurscene_stream.pipeline import Callbacks, Summary
-from blurscene_stream.server.jobs.job_folder import VIDEO, JobFolder
-from blurscene_stream.server.jobs.records import JobRecord, JobState
+from blurscene_stream.server.jobs.job_folder import VIDEO, JobFolder, JobRecord, JobState
 from blurscene_stream.streams import StreamInfo
 
 RECORD_S = 0.5  # between two records

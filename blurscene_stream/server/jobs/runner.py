@@ -23,9 +23,16 @@ from blurscene_stream.errors import (
 )
 from blurscene_stream.pipeline import Callbacks, Job, StopToken, anonymize_video, render_video
 from blurscene_stream.pipeline.detection import Detector
-from blurscene_stream.server.jobs.job_folder import DETECTIONS, RESULT, UPLOADED_DETECTIONS, VIDEO, JobFolder
+from blurscene_stream.server.jobs.job_folder import (
+    DETECTIONS,
+    RESULT,
+    UPLOADED_DETECTIONS,
+    VIDEO,
+    JobFolder,
+    JobRecord,
+    JobState,
+)
 from blurscene_stream.server.jobs.progress import Progress
-from blurscene_stream.server.jobs.records import JobRecord, JobState
 from blurscene_stream.server.jobs.spool import Spool
 from blurscene_stream.server.options import FilteringDetector
 from blurscene_stream.server.responses import ADVICE, INTERNAL_ERROR

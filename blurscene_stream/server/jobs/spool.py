@@ -20,8 +20,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, ServiceUnavailable
 
 from blurscene_stream.config.schema import ServerConfig
 from blurscene_stream.errors import ConfigError, reason
-from blurscene_stream.server.jobs.job_folder import JobFolder, hold, is_held
-from blurscene_stream.server.jobs.records import JobRecord
+from blurscene_stream.server.jobs.job_folder import JobFolder, JobRecord, hold, is_held
 
 ID_BYTES = 24  # 192 bits: an id is the only way to a job, and cannot be guessed
 ID = re.compile(f"[0-9a-f]{{{2 * ID_BYTES}}}")

@@ -15,8 +15,7 @@ from blurscene_stream.config import Settings
 from blurscene_stream.pipeline.detection import Detector
 from blurscene_stream.server.connections import Connection, current_connection
 from blurscene_stream.server.jobs import upload
-from blurscene_stream.server.jobs.job_folder import DETECTIONS, RESULT, JobFolder
-from blurscene_stream.server.jobs.records import JobRecord, JobState
+from blurscene_stream.server.jobs.job_folder import DETECTIONS, RESULT, JobFolder, JobRecord, JobState
 from blurscene_stream.server.jobs.runner import Runner
 from blurscene_stream.server.jobs.spool import Spool, hide_folders_in_logs
 from blurscene_stream.server.options import DETECT_OPTIONS, REDACT_OPTIONS, chosen_settings
@@ -79,7 +78,7 @@ def create() -> tuple[Response, int, dict[str, str]]:
     except BaseException:
         job.delete()
         raise
-    return jsonify(_told(job, record)), 202, {"Location": url_for("jobs.status", job_id=job.id)}
+    return jsonify(_as_json(job, record)), 202, {"Location": url_for("jobs.status", job_id=job.id)}
 
 
 def _receive(job: JobFolder, settings: Settings) -> JobRecord:
@@ -90,7 +89,7 @@ def _receive(job: JobFolder, settings: Settings) -> JobRecord:
 @blueprint.get("/jobs/<job_id>")
 def status(job_id: str) -> Response:
     """Answer with the state of a job."""
-    return jsonify(_told(*_found(job_id)))
+    return jsonify(_as_json(*_found(job_id)))
 
 
 @blueprint.get("/jobs/<job_id>/detections")
@@ -130,7 +129,7 @@ def _done(job_id: str) -> JobFolder:
     return job
 
 
-def _told(job: JobFolder, record: JobRecord) -> dict[str, object]:
+def _as_json(job: JobFolder, record: JobRecord) -> dict[str, object]:
     views = {"self": "status", "result": "result", "detections": "detections"}
     links = {name: url_for(f"jobs.{view}", job_id=job.id) for name, view in views.items()}
     return {"id": job.id, **record.as_dict(), "links": links}
