@@ -10,7 +10,14 @@ from flask import Blueprint, Response, jsonify
 from blurscene_stream.config import Settings
 from blurscene_stream.config.schema import RedactMethod
 from blurscene_stream.config.serialization import program
-from blurscene_stream.server.options import DETECT_OPTIONS, REDACT_OPTIONS, enabled_classes, takes_threshold
+from blurscene_stream.server.options import (
+    CODECS,
+    DETECT_OPTIONS,
+    REDACT_OPTIONS,
+    VIDEO_OPTIONS,
+    enabled_classes,
+    takes_threshold,
+)
 from blurscene_stream.server.service import service
 
 blueprint = Blueprint("openapi", __name__)
@@ -116,7 +123,7 @@ def job_paths(settings: Settings) -> Json:
     job: Json = {"application/json": {}}
     form = {"type": "object", "required": ["video"], "properties": {"video": BINARY, "detections": BINARY}}
     body = {"required": True, "content": {"video/*": {}, "multipart/form-data": {"schema": form}}}
-    options = (*DETECT_OPTIONS, *REDACT_OPTIONS)
+    options = (*DETECT_OPTIONS, *REDACT_OPTIONS, *VIDEO_OPTIONS)
     created = post("Anonymize a video.", settings, options, body, {"description": "The job.", "content": job})
     answers = created["post"]["responses"]
     answers["202"] = answers.pop("200")
@@ -184,6 +191,7 @@ def parameters(settings: Settings) -> dict[str, Json]:
         "classes": _query("classes", "Classes that count, with commas between.", names) | {"explode": False},
         "redact": _query("redact", "Method.", {"enum": [method.name for method in RedactMethod]}),
         "mask_scale": _query("mask_scale", "Factor by which boxes are enlarged before they are covered.", scale),
+        "codec": _query("codec", "Codec of the result.", {"enum": list(CODECS)}),
     }
     if takes_threshold(settings):
         score = {"type": "number", "minimum": server.min_threshold, "maximum": server.max_threshold}

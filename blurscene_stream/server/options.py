@@ -19,6 +19,9 @@ from blurscene_stream.pipeline.detection import Detector
 
 DETECT_OPTIONS = ("thresh", "classes")
 REDACT_OPTIONS = ("redact", "mask_scale")
+VIDEO_OPTIONS = ("codec",)
+CODECS = ("h264",)
+"""What every browser plays: an HEVC video stays HEVC else."""
 
 
 def chosen_settings(settings: Settings, query: MultiDict[str, str], names: Sequence[str]) -> Settings:
@@ -84,11 +87,21 @@ def _with_mask_scale(settings: Settings, text: str) -> Settings:
     return _with_classes(settings, lambda _, config: replace(config, margin=margin(value)))
 
 
+def _with_codec(settings: Settings, text: str) -> Settings:
+    if text not in CODECS:
+        raise ConfigError(f"codec must be {listed(CODECS)}, got {shown(text)}")
+    encode = settings.encode
+    if encode.codec not in ("auto", text):  # the scales of quality and presets are each encoder's own
+        encode = replace(encode, crf=None, preset=None)
+    return replace(settings, encode=replace(encode, codec=text))
+
+
 OPTIONS: Mapping[str, Callable[[Settings, str], Settings]] = {
     "thresh": _with_threshold,
     "classes": _with_chosen_classes,
     "redact": _with_method,
     "mask_scale": _with_mask_scale,
+    "codec": _with_codec,
 }
 
 

@@ -7,10 +7,12 @@ import json
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from flask import Flask
@@ -95,6 +97,22 @@ def test_a_video_comes_back_covered_once_and_nothing_is_kept(make_app: MakeApp, 
     assert files(app) == []
 
 
+def test_hevc_stays_hevc_unless_the_request_wants_h264(make_app: MakeApp, tmp_path: Path) -> None:
+    hevc = make_video(tmp_path / "clip.mp4", replace(SPEC, codec="libx265", audio=())).read_bytes()
+    client = make_app({"encode.preset": "fast"}).test_client()
+    codecs = []
+    for query in ("", "?codec=h264"):
+        result = client.get(ended(client, post(client, hevc, query))["links"]["result"])
+        with av.open(io.BytesIO(result.data)) as container:
+            codecs.append(container.streams.video[0].codec_context.name)
+    assert codecs == ["hevc", "h264"]
+
+
+def test_h264_does_without_the_quality_and_preset_of_the_servers_own_encoder(make_app: MakeApp, clip: bytes) -> None:
+    client = make_app({"encode.codec": "av1", "encode.crf": 60, "encode.preset": "12"}).test_client()
+    assert ended(client, post(client, clip, "?codec=h264"))["state"] == "done"
+
+
 def test_files_are_for_nobody_else(make_app: MakeApp, clip: bytes) -> None:
     app = make_app()
     spool = jobs_of(app).spool.folder
@@ -139,6 +157,7 @@ def test_detections_of_another_video_are_refused(make_app: MakeApp, clip: bytes,
         ("?classes=dog", "classes must be"),
         ("?format=webm", "a parameter must be"),
         ("?redact=solid&redact=blur", "redact must be there once"),
+        ("?codec=ffv1", "codec must be h264, got 'ffv1'"),
     ],
 )
 def test_options_out_of_range_are_refused(query: str, part: str, make_app: MakeApp, clip: bytes) -> None:

@@ -18,7 +18,7 @@ from blurscene_stream.server.jobs import upload
 from blurscene_stream.server.jobs.job_folder import DETECTIONS, RESULT, JobFolder, JobRecord, JobState
 from blurscene_stream.server.jobs.runner import Runner
 from blurscene_stream.server.jobs.spool import Spool, hide_folders_in_logs
-from blurscene_stream.server.options import DETECT_OPTIONS, REDACT_OPTIONS, chosen_settings
+from blurscene_stream.server.options import DETECT_OPTIONS, REDACT_OPTIONS, VIDEO_OPTIONS, chosen_settings
 from blurscene_stream.server.service import RETRY_AFTER_S, service
 
 blueprint = Blueprint("jobs", __name__)
@@ -68,7 +68,7 @@ def jobs() -> Jobs:
 @blueprint.post("/jobs")
 def create() -> tuple[Response, int, dict[str, str]]:
     """Take a video, and answer with the job that anonymizes it."""
-    settings = chosen_settings(service().settings, request.args, (*DETECT_OPTIONS, *REDACT_OPTIONS))
+    settings = chosen_settings(service().settings, request.args, (*DETECT_OPTIONS, *REDACT_OPTIONS, *VIDEO_OPTIONS))
     if not service().detector.ready:
         raise ServiceUnavailable("not ready; try again later", retry_after=RETRY_AFTER_S)
     request.max_content_length = upload.max_upload_bytes(settings.server)
