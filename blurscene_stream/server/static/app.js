@@ -1,20 +1,20 @@
 // The page: the files of a person, the one that is shown, and who is told when something changes.
 
 import { ServerError, onTokenNeeded } from './api.js';
-import { Files, save } from './files.js';
+import { Files, pageTitle, saveResult, stateText } from './files.js';
 import { FoundList } from './found.js';
 import { accepted, judge, limitsText, measure, setUpIntake } from './intake.js';
 import { Item } from './item.js';
+import { askBeforeLeaving, askBeforeRemoving } from './leaving.js';
 import { readLimits } from './limits.js';
 import { Pictures } from './pictures.js';
 import { ReviewTools } from './review_tools.js';
 import { rotationOf } from './rotation.js';
 import { Settings } from './settings.js';
 import { Stage } from './stage.js';
-import { Thumbnails } from './thumbnails.js';
 import { askAgain, askForToken } from './token_dialog.js';
 import { runJob } from './video_job.js';
-import { countsText, duration, plural } from './words.js';
+import { countsText, duration, noteOn, plural } from './words.js';
 
 const place = (id) => document.getElementById(id);
 
@@ -70,7 +70,6 @@ class Page {
         item.dispose();
         continue;
       }
-      item.thumbnails = new Thumbnails(item);
       if (kind === 'video') item.rotation = await rotationOf(file);
       this.items.push(item);
       if (first && this.items.length === 1) this.show(item);
@@ -94,9 +93,11 @@ class Page {
 
   refresh() {
     const item = this.#shown;
+    document.title = pageTitle(this.items, this.settings.now);
     place('intake').hidden = item !== null;
     place('bench').hidden = place('add-files').hidden = item === null;
     if (!item) return;
+    const focused = document.activeElement;
     const fresh = item.isFresh(this.settings.now);
     document.querySelectorAll('[name="view"]').forEach((radio) => (radio.disabled = !item.detections));
     place('file-name').textContent = item.name;
@@ -106,6 +107,7 @@ class Page {
     this.#refreshFound(item);
     this.#refreshFoot(item, fresh);
     this.#refreshNote(item);
+    if (!focused.getClientRects().length) place('file-name').focus({ preventScroll: true }); // what had it is gone
   }
 
   #begin(item) {
@@ -125,7 +127,7 @@ class Page {
 
   #progressed(item) {
     this.refresh();
-    if (item !== this.#shown) return;
+    if (item !== this.#shown) return item.progress ? undefined : this.say(`${item.name}: ${stateText(item, this.settings.now)}.`);
     if (item.progress) return this.say(item.progress.share === null ? item.progress.text : `${item.progress.text}, ${Math.floor(item.progress.share * 4) * 25} %`);
     if (item.phase === 'done') this.say(`${item.name}: ${countsText(item.counts(this.settings.now))} covered. The result is ready.`);
   }
@@ -170,7 +172,7 @@ class Page {
     const added = item.edits.added.length;
     const line = document.createElement('span');
     line.textContent = `${countsText(item.counts(settings))} covered`;
-    const notes = [kept ? `${kept} kept` : '', added ? `${plural(added, 'box', 'boxes')} added` : ''].filter(Boolean);
+    const notes = [kept ? `${kept} left visible` : '', added ? `${plural(added, 'box', 'boxes')} added` : ''].filter(Boolean);
     if (other) notes.push('detecting again looks at the whole video anew, and drops what you decided');
     else if (!fresh && item.kind === 'video') notes.push('the result does not have your changes yet');
     else if (!fresh) notes.push(item.progress?.text === 'The server is busy' ? `the server is busy; ${item.progress.detail.toLowerCase()}` : 'rendering');
@@ -180,10 +182,9 @@ class Page {
   }
 
   #refreshNote(item) {
-    const what = item.kind === 'video' ? 'play' : 'show';
-    const boxes = this.view === 'review' ? `the boxes lie over the result, and there are no small pictures` : `there is no “before” here`;
-    place('stage-note').hidden = item.showable !== false || !item.result;
-    place('stage-note').textContent = `This browser cannot ${what} ${item.name} itself, so ${boxes}.`;
+    const note = noteOn(item, this.view);
+    place('stage-note').hidden = !note || item.phase === 'failed' || item.phase === 'stopped';
+    place('stage-note').textContent = note;
   }
 
   #reviewHooks() {
@@ -198,6 +199,11 @@ class Page {
       remove: (id) => this.tools.remove(id),
       say: (text) => this.say(text),
       onTime: (share) => this.#found?.setTime(share),
+      unplayable: (item) => {
+        if (!item.result?.playable) return;
+        item.result.playable = false;
+        this.refresh();
+      },
     };
   }
 
@@ -214,7 +220,8 @@ class Page {
     };
   }
 
-  #remove(item) {
+  async #remove(item) {
+    if (item.isUnsaved(this.settings.now) && !(await askBeforeRemoving(item))) return;
     const index = this.items.indexOf(item);
     this.items.splice(index, 1);
     item.dispose();
@@ -236,7 +243,7 @@ class Page {
   #wire() {
     document.querySelectorAll('[name="view"]').forEach((radio) => radio.addEventListener('change', () => this.refresh()));
     place('show-faint').addEventListener('change', () => this.refresh());
-    place('download').addEventListener('click', () => save(this.#shown.result.blob, this.#shown.resultName()));
+    place('download').addEventListener('click', () => saveResult(this.#shown));
     place('render').addEventListener('click', () => {
       const { detectedWith } = this.#shown;
       this.#runVideo(this.#shown, detectedWith !== null && detectedWith !== this.settings.now.detectKey);
@@ -249,6 +256,7 @@ class Page {
       this.refresh();
     });
     for (const id of ['drop-file', 'close-file']) place(id).addEventListener('click', () => this.#remove(this.#shown));
+    askBeforeLeaving(() => this.items.some((item) => item.isUnsaved(this.settings.now)));
   }
 }
 
@@ -276,6 +284,7 @@ async function start() {
     if (limits.video) place('retention').textContent = `A picture is never stored on this server. A video is deleted when you have its result, and after ${duration(limits.lifetimeS)} in any case.`;
     const page = new Page(limits);
     setUpIntake((files) => page.take(files));
+    place('choose').disabled = false;
     document.documentElement.dataset.ready = 'yes';
   } catch (error) {
     if (!(error instanceof ServerError)) throw error;

@@ -105,6 +105,17 @@ export class DetectionsFile {
     return (this.frames[frame]?.timeS ?? 0) - (this.frames[0]?.timeS ?? 0);
   }
 
+  // Seconds from one frame to the next, on average
+  get frameS() {
+    const last = this.frames.length - 1;
+    return this.timeOf(last) / Math.max(1, last) || 0.04;
+  }
+
+  // Seconds from the first frame to the end of the last one
+  get lengthS() {
+    return this.timeOf(this.frames.length - 1) + this.frameS;
+  }
+
   // The file with those boxes for which `isCovered(frame number in the list, box number)`, and those of `added(frame)`.
   write(isCovered, added = () => []) {
     const lines = this.frames.map((frame, f) => {

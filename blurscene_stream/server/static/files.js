@@ -2,6 +2,7 @@
 
 import { countsText, percent } from './words.js';
 
+const TITLE = document.title;
 const PAUSE_MS = 400; // between two downloads: browsers drop those that come at once
 
 export function save(blob, name) {
@@ -10,6 +11,19 @@ export function save(blob, name) {
   Object.assign(link, { href: url, download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
+export function saveResult(item) {
+  save(item.result.blob, item.resultName());
+  item.savedKey = item.result.key;
+}
+
+// The title of the page, for those who look at another one while a video runs
+export function pageTitle(items, settings) {
+  const share = items.find(({ kind, progress }) => kind === 'video' && progress?.share)?.progress.share;
+  if (share) return `${percent(share)} | ${TITLE}`;
+  const isReady = items.length && items.every((item) => item.phase === 'done' && item.isFresh(settings));
+  return isReady ? `Ready | ${TITLE}` : TITLE;
 }
 
 export function stateText(item, settings) {
@@ -52,8 +66,7 @@ export class Files {
     state.textContent = stateText(item, this.settings.now);
     state.classList.toggle('bad', item.phase === 'failed');
     const thumb = button.firstChild;
-    if (item.kind === 'image' && item.showable && !thumb.src) thumb.src = item.url;
-    thumb.classList.toggle('blank', !thumb.src);
+    if (item.showable && !thumb.src) thumb.src = item.still ?? item.url;
   }
 
   #add(item) {
@@ -78,7 +91,7 @@ export class Files {
     this.#all.disabled = true;
     for (const item of [...this.items]) {
       if (!item.isFresh(this.settings.now)) continue;
-      save(item.result.blob, item.resultName());
+      saveResult(item);
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
     this.#all.disabled = false;

@@ -11,6 +11,10 @@ function make(tag, className, text = '') {
   return made;
 }
 
+function nameOf(row) {
+  return `${row.querySelector('b').textContent}, ${row.querySelector('small').textContent}`;
+}
+
 export class FoundList {
   #rows = new Map(); // by key
 
@@ -63,7 +67,8 @@ export class FoundList {
     row.classList.toggle('kept', !covered);
     const toggle = row.querySelector('.switch');
     toggle.setAttribute('aria-pressed', String(covered));
-    toggle.textContent = covered ? 'Covered' : 'Kept';
+    toggle.textContent = covered ? 'Covered' : 'Visible';
+    toggle.setAttribute('aria-label', `Covered: ${nameOf(row)}`); // the same in both states, which is said besides
     return row;
   }
 
@@ -83,6 +88,7 @@ export class FoundList {
     row.querySelector('b').textContent = classTitle(box.label);
     const times = `${clock(start)} – ${clock(detections.timeOf(box.to))}`;
     row.querySelector('small').textContent = this.video ? `added · ${times}` : 'added by you';
+    row.querySelector('.object > .quiet').setAttribute('aria-label', `Remove: ${nameOf(row)}`);
     if (this.video) this.#addRuns(row, [[box.from, box.to]]);
     return row;
   }
@@ -95,10 +101,7 @@ export class FoundList {
     thumb.addEventListener('click', () => this.hooks.go(key, this.video ? this.#startOf(key) : null));
     const name = make('span', 'object-name');
     name.append(make('b', '', classTitle(label)), make('small', ''));
-    const toggle = make('button', 'switch');
-    const named = () => `${row.querySelector('b').textContent}, ${row.querySelector('small').textContent}`;
-    toggle.addEventListener('focus', () => toggle.setAttribute('aria-label', `${toggle.textContent}: ${named()}`));
-    row.append(thumb, name, ...(this.video ? [this.#bar(key, label)] : []), toggle);
+    row.append(thumb, name, ...(this.video ? [this.#bar(key, label)] : []), make('button', 'switch'));
     row.addEventListener('pointerenter', () => this.hooks.hint(key, true));
     row.addEventListener('pointerleave', () => this.hooks.hint(key, false));
     return row;
@@ -117,23 +120,18 @@ export class FoundList {
     bar.addEventListener('click', (event) => {
       const { left, width } = bar.getBoundingClientRect();
       const pointed = event.detail > 0; // not by the keyboard
-      this.hooks.go(key, pointed ? ((event.clientX - left) / width) * this.#lengthS() : this.#startOf(key));
+      this.hooks.go(key, pointed ? ((event.clientX - left) / width) * this.item.detections.lengthS : this.#startOf(key));
     });
     return bar;
-  }
-
-  #lengthS() {
-    const { frames } = this.item.detections;
-    return this.item.detections.timeOf(frames.length - 1) || 1;
   }
 
   #addRuns(row, runs) {
     const bar = row.querySelector('.object-bar');
     bar.querySelectorAll('i').forEach((mark) => mark.remove());
-    const length = this.#lengthS();
+    const { detections } = this.item;
     for (const [first, last] of runs) {
       const mark = document.createElement('i');
-      const [from, to] = [first, last].map((frame) => (this.item.detections.timeOf(frame) / length) * 100);
+      const [from, to] = [detections.timeOf(first), detections.timeOf(last) + detections.frameS].map((time) => (time / detections.lengthS) * 100);
       mark.style.setProperty('left', `${from}%`);
       mark.style.setProperty('width', `${to - from}%`);
       bar.prepend(mark);

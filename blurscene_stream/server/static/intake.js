@@ -11,6 +11,8 @@ const IMAGE_FORMATS = {
 };
 const VIDEO_ENDINGS = ['mp4', 'm4v', 'mov', 'mkv', 'webm', 'avi', 'ts', 'mts', 'm2ts', 'mpg', 'mpeg', '3gp'];
 
+const STILL_PX = 112;
+
 const ending = (name) => name.split('.').pop().toLowerCase();
 
 function imageFormat({ type, name }) {
@@ -65,9 +67,17 @@ export async function measure(item, limits) {
     const most = limits.image.maxPixels;
     return pixels > most ? `has ${Math.round(pixels / 1e6)} megapixels, and this server takes up to ${Math.round(most / 1e6)}` : '';
   }
+  item.still = small(element);
   const most = limits.video.maxSeconds;
   if (!(element.duration > most + 0.5 && element.duration < Infinity)) return '';
   return `takes ${duration(element.duration)}, and this server takes up to ${duration(most)}`;
+}
+
+// The frame that a video shows, as the address of a small picture
+function small(video) {
+  const canvas = Object.assign(document.createElement('canvas'), { width: STILL_PX, height: (STILL_PX * video.videoHeight) / video.videoWidth });
+  canvas.getContext('2d').drawImage(video, 0, 0, canvas.width, canvas.height);
+  return canvas.toDataURL();
 }
 
 // Wire the ways in; onFiles: called with an array of File

@@ -3,6 +3,7 @@
 import { DetectionsError, DetectionsFile } from './detections_file.js';
 import { Edits } from './edits.js';
 import { bestBox, objectsOf } from './objects.js';
+import { Thumbnails } from './thumbnails.js';
 
 let nextId = 1;
 
@@ -17,6 +18,7 @@ export class Item {
     this.kind = kind;
     this.url = URL.createObjectURL(file);
     this.showable = null;
+    this.still = null; // of a video: the address of a small picture of its start
     this.rotation = 0; // clockwise, of a video as shown against as stored, in degrees
     this.phase = 'waiting';
     this.progress = null; // {text, share (null: unknown), detail}
@@ -28,8 +30,10 @@ export class Item {
     this.edits = new Edits();
     this.trusted = false; // whether all boxes of the file count, whatever their score
     this.detectedWith = null; // the settings of the detection, as text
-    this.result = null; // {blob, url, key}
+    this.result = null; // {blob, url, key, playable: false where this browser cannot show it}
+    this.savedKey = null; // the key of the result that was downloaded last
     this.abort = null; // AbortController of what is under way
+    this.thumbnails = new Thumbnails(this);
   }
 
   // Take what was found; `trusted`: see above. Raises DetectionsError.
@@ -114,7 +118,14 @@ export class Item {
 
   setResult(blob, key) {
     if (this.result) URL.revokeObjectURL(this.result.url);
-    this.result = { blob, url: URL.createObjectURL(blob), key };
+    this.result = { blob, url: URL.createObjectURL(blob), key, playable: true };
+  }
+
+  // Whether a person would lose work, or wait for a video again, if the page were gone now.
+  isUnsaved(settings) {
+    const isVideo = this.kind === 'video';
+    if (isVideo && ['waiting', 'working'].includes(this.phase)) return true;
+    return (this.edits.canUndo || (isVideo && this.result !== null)) && this.savedKey !== this.renderKey(settings);
   }
 
   // street.jpg -> street_anonymized.jpg, with the ending of what the result really is
@@ -132,6 +143,7 @@ export class Item {
 
   dispose() {
     this.abort?.abort();
+    this.thumbnails.dispose();
     URL.revokeObjectURL(this.url);
     if (this.result) URL.revokeObjectURL(this.result.url);
   }

@@ -115,7 +115,7 @@ export class Review {
     element.classList.toggle('faint', !covered && !decided);
     element.setAttribute('aria-pressed', String(covered));
     element.setAttribute('aria-label', `${classTitle(object.label)}, ${percent(object.score)} certain, covered`);
-    element.firstChild.textContent = `${classTitle(object.label)}${covered ? '' : ', kept'}`;
+    element.firstChild.textContent = `${classTitle(object.label)}${covered ? '' : ', visible'}`;
     wanted.set(object.key, { element, area: this.#lay(element, this.#shown(box.xyxy)) });
   }
 
@@ -125,6 +125,7 @@ export class Review {
       element = this.#button(label);
       element.classList.add('added');
       element.dataset.added = id;
+      element.setAttribute('aria-describedby', 'box-help');
     }
     const chosen = this.selected === id;
     if (chosen !== Boolean(element.querySelector('.grip'))) {
@@ -240,7 +241,11 @@ export class Review {
     const key = event.target.closest('.box')?.dataset.key;
     if (key === undefined) return;
     const object = this.item.objects.find((each) => each.key === key);
-    this.item.edits.decide(key, !this.item.isCovered(object, this.hooks.settings()));
+    this.#decide(key, !this.item.isCovered(object, this.hooks.settings()));
+  }
+
+  #decide(key, covered) {
+    this.item.edits.decide(key, covered);
     this.hooks.changed();
   }
 
@@ -256,12 +261,14 @@ export class Review {
   }
 
   #key(event) {
-    const id = Number(event.target.dataset.added) || null;
-    if (id === null || event.ctrlKey || event.metaKey || event.altKey) return;
+    const { added, key } = event.target.dataset;
+    const id = Number(added) || null;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === 'Delete' || event.key === 'Backspace') {
       event.preventDefault();
-      return this.hooks.remove(id);
+      return id === null ? this.#decide(key, false) : this.hooks.remove(id);
     }
+    if (id === null) return;
     const way = ARROWS[event.key];
     if (!way) return;
     event.preventDefault();

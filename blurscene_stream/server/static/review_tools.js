@@ -58,8 +58,7 @@ export class ReviewTools {
   }
 
   drawingEnded() {
-    place('add-box').setAttribute('aria-pressed', 'false');
-    this.page.stage.review?.setDrawing(false);
+    this.#setDrawing(false);
   }
 
   remove(id) {
@@ -75,9 +74,14 @@ export class ReviewTools {
     const { review } = this.page.stage;
     if (byKeyboard) return review.place();
     const drawing = place('add-box').getAttribute('aria-pressed') !== 'true';
-    place('add-box').setAttribute('aria-pressed', String(drawing));
-    review.setDrawing(drawing);
+    this.#setDrawing(drawing);
     if (drawing) this.page.say('Drag over what was missed, or press Enter for a box in the middle.');
+  }
+
+  #setDrawing(drawing) {
+    place('add-box').setAttribute('aria-pressed', String(drawing));
+    place('draw-hint').hidden = !drawing;
+    this.page.stage.review?.setDrawing(drawing);
   }
 
   #changeClass() {

@@ -21,6 +21,12 @@ function video(url, label) {
   return made;
 }
 
+// Tell when the browser cannot show what an element is of; of a video it may play the audio alone.
+function watch(element, unplayable) {
+  element.addEventListener('error', unplayable);
+  element.addEventListener('loadedmetadata', () => element.videoWidth || unplayable());
+}
+
 export class Stage {
   #shown = ''; // what is on the canvas, as text
   #zoom = new Zoom();
@@ -28,7 +34,7 @@ export class Stage {
   review = null;
   player = null;
 
-  // hooks: those of Review, and onTime(seconds)
+  // hooks: those of Review, onTime(seconds), and unplayable(item): its result cannot be shown
   constructor(hooks) {
     this.hooks = hooks;
   }
@@ -68,7 +74,7 @@ export class Stage {
     this.player?.element.remove();
     this.review = this.player = null;
     const made = { nothing: () => null, review: () => this.#review(item), compare: () => this.#compare(item) }[what]();
-    place('canvas').hidden = made === null;
+    place('canvas').hidden = place('zoom').hidden = made === null;
     place('canvas').replaceChildren(...(made ? [made.element] : []));
     if (!made) return;
     this.#zoom.show(...made.size);
@@ -95,6 +101,7 @@ export class Stage {
     }
     const make = isVideo ? video : picture;
     const after = make(item.result.url, `${item.name}, after`);
+    watch(after, () => this.hooks.unplayable(item));
     const before = item.showable ? make(item.url, `${item.name}, before`) : null;
     if (isVideo) this.#play(item, after, before);
     return this.#sized(item, after, compare(before, after));
@@ -104,17 +111,17 @@ export class Stage {
     const isVideo = item.kind === 'video';
     if (!item.showable && !item.result) return null;
     const backdrop = (isVideo ? video : picture)(item.showable ? item.url : item.result.url, item.name);
+    if (!item.showable) watch(backdrop, () => this.hooks.unplayable(item));
     if (isVideo) this.#play(item, backdrop, null);
     this.review = new Review(item, backdrop, this.hooks);
     return this.#sized(item, backdrop, this.review.element);
   }
 
   #play(item, leader, follower) {
-    const { frames } = item.detections;
-    const frameS = item.detections.timeOf(frames.length - 1) / Math.max(1, frames.length - 1) || 0.04;
-    this.player = new Player(leader, follower, frameS, (seconds) => {
-      this.review?.setFrame(item.detections.frameAt(seconds));
-      this.hooks.onTime(seconds / Math.max(0.001, item.detections.timeOf(frames.length - 1)));
+    const { detections } = item;
+    this.player = new Player(leader, follower, detections.frameS, (seconds) => {
+      this.review?.setFrame(detections.frameAt(seconds));
+      this.hooks.onTime(Math.min(1, seconds / detections.lengthS));
     });
   }
 }

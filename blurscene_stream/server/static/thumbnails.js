@@ -1,17 +1,19 @@
-// Small pictures of objects, cut by the browser from the person's own file; none comes from the server.
+// Small pictures of objects, cut by the browser from the person's own file; none comes from the server. Of a file that
+// the browser cannot show they are cut from the result: covered, with enough around to tell one from another.
 
 import { bestBox } from './objects.js';
 import { turned, turnedSize } from './geometry.js';
 
 const SIDE_PX = 96;
 const CONTEXT = 1.35; // times the longer side of a box
+const CONTEXT_OF_RESULT = 3.5;
 const LONGEST_SEEK_MS = 4000;
 
-// Draw what is around a box; width, height: of the picture that the box is in, as shown
-function drawCrop(canvas, source, [x0, y0, x1, y1], width, height) {
+// Draw what is around a box; width, height: of the picture that the box is in, as shown; context: see above
+function drawCrop(canvas, source, [x0, y0, x1, y1], width, height, context) {
   const shownWidth = source.videoWidth || source.naturalWidth;
   const shownHeight = source.videoHeight || source.naturalHeight;
-  const side = Math.max(x1 - x0, y1 - y0, 8) * CONTEXT;
+  const side = Math.max(x1 - x0, y1 - y0, 8) * context;
   const [left, top] = [(x0 + x1 - side) / 2, (y0 + y1 - side) / 2];
   const [sx, sy] = [shownWidth / width, shownHeight / height];
   Object.assign(canvas, { width: SIDE_PX, height: SIDE_PX });
@@ -29,6 +31,7 @@ function happened(element, event) {
 export class Thumbnails {
   #item;
   #source = null; // promise of an img or video that nobody else uses
+  #url = null; // of the result, where the file itself cannot be shown
   #drawn = new Map(); // by key of the object
   #turn = Promise.resolve(); // a video can be at one time only
 
@@ -43,12 +46,16 @@ export class Thumbnails {
     const canvas = document.createElement('canvas');
     Object.assign(canvas, { width: SIDE_PX, height: SIDE_PX });
     this.#drawn.set(object.key, canvas);
-    if (this.#item.showable) this.#turn = this.#turn.then(() => this.#draw(canvas, object)).catch(() => undefined);
+    if (this.#item.showable || this.#item.result) this.#turn = this.#turn.then(() => this.#draw(canvas, object)).catch(() => undefined);
     return canvas;
   }
 
+  dispose() {
+    if (this.#url) URL.revokeObjectURL(this.#url);
+  }
+
   async #draw(canvas, object) {
-    const { detections, rotation, kind } = this.#item;
+    const { detections, rotation, kind, showable } = this.#item;
     const best = bestBox(object);
     this.#source ??= this.#open();
     const source = await this.#source;
@@ -57,11 +64,14 @@ export class Thumbnails {
       await happened(source, 'seeked');
     }
     const [width, height] = turnedSize(detections.width, detections.height, rotation);
-    drawCrop(canvas, source, turned(best.xyxy, detections.width, detections.height, rotation), width, height);
+    const box = turned(best.xyxy, detections.width, detections.height, rotation);
+    drawCrop(canvas, source, box, width, height, showable ? CONTEXT : CONTEXT_OF_RESULT);
   }
 
   async #open() {
-    const { kind, url } = this.#item;
+    const { kind, showable, result } = this.#item;
+    if (!showable) this.#url = URL.createObjectURL(result.blob); // one of its own: the next result replaces that of this one
+    const url = showable ? this.#item.url : this.#url;
     const source = document.createElement(kind === 'image' ? 'img' : 'video');
     if (kind === 'image') {
       source.src = url;

@@ -1,11 +1,13 @@
 // A video as a job of the server: sent, followed, fetched; the server deletes it when its result was fetched.
 
 import * as api from './api.js';
-import { bytes, countsText, plural } from './words.js';
+import { bytes, duration, plural } from './words.js';
 
 const FIRST_POLL_S = 0.4;
 const LONGEST_POLL_S = 2;
-const MOST_LOST_POLLS = 5;
+const LEAST_PASSED_S = 4; // before the time that is left can be told
+const LONGEST_LOST_MS = 60_000; // a phone that changes its network, or wakes up
+const GONE = 'The server no longer has this video: it was started again, or this page was left for a while. Send the video once more.';
 const running = new Set(); // ids of jobs
 
 addEventListener('pagehide', () => running.forEach(api.deleteJob)); // nobody will fetch their results
@@ -26,15 +28,16 @@ export async function runJob(item, settings, changed, detectAgain = false) {
     const key = fresh ? null : item.renderKey(settings);
     id = await start(item, settings, fresh, report);
     running.add(id);
-    await followed(id, item, fresh, report);
     const { signal } = item.abort;
+    await followed(id, signal, fresh, report);
     report('Fetching the result');
     if (fresh) {
-      item.take(await api.jobDetections(id, { signal }), true);
+      item.take(await persistently(() => api.jobDetections(id, { signal }), signal, report), true);
       item.detectedWith = settings.detectKey;
     }
     const onReceived = (got, total) => report('Fetching the result', total ? got / total : null, total ? `${bytes(got)} of ${bytes(total)}` : '');
-    item.setResult(await api.jobResult(id, { signal, onReceived }), key ?? item.renderKey(settings));
+    const result = await persistently(() => api.jobResult(id, { signal, onReceived }), signal, report);
+    item.setResult(result, key ?? item.renderKey(settings));
     item.acceptLoad();
     item.phase = 'done';
     running.delete(id);
@@ -43,7 +46,7 @@ export async function runJob(item, settings, changed, detectAgain = false) {
       running.delete(id);
       api.deleteJob(id);
     }
-    failed(item, error);
+    failed(item, id !== null && error.status === 404 ? new api.ServerError(GONE) : error);
   }
   item.progress = null;
   item.abort = null;
@@ -64,7 +67,8 @@ function failed(item, error) {
 
 async function start(item, settings, fresh, report) {
   report('Sending the video', 0);
-  const query = fresh ? { ...settings.renderQuery, ...settings.detectQuery } : settings.renderQuery;
+  const query = { ...settings.renderQuery, ...(fresh ? settings.detectQuery : {}) };
+  if (item.showable === false) query.codec = 'h264'; // else the result of HEVC would be HEVC, which cannot be looked at here either
   const { id } = await api.startJob(item.file, fresh ? undefined : item.detectionsText(settings), query, {
     signal: item.abort.signal,
     onSent: (sent, total) => report('Sending the video', sent / total, `${bytes(sent)} of ${bytes(total)}`),
@@ -73,32 +77,44 @@ async function start(item, settings, fresh, report) {
   return id;
 }
 
-async function followed(id, item, fresh, report) {
-  let pause = FIRST_POLL_S;
-  let lost = 0;
-  for (;;) {
-    let state;
+// Ask until there is an answer: a connection may come back.
+async function persistently(ask, signal, report) {
+  for (let lostAt = null; ; ) {
     try {
-      state = await api.job(id, { signal: item.abort.signal });
-      lost = 0;
+      return await ask();
     } catch (error) {
-      if (error.status !== 0 || (lost += 1) > MOST_LOST_POLLS) throw error; // a connection may come back
-      await api.wait(pause, item.abort.signal);
-      continue;
+      lostAt ??= performance.now();
+      if (error.status !== 0 || performance.now() - lostAt > LONGEST_LOST_MS) throw error;
+      report('The server cannot be reached', null, 'Trying again');
+      await api.wait(LONGEST_POLL_S, signal);
     }
+  }
+}
+
+async function followed(id, signal, fresh, report) {
+  let pause = FIRST_POLL_S;
+  let first = null;
+  for (;;) {
+    const state = await persistently(() => api.job(id, { signal }), signal, report);
     if (state.state === 'done') return;
     if (state.state === 'failed') throw new api.ServerError(state.error ?? 'The server could not finish this video.');
     if (state.state === 'cancelled') throw new DOMException('stopped', 'AbortError');
-    show(state, fresh, report);
-    await api.wait(pause, item.abort.signal);
+    if (state.state === 'queued') {
+      report('Waiting for its turn');
+    } else {
+      first ??= { done: state.frames_done, timeMs: performance.now() };
+      show(state, first, fresh, report);
+    }
+    await api.wait(pause, signal);
     pause = Math.min(LONGEST_POLL_S, pause * 1.3);
   }
 }
 
-function show({ state, frames_done: done, frames_total: total, counts }, fresh, report) {
-  if (state === 'queued') return report('Waiting for its turn');
-  const found = new Map(Object.entries(counts ?? {}));
+// first: the state and the time when frames were seen to be done first
+function show({ frames_done: done, frames_total: total }, first, fresh, report) {
   const frames = total ? `${done.toLocaleString('en')} of ${plural(total, 'frame')}` : plural(done, 'frame');
-  const detail = [...found.values()].some((count) => count > 0) ? `${frames}; covered so far: ${countsText(found)}` : frames;
+  const passed = (performance.now() - first.timeMs) / 1000;
+  const left = passed > LEAST_PASSED_S && done > first.done && total > done ? ((total - done) * passed) / (done - first.done) : null;
+  const detail = left === null ? frames : `${frames}, about ${duration(Math.max(1, left))} left`;
   report(fresh ? 'Looking for faces and licence plates' : 'Covering', total ? Math.min(1, done / total) : null, detail);
 }

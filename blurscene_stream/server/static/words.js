@@ -29,6 +29,15 @@ export function countsText(counts) {
   return parts.length === 1 ? parts[0] : `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}`;
 }
 
+// What to say of a file that this browser cannot show; '' of others
+export function noteOn({ kind, name, showable, result }, view) {
+  const what = kind === 'video' ? 'play' : 'show';
+  if (result && !result.playable) return `This browser cannot ${what} the result. Download it, and look at it with another program before you publish it.`;
+  if (showable !== false) return '';
+  if (!result) return `This browser cannot ${what} ${name} itself. It is covered all the same, and you will see the result.`;
+  return `This browser cannot ${what} ${name} itself, so ${view === 'review' ? 'the boxes lie over the result' : 'there is no “before” here'}.`;
+}
+
 export function bytes(count) {
   const units = ['bytes', 'kB', 'MB', 'GB'];
   let power = 0;

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -19,13 +20,15 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route, expect, sync_playwright
 
 from scripts.demo_clip import scene
 from tests.pictures import file_of
+from tests.server.page.time_limit import time_limit
 from tests.videos import VideoSpec, make_video
 
-START_TIMEOUT_S = 60
+START_TIMEOUT_S = 120
+CLOSE_TIMEOUT_S = 20
 TIMEOUT_MS = 30_000
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 ANSWERED_ERROR = "Failed to load resource: "  # Chromium's line for an answer with 4xx, or none
@@ -37,6 +40,7 @@ VIDEO = VideoSpec(frames=8, width=800, height=450, rate=8, audio=())
 Samples = NDArray[np.uint8]
 
 
+@cache
 def street() -> Samples:
     """A picture, RGB (450, 800, 3), with one face and one licence plate, of nobody private."""
     full = scene()
@@ -51,10 +55,21 @@ def street_file(folder: Path, name: str, **options: Any) -> Path:
     return path
 
 
-def street_video(path: Path, rotation: int = 0) -> Path:
-    """The picture moving to the left for a second."""
-    still = street()
-    return make_video(path, replace(VIDEO, rotation=rotation), draw=lambda n, _: np.roll(still, -4 * n, 1))
+def street_video(path: Path, rotation: int = 0, **options: Any) -> Path:
+    """The picture moving to the left for a second. It shows upright whatever the rotation; options: see VideoSpec."""
+    height, width, _ = stored(street(), rotation).shape
+    spec = replace(VIDEO, rotation=rotation, width=width, height=height, **options)
+    return make_video(path, spec, draw=_moving(rotation))
+
+
+@cache
+def _moving(rotation: int) -> Callable[[int, VideoSpec], Samples]:
+    return lambda number, _: stored(np.roll(street(), -4 * number, 1), rotation)
+
+
+def stored(picture: Samples, rotation: int) -> Samples:
+    """A picture as a video of this rotation has it, or with the negative rotation as that shows."""
+    return np.rot90(picture, -rotation // 90)
 
 
 @contextmanager
@@ -65,10 +80,15 @@ def chromium() -> Generator[Browser]:
         if os.environ.get("FAIL_WITHOUT_CHROMIUM"):
             pytest.fail("FAIL_WITHOUT_CHROMIUM is set, and there is no Chromium")
         pytest.skip("needs Chromium: apt-get install chromium")
+    expect.set_options(timeout=TIMEOUT_MS)  # 5 s else
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+        arguments = ["--no-sandbox"]
+        browser = playwright.chromium.launch(executable_path=program, args=arguments, timeout=START_TIMEOUT_S * 1000)
+        try:
+            yield browser
+        finally:
+            with time_limit(CLOSE_TIMEOUT_S):
+                browser.close()
 
 
 @contextmanager
@@ -85,17 +105,20 @@ def real_server() -> Generator[str]:
         yield f"http://127.0.0.1:{port}/"
     finally:
         process.terminate()
-        process.wait(START_TIMEOUT_S)
+        try:
+            process.wait(CLOSE_TIMEOUT_S)
+        finally:
+            process.kill()
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], address: str) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            with urlopen(f"{address}readyz") as answer:
+            with urlopen(f"{address}readyz", timeout=CLOSE_TIMEOUT_S) as answer:
                 answer.read()
             return
-        except URLError:  # nobody listens yet, or the answer is 503
+        except (URLError, TimeoutError):  # nobody listens yet, or the answer is 503
             time.sleep(0.1)
     raise AssertionError(f"the server was not ready after {START_TIMEOUT_S} s")
 
@@ -166,3 +189,12 @@ def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> No
     page.mouse.down()
     page.mouse.move(area["x"] + end[0] * scale, area["y"] + end[1] * scale, steps=4)
     page.mouse.up()
+
+
+def still_running(route: Route) -> None:
+    """Have a job run for as long as the test needs: a fast machine is done with it before it can be stopped."""
+    if route.request.method != "GET":
+        route.continue_()
+        return
+    answer = route.fetch()
+    route.fulfill(response=answer, json=answer.json() | {"state": "running"})

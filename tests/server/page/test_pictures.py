@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
 import numpy as np
 import pytest
 
 pytest.importorskip("playwright", reason="needs playwright, of the extra 'dev'")
 
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 from werkzeug.serving import make_server
 
 from tests.pictures import exif_of, read_back
-from tests.server.browser import (
+from tests.server.conftest import MakeApp
+from tests.server.page.browser import (
     BOTH,
     MAX_BYTES,
     Samples,
     choose,
-    chromium,
     downloaded,
     drag,
-    real_server,
     rendered_again,
     review,
     street,
@@ -34,36 +30,6 @@ from tests.server.browser import (
     tab,
     wait_for_result,
 )
-from tests.server.conftest import MakeApp
-
-Open = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Generator[Browser]:
-    with chromium() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def address(browser: Browser) -> Generator[str]:
-    assert browser  # first, for without one there is nothing to serve
-    with real_server() as ready:
-        yield ready
-
-
-@pytest.fixture
-def page(browser: Browser, address: str) -> Generator[Page]:
-    with tab(browser, address) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("street")
-    street_file(made, "street.png")
-    street_file(made, "street.jpg", quality=95)
-    return made
 
 
 def changed_share(before: Samples, after: Samples, box: list[float]) -> float:
@@ -147,7 +113,7 @@ def test_review_keeps_adds_undoes_and_renders_again(page: Page, folder: Path) ->
     rendered_again(page, lambda: page.locator(".box", has_text="Licence plate").click())
     page.select_option("#box-class", "face")
     rendered_again(page, lambda: drag(page, (20, 20), (80, 90)))
-    assert page.inner_text("#counts").split("\n") == ["2 faces covered", "1 kept · 1 box added"]
+    assert page.inner_text("#counts").split("\n") == ["2 faces covered", "1 left visible · 1 box added"]
     after = read_back(downloaded(page)[1])
     assert changed_share(street(), after, boxes["license_plate"]) == 0
     assert changed_share(street(), after, boxes["face"]) > 0.9
@@ -158,7 +124,7 @@ def test_review_keeps_adds_undoes_and_renders_again(page: Page, folder: Path) ->
     assert page.inner_text("#counts") == BOTH
     assert page.is_disabled("#undo")
     rendered_again(page, lambda: page.keyboard.press("Control+y"))
-    assert page.inner_text("#counts").split("\n") == ["1 face covered", "1 kept"]
+    assert page.inner_text("#counts").split("\n") == ["1 face covered", "1 left visible"]
 
 
 def test_an_added_box_is_moved_sized_and_classified(page: Page, folder: Path) -> None:
@@ -180,42 +146,6 @@ def test_an_added_box_is_moved_sized_and_classified(page: Page, folder: Path) ->
     assert page.inner_text("#counts") == BOTH
 
 
-def test_everything_can_be_done_by_keyboard(page: Page, folder: Path) -> None:
-    choose(page, folder / "street.png")  # the chooser itself is the browser's own
-    wait_for_result(page)
-    press = page.keyboard.press
-    press("Tab")
-    press("ArrowRight")
-    page.wait_for_selector(".review-surface")
-    while page.evaluate("document.activeElement.id") != "add-box":
-        press("Tab")
-    press("Enter")
-    active = "document.activeElement.getAttribute('aria-label')"
-    assert page.evaluate(active) == "Face, added by you"
-    first = found(page)["face"]
-    page.locator(".box.added").focus()
-    for key in ("ArrowLeft", "ArrowUp", "Shift+ArrowRight", "Shift+ArrowDown"):
-        press(key)
-    step = (first[0] - (moved := found(page)["face"])[0]) or 1
-    assert np.subtract(moved, first).tolist() == [-step, -step, 0, 0]
-    page.locator(".box.added").focus()
-    press("Delete")
-    assert page.evaluate("document.activeElement.id") == "add-box"
-    while page.evaluate("document.activeElement.className").split()[:1] != ["box"]:
-        press("Tab")
-    kept = page.evaluate(active)
-    press("Enter")
-    wait_for_result(page)
-    assert page.locator(f'.box[aria-label="{kept}"]').get_attribute("aria-pressed") == "false"
-    assert "1 kept" in page.inner_text("#counts")
-    while page.evaluate("document.activeElement.id") != "download":
-        press("Tab")
-    with page.expect_download() as caught:
-        press("Enter")
-    assert caught.value.suggested_filename == "street_anonymized.png"
-    assert "The result is ready." in page.inner_text("#live")
-
-
 def test_by_touch_a_tap_keeps_and_a_drag_draws(browser: Browser, address: str, folder: Path) -> None:
     phone = {"viewport": {"width": 390, "height": 780}, "has_touch": True, "is_mobile": True}
     with tab(browser, address, **phone) as page:
@@ -224,7 +154,7 @@ def test_by_touch_a_tap_keeps_and_a_drag_draws(browser: Browser, address: str, f
         review(page)
         page.locator(".box").first.tap()
         wait_for_result(page)
-        assert "1 kept" in page.inner_text("#counts")
+        assert "1 left visible" in page.inner_text("#counts")
         page.locator("#add-box").tap()
         area = page.locator(".review-surface").bounding_box()
         assert area
@@ -373,7 +303,7 @@ def test_a_tiff_has_no_before_and_says_so(page: Page, folder: Path) -> None:
     assert downloaded(page)[0] == "street_anonymized.png"
     review(page)
     rendered_again(page, page.locator(".box").first.click)
-    assert "1 kept" in page.inner_text("#counts")
+    assert "1 left visible" in page.inner_text("#counts")
 
 
 def test_before_and_after_stand_upright(page: Page, folder: Path) -> None:
@@ -409,26 +339,6 @@ def test_a_token_is_asked_for_only_where_one_is_needed(browser: Browser, make_ap
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(browser: Browser, address: str, folder: Path, tmp_path: Path, scheme: str) -> None:
-    broken = tmp_path / "broken.png"
-    broken.write_bytes((folder / "street.png").read_bytes()[:2000])
-    with tab(browser, address, color_scheme=scheme) as page:
-        states: dict[str, Any] = {"empty": Axe().run(page)}
-        choose(page, [folder / "street.png", broken])
-        page.wait_for_selector(".file-state.bad")
-        wait_for_result(page)
-        states["result"] = Axe().run(page)
-        review(page)
-        drag(page, (20, 20), (80, 90))
-        states["review"] = Axe().run(page)
-        page.locator(".file").nth(1).click()
-        page.wait_for_selector("#error-card:not([hidden])")
-        states["error"] = Axe().run(page)
-    for state, results in states.items():
-        assert results.violations_count == 0, f"{state}: {results.generate_report()}"
 
 
 def test_a_narrow_phone_shows_everything_without_scrolling_sideways(
