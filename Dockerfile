@@ -15,7 +15,7 @@ FROM ${BASE} AS dependencies
 ARG PIP_INDEX_URL
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
-COPY docker/*.lock docker/
+COPY docker/*.lock docker/slim docker/
 # What builds packages is pinned too: pip would take the newest for each package that comes as source alone.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     python3 -m venv /opt/build \
@@ -34,7 +34,8 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     pip --python /opt/build/bin/python wheel --no-build-isolation --no-deps --require-hashes --wheel-dir /wheels \
     --requirement docker/requirements.lock \
-    && pip install --no-index --no-deps /wheels/*
+    && pip install --no-index --no-deps /wheels/* \
+    && docker/slim "$(/opt/blurscene/bin/python -c 'import sysconfig; print(sysconfig.get_path("platlib"))')"
 
 FROM dependencies AS package
 COPY pyproject.toml README.md LICENSE NOTICE ./

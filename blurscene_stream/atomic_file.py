@@ -168,7 +168,7 @@ def make_folder(folder: Path) -> None:
         raise SinkError(f"{folder}: the folder cannot be made: {reason(error)}") from error
 
 
-def container_advice(error: OSError | None = None) -> str | None:
+def container_advice(folder: Path, error: OSError | None = None) -> str | None:
     """Return the way out for a folder that takes no files of this user, when the program runs in a container.
 
     error: why it takes none, for which there may be other ways out; None: it takes none of this user
@@ -176,9 +176,8 @@ def container_advice(error: OSError | None = None) -> str | None:
     """
     if "container" not in os.environ or (error and error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS)):
         return None
-    return (
-        f'user {os.getuid()} may not write there; start the container with --user "$(id -u):$(id -g)" -v "$PWD:/data"'
-    )
+    where = f"user {os.geteuid()} may not write to {folder.absolute()}"
+    return f'{where}; start the container with --user "$(id -u):$(id -g)" -v "$PWD:/data"'
 
 
 def _create_locked(final: Path, target: Path, overwrite: bool) -> tuple[Path, BinaryIO]:
@@ -205,7 +204,7 @@ def _create_locked(final: Path, target: Path, overwrite: bool) -> tuple[Path, Bi
                 f"{target}: cannot be written: {path.parent} takes no files; choose another folder"
             ) from error
         except OSError as error:
-            way_out = container_advice(error) or "choose another name or folder"
+            way_out = container_advice(path.parent, error) or "choose another name or folder"
             raise SinkError(f"{target}: cannot be written: {reason(error)}; {way_out}") from error
         else:
             return path, _locked(descriptor, path, target)

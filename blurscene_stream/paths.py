@@ -120,7 +120,7 @@ def check_output_folder(folder: Path) -> None:
     except OSError as error:  # too long, or no permission
         raise UsageError(f"{folder}: cannot be made: {reason(error)}; choose another folder") from error
     if not writable:
-        way_out = (existing.is_dir() and container_advice()) or "choose another folder"
+        way_out = (existing.is_dir() and container_advice(existing)) or "choose another folder"
         raise UsageError(f"{folder}: nothing can be made in {existing}; {way_out}")
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import logging
 import sys
 import tempfile
 import threading
@@ -129,6 +130,7 @@ def main() -> int:
     settings = Settings()
     settings = replace(settings, server=replace(settings.server, max_jobs=MAX_JOBS))
     app = create_app(settings, load_detector=SquareDetector().load)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for each request
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     paths = app.test_client().get("/openapi.json").get_json()["paths"]

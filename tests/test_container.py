@@ -15,8 +15,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 
+from blurscene_stream.config import load_settings
 from tests.conftest import ROOT
 from tests.test_scripts import SHELL_SCRIPTS
 
@@ -39,7 +41,7 @@ def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
 
 
 def test_shellcheck_finds_nothing_in_the_scripts() -> None:
-    command = [_linter("shellcheck"), "--external-sources", *SHELL_SCRIPTS, "docker/entrypoint"]
+    command = [_linter("shellcheck"), "--external-sources", *SHELL_SCRIPTS, "docker/entrypoint", "docker/slim"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (0, "")
 
@@ -128,6 +130,34 @@ def test_serve_takes_no_options_in_a_container() -> None:
 def _run_entry_point(given: list[str], path: str) -> subprocess.CompletedProcess[str]:
     command = [str(DOCKER / "entrypoint"), *given]
     return subprocess.run(command, env={"PATH": path}, capture_output=True, text=True, check=False)
+
+
+SERVICE_KEYS = {  # of compose-spec/05-services.md, those that are used here
+    "image": str,
+    "command": str,
+    "read_only": bool,
+    "tmpfs": str,
+    "cap_drop": list,
+    "security_opt": list,
+    "ports": list,
+    "environment": dict,
+    "restart": str,
+}
+
+
+def test_the_compose_file_of_the_docs_starts_the_service_that_they_describe() -> None:
+    docs = (ROOT / "docs" / "docker.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```yaml\n(services:.*?)```", docs, re.DOTALL)
+    (service,) = yaml.safe_load(text)["services"].values()
+    assert {name: type(value) for name, value in service.items()} == SERVICE_KEYS
+    assert f"docker build -t {service['image']} " in docs
+    assert service["command"] == "serve" and service["tmpfs"].startswith("/tmp")
+    (port,) = re.findall(r"^EXPOSE (\d+)", DOCKERFILE, re.MULTILINE)
+    assert service["ports"] == [f"127.0.0.1:{port}:{port}"]
+    variables = service["environment"]
+    assert load_settings(environment=variables).server.max_video_s == 120
+    others = {name for name in variables if not name.startswith("BLURSCENE_")}
+    assert others <= set(re.findall(r"^([A-Z_]+) ", (ROOT / "config" / "gunicorn.py").read_text(), re.MULTILINE))
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -126,11 +128,32 @@ def test_a_folder_that_may_not_be_written_to(walker: Path, tmp_path: Path) -> No
 
 def test_a_container_says_how_its_folder_can_be_written(walker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("container", "oci")
-    advice = (
-        f'user {os.getuid()} may not write there; start the container with --user "$(id -u):$(id -g)" -v "$PWD:/data"'
-    )
-    assert fails(SinkError, walker, Path("/sys/out.mp4")).endswith(advice)
+    assert fails(SinkError, walker, Path("/sys/out.mp4")).endswith(advice(os.geteuid(), Path("/sys")))
     assert "--user" not in fails(UsageError, walker, REFUSED["long name"][0](walker.parent))
+
+
+def advice(user: int, folder: Path) -> str:
+    start = 'start the container with --user "$(id -u):$(id -g)" -v "$PWD:/data"'
+    return f"user {user} may not write to {folder}; {start}"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_container_names_the_user_and_the_folder_that_was_mounted(
+    walker: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("container", "oci")
+    with TemporaryDirectory() as mounted:  # not below pytest's own folder, which is closed to others
+        folder = Path(mounted)
+        folder.chmod(0o755)
+        shutil.copy(walker, folder)
+        monkeypatch.chdir(folder)
+        os.seteuid(10001)
+        try:
+            line = fails(SinkError, Path(walker.name), Path("out.mp4"))
+        finally:
+            os.seteuid(0)
+        monkeypatch.undo()
+    assert line == f"out.mp4: cannot be written: permission denied; {advice(10001, folder)}"
 
 
 @pytest.mark.parametrize("what", ["exists", "other suffix", "no folder"])
