@@ -127,6 +127,15 @@ def spread(network: nn.Module) -> nn.Module:
     return network.eval()
 
 
+PAIR = {"face": ("faces", "face"), "license_plate": ("lps", "plate, sign")}
+"""Our name of a class -> the file of its model, and what the model calls the class."""
+
+
+def plain_network(name: str) -> nn.Module:
+    """The network of a model of the pair, put together with torchvision alone."""
+    return plain_faster_rcnn(PAIR[name][1].count(",") + 1, [*PAIR].index(name) + 1)
+
+
 def save_pair(folder: Path, change: Callable[[str], str] = str, **values: str) -> dict[str, nn.Module]:
     """inference.yaml and weights/ as a user of BlurScene has them; the plain networks, by our names of classes.
 
@@ -135,8 +144,8 @@ def save_pair(folder: Path, change: Callable[[str], str] = str, **values: str) -
     (folder / "weights").mkdir()
     (folder / "inference.yaml").write_text(INFERENCE)
     networks = {}
-    for seed, (name, file, classes) in enumerate((("face", "faces", "face"), ("license_plate", "lps", "plate, sign"))):
-        networks[name] = plain_faster_rcnn(classes.count(",") + 1, seed + 1)
+    for name, (file, classes) in PAIR.items():
+        networks[name] = plain_network(name)
         text = CONF
         for word, value in ({"WITH_AMP": "false", "COMPILE": "false"} | values).items():
             text = text.replace(word, value)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from blurscene_stream.detect import Detector, load_detector
 from blurscene_stream.detect.preprocessor import Preprocessor, Sample
 from blurscene_stream.errors import ConfigError, DetectionError
 from blurscene_stream.frames import ScanMode
-from tests.detect.networks import answer, need_torchvision, save, save_pair
+from tests.detect.networks import answer, need_torchvision, plain_network, save, save_pair
 from tests.detect.pictures import Picture, frame_of
 
 need_torchvision()
@@ -32,6 +34,24 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def load(*overrides: str) -> Detector:
     return load_detector(load_settings(overrides, config=Path("inference.yaml")))
+
+
+Load = Callable[..., Detector]
+
+
+@pytest.fixture(scope="module")
+def saved_pair(tmp_path_factory: pytest.TempPathFactory) -> Load:
+    """Loads the pair as `save_pair` saves it, with overrides: once for all tests, for it takes seconds."""
+    pair = tmp_path_factory.mktemp("pair")
+    save_pair(pair)
+
+    @cache
+    def load_saved(*overrides: str) -> Detector:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(pair)
+            return load(*overrides)
+
+    return load_saved
 
 
 def align_as_blurscene(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,36 +98,33 @@ def test_the_pair_finds_the_boxes_of_plain_torchvision(
     assert float(found.scores.min()) < 0.2  # down to the model's own box_score_thresh, as there
 
 
-def test_the_half_pixel_matters(folder: Path, scene: Picture) -> None:
-    networks = save_pair(folder)
-    detector = load()
+def test_the_half_pixel_matters(saved_pair: Load, scene: Picture) -> None:
+    detector = saved_pair()
     pictures = shown(detector, 0, scene)
-    (wanted,) = answer(networks["face"], pictures)
+    (wanted,) = answer(plain_network("face"), pictures)
     made = detector._models[0](pictures, [0.0])
     assert len(made.scores) != len(wanted["scores"]) or not np.allclose(made.scores, wanted["scores"], atol=1e-4)
 
 
-def test_processing_and_thresholds_count(folder: Path, scene: Picture) -> None:
-    save_pair(folder)
-    (plain,) = load()([frame_of(scene)])
+def test_processing_and_thresholds_count(saved_pair: Load, scene: Picture) -> None:
+    (plain,) = saved_pair()([frame_of(scene)])
     for more in (["processing.use=true", "processing.post_merge_score_threshold=0.6", "processing.merging_method=nms"],
                  ["classes.face.threshold=0.6", "classes.license_plate.threshold=0.6"]):  # fmt: skip
-        (fewer,) = load(*more, "track.enabled=false")([frame_of(scene)])
+        (fewer,) = saved_pair(*more, "track.enabled=false")([frame_of(scene)])
         assert 0 < len(fewer) < len(plain)
         assert fewer.scores.min() > 0.6
-    (mirrored,) = load("processing.use=true", "processing.mirror_image=true")([frame_of(scene)])
+    (mirrored,) = saved_pair("processing.use=true", "processing.mirror_image=true")([frame_of(scene)])
     assert mirrored.xyxy.shape != plain.xyxy.shape or not np.allclose(mirrored.xyxy, plain.xyxy, atol=1e-2)
 
 
 @pytest.mark.parametrize("more", [["detect.variants.mirror_image=true"], ["detect.variants.enlarged_regions_n=2"],
                                   ["detect.variants.scales=[1,0.5]"], ["detect.variants.rotations=[90]"]])  # fmt: skip
-def test_each_variant_is_another_view_of_both_models(folder: Path, scene: Picture, more: list[str]) -> None:
-    save_pair(folder)
+def test_each_variant_is_another_view_of_both_models(saved_pair: Load, scene: Picture, more: list[str]) -> None:
     frame = frame_of(scene)
-    plain, more_views = load().candidates([frame]), load(*more).candidates([frame])
+    plain, more_views = saved_pair().candidates([frame]), saved_pair(*more).candidates([frame])
     assert plain[1] == [1, 1]
     assert more_views[1] == ([5, 5] if "regions" in more[0] else [2, 2])
-    turned = load().candidates([replace(frame, scan_mode=ScanMode.only_turned)])
+    turned = saved_pair().candidates([replace(frame, scan_mode=ScanMode.only_turned)])
     assert turned[1] == [3, 3]  # at full size: a smaller picture would cost as much
     for label in (0, 1):
         assert (more_views[0].class_ids == label).sum() > (plain[0].class_ids == label).sum()
@@ -115,9 +132,8 @@ def test_each_variant_is_another_view_of_both_models(folder: Path, scene: Pictur
     assert np.abs(more_views[0].boxes).max() < 3 * max(scene.shape)
 
 
-def test_a_batch_gives_what_its_frames_give_alone(folder: Path, scene: Picture) -> None:
-    save_pair(folder)
-    detector = load()
+def test_a_batch_gives_what_its_frames_give_alone(saved_pair: Load, scene: Picture) -> None:
+    detector = saved_pair()
     frames = [frame_of(scene), frame_of(np.ascontiguousarray(scene[:, ::-1]))]
     together = detector(frames)
     for frame, found in zip(frames, together, strict=True):
