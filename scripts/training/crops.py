@@ -25,6 +25,9 @@ from scripts.training.views import View, paste_plate, random_view
 SIDE = 4
 CELLS, PATCHES, MAX_BOXES = SIDE * SIDE, 4, 256
 
+EDGE_ACROSS, EDGE_DOWN = 0.06, 0.1
+"""Share of a patch's sides over which it fades in, at least a pixel."""
+
 PLATE = 1
 """Class id of licence plates, the only objects that are pasted."""
 

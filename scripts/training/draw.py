@@ -8,15 +8,12 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from scripts.training.crops import PATCHES, SIDE
+from scripts.training.crops import EDGE_ACROSS, EDGE_DOWN, PATCHES, SIDE
 
 log = logging.getLogger(__name__)
 
 Draw = Callable[[Tensor, Mapping[str, Tensor], int], Tensor]
 """Store pixels, plan and size -> crops: float16 (B, 3, size, size), channels last, RGB 0 to 255."""
-
-EDGE_ACROSS, EDGE_DOWN = 0.06, 0.1
-"""Share of a patch's sides over which it fades in, at least a pixel."""
 
 _MAX_DIFFERENCE = 0.05  # mean, of 255, between the two ways of drawing: they round differently
 

@@ -10,7 +10,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from scripts.training.draw import EDGE_ACROSS, EDGE_DOWN
+from scripts.training.crops import EDGE_ACROSS, EDGE_DOWN
 
 _BLOCK = 1024  # pixels for one program
 
