@@ -1,4 +1,4 @@
-"""Runs schemathesis against the service: what the OpenAPI document says, and what it does not.
+"""Run schemathesis against the service: what the OpenAPI document says, and what it does not.
 
 python -m scripts.check_api [--examples 30]
 

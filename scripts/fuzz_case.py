@@ -1,4 +1,4 @@
-"""Runs cases of scripts/fuzz_inputs.py one after the other, and tells on stdout, a line each, what was wrong with them.
+"""Run cases of scripts/fuzz_inputs.py one after the other, and print what was wrong with each on a line.
 
 python -m scripts.fuzz_case FOLDER SEED NUMBER...
 """

@@ -1,4 +1,4 @@
-"""Feeds broken videos of every kind to the real command line, and checks that it fails as it should or leaks nothing.
+"""Feed broken videos of every kind to the real command line, and check that it fails as it should or leaks nothing.
 
 python -m scripts.fuzz_inputs [--cases 2000] [--seed 1] [--only NUMBER] FOLDER
 

@@ -1,4 +1,4 @@
-"""Kills runs at random moments: the final name is always absent or complete, and the next run works.
+"""Kill runs at random moments: the final name is always absent or complete, and the next run works.
 
 python -m scripts.kill_runs [--kills 500] [--seed 1] FOLDER
 

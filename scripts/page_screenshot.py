@@ -1,9 +1,9 @@
 """Take the picture of the page in docs/server.md: a drawn street with an astronaut, before and after.
 
-page_picture.py ADDRESS PICTURE [--scheme light|dark]
+page_screenshot.py ADDRESS PICTURE [--scheme light|dark]
 
     blurscene-stream serve &
-    python -m scripts.page_picture http://127.0.0.1:5000/ docs/page.jpg
+    python -m scripts.page_screenshot http://127.0.0.1:5000/ docs/page.jpg
 
 Needs Chromium, and the extra "dev" for playwright. Nobody private is in it, see demo_clip.py.
 """

@@ -1,6 +1,6 @@
-"""Measures the HTTP service on this computer: pictures a second and waiting times, against those of the bare detector.
+"""Measure the HTTP service on this computer: pictures a second and waiting times, against those of the bare detector.
 
-python -m scripts.load [--seconds 10] [--clients 1 8 64] [--size 1280x720] [--set KEY=VALUE ...] [--no-batches]
+python -m scripts.load_test [--seconds 10] [--clients 1 8 64] [--size 1280x720] [--set KEY=VALUE ...] [--no-batches]
 
 The service runs in a process of its own, with the real network, on a free port of the loopback, and is ended at the
 end. Each client sends one picture after the other. With --no-batches a second service runs that detects in one picture
