@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from blurscene_stream.boxes import Boxes, Detections, Origin, Scores, iou
 from blurscene_stream.config.model_files import models_of
@@ -51,6 +51,7 @@ class Detector:
         self.class_names = tuple(settings.classes)
         self.device_name = "; ".join(dict.fromkeys(model.device_name for model in models))
         self._models = models
+        self._idle = list[Preprocessor]()  # each serves one thread at a time
         self._class_ids = [np.array([self.class_names.index(name) for name in model.class_names]) for model in models]
         self._config = settings.detect
         # Means over views would sink below what a check counts: most turned views do not show the object.
@@ -86,22 +87,43 @@ class Detector:
         """
         (mode,) = {frame.scan_mode for frame in frames}
         parts, view_counts = [], [0] * len(self.class_names)
-        for model, class_ids in zip(self._models, self._class_ids, strict=True):
-            views = _views(mode, self._config, model, frames[0].picture)
-            found = self._run(model, class_ids, frames, views)
-            parts.append(replace(found, class_ids=class_ids[found.class_ids]))
-            for class_id in class_ids:
-                view_counts[class_id] += len(views)
+        with self._preprocessor() as preprocessor:
+            for model, class_ids in zip(self._models, self._class_ids, strict=True):
+                views = _views(mode, self._config, model, frames[0].picture)
+                thresholds = [min(self._merge_thresholds[each], self._low_thresholds[each]) for each in class_ids]
+                found = self._run(model, thresholds, frames, views, preprocessor)
+                parts.append(replace(found, class_ids=class_ids[found.class_ids]))
+                for class_id in class_ids:
+                    view_counts[class_id] += len(views)
         return Candidates.concatenate(parts), view_counts
 
-    def _run(
-        self, model: Model, class_ids: NDArray[np.int64], frames: Sequence[Frame], views: Sequence[Letterbox]
-    ) -> Candidates:
-        """Run one model; `class_ids`: that of each of its classes among all classes."""
-        thresholds = [min(self._merge_thresholds[each], self._low_thresholds[each]) for each in class_ids]
+    @contextmanager
+    def _preprocessor(self) -> Iterator[Preprocessor]:
+        """A preprocessor for this thread alone, as long as it is needed."""
         try:
-            groups = group_by_input_size(views)
-            return Candidates.concatenate([self._run_group(model, thresholds, frames, group) for group in groups])
+            taken = self._idle.pop()
+        except IndexError:
+            taken = Preprocessor()
+        try:
+            yield taken
+        finally:
+            taken.forget()
+        self._idle.append(taken)
+
+    def _run(
+        self,
+        model: Model,
+        thresholds: Sequence[float],
+        frames: Sequence[Frame],
+        views: Sequence[Letterbox],
+        preprocessor: Preprocessor,
+    ) -> Candidates:
+        """Run one model; `thresholds`: those of its classes."""
+        parts = list[Candidates]()
+        try:
+            for group in group_by_input_size(views):
+                found = self._run_group(model, thresholds, _stack(frames, group), preprocessor)
+                parts.append(replace(found, images=found.images // len(group)))
         except RuntimeError as error:  # of the network's library, such as no more memory
             size = max((view.width * view.height, f"{view.width}x{view.height}") for view in views)[1]
             at_once = min(len(frames) * len(views), self._config.batch_size)
@@ -109,29 +131,22 @@ class Detector:
                 f"the network failed on {at_once} x {size} px on {self.device_name}: "
                 f"{first_line(error)}; try a smaller detect.batch_size or detect.size_px"
             ) from error
+        return Candidates.concatenate(parts)
 
     def _run_group(
-        self, model: Model, thresholds: Sequence[float], frames: Sequence[Frame], views: Sequence[Letterbox]
+        self, model: Model, thresholds: Sequence[float], stack: Sequence[Sample], preprocessor: Preprocessor
     ) -> Candidates:
-        """Run a model on views of one input size: images are indices of frames, boxes in stored pixels.
+        """Run a model on samples of one input size: images are their stack indices, boxes in stored pixels.
 
-        Views and frames are one stack, and the model is given at most detect.batch_size images of it at a time: a
-        frame can have 130 views, and the memory for input and output must not grow with them.
+        The model is given at most detect.batch_size of them at a time: a frame can have 130 views, and the memory for
+        input and output must not grow with them.
         """
-        # Views of one region and size, such as the mirrored one, in a row: the preprocessor scales it once for them.
-        order = sorted(range(len(views)), key=lambda view: (views[view].region, views[view].stored_size))
-        stack = [
-            Sample(frame, views[view], number * len(views) + view)
-            for number, frame in enumerate(frames)
-            for view in order
-        ]
-        preprocessor, parts = Preprocessor(model.pad_rgb), list[Candidates]()
+        parts = list[Candidates]()
         for start in range(0, len(stack), self._config.batch_size):
             batch = stack[start : start + self._config.batch_size]
-            parts.append(_to_stored(model(preprocessor.batch(batch), thresholds), batch))
+            parts.append(_to_stored(model(preprocessor.batch(batch, model.pad_rgb), thresholds), batch))
         found = Candidates.concatenate(parts)
-        ordered = found[np.argsort(found.images, kind="stable")]
-        return replace(ordered, images=ordered.images // len(views))
+        return found[np.argsort(found.images, kind="stable")]
 
     def merge(self, candidates: Candidates, image: int, view_counts: Sequence[int], config: MergeConfig) -> Detections:
         """Merge the candidates of one frame: for each class what is detected, then low confidence, best first."""
@@ -161,6 +176,14 @@ class Detector:
         count = len(merged.boxes)
         class_ids, origins = np.full(count, class_id, np.int64), np.full(count, origin, np.int8)
         return Detections(merged.boxes, merged.scores, class_ids, self.class_names, origins)
+
+
+def _stack(frames: Sequence[Frame], views: Sequence[Letterbox]) -> list[Sample]:
+    """All views of all frames, those of one region and size in a row: the preprocessor scales it once for them."""
+    order = sorted(range(len(views)), key=lambda view: (views[view].region, views[view].stored_size))
+    return [
+        Sample(frame, views[view], number * len(views) + view) for number, frame in enumerate(frames) for view in order
+    ]
 
 
 def _views(mode: ScanMode, config: DetectConfig, model: Model, picture: PictureInfo) -> list[Letterbox]:

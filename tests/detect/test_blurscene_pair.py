@@ -67,7 +67,7 @@ def align_as_blurscene(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def shown(detector: Detector, index: int, scene: Picture) -> NDArray[np.uint8]:
     model, frame = detector._models[index], frame_of(scene)
-    return Preprocessor(model.pad_rgb).batch([Sample(frame, model.letterbox(frame.picture, 1.0), 0)])
+    return Preprocessor().batch([Sample(frame, model.letterbox(frame.picture, 1.0), 0)], model.pad_rgb)
 
 
 def test_the_pair_finds_the_boxes_of_plain_torchvision(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from blurscene_stream.boxes import UPRIGHT, Orientation
 from blurscene_stream.config.schema import BUILT_IN
 from blurscene_stream.detect.backends.network import MULTIPLES
 from blurscene_stream.detect.letterbox import Letterbox, letterbox_centered, letterbox_top_left
-from blurscene_stream.detect.preprocessor import Preprocessor
+from blurscene_stream.detect.preprocessor import Preprocessor, Sample
 from blurscene_stream.frames import PIXEL_FORMATS, PictureInfo
 from tests.detect.pictures import Picture, frame_of, stored_as
 
@@ -170,3 +171,55 @@ def test_a_frame_of_another_shape_is_refused() -> None:
     view = letterbox_top_left(one.picture, 640, 2, multiple=MULTIPLES[BUILT_IN])
     with pytest.raises(ValueError, match="frame 0"):
         Preprocessor().draw(other, view, np.zeros((96, 96, 3), np.uint8))
+
+
+def noise(height: int, width: int, seed: int) -> Picture:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+@pytest.mark.parametrize("mirrored", [False, True], ids=["plain", "mirrored"])
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_a_small_view_is_the_mean_of_the_large_one_before(orientation: Orientation, mirrored: bool) -> None:
+    frames = [frame_of(noise(80, 160, seed), orientation, number=seed) for seed in (1, 2)]
+    large = letterbox_top_left(frames[0].picture, 160, 1, multiple=MULTIPLES[BUILT_IN])
+    small = letterbox_top_left(frames[0].picture, 160, 1, 0.25, MULTIPLES[BUILT_IN])
+    large, small = replace(large, mirrored=mirrored), replace(small, mirrored=mirrored)
+    preprocessor = Preprocessor()
+    wholes = preprocessor.batch([Sample(frame, large, 0) for frame in frames])
+    shrunk = preprocessor.batch([Sample(frame, small, 0) for frame in reversed(frames)])
+    high, wide = small.content_height, small.content_width
+    for whole, seen in zip(wholes[::-1], shrunk, strict=True):
+        blocks = whole[:, : 4 * high, : 4 * wide].reshape(3, high, 4, wide, 4)
+        assert np.abs(seen[:, :high, :wide] - blocks.mean(axis=(2, 4))).max() < 2  # rounded twice
+        assert not seen[:, high:].any() and not seen[:, :, wide:].any()
+
+
+@pytest.mark.parametrize("change", ["frame", "mirrored", "region", "rotation", "size"])
+def test_a_small_view_of_something_else_is_drawn_anew(change: str) -> None:
+    frame, other = (frame_of(noise(96, 96, seed), number=seed) for seed in (1, 2))
+    large = letterbox_top_left(frame.picture, 96, 1)
+    small = letterbox_top_left(frame.picture, 96, 1, 0.25 if change != "size" else 0.3)
+    changed: dict[str, dict[str, Any]] = {
+        "mirrored": {"mirrored": True},
+        "region": {"region": (8, 8, 80, 80)},
+        "rotation": {"rotation": 90},
+    }
+    view = replace(small, **changed.get(change, {}))
+    shown = other if change == "frame" else frame
+    preprocessor = Preprocessor()
+    preprocessor.batch([Sample(frame, large, 0)])
+    assert np.array_equal(preprocessor.batch([Sample(shown, view, 0)]), Preprocessor().batch([Sample(shown, view, 0)]))
+
+
+def test_memory_that_is_used_again_shows_nothing_of_the_picture_before() -> None:
+    large, small = (frame_of(np.full((side, side, 3), 255, np.uint8)) for side in (96, 40))
+    preprocessor, pad = Preprocessor(), (1, 2, 3)
+    for _ in range(2):
+        preprocessor.batch([Sample(large, letterbox_centered(large.picture, 96, 96), 0)] * 2, pad)
+    for _ in range(2):
+        (seen,) = preprocessor.batch(
+            [Sample(small, replace(letterbox_top_left(small.picture, 40, 1), width=96, height=96), 0)], pad
+        )
+        assert (seen[:, :40, :40] == 255).all()
+        assert np.unique(seen[:, 40:].reshape(3, -1), axis=1).T.tolist() == [list(pad)]
+        assert np.unique(seen[:, :, 40:].reshape(3, -1), axis=1).T.tolist() == [list(pad)]

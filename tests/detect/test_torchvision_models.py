@@ -89,7 +89,7 @@ def test_a_model_of_torchvision_finds_what_it_finds_there(folder: Path, scene: P
     frame, model = frame_of(scene), detector._models[0]
     view = model.letterbox(frame.picture, 1.0)
     assert (view.width, view.height, view.left, view.top) == (160, 103, 0, 0)
-    pictures = Preprocessor(model.pad_rgb).batch([Sample(frame, view, 0)])
+    pictures = Preprocessor().batch([Sample(frame, view, 0)], model.pad_rgb)
     (wanted,) = answer(network, pictures)
     named = wanted["labels"].numpy() > 0
     assert named.sum() > 3

@@ -9,14 +9,17 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace
 
 from blurscene_stream.address import Address
 from blurscene_stream.boxes import Orientation
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import CorruptInputError
-from blurscene_stream.frames import Frame
+from blurscene_stream.frames import PIXEL_FORMATS, Frame
 from blurscene_stream.source import open_source
-from blurscene_stream.source.frames.frame_factory import orientation_from_matrix
+from blurscene_stream.source.frames.frame_factory import Scaler, orientation_from_matrix
+from blurscene_stream.source.frames.frame_properties import rgb_matrix
 from tests.pipeline.runs import fails
 from tests.videos import VideoSpec, make_video
 
@@ -125,3 +128,17 @@ def test_a_video_that_changes_half_way(what: str, tmp_path: Path) -> None:
     message = fails(CorruptInputError, source, tmp_path / "out" / "out.mp4")
     assert "frame 10 is" in message
     assert "cut the file where it changes" in message
+
+
+@pytest.mark.parametrize("color_range", [ColorRange.MPEG, ColorRange.JPEG], ids=["limited", "full"])
+@pytest.mark.parametrize("name", sorted(PIXEL_FORMATS))
+def test_a_detector_sees_the_colours_of_any_video_at_any_size(name: str, color_range: ColorRange) -> None:
+    red = np.broadcast_to(np.array([200, 60, 30], np.uint8), (48, 64, 3))
+    stored = VideoFrame.from_ndarray(red, format="rgb24").reformat(
+        format=name, dst_colorspace=Colorspace.ITU709, dst_color_range=color_range
+    )
+    scaler = Scaler(rgb_matrix(1, 48))
+    for width, height in ((64, 48), (32, 24), (97, 71), (16, 12), (33, 1), (1, 1)):
+        shown = scaler(stored, width, height)
+        assert shown.shape == (height, width, 3)
+        assert np.abs(shown.astype(int) - (200, 60, 30)).max() <= 6

@@ -59,7 +59,7 @@ class FrameFactory:
             sample_aspect_ratio=known_fraction(ratio) or Fraction(1),
             full_range=target.full_range or self.color.color_range == FULL_RANGE,
         )
-        self._scaler = _Scaler(rgb_matrix(self.color.matrix, first.height))
+        self._scaler = Scaler(rgb_matrix(self.color.matrix, first.height))
         self._converter = VideoReformatter()
 
     def make(self, decoded: VideoFrame, number: int, pts: int, corrupt: bool = False) -> Frame:
@@ -105,18 +105,26 @@ def _plane_view(plane: VideoPlane, pixel_format: PixelFormat, number: int) -> Pl
     return rows[:, : plane.width]
 
 
-class _Scaler:
-    """Scales frames of one shape to RGB, with one SwsContext for all of them."""
+class Scaler:
+    """Scales frames of one shape to RGB, with one SwsContext for each step.
+
+    Another size is made in 4:2:0, and then converted: swscale does each of the two with vector instructions, but not
+    both at once (measured, 1080p to 720p: 2.5 ms in place of 6.4). The chroma of the result is a little coarser.
+    """
 
     def __init__(self, matrix: int) -> None:
-        self._reformatter = VideoReformatter()
+        self._resizer, self._converter = VideoReformatter(), VideoReformatter()
         self._matrix = matrix
 
     def __call__(self, decoded: VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
-        scaled = self._reformatter.reformat(
-            decoded, width=width, height=height, format="rgb24", src_colorspace=self._matrix, threads=1
-        )
-        return scaled.to_ndarray()  # type: ignore[return-value]  # rgb24 is uint8
+        """See `Frame.scale_rgb`."""
+        matrix = self._matrix
+        if (decoded.width, decoded.height) != (width, height):
+            decoded = self._resizer.reformat(
+                decoded, width, height, "yuv420p", src_colorspace=matrix, dst_colorspace=matrix, threads=1
+            )
+        rgb = self._converter.reformat(decoded, format="rgb24", src_colorspace=matrix, threads=1)
+        return rgb.to_ndarray()  # type: ignore[return-value]  # rgb24 is uint8
 
 
 def orientation_from_matrix(matrix: tuple[int, ...] | None) -> Orientation:
