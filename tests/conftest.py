@@ -24,6 +24,7 @@ load_profile()
 
 # Tests start the program hundreds of times: to compile all of it each time takes longer than to run it.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 ROOT = Path(__file__).parent.parent
 
