@@ -1,7 +1,8 @@
 """Measure recall and precision of the detector on annotated images; scripts/bench measures its speed.
 
-    python scripts/measure_detector.py FOLDER [--size 1280] [--threshold 0.2] [--max-upscale 2] [--device cpu]
-        [--variants none mirror regions=2 scales=1:0.5 mirror,regions=2] [--merge nms wbf nmm] [--zoom 3] [--every 2]
+    python scripts/measure_detector.py FOLDER [--model face_plate_v1] [--size 1280] [--threshold 0.2] [--max-upscale 2]
+        [--variants none mirror regions=2 scales=1:0.5,min=12 mirror,regions=2] [--merge nms wbf nmm] [--zoom 3]
+        [--every 2] [--device cpu]
 
 Every TTA variant with every merge method is measured on the same images; all merge methods share one inference.
 --zoom resizes the images first, --every takes every n-th of them.
@@ -22,6 +23,7 @@ import cv2
 import numpy as np
 
 from blurscene_stream.boxes import Detections, scale
+from blurscene_stream.config.load import load_settings
 from blurscene_stream.config.schema import (
     ClassConfig,
     DetectConfig,
@@ -151,8 +153,11 @@ def parse_variants(text: str) -> VariantsConfig:
             config = replace(config, region_overlap=float(value))
         elif name == "scales":
             config = replace(config, scales=[float(scale) for scale in value.split(":")])
+        elif name == "min":
+            config = replace(config, reduced_min_size_px=float(value))
         elif name != "none":
-            raise SystemExit(f"--variants {text}: must be none, or some of mirror, regions=N, overlap=X, scales=X:Y")
+            known = "mirror, regions=N, overlap=X, scales=X:Y, min=PX"
+            raise SystemExit(f"--variants {text}: must be none, or some of {known}")
     return config
 
 
@@ -160,6 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure every data set in the folder."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--model", default="face_plate_v1")
     parser.add_argument("--size", type=int, default=DetectConfig().size_px)
     parser.add_argument("--threshold", type=float, default=ClassConfig().threshold)
     parser.add_argument("--max-upscale", type=float, default=DetectConfig().max_upscale)
@@ -190,7 +196,8 @@ def load_for(chosen: argparse.Namespace, variants: VariantsConfig) -> Detector:
     detect = DetectConfig(
         size_px=chosen.size, max_upscale=chosen.max_upscale, precision=Precision[chosen.precision], variants=variants
     )
-    settings = Settings(device=chosen.device, detect=detect, track=TrackConfig(enabled=False))
+    model = load_settings([f"model={chosen.model}"]).model
+    settings = Settings(device=chosen.device, model=model, detect=detect, track=TrackConfig(enabled=False))
     classes = {name: ClassConfig(threshold=chosen.threshold) for name in settings.model.classes}
     return load_detector(replace(settings, classes=classes))
 

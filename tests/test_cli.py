@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -107,6 +108,21 @@ def test_show_config_prints_settings_that_load_again(capsys: pytest.CaptureFixtu
     kept.write_text(printed)
     assert _run("--show-config", "--config", kept) == 0
     assert yaml.safe_load(capsys.readouterr().out) == yaml.safe_load(printed)
+
+
+def test_fast_takes_the_fast_model_with_its_views_and_settings_go_over_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def shown(*arguments: str) -> Any:
+        assert _run("--show-config", *arguments) == 0
+        return yaml.safe_load(capsys.readouterr().out)
+
+    fast, plain = shown("--fast"), shown()
+    assert (fast["model"]["name"], plain["model"]["name"]) == ("face_plate_v2", "face_plate_v1")
+    assert [config["threshold"] for config in fast["classes"].values()] == [0.025, 0.05]
+    assert fast["detect"]["variants"]["scales"] == [1.0, 0.25, 0.17]
+    over = shown("--fast", "--set", "model=face_plate_v1", "--set", "detect.variants.scales=[1]")
+    assert (over["model"]["name"], over["detect"]["variants"]["scales"]) == ("face_plate_v1", [1.0])
 
 
 def test_a_preview_is_marked_in_name_and_log(walker: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -194,7 +194,7 @@ def _views(mode: ScanMode, config: DetectConfig, model: Model, picture: PictureI
     elif mode is ScanMode.full_turned:
         rotations = (0, *ROTATIONS)
     elif mode is ScanMode.only_turned:
-        variants, rotations = VariantsConfig(scales=_quick_scales(model, picture)), ROTATIONS
+        variants, rotations = VariantsConfig(scales=_quick_scales(model, picture), reduced_min_size_px=0), ROTATIONS
     return tta_views(picture, variants, model.letterbox, rotations)
 
 
@@ -211,13 +211,14 @@ def _merge_threshold(threshold: float, config: MergeConfig) -> float:
 
 
 def _to_stored(candidates: Candidates, batch: Sequence[Sample]) -> Candidates:
-    """Candidates of a batch with the samples' stack indices as images, boxes in stored pixels."""
-    boxes = np.empty_like(candidates.boxes)
+    """Candidates of a batch that count, with the samples' stack indices as images, boxes in stored pixels."""
+    boxes, counts = np.empty_like(candidates.boxes), np.zeros(len(candidates.boxes), np.bool_)
     for image, sample in enumerate(batch):
         here = candidates.images == image
+        counts[here] = sample.view.counts(candidates.boxes[here])
         boxes[here] = sample.view.to_stored(candidates.boxes[here])
     images = np.array([sample.stack_index for sample in batch])[candidates.images]
-    return replace(candidates, images=images, boxes=boxes)
+    return replace(candidates, images=images, boxes=boxes)[counts]
 
 
 def load_detector(settings: Settings) -> Detector:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import NDArray
 
 from blurscene_stream.boxes import Boxes, Orientation, scale
 from blurscene_stream.config.schema import VariantsConfig
@@ -37,6 +38,7 @@ class Letterbox:
     rotation:       degrees, a multiple of 90, by which the upright picture is turned clockwise; what is called upright
                     here is the picture turned by them
     left, top:      where the content begins in the network's input
+    min_size_px:    network pixels of the longer side from which on a box counts
     """
 
     picture: PictureInfo
@@ -49,6 +51,7 @@ class Letterbox:
     rotation: int = 0
     left: int = 0
     top: int = 0
+    min_size_px: float = 0.0
 
     @property
     def is_whole(self) -> bool:
@@ -64,6 +67,10 @@ class Letterbox:
     def stored_size(self) -> tuple[int, int]:
         """The width and height of the content before it is turned upright."""
         return self.orientation.upright_size(self.content_width, self.content_height)
+
+    def counts(self, boxes: Boxes) -> NDArray[np.bool_]:
+        """Return which boxes (N, 4) in network pixels are large enough."""
+        return np.asarray((boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0) >= self.min_size_px, np.bool_)
 
     def to_stored(self, boxes: Boxes) -> Boxes:
         """Map boxes (N, 4) in network pixels to stored pixels of the frame."""
@@ -124,9 +131,9 @@ def tta_views(
 ) -> list[Letterbox]:
     """Return all views of a frame that a model is shown; `letterbox` is the model's own.
 
-    The whole picture at each of `scales`; n x n tiles, each as large as the whole picture at scale 1, so that they
-    share its batch; with `mirror_image` all of these once more, mirrored; all that at each of `rotations`, degrees
-    clockwise; and, beyond MAX_ASPECT_RATIO, everything with square pixels too.
+    The whole picture at each of `scales`, the reduced ones for large boxes alone; n x n tiles, each as large as the
+    whole picture at scale 1, so that they share its batch; with `mirror_image` all of these once more, mirrored; all
+    that at each of `rotations`, degrees clockwise; and, beyond MAX_ASPECT_RATIO, everything with square pixels too.
     """
     made = []
     for shape in _shapes(picture):
@@ -148,7 +155,7 @@ def _views(
     picture: PictureInfo, variants: VariantsConfig, letterbox: Callable[[PictureInfo, float], Letterbox]
 ) -> list[Letterbox]:
     """Return the views of a picture at one rotation."""
-    views = [letterbox(picture, times) for times in dict.fromkeys(variants.scales)]
+    views = [_scaled(letterbox(picture, times), times, variants) for times in dict.fromkeys(variants.scales)]
     if variants.enlarged_regions_n > 1:
         whole = letterbox(picture, 1.0)
         cuts = tiles(picture.width, picture.height, variants.enlarged_regions_n, variants.region_overlap)
@@ -156,6 +163,12 @@ def _views(
     if variants.mirror_image:
         views += [replace(view, mirrored=True) for view in views]
     return views
+
+
+def _scaled(view: Letterbox, times: float, variants: VariantsConfig) -> Letterbox:
+    """Let a reduced view beside a larger one count for large boxes alone: the larger one shows small objects better."""
+    is_reduced = times < min(1.0, max(variants.scales))
+    return replace(view, min_size_px=variants.reduced_min_size_px) if is_reduced else view
 
 
 def tiles(width: int, height: int, parts: int, overlap: float) -> list[Region]:

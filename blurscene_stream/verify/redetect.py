@@ -38,7 +38,7 @@ def more_sensitive(settings: Settings) -> Settings:
             name: replace(config, threshold=config.threshold * THRESHOLD_RATIO)
             for name, config in settings.classes.items()
         },
-        detect=replace(settings.detect, variants=replace(variants, scales=scales)),
+        detect=replace(settings.detect, variants=replace(variants, scales=scales, reduced_min_size_px=0.0)),
         track=replace(settings.track, enabled=False),
     )
 

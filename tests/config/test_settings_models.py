@@ -62,7 +62,7 @@ def test_a_threshold_that_is_not_set_is_the_models(folder: Path) -> None:
     (folder / "dogs.yaml").write_text(DOG + "thresholds: [0.6]\n")
     given = ("model=face_plate_v2", "extra_models=[dogs.yaml]")
     assert threshold("face") == (0.2, "default")
-    assert threshold("face", *given) == (0.05, "model face_plate_v2")
+    assert threshold("face", *given) == (0.025, "model face_plate_v2")
     assert threshold("dog", *given) == (0.6, "model dogs")
 
 

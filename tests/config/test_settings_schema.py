@@ -63,6 +63,7 @@ OTHER = {  # a value that is not the default, for each key
     "detect.variants.enlarged_regions_n": "3",
     "detect.variants.region_overlap": "0.5",
     "detect.variants.scales": "[1, 0.5]",
+    "detect.variants.reduced_min_size_px": "32",
     "detect.variants.rotations": "[90, 270]",
     "detect.variants.rotation_check_interval_s": "2.5",
     "detect.merge.method": "ensemble_wbf",

@@ -280,6 +280,24 @@ def test_a_smaller_scale_finds_what_fills_the_picture(scene: Picture) -> None:
     assert [finds(each, 4 * BOTH) for each in found] == [[False, True], [True, True]]
 
 
+def test_a_reduced_view_counts_for_large_boxes_alone(scene: Picture) -> None:
+    """Where it is the only one, or the largest, everything in it counts."""
+    close, small = frame_of(close_up(scene, 4)), frame_of(scene)
+    for limit, shown in ((0, [True, True]), (1000, [False, True])):
+        found = tta_detector(4 * WIDTH, scales=[1.0, 0.25], reduced_min_size_px=limit)([close])[0]
+        assert finds(found, 4 * BOTH) == shown
+    found = tta_detector(2 * WIDTH, scales=[0.5, 0.125], reduced_min_size_px=1000)([small])[0]
+    assert finds(found, BOTH) == [True, True]
+
+
+def test_a_reduced_view_is_measured_in_its_own_pixels(scene: Picture) -> None:
+    picture = frame_of(scene).picture
+    config = VariantsConfig(scales=[1.0, 0.5, 2.0], reduced_min_size_px=20)
+    views = tta_views(picture, config, lambda shape, times: letterbox_top_left(shape, WIDTH, 2.0, times))
+    boxes = np.array([[0, 0, 19, 5], [0, 0, 20, 5], [3, 3, 4, 30]], np.float32)
+    assert [view.counts(boxes).tolist() for view in views] == [[True] * 3, [False, True, True], [True] * 3]
+
+
 def test_the_mirrored_picture_adds_what_is_found_only_there(scene: Picture, detector: Detector) -> None:
     """The network is not the same in both directions: a threshold between its two scores tells them apart."""
     mirrored = np.ascontiguousarray(scene[:, ::-1])
