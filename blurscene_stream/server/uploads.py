@@ -9,7 +9,7 @@ from typing import IO
 
 from flask import Request, request
 from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 MAX_FORM_PARTS = 8
 FORM = "multipart/form-data"
@@ -50,7 +50,7 @@ def read_form(*names: str) -> dict[str, bytes]:
     """
     if request.mimetype != FORM:
         raise UnsupportedMediaType(f"Content-Type must be {FORM} with the parts {', '.join(names)}")
-    with arriving_body():
+    with arriving_body(), counted_parts():
         parts = [(name, file) for name, files in request.files.lists() for file in files]
         fields = [(name, text) for name, texts in request.form.lists() for text in texts]
     if sorted([name for name, _ in parts] + [name for name, _ in fields]) != sorted(names):
@@ -66,6 +66,18 @@ def arriving_body() -> Iterator[None]:
         yield
     except (OSError, ParseException) as error:
         raise BadRequest("the body cannot be read to its end") from error
+
+
+@contextmanager
+def counted_parts() -> Iterator[None]:
+    """Turn Werkzeug's error for a form of too many parts into BadRequest: it is that for a body that is too large."""
+    try:
+        yield
+    except RequestEntityTooLarge as error:
+        size, limit = request.content_length, request.max_content_length
+        if error.description != RequestEntityTooLarge.description or size is None or size > (limit or size):
+            raise
+        raise BadRequest(f"the form has more than {MAX_FORM_PARTS} parts, or too much that is no file") from error
 
 
 def _not_empty(data: bytes) -> bytes:

@@ -203,6 +203,15 @@ def test_forms_of_other_parts_are_refused(parts: dict[str, Any], make_app: MakeA
     assert list(jobs_of(app).spool.folder.glob("*/")) == []
 
 
+@pytest.mark.parametrize("path", ["/jobs", "/render"])
+def test_a_form_of_many_parts_is_told_so(path: str, make_app: MakeApp) -> None:
+    app = make_app()
+    parts = {f"part{number}": "x" for number in range(9)}
+    answer = app.test_client().post(path, data=parts, content_type="multipart/form-data")
+    refused(answer, 400, "the form has more than 8 parts")
+    assert list(jobs_of(app).spool.folder.glob("*/")) == []
+
+
 def test_a_body_beyond_the_limit_is_refused_whatever_its_header_says(make_app: MakeApp, clip: bytes) -> None:
     limits = {"server.max_video_bytes": 5000, "server.max_detections_bytes": 1000}
     app = make_app(limits)

@@ -20,7 +20,7 @@ from werkzeug.formparser import FormDataParser
 from blurscene_stream.config.schema import ServerConfig
 from blurscene_stream.server.jobs.job_folder import UPLOADED_DETECTIONS, VIDEO, JobFolder
 from blurscene_stream.server.jobs.spool import RETRY_AFTER_S, Spool
-from blurscene_stream.server.uploads import FORM, MAX_FORM_PARTS, arriving_body
+from blurscene_stream.server.uploads import FORM, MAX_FORM_PARTS, arriving_body, counted_parts
 
 CHUNK_BYTES = 1 << 16
 CHECK_BYTES = 1 << 23  # between two looks at the room in the spool
@@ -85,7 +85,8 @@ def _receive_form(job: JobFolder, body: _Body, room: _Room) -> None:
             max_form_parts=MAX_FORM_PARTS,
             silent=False,
         )
-        _, fields, parts = parser.parse(body, FORM, request.content_length, request.mimetype_params)  # type: ignore[arg-type]
+        with counted_parts():
+            _, fields, parts = parser.parse(body, FORM, request.content_length, request.mimetype_params)  # type: ignore[arg-type]
         names = [*(name for name, _ in parts.items(multi=True)), *(name for name, _ in fields.items(multi=True))]
         if tuple(sorted(names)) not in PARTS or VIDEO not in parts:
             raise BadRequest("the form must have the file video, and may have detections, each once, and no others")
