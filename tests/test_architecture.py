@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,7 @@ DOORS = {  # outside library -> the rooms that may import it
     "flask": {"server"},
     "werkzeug": {"server"},
     "gunicorn": {"server"},
-    "prometheus_client": {"server/metrics"},
+    "prometheus_client": {"server/gunicorn_hooks", "server/metrics"},
 }
 SOURCES = sorted((ROOT / PACKAGE).rglob("*.py"))
 LONGEST_MODULE_LINES = 300
@@ -132,6 +133,31 @@ def test_every_outside_library_has_one_door(path: Path) -> None:
         else:
             known = {PACKAGE, *sys.stdlib_module_names}
             assert library in known, f"{path.name}:{line}: {library} is not listed in DOORS"
+
+
+def _imported_modules(path: Path) -> set[Path]:
+    """Modules of the package that a module imports, inside functions too, but not for type hints alone."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    found = set[Path]()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = (f"{node.module}.{alias.name}" for alias in node.names)
+            found |= {_file(name) or _file(node.module) or path for name in names}
+        elif isinstance(node, ast.Import):
+            found |= {_file(alias.name) or path for alias in node.names}
+    return found - {path}
+
+
+def _file(name: str) -> Path | None:
+    base = ROOT.joinpath(*name.split("."))
+    return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path in SOURCES), None)
+
+
+def test_no_modules_import_one_another_in_a_circle() -> None:
+    tuple(TopologicalSorter({path: _imported_modules(path) for path in SOURCES}).static_order())  # or CycleError
 
 
 def test_verify_and_cli_use_no_pyav_objects() -> None:

@@ -14,7 +14,7 @@ from blurscene_stream.errors import BlurSceneError, ConfigError
 from blurscene_stream.log_lines import set_up_logs
 from blurscene_stream.pipeline.detection import LoadDetector, load_configured_detector
 from blurscene_stream.server import health, limits, openapi, page, pictures, request_log, responses, security
-from blurscene_stream.server.gunicorn_hooks import shared_spool
+from blurscene_stream.server.gunicorn_hooks import JOBS_END, shared_spool
 from blurscene_stream.server.jobs import views
 from blurscene_stream.server.jobs.views import Jobs
 from blurscene_stream.server.service import Service
@@ -51,6 +51,7 @@ def create_app(
     atexit.register(service.close)
     jobs = Jobs.start(settings, service.detector, shared_spool())
     jobs.add_to(app)
+    app.extensions[JOBS_END] = jobs.close
     atexit.register(jobs.close)
     request_log.add_to(app)
     security.add_to(app)

@@ -10,6 +10,7 @@ from blurscene_stream.errors import BlurSceneError
 from blurscene_stream.server.jobs.spool import Spool
 
 UMASK = 0o077
+JOBS_END = "blurscene_stream_jobs_end"  # of an application's extensions: ends the jobs of its worker
 NUMBERS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # of prometheus_client: each of several workers leaves its numbers there
 
 _spool: list[Spool] = []  # of the master, and inherited by the workers that it forks
@@ -39,11 +40,11 @@ def on_starting(arbiter: Any) -> None:
 
 
 def child_exit(_arbiter: Any, worker: Any) -> None:
-    """Take the gauges of a worker that has ended out of /metrics, in the master."""
+    """Take the gauges of a worker that has ended out of /metrics, in the master; its counts stay."""
     if NUMBERS_FOLDER in os.environ:
-        from blurscene_stream.server.metrics import forget_worker  # noqa: PLC0415  # once the variable is set
+        from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415  # once the variable is set
 
-        forget_worker(worker.pid)
+        mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
 def on_exit(_arbiter: Any) -> None:
@@ -56,6 +57,4 @@ def worker_exit(_arbiter: Any, worker: Any) -> None:
     """End the jobs of a worker, in the worker, before it waits for its threads."""
     app = getattr(worker, "wsgi", None)  # None in the master, which calls this too
     if app is not None:
-        from blurscene_stream.server.jobs.views import EXTENSION  # noqa: PLC0415  # Flask: the master needs none
-
-        app.extensions[EXTENSION].close()
+        app.extensions[JOBS_END]()

@@ -6,12 +6,12 @@ import os
 
 from prometheus_client import CONTENT_TYPE_LATEST as CONTENT_TYPE
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from blurscene_stream.boxes import Detections
 from blurscene_stream.server.gunicorn_hooks import NUMBERS_FOLDER
 
-__all__ = ["CONTENT_TYPE", "Metrics", "forget_worker"]
+__all__ = ["CONTENT_TYPE", "Metrics"]
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 FRAMES = (1, 2, 4, 8, 16, 32, 64)
@@ -69,8 +69,3 @@ class Metrics:
         together = CollectorRegistry()
         MultiProcessCollector(together)  # type: ignore[no-untyped-call]
         return generate_latest(together)
-
-
-def forget_worker(pid: int) -> None:
-    """Take the gauges of a worker that has ended out of what `Metrics.text` returns; its counts stay."""
-    mark_process_dead(pid)  # type: ignore[no-untyped-call]
