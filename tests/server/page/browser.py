@@ -20,7 +20,7 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Error, Page, Request, Route, expect, sync_playwright
 
 from scripts.demo_clip import scene
 from tests.pictures import file_of
@@ -35,7 +35,7 @@ ANSWERED_ERROR = "Failed to load resource: "  # Chromium's line for an answer wi
 BOTH = "1 face and 1 licence plate covered"  # of the picture that `street` makes
 MAX_BYTES = 3_000_000
 QUICK = ("detect.size_px=640", "detect.variants.rotations=none", f"server.max_body_bytes={MAX_BYTES}")
-VIDEO = VideoSpec(frames=8, width=800, height=450, rate=8, audio=())
+VIDEO = VideoSpec(frames=4, width=800, height=450, rate=4, audio=())
 
 Samples = NDArray[np.uint8]
 
@@ -124,29 +124,64 @@ def _wait_until_ready(process: subprocess.Popen[bytes], address: str) -> None:
 
 
 @contextmanager
-def tab(browser: Browser, address: str, **options: Any) -> Generator[Page]:
-    """A page that asks nobody else for anything, and has no line in its console that tells of an error."""
+def new_page(browser: Browser, **options: Any) -> Generator[Page]:
+    """A page that has loaded nothing."""
     context = browser.new_context(**{"viewport": {"width": 1200, "height": 800}, **options})
-    page = context.new_page()
-    page.set_default_timeout(TIMEOUT_MS)
+    try:
+        page = context.new_page()
+        page.set_default_timeout(TIMEOUT_MS)
+        yield page
+    finally:
+        context.close()
+
+
+@contextmanager
+def loaded(page: Page, address: str) -> Generator[Page]:
+    """The page loaded anew. It asks nobody else for anything, and no line in its console tells of an error."""
     wrong: list[str] = []
 
     def look_at_line(line: ConsoleMessage) -> None:
         if line.type in ("error", "warning") and not line.text.startswith(ANSWERED_ERROR):
             wrong.append(line.text)
 
+    def look_at_error(error: Error) -> None:
+        wrong.append(str(error))
+
     def look_at_request(request: Request) -> None:
         if not request.url.startswith((address, f"blob:{address}", "data:")):
             wrong.append(f"asked for {request.url}")
 
     page.on("console", look_at_line)
-    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("pageerror", look_at_error)
     page.on("request", look_at_request)
     page.goto(address)
     page.wait_for_selector("html[data-ready]")
     yield page
+    page.remove_listener("console", look_at_line)
+    page.remove_listener("pageerror", look_at_error)
+    page.remove_listener("request", look_at_request)
     assert not wrong, wrong
-    context.close()
+
+
+@contextmanager
+def tab(browser: Browser, address: str, **options: Any) -> Generator[Page]:
+    """A page of its own, for what cannot be done on a page that other tests use too."""
+    with new_page(browser, **options) as page, loaded(page, address):
+        yield page
+
+
+def clear(page: Page) -> None:
+    """Leave the page, whatever it asks, and undo what a test has set."""
+    page.unroute_all(behavior="ignoreErrors")
+    page.context.set_offline(False)
+    page.emulate_media(color_scheme="light")
+    page.on("dialog", _accept)
+    page.goto("about:blank")
+    page.remove_listener("dialog", _accept)
+
+
+def _accept(dialog: Dialog) -> None:
+    dialog.accept()
 
 
 def choose(page: Page, paths: Path | Sequence[Path]) -> None:

