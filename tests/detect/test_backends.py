@@ -149,6 +149,31 @@ def test_a_model_of_ones_own_is_refused_anything_but_torch() -> None:
         load_detector(asked)
 
 
+def test_openvino_compiles_for_the_size_of_a_video_and_gives_the_same(
+    scene: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need("openvino")
+    from blurscene_stream.detect.backends import openvino  # noqa: PLC0415
+
+    compiled: list[tuple[int, int] | None] = []
+    compile_network = openvino.compile_network
+
+    def watched(content: bytes, precision: str, threads: int, size: tuple[int, int] | None = None) -> Any:
+        compiled.append(size)
+        return compile_network(content, precision, threads, size)
+
+    monkeypatch.setattr(openvino, "compile_network", watched)
+    large, small = (as_input(scene, "face_plate_v2", times) for times in (2, 1))
+    (_, _, high, wide), some = large.shape, small[:1]
+    monkeypatch.setattr(openvino, "MIN_PIXELS", 2 * len(large) * high * wide)
+    made = network("face_plate_v2", "openvino")
+    wanted, wanted_small = made(large), made(some)
+    assert np.array_equal(made(large), wanted) and compiled == [None]
+    for _ in range(3):
+        assert np.array_equal(made(large), wanted) and np.array_equal(made(some), wanted_small)
+    assert compiled == [None, (high, wide)]
+
+
 def test_onnxruntime_is_not_asked_for_bf16() -> None:
     need("onnxruntime")
     with pytest.raises(ConfigError, match=r"detect\.precision: ONNX Runtime has no bf16"):
@@ -157,7 +182,7 @@ def test_onnxruntime_is_not_asked_for_bf16() -> None:
 
 def test_threads_are_those_of_the_settings() -> None:
     made: Any = network("face_plate_v1", "openvino", threads=1)
-    assert made._requests.compiled.get_property("INFERENCE_NUM_THREADS") == 1
+    assert made._any_size.compiled.get_property("INFERENCE_NUM_THREADS") == 1
     made = network("face_plate_v1", "onnxruntime", threads=1)
     assert made._session.get_session_options().intra_op_num_threads == 1
 
