@@ -5,7 +5,6 @@ python -m scripts.fuzz_case FOLDER SEED NUMBER...
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import resource
@@ -17,9 +16,11 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from unittest.mock import patch
 
 import av
 
+from blurscene_stream import api
 from blurscene_stream.cli import run
 from blurscene_stream.cli.video import video_command
 from blurscene_stream.config.schema import Settings
@@ -78,9 +79,9 @@ def run_case(case: Case, folder: Path) -> dict[str, object]:
     source, target = folder / case.name, folder / "out" / case.target
     source.write_bytes(case.data)
     probe, start_s, threads = Probe(), time.monotonic(), set(threading.enumerate())
-    importlib.import_module("blurscene_stream.api").anonymize_video = probe  # type: ignore[attr-defined]
-    with _pipes(source, target) if case.piped else nullcontext((source, target)) as places, _captured() as lines:
-        code = run(video_command, [*OPTIONS, *map(str, places)], "blurscene-stream")
+    places = _pipes(source, target) if case.piped else nullcontext((source, target))
+    with patch.object(api, "anonymize_video", probe), places as (first, second), _captured() as lines:
+        code = run(video_command, [*OPTIONS, str(first), str(second)], "blurscene-stream")
     seconds = time.monotonic() - start_s
     problems = list(_problems(code, lines))
     if code == 0:

@@ -56,7 +56,7 @@ def _run(installed: Path, folder: Path, *arguments: str) -> str:
 def test_the_wheel_holds_settings_weights_and_licences(wheel: Path) -> None:
     held = zipfile.ZipFile(wheel).namelist()
     for folder in ("config", "weights"):
-        files = [path for path in (ROOT / folder).rglob("*") if path.is_file()]
+        files = [path for path in (ROOT / folder).rglob("*") if path.is_file() and path.parent.name != "__pycache__"]
         assert files
         for path in files:
             assert f"blurscene_stream/shipped/{path.relative_to(ROOT).as_posix()}" in held
