@@ -25,9 +25,10 @@ class Backend(Enum):
 class Precision(Enum):
     """Number format of the network."""
 
-    auto = "bf16 where the processor gains from it, else fp32"
+    auto = "int8 on a CPU with VNNI or AMX where the model has it, bf16 where the processor gains from it, else fp32"
     fp32 = "32-bit floating point"
     bf16 = "16-bit brain floating point"
+    int8 = "8-bit integers, on a CPU"
 
 
 class MergeMethod(Enum):
@@ -151,9 +152,9 @@ class DetectConfig:
     backend: Annotated[
         Backend, "library of the built-in network; auto: torch on a GPU, else OpenVINO, ONNX Runtime or torch"
     ] = Backend.auto
-    precision: Annotated[Precision, "number format of the network; auto: bf16 where the processor gains from it"] = (
-        Precision.auto
-    )
+    precision: Annotated[
+        Precision, "number format of the network; auto: int8 or bf16 where the processor gains from it"
+    ] = Precision.auto
     threads: Annotated[int, "threads of the network on a CPU; 0: the number of cores", between(0, 1024)] = 0
     variants: VariantsConfig = VariantsConfig()
     merge: MergeConfig = MergeConfig()

@@ -239,7 +239,7 @@ def _pair_model(conf: tuple[str, Mapping[str, Any]], class_name: str, weights: s
             f"{resized.width_px} x {resized.height_px}, got {size[0]!r} x {size[1]!r}"
         )
     return ModelConfig(
-        *(name, weights, None, None, [class_name]),
+        *(name, weights, None, None, None, [class_name]),
         labels=[],
         network=dict(target),
         with_amp=bool(amp),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import click
 import torch
 
 from blurscene_stream.config.schema import Settings
+from blurscene_stream.detect.backends.export import export_model
+from blurscene_stream.detect.backends.onnx_file import SUFFIX
 from blurscene_stream.detect.backends.torch.network_v2 import FacePlateV2Network
 from blurscene_stream.detect.device import choose_device
 from blurscene_stream.errors import BlurSceneError
@@ -183,6 +186,22 @@ def export(weights: Path, out: Path) -> None:
     """Write WEIGHTS as ONNX."""
     exporting.export_to_onnx(weights, out)
     click.echo(f"{out}: {out.stat().st_size:,} bytes")
+
+
+@main.command()
+@click.argument("weights", type=FILE)
+@click.argument("pictures", type=EXISTING)
+@click.option("--out", type=FILE, required=True, help="NAME_int8.onnx beside NAME.pt, where the detector looks for it.")
+@click.option("--count", type=click.IntRange(1), default=120, show_default=True, help="Pictures to calibrate with.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="model=face_plate_v1 for its weights.")
+def quantize(weights: Path, pictures: Path, out: Path, count: int, overrides: tuple[str, ...]) -> None:
+    """Write WEIGHTS as ONNX in int8, calibrated on a folder of PICTURES; none of them is in the file."""
+    from scripts.training import quantize as quantizing  # noqa: PLC0415  needs onnx and onnxruntime
+
+    model = evaluation.settings_for(weights, MIN_SCORE, overrides).model
+    shown = quantizing.calibration_pictures(pictures, count, model.network["_target_"])
+    out.write_bytes(quantizing.quantize(export_model(model, SUFFIX)[SUFFIX], shown))
+    click.echo(f"{out}: sha256 {hashlib.sha256(out.read_bytes()).hexdigest()}")
 
 
 def _mapping(maps: tuple[str, ...]) -> ClassMapping:

@@ -80,7 +80,7 @@ OVERRIDES = [  # the override, and what its refusal says after "--set OVERRIDE: 
         "detect.variants.rotation_check_interval_s must be a number in [0, 3600], got -1",
     ),
     ("processing.enlarged_regions_n=64", "processing.enlarged_regions_n must be a whole number in 0..8, got 64"),
-    ("detect.precision=fp8", "detect.precision must be auto, fp32 or bf16, got 'fp8'"),
+    ("detect.precision=fp8", "detect.precision must be auto, fp32, bf16 or int8, got 'fp8'"),
     ("detect.threads=-1", "detect.threads must be a whole number in 0..1024, got -1"),
     ("queue_frames=0", "queue_frames must be a whole number in 1..1024, got 0"),
     ("device=gpu", "device must be auto, cpu, cuda or cuda:N, got 'gpu'"),

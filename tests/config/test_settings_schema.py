@@ -38,6 +38,7 @@ OTHER = {  # a value that is not the default, for each key
     "model.weights": "mine.pt",
     "model.sha256": "'" + "a" * 64 + "'",
     "model.onnx_sha256": "'" + "b" * 64 + "'",
+    "model.int8_sha256": "'" + "c" * 64 + "'",
     "model.classes": "[head]",
     "model.labels": "[3, 1]",
     "model.thresholds": "[0.4, 0.3]",

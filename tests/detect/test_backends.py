@@ -17,7 +17,7 @@ from blurscene_stream import load_settings
 from blurscene_stream.boxes import iou
 from blurscene_stream.config.schema import Backend, DetectConfig, ModelConfig, Precision, Settings
 from blurscene_stream.detect import device, load_detector
-from blurscene_stream.detect.backends import loading
+from blurscene_stream.detect.backends import loading, processor
 from blurscene_stream.detect.backends.loading import choose_backend, load_network
 from blurscene_stream.detect.backends.network import MULTIPLES, Network, Pictures
 from blurscene_stream.detect.device import choose_device
@@ -31,6 +31,9 @@ MODELS = ("face_plate_v1", "face_plate_v2")
 OTHERS = ("openvino", "onnxruntime")  # than torch
 TOLERANCE = np.array([0.05, 0.02, 0.02, 0.02, 0.02])[:, None, None]
 """Of logit, log height, log width, offsets, as weights are stored in 16 bits; of a score 0.0125 at most."""
+
+
+needs_int8 = pytest.mark.skipif(not processor.has_fast_int8(), reason="this processor has neither VNNI nor AMX")
 
 
 def model_of(name: str) -> ModelConfig:
@@ -75,6 +78,66 @@ def test_bf16_in_openvino_is_as_close_as_it_is_in_torch(model: str, scene: Pictu
     assert difference[:, :, 1:3].mean() < 0.05
 
 
+@needs_int8
+def test_int8_is_close_to_fp32_at_any_size(scene: Picture) -> None:
+    short, full = network("face_plate_v2", "openvino", "int8"), network("face_plate_v2", "openvino")
+    assert short.device_name == "cpu, OpenVINO, int8"
+    for times in (1, 2):
+        pictures = as_input(scene, "face_plate_v2", times)
+        wanted = full(pictures)
+        near = wanted[:, :, 0] > -4  # scores from 0.02 on
+        difference = np.abs(short(pictures) - wanted).transpose(0, 1, 3, 4, 2)[near]
+        assert difference[:, 0].mean() < 0.3 and difference[:, 1:].mean() < 0.05
+
+
+@needs_int8
+def test_int8_finds_the_boxes_of_fp32(scene: Picture) -> None:
+    keys = ["device=cpu", f"detect.size_px={2 * WIDTH}", "model=face_plate_v2", "detect.backend=openvino"]
+    wanted, found = (
+        load_detector(load_settings([*keys, f"detect.precision={each}"]))([frame_of(scene)])[0].confident()
+        for each in ("fp32", "int8")
+    )
+    wanted = wanted[wanted.scores > 0.1]
+    overlap = iou(wanted.xyxy, found.xyxy)
+    best = overlap.argmax(axis=1)
+    assert len(wanted) >= 2 and overlap.max(axis=1).min() > 0.85
+    assert found.class_ids[best].tolist() == wanted.class_ids.tolist()
+    assert np.abs(found.scores[best] - wanted.scores).max() < 0.1
+
+
+@pytest.mark.parametrize(
+    ("model", "flags", "name"),
+    [
+        ("face_plate_v2", "avx512_vnni", "int8"),
+        ("face_plate_v2", "avx_vnni avx2", "int8"),
+        ("face_plate_v2", "avx512f avx2", "fp32"),
+        ("face_plate_v1", "avx512_vnni", "fp32"),  # there is no such file of it
+    ],
+)
+def test_auto_takes_int8_by_the_processors_flags_where_the_model_has_it(
+    model: str, flags: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processor, "cpu_flags", lambda: frozenset(flags.split()))
+    assert network(model, "openvino", "auto").device_name == f"cpu, OpenVINO, {name}"
+
+
+@pytest.mark.parametrize(
+    ("model", "backend", "flags", "message"),
+    [
+        ("face_plate_v2", "torch", "avx_vnni", "torch has no int8; use --backend openvino, on the CPU"),
+        ("face_plate_v2", "onnxruntime", "avx_vnni", "ONNX Runtime has no int8 on a CPU here; use fp32 or openvino"),
+        ("face_plate_v2", "openvino", "avx2", "this processor has neither VNNI nor AMX for int8; use fp32"),
+        ("face_plate_v1", "openvino", "avx_vnni", "there is no face_plate_v1_int8.onnx beside it; .* quantize makes"),
+    ],
+)
+def test_int8_is_refused_where_it_is_not_to_be_had(
+    model: str, backend: str, flags: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processor, "cpu_flags", lambda: frozenset(flags.split()))
+    with pytest.raises(ConfigError, match=message):
+        network(model, backend, "int8")
+
+
 @pytest.mark.parametrize("backend", OTHERS)
 def test_every_back_end_finds_the_boxes_of_torch(backend: str, scene: Picture) -> None:
     need(backend, "torch")
@@ -106,6 +169,7 @@ def test_calls_from_several_threads_give_what_one_gives(backend: str, scene: Pic
         ("openvino onnxruntime torch", "cpu", "auto", "openvino"),
         ("onnxruntime torch", "cpu", "auto", "onnxruntime"),
         ("onnxruntime torch", "cpu", "bf16", "torch"),
+        ("onnxruntime torch", "cpu", "int8", "torch"),
         ("torch", "cpu", "auto", "torch"),
         ("openvino onnxruntime torch", "cuda:0", "auto", "torch"),
     ],
@@ -244,7 +308,7 @@ def test_arguments_of_the_network_are_those_of_its_file() -> None:
     need("openvino")
     wider = replace(model_of("face_plate_v2"), network={**model_of("face_plate_v2").network, "neck": 96})
     with pytest.raises(ConfigError, match=r'face_plate_v2\.onnx: model\.network must be .*, got .*"neck": 96'):
-        load_network(wider, "cpu", DetectConfig(backend=Backend.openvino))
+        load_network(wider, "cpu", DetectConfig(backend=Backend.openvino, precision=Precision.fp32))
 
 
 def test_a_gpu_without_torch_is_logged_and_one_that_is_asked_for_is_an_error(

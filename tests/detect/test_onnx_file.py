@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from blurscene_stream import load_settings
 from blurscene_stream.cli import run
 from blurscene_stream.cli.export import export_command
 from blurscene_stream.config.files import shipped
@@ -48,6 +50,13 @@ def refused(file: Path, content: bytes | None = None) -> str:
 def test_the_shipped_files_are_read_and_name_their_weights() -> None:
     assert read_onnx(ModelConfig()) == CONTENT
     assert check_onnx(CONTENT, "v1") == origin(ModelConfig())
+
+
+def test_the_shipped_file_in_int8_is_read_and_names_its_weights() -> None:
+    model = load_settings(["model=face_plate_v2"]).model
+    assert check_onnx(read_onnx(model, int8=True), "v2") == origin(model)
+    with pytest.raises(ConfigError, match=r"face_plate_v2_int8\.onnx: the sha256 .* set model\.int8_sha256 if"):
+        read_onnx(replace(model, int8_sha256="0" * 64), int8=True)
 
 
 def test_another_file_than_the_one_named_is_refused(own: Path) -> None:

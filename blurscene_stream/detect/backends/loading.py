@@ -33,14 +33,15 @@ def load_network(model: ModelConfig, device: str, config: DetectConfig) -> Netwo
 def choose_backend(model: ModelConfig, device: str, config: DetectConfig) -> Backend:
     """Return the back end for a built-in model: the one that is asked for, else torch on a GPU, else the fastest there.
 
-    On a CPU that is OpenVINO, then ONNX Runtime (not in bf16, which it lacks), where the network is there as ONNX, then
-    torch. Raises ConfigError when the one that is asked for is not installed, or none is.
+    On a CPU that is OpenVINO, then ONNX Runtime (not in bf16 or int8, which it lacks), where the network is there as
+    ONNX, then torch. Raises ConfigError when the one that is asked for is not installed, or none is.
     """
     if config.backend is not Backend.auto:
         return _installed(config.backend)
     if device != "cpu":
         return Backend.torch
-    on_cpu = [Backend.openvino] if config.precision is Precision.bf16 else [Backend.openvino, Backend.onnxruntime]
+    short = config.precision in (Precision.bf16, Precision.int8)
+    on_cpu = [Backend.openvino] if short else [Backend.openvino, Backend.onnxruntime]
     if find_onnx(model) is not None:
         for backend in on_cpu:
             if is_installed(backend.name):

@@ -14,11 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from blurscene_stream.config.schema import ModelConfig
+from blurscene_stream.config.schema import ModelConfig, Precision
+from blurscene_stream.detect.backends.processor import has_fast_int8
 from blurscene_stream.detect.weights import find_weights, read_verified
 from blurscene_stream.errors import ConfigError
 
 SUFFIX = ".onnx"
+INT8_SUFFIX = "_int8.onnx"
 INPUT, OUTPUT = "images", "maps"
 """uint8 (B, 3, H, W), RGB, and float32, as in `backends.network`."""
 
@@ -29,28 +31,45 @@ _NODE, _INITIALIZER, _SPARSE_INITIALIZER = 1, 5, 15  # of GraphProto
 _ATTRIBUTE = 5  # of NodeProto
 _DATA_TYPE, _RAW_DATA, _EXTERNAL_DATA = 2, 9, 13  # of TensorProto
 _ATTRIBUTE_TENSORS = {5, 6, 10, 11, 22, 23}  # t, g, tensors, graphs and the sparse ones, of AttributeProto
-_DTYPES = {1: np.float32, 7: np.int64, 10: np.float16}  # TensorProto.DataType
+_DTYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 7: np.int64, 10: np.float16}  # TensorProto.DataType
 
 Value = int | memoryview
 
 
-def find_onnx(model: ModelConfig) -> Path | None:
-    """Find the ONNX file beside the weights of `model`; None when there is none. Raises ConfigError without weights."""
-    path = find_weights(model.weights).with_suffix(SUFFIX)
+def find_onnx(model: ModelConfig, int8: bool = False) -> Path | None:
+    """Find the ONNX file beside the weights of `model`; None when there is none. Raises ConfigError without weights.
+
+    int8: the one of the quantized network
+    """
+    weights = find_weights(model.weights)
+    path = weights.with_name(weights.stem + (INT8_SUFFIX if int8 else SUFFIX))
     return path if path.is_file() else None
 
 
-def read_onnx(model: ModelConfig) -> bytes:
-    """Read the ONNX file of `model`.
+def takes_int8(model: ModelConfig, precision: Precision) -> bool:
+    """Whether a CPU runs `model` in int8: where it is asked for, or where it is fast and the file is there.
+
+    Raises ConfigError when it is asked for and the processor would calculate something else.
+    """
+    if precision is Precision.int8 and not has_fast_int8():
+        raise ConfigError("detect.precision: this processor has neither VNNI nor AMX for int8; use fp32")
+    asked, free = precision is Precision.int8, precision is Precision.auto
+    return asked or (free and has_fast_int8() and find_onnx(model, int8=True) is not None)
+
+
+def read_onnx(model: ModelConfig, int8: bool = False) -> bytes:
+    """Read the ONNX file of `model`, or with `int8` that of the quantized network.
 
     Raises ConfigError when there is none, or it is not the one that the settings name, was exported from other weights,
     or holds anything but numbers that are finite.
     """
-    path = find_onnx(model)
+    path = find_onnx(model, int8)
     if path is None:
-        name = Path(model.weights).with_suffix(SUFFIX).name
-        raise ConfigError(f"{model.weights}: there is no {name} beside it; blurscene-stream export makes it")
-    content = read_verified(path, model.onnx_sha256, "model.onnx_sha256")
+        name = Path(model.weights).stem + (INT8_SUFFIX if int8 else SUFFIX)
+        maker = "python -m scripts.training quantize" if int8 else "blurscene-stream export"
+        raise ConfigError(f"{model.weights}: there is no {name} beside it; {maker} makes it")
+    key = "int8_sha256" if int8 else "onnx_sha256"
+    content = read_verified(path, getattr(model, key), f"model.{key}")
     written, wanted = check_onnx(content, path.name), origin(model)
     if written.get(_WEIGHTS) != wanted[_WEIGHTS]:
         raise ConfigError(f"{path.name}: was not exported from {model.weights}; export it again")

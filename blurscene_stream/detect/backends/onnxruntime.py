@@ -29,8 +29,9 @@ class OnnxRuntimeNetwork:
 
     def __init__(self, model: ModelConfig, config: DetectConfig) -> None:
         """Raise ConfigError when the network is not there or not the one meant, RuntimeError when its set-up fails."""
-        if config.precision is Precision.bf16:
-            raise ConfigError("detect.precision: ONNX Runtime has no bf16 on a CPU; use fp32 or another backend")
+        if config.precision in (Precision.bf16, Precision.int8):
+            name = config.precision.name
+            raise ConfigError(f"detect.precision: ONNX Runtime has no {name} on a CPU here; use fp32 or openvino")
         onnxruntime.disable_telemetry_events()  # on Windows, where the variables do nothing
         options = onnxruntime.SessionOptions()
         # Left to itself it pins each thread to a core.

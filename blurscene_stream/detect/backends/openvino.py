@@ -22,7 +22,7 @@ import openvino  # noqa: E402
 
 from blurscene_stream.config.schema import DetectConfig, ModelConfig, Precision  # noqa: E402
 from blurscene_stream.detect.backends.network import CLASS_COUNT, STRIDE, VALUES, Maps, Pictures  # noqa: E402
-from blurscene_stream.detect.backends.onnx_file import read_onnx  # noqa: E402
+from blurscene_stream.detect.backends.onnx_file import read_onnx, takes_int8  # noqa: E402
 from blurscene_stream.detect.backends.processor import has_fast_bf16  # noqa: E402
 from blurscene_stream.errors import ConfigError  # noqa: E402
 
@@ -40,20 +40,22 @@ class OpenVinoNetwork:
     """`Network` in OpenVINO, compiled for inputs of any size, and again for a size of which many pictures come.
 
     With a fixed size OpenVINO takes channels where they lie, and does not move them first: 4 to 9 % of the time, and
-    not a bit of the result (measured).
+    not a bit of the result (measured). In int8 it rounds at other places then, so there is one network for all sizes.
     """
 
     def __init__(self, model: ModelConfig, config: DetectConfig) -> None:
         """Raise ConfigError when the network is not there or not the one meant, RuntimeError when its set-up fails."""
-        wants_bf16 = config.precision is Precision.bf16 or (config.precision is Precision.auto and has_fast_bf16())
-        self._compile = partial(_compile, read_onnx(model), "bf16" if wants_bf16 else "f32", config.threads)
+        int8, precision = takes_int8(model, config.precision), config.precision
+        bf16 = precision is Precision.bf16 or (precision is Precision.auto and not int8 and has_fast_bf16())
+        self._compile = partial(_compile, read_onnx(model, int8), "bf16" if bf16 else "f32", config.threads)
         self._any_size = _Requests(self._compile())
         self._fixed_size: dict[Size, _Requests] = {}
+        self._max_sizes = 0 if int8 else MAX_SIZES
         self._seen_px = Counter[Size]()
         taken = _NAMES[self._any_size.compiled.get_property("INFERENCE_PRECISION_HINT").to_string()]
         if config.precision is Precision.bf16 and taken != "bf16":
             raise ConfigError("detect.precision: OpenVINO has no bf16 on this processor; use fp32, or torch for bf16")
-        self.device_name = f"cpu, OpenVINO, {taken}"
+        self.device_name = f"cpu, OpenVINO, {'int8' if int8 else taken}"
 
     def __call__(self, images: Pictures) -> Maps:
         """See `Network`; one image after the other, as the maps of more leave a CPU's caches."""
@@ -75,7 +77,11 @@ class OpenVinoNetwork:
         count, height, width, _ = pictures.shape
         size = height, width
         self._seen_px[size] += count * height * width
-        if size not in self._fixed_size and len(self._fixed_size) < MAX_SIZES and self._seen_px[size] > MIN_PIXELS:
+        if (
+            size not in self._fixed_size
+            and len(self._fixed_size) < self._max_sizes
+            and self._seen_px[size] > MIN_PIXELS
+        ):
             self._fixed_size[size] = _Requests(self._compile(size))
         return self._fixed_size.get(size, self._any_size)
 

@@ -6,6 +6,7 @@ import torch
 
 from blurscene_stream.config.schema import Precision
 from blurscene_stream.detect.backends.processor import has_fast_bf16
+from blurscene_stream.errors import ConfigError
 
 _NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 
@@ -19,8 +20,10 @@ def choose_dtype(precision: Precision, device: torch.device) -> torch.dtype:
     """Return the dtype to calculate in; auto: bfloat16 where the chip multiplies it, else float32.
 
     A GPU does so from compute capability 8.0 on. A rule and not a timing, so that a machine gives the same boxes in
-    every run.
+    every run. Raises ConfigError for int8.
     """
+    if precision is Precision.int8:
+        raise ConfigError("detect.precision: torch has no int8; use --backend openvino, on the CPU")
     if precision is not Precision.auto:
         return torch.bfloat16 if precision is Precision.bf16 else torch.float32
     on_gpu = device.type == "cuda"
