@@ -102,7 +102,7 @@ class Server:
 
     def folders(self) -> list[Path]:
         """Those of jobs."""
-        return [path for path in self.spool.glob("blurscene-stream-spool-*/*/") if path.name != METRICS]
+        return [path for path in self.spool.glob("*/*") if path.is_dir() and path.name != METRICS]
 
     def holder(self, job: str) -> int:
         """The worker that runs a job: it has the video open."""

@@ -29,7 +29,14 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 def detect(server: Server) -> int:
-    return server.ask("POST", "/detect", PICTURE, "image/png")[0]
+    statuses = [503]  # of a worker that has just been started
+
+    def answered() -> bool:
+        statuses.append(server.ask("POST", "/detect", PICTURE, "image/png")[0])
+        return statuses[-1] != 503
+
+    until(answered)
+    return statuses[-1]
 
 
 def metric(server: Server, name: str) -> list[float]:

@@ -85,11 +85,15 @@ def test_the_place_of_a_client_that_was_cut_is_free_again(server: Server) -> Non
     def status() -> int:
         return server.ask("POST", "/detect", PICTURE, "image/png")[0]
 
-    with Trickle(server, head("/detect", "image/png", 5000)) as slow:
-        until(lambda: status() == 503)
-        until(lambda: status() == 200)
-        assert slow.cut.is_set()
-    assert server.folders() == []
+    def refused_meanwhile() -> bool:
+        with Trickle(server, head("/detect", "image/png", 5000)) as slow:
+            first = status()
+            until(slow.cut.is_set)
+        return first == 503
+
+    until(refused_meanwhile)  # the other may have been the first, on a busy machine
+    until(lambda: status() == 200)
+    until(lambda: server.folders() == [])
 
 
 def cuts(server: Server) -> int:
