@@ -49,6 +49,8 @@ def merge(boxes: Boxes, scores: Scores, config: MergeConfig, view_count: int) ->
 
     The order of the boxes matters only where scores are equal. Every box is in the group of one merged box.
     """
+    if not len(boxes):
+        return MergedBoxes(boxes, scores, scores)
     merged, merged_scores, best_scores = METHODS[config.method](boxes, scores, config, view_count)
     order = np.argsort(-merged_scores, kind="stable")
     return MergedBoxes(merged[order], merged_scores[order], best_scores[order])

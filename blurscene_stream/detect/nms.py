@@ -47,6 +47,8 @@ def group(boxes: Boxes, scores: Scores, min_iou: float) -> Groups:
 
     Of equal scores the earlier one comes first. Boxes without area are alone.
     """
+    if len(boxes) < 2:
+        return Groups(np.arange(len(boxes)), np.arange(len(boxes)))
     order = np.argsort(-scores, kind="stable")
     parts = components(boxes[order])
     if _is_crowd(parts[:, :_BLOCK_BOXES], min_iou) or (sweep := SweepAndPrune(parts)).count > _MAX_SWEEP_PAIRS:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blurscene_stream.detect.backends.network import Maps
+from blurscene_stream.detect.backends.network import CLASS_COUNT, STRIDE, VALUES, Maps
 from blurscene_stream.detect.face_plate import decode_heat_maps
 from blurscene_stream.errors import DetectionError
 
@@ -94,3 +94,24 @@ def test_a_box_beyond_all_numbers_is_an_error() -> None:
     maps[0, 0, 0, 4, 6], maps[0, 0, 3, 4, 6] = 2.0, 3e38
     with pytest.raises(DetectionError, match="not finite"):
         decode_heat_maps(maps, [0.2, 0.2])
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1e-6, 0.05, 0.2, 0.5, 0.999, 0.9999999, float("inf")])
+def test_no_score_above_the_threshold_is_passed_over(threshold: float) -> None:
+    """Against the scores of all cells: many lie within a rounding of the threshold, and on the border of the map."""
+    rng, limit = np.random.default_rng(5), np.float32(threshold)
+    maps = np.zeros((2, CLASS_COUNT, VALUES, 9, 11), np.float32)
+    middle = np.log(max(threshold, 1e-9) / max(1 - threshold, 1e-9)) if threshold < 1 else 0.0
+    maps[:, :, 0] = middle + rng.normal(0, 1, (2, CLASS_COUNT, 9, 11)) * rng.choice(
+        [1e-7, 1e-4, 4], (2, CLASS_COUNT, 9, 11)
+    )
+    logits = maps[:, :, 0]
+    scores = np.float32(1) / (np.float32(1) + np.exp(-logits))
+    padded = np.pad(logits, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=-np.inf)
+    around = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3)).max(axis=(4, 5))
+    wanted = np.nonzero((scores > limit) & (logits >= around))
+    found = decode_heat_maps(maps, [threshold] * CLASS_COUNT)
+    assert (found.images.tolist(), found.class_ids.tolist()) == (wanted[0].tolist(), wanted[1].tolist())
+    assert np.array_equal(found.scores, scores[wanted])
+    middles = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2
+    assert np.array_equal(middles[:, ::-1], (np.column_stack(wanted[2:]) + 0.5) * STRIDE)
