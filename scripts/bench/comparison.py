@@ -71,9 +71,7 @@ def comparison(groups: Sequence[Sequence[str]], peers: Sequence[str]) -> Compari
     return Comparison(variants, {name: alone[encoding[name]] for name in variants}, others)
 
 
-def measure(
-    clip: Clip, programs: Comparison, rounds: int, folder: Path, stages: bool
-) -> tuple[dict[str, Runs], Stages]:
+def measure(clip: Clip, programs: Comparison, rounds: int, folder: Path, stages: bool) -> Measured:
     """Run all programs on a clip, by turns.
 
     Raises BenchError.
