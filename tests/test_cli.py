@@ -7,11 +7,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 
 from blurscene_stream import cli
-from blurscene_stream.cli import run
+from blurscene_stream.cli import COMMANDS, load_command, run
 from blurscene_stream.cli.video import video_command
 from tests.videos import make_video, read_video
 
@@ -42,6 +43,7 @@ REFUSALS = [  # arguments, exit code, the message
     (("help",), 1, "help: there is no such file; did you mean blurscene-stream --help?"),
     (("0",), 1, "0: there is no such file; a camera is given by its rtsp:// address"),
     (("pictures", "OUT"), 1, "did you mean blurscene-stream picture?"),
+    (("server",), 1, "server: there is no such file; did you mean blurscene-stream serve?"),
     (("-t", "10", "IN", "OUT"), 2, "--thresh (-t) must be a score in [0, 1), got 10; nothing is cut here"),
     (("-ss", "3", "IN", "OUT"), 2, "-ss: nothing is cut"),
     (("--mosaicsize", "20", "IN", "OUT"), 2, "--mosaicsize: the cells follow the size of the box"),
@@ -202,3 +204,8 @@ def test_without_a_terminal_a_line_tells_how_far_it_is(
     assert progress[4]["total"] == 25 and progress[4]["dropped_frames"] == 0 and progress[4]["left_s"] >= 0
     assert _run("--quiet", "-y", "--size", 160, walker, tmp_path / "out.mp4") == 0
     assert capsys.readouterr().err == ""
+
+
+def test_help_names_every_command() -> None:
+    text = load_command("video").get_help(click.Context(load_command("video")))
+    assert [name for name in COMMANDS if f"blurscene-stream {name} --help" not in text] == ["video"]

@@ -12,13 +12,13 @@ import click
 
 from blurscene_stream.address import parse_address
 from blurscene_stream.bulk import Done, Plan, Result, Task, run_all, worst_exit_code
+from blurscene_stream.cli import COMMANDS
 from blurscene_stream.cli.progress import format_counts
 from blurscene_stream.errors import SourceError, UsageError
 from blurscene_stream.log_lines import printable
 
 log = logging.getLogger(__name__)
 
-COMMAND_NAMES = ("audit", "detect", "evaluate", "inspect", "picture", "render", "verify")
 STATUS_TEXTS = {"done": "done", "exists": "there already", "failed": "FAILED"}
 
 
@@ -56,9 +56,7 @@ def _meaning(text: str) -> str:
         return "; a camera is given by its rtsp:// address"
     if text in ("help", "version"):
         return f"; did you mean blurscene-stream --{text}?"
-    if text in ("serve", "server"):
-        return "; there is no HTTP service in this version"
-    close = difflib.get_close_matches(text, COMMAND_NAMES, 1, 0.7)
+    close = difflib.get_close_matches(text, COMMANDS, 1, 0.7)
     return f"; did you mean blurscene-stream {close[0]}?" if close else ""
 
 

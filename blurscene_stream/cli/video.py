@@ -68,6 +68,8 @@ Other commands:
   blurscene-stream picture --help   anonymize images, or a folder of them
   blurscene-stream detect --help    print the detections in images
   blurscene-stream evaluate --help  measure recall and leaks on labelled data
+  blurscene-stream serve --help     serve a web page and HTTP requests on this computer
+  blurscene-stream export --help    write a built-in network as ONNX or in OpenVINO's format
 
 \b
 Exit codes:
