@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -222,3 +223,11 @@ def test_modules_stay_short_and_say_what_they_are(path: Path) -> None:
     text = path.read_text()
     assert len(text.splitlines()) <= LONGEST_MODULE_LINES
     assert ast.get_docstring(ast.parse(text))
+
+
+def test_onnxruntime_is_loaded_where_it_is_silenced() -> None:
+    """It reports to its makers from its import on, unless that is prevented before."""
+    files = [path for folder in ("blurscene_stream", "scripts", "tests") for path in (ROOT / folder).rglob("*.py")]
+    loading = re.compile(r"^\s*(import|from) onnxruntime\b", re.MULTILINE)
+    found = [str(path.relative_to(ROOT)) for path in files if loading.search(path.read_text(encoding="utf-8"))]
+    assert found == ["blurscene_stream/detect/backends/onnxruntime.py"]

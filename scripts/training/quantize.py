@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from blurscene_stream.config.schema import DetectConfig
 from blurscene_stream.detect.backends.network import MULTIPLES, Pictures
 from blurscene_stream.detect.backends.onnx_file import INPUT
+from blurscene_stream.detect.backends.onnxruntime import open_session
 from blurscene_stream.detect.letterbox import letterbox_top_left
 from blurscene_stream.detect.preprocessor import Preprocessor, Sample
 from blurscene_stream.errors import BlurSceneError
@@ -129,14 +129,14 @@ def _observe(model: Any, tensors: Sequence[str], pictures: Iterable[Pictures]) -
     for tensor, reduction, name in outputs:
         watched.graph.node.append(helper.make_node(reduction, [tensor, "axes"], [name], keepdims=0))
         watched.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
-    session = onnxruntime.InferenceSession(watched.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = open_session(watched.SerializeToString())
     names = [name for _, _, name in outputs]
     rows = [session.run(names, {INPUT: np.ascontiguousarray(picture)}) for picture in pictures]
     if not rows:
         raise BlurSceneError("there is no picture to calibrate with")
     columns = [np.stack(column) for column in zip(*rows, strict=True)]
     return {
-        tensor: Activations(float(low.min()), float(high.max()), mean.mean(axis=0))
+        tensor: Activations(float(low.min()), float(high.max()), np.asarray(mean.mean(axis=0), np.float32))
         for tensor, low, high, mean in zip(tensors, columns[0::3], columns[1::3], columns[2::3], strict=True)
     }
 

@@ -113,12 +113,9 @@ def plates_in(session: Any, view: Rgb) -> Scored:
 
 def load_onnx(file: Path) -> Any:
     """A session of onnxruntime whose warnings about free sides stay silent."""
-    import blurscene_stream.detect.backends.onnxruntime  # noqa: F401, PLC0415  before the next line: it silences reports
-    import onnxruntime  # noqa: PLC0415  optional  # isort: skip
+    from blurscene_stream.detect.backends.onnxruntime import open_session  # noqa: PLC0415  optional
 
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(_with_free_sides(file), options)
+    return open_session(_with_free_sides(file))
 
 
 def _with_free_sides(file: Path) -> bytes:

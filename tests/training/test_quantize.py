@@ -15,8 +15,8 @@ from tests.detect.pictures import Picture, draw_scene
 
 need("onnx", "onnxruntime")
 import onnx  # noqa: E402
-import onnxruntime  # noqa: E402
 
+from blurscene_stream.detect.backends.onnxruntime import open_session  # noqa: E402
 from scripts.training.quantize import quantize  # noqa: E402
 
 MODELS = ("face_plate_v1", "face_plate_v2")
@@ -33,10 +33,7 @@ def test_a_network_in_int8_answers_as_in_float32(name: str) -> None:
     model, picture = load_settings([f"model={name}"]).model, as_input(draw_scene())
     made = quantize(read_onnx(model), [picture, np.ascontiguousarray(picture[:, :, :, ::-1])])
     assert check_onnx(made, "made") == origin(model), "it names the weights that it was made of"
-    answers = [
-        onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"]).run([OUTPUT], {INPUT: picture})[0]
-        for content in (read_onnx(model), made)
-    ]
+    answers = [open_session(content).run([OUTPUT], {INPUT: picture})[0] for content in (read_onnx(model), made)]
     near = answers[0][:, :, 0] > -2
     assert near.any() and np.abs(answers[1] - answers[0])[:, :, 0][near].mean() < 0.5
     assert len(made) < 0.75 * len(read_onnx(model))

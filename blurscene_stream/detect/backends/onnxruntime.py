@@ -8,6 +8,7 @@ https://github.com/microsoft/onnxruntime/pull/27379, the older name https://gith
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 
@@ -32,16 +33,14 @@ class OnnxRuntimeNetwork:
         if config.precision in (Precision.bf16, Precision.int8):
             name = config.precision.name
             raise ConfigError(f"detect.precision: ONNX Runtime has no {name} on a CPU here; use fp32 or openvino")
-        onnxruntime.disable_telemetry_events()  # on Windows, where the variables do nothing
         options = onnxruntime.SessionOptions()
         # Left to itself it pins each thread to a core.
         options.intra_op_num_threads = config.threads or len(os.sched_getaffinity(0))
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # decoder and encoder need the cores
-        options.log_severity_level = _SILENT
         content = read_onnx(model)
         try:
-            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            self._session = open_session(content, options)
         except Exception as error:  # its errors have no class in common
             raise RuntimeError(first_line(error)) from error
 
@@ -54,3 +53,15 @@ class OnnxRuntimeNetwork:
             return np.concatenate([self._session.run([OUTPUT], {INPUT: part}, run)[0] for part in parts])
         except Exception as error:
             raise RuntimeError(first_line(error)) from error
+
+
+def open_session(content: bytes, options: Any = None) -> Any:
+    """Open an ONNX network on the CPU, as an InferenceSession that reports and logs nothing.
+
+    options: SessionOptions; None: ONNX Runtime's defaults
+    Raises exceptions of ONNX Runtime's own, which have no class in common.
+    """
+    onnxruntime.disable_telemetry_events()  # on Windows, where the variables do nothing
+    chosen = onnxruntime.SessionOptions() if options is None else options
+    chosen.log_severity_level = _SILENT
+    return onnxruntime.InferenceSession(content, chosen, providers=["CPUExecutionProvider"])
