@@ -12,8 +12,9 @@ HIDDEN = "***"
 # Words of a text. A quote ends one where it is not followed by more of it: passwords may hold quotes of their own.
 SEPARATOR = re.compile(r"(\s+|[\"'](?=[\s,;:)\]}]|$))")
 LIVE_SCHEME = re.compile(r"rtsps?:/+", re.IGNORECASE)  # pathlib makes one slash of two
+KEY_SCHEME = re.compile(r"(?<![a-z])(rtmp[a-z]{0,3}:/+).*[^:;,.)}]", re.IGNORECASE)  # its path is the key to publish
 SCHEME_END = re.compile(r"[a-z][0-9+.-]*:/+", re.IGNORECASE)  # from its last letter on: no search from each one
-HOST = re.compile(r"\[[0-9a-f:.]+\](:\d+)?|[^:\[\]]*(:\d{0,5})?|HOST\[:PORT\]", re.IGNORECASE)  # the last: our messages
+HOST = re.compile(r"(\[[0-9a-f:.]+\]|[\w.-]*)(:\d{0,5})?|HOST\[:PORT\]", re.IGNORECASE)  # the last: our messages
 # A name is tried once, and only before "=": tried from each of its characters, a long word would take minutes.
 SECRET_PARAMETER = re.compile(
     r"((?<![\w-])(?=[\w-]*=)[\w-]*(?:pass|pwd|psw|token|secret|auth(?!or)|api_?key|credential)[\w-]*="
@@ -58,9 +59,11 @@ def _location(rest: str) -> str:
     if not at and not HOST.fullmatch(first):
         return HIDDEN  # cut off before its @
     plain, *segments = re.split(r"[?#]", after if at else rest)[0].split("/")
+    if not HOST.fullmatch(plain):
+        return HIDDEN  # as user@host:password
     kept = [plain]
     for segment in segments:
-        if "=" in segment or "&" in segment:
+        if re.search("[=&:]", segment):
             break
         kept.append(segment)
     return "/".join(kept)
@@ -74,7 +77,7 @@ def _redacted_word(word: str) -> str:
     at, scheme = word.rfind("@"), SCHEME_END.search(word)
     if scheme is not None and scheme.end() <= at:
         word = f"{word[: scheme.end()]}{HIDDEN}{word[at:]}"
-    elif 0 <= (colon := word.find(":")) < at and re.match(r"[\w\[]", word[at + 1 :]):
+    elif 0 <= (colon := word.find(":")) < at and re.match(r"[\w\[]|[:;,.)}]*$", word[at + 1 :]):
         start = max(word.rfind(character, 0, colon) for character in OPENING) + 1
         word = f"{word[:start]}{HIDDEN}{word[at:]}"
-    return SECRET_PARAMETER.sub(rf"\1{HIDDEN}", word)
+    return SECRET_PARAMETER.sub(rf"\1{HIDDEN}", KEY_SCHEME.sub(rf"\1{HIDDEN}", word))

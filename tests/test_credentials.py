@@ -191,7 +191,12 @@ REDACTED = {
     "rtsp://h/x?pwd=hunter2: cannot connect": "rtsp://h/x: cannot connect",
     "got 'http://user:hunter2@h/x'": "got 'http://***@h/x'",
     "user:hunter2@h: no": "***@h: no",
+    "user:hunter2@: no": "***@: no",
     "key 'rtsp://user:hunter": "key 'rtsp://***",
+    "rtsp://user@h:hunter2/x: gone": "rtsp://***: gone",
+    "rtsp://user：hunter2＠h/x: gone": "rtsp://***: gone",  # noqa: RUF001  # as a Chinese keyboard writes them
+    "rtsp://h/user:hunter2/live: gone": "rtsp://h: gone",
+    "rtmp:/a.live.com/live2/hunter2: gone": "rtmp:/***: gone",
     "/cam/password=hunter2&channel=1: gone": "/cam/password=***&channel=1: gone",
 }
 
@@ -203,7 +208,8 @@ def test_what_is_left_of_a_text(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a", "pass", "a:", "rtsp://a:", "://", "password=", "sig=:", "=", ":@", "rtsp://h/?sid=:"]
+    "text",
+    ["a", "pass", "a:", "rtsp://a:", "://", "password=", "sig=:", "=", ":@", "rtsp://h/?sid=:", "rtmp", "rtmp:/:"],
 )
 def test_a_long_word_is_redacted_in_no_time(text: str) -> None:
     """It took minutes: a search that begins anew at each character, in a word that somebody else has chosen."""

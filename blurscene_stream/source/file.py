@@ -27,8 +27,8 @@ def read_file(container: InputContainer, selection: Selection, path: Path) -> Ge
     """
     with hold_open(path) as file:
         size = complete_size(path, file, container)
-        end = yield from decode(container, selection, path)
-        if file is not None and begins_again(file, container.format.name, end):
+        last = yield from decode(container, selection, path)
+        if file is not None and begins_again(file, container.format.name, last):
             raise CorruptInputError(f"{path}: {JOINED}")
         if complete_size(path, file, container) < size:
             raise CorruptInputError(f"{path}: has become shorter while it was read; nothing was written")
@@ -37,7 +37,7 @@ def read_file(container: InputContainer, selection: Selection, path: Path) -> Ge
 def decode(
     container: InputContainer, selection: Selection, path: Path
 ) -> Generator[DecodedFrame | Packet[Stream], None, int]:
-    """Yield decoded frames and copied packets, in order; return where the last packet ends, in bytes, if that is known.
+    """Yield decoded frames and copied packets, in order; return where the last whole packet lies, in bytes, if known.
 
     Raises CorruptInputError when one cannot be decoded, or there are fewer frames than the container promised.
     """
@@ -45,10 +45,10 @@ def decode(
     packets = map(TimestampOrigin(container, str(path)), container.demux([selection.video, *selection.packet_streams]))
     audible = {stream.index: HiddenAudioFilter() for stream in selection.packet_streams if stream.type == "audio"}
     last_audio_dts: dict[int, int] = {}
-    end = 0
+    last = 0
     try:
         for packet in packets:
-            end = max(end, (packet.pos or 0) + packet.size)
+            last = max(last, 0 if packet.is_corrupt else packet.pos or 0)
             if packet.stream.index == selection.video.index:
                 yield from video.decode(packet)
             elif packet.size and packet.stream.index in audible:
@@ -63,7 +63,7 @@ def decode(
             f"{path}: damaged after {video.decoded} frames: {reason(error)}; nothing was written"
         ) from error
     video.check_count(promised_packets(selection.video, path) if is_mp4(container.format.name) else 0)
-    return end
+    return last
 
 
 def _check_audio_dts(packet: Packet[Stream], last_dts: dict[int, int], where: str) -> None:

@@ -16,8 +16,10 @@ from av.stream import Stream
 from blurscene_stream.errors import CorruptInputError, SourceError, reason
 from blurscene_stream.source.container.completeness import (
     JOINED,
+    SIGNATURES,
     SIZE_IN_HEAD,
     MovieCollector,
+    SignatureFinder,
     has_another,
     missing_bytes,
 )
@@ -48,8 +50,7 @@ class PipeReader:
         self._path = path
         self._stopped = False
         self._head = b""
-        self._size = 0
-        self._collector = MovieCollector()
+        self._collector, self._finder = MovieCollector(), SignatureFinder()
         try:
             self._descriptor = os.dup(0) if path == STANDARD_INPUT else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
@@ -64,8 +65,8 @@ class PipeReader:
                 if waiting.poll(POLL_INTERVAL_S * 1000):
                     data = os.read(self._descriptor, size)
                     self._head += data[: max(0, HEAD_BYTES - len(self._head))]
-                    self._size += len(data)
                     self._collector.feed(data)
+                    self._finder.feed(data)
                     return data
         except BaseException:  # of a signal: libav swallows it, and goes on to read
             self._stopped = True
@@ -82,18 +83,21 @@ class PipeReader:
         container_format: libav's name
         """
         announced = not set(SIZE_IN_HEAD).isdisjoint(container_format.split(","))
-        return missing_bytes(io.BytesIO(self._head), container_format, self._size) if announced else 0
+        return missing_bytes(io.BytesIO(self._head), container_format, self._finder.size) if announced else 0
 
-    def has_second_movie(self, container_format: str) -> bool:
-        """Read what is left, and return whether an MP4 has another one behind it.
+    def begins_again(self, container_format: str, last: int) -> bool:
+        """Read what is left, and return whether another video of that format is behind the first.
 
         container_format: libav's name
+        last:             offset of the last whole packet
         """
-        if not is_mp4(container_format):
+        if not is_mp4(container_format) and container_format not in SIGNATURES:
             return False
         while self.read(HEAD_BYTES):
             pass
-        return has_another(self._collector.movies)
+        if is_mp4(container_format):
+            return has_another(self._collector.movies)
+        return self._finder.last.get(container_format, 0) >= max(last, 1)
 
     def close(self) -> None:
         """Close the pipe: its writer gets an error."""
@@ -138,8 +142,8 @@ def read_pipe(
     Raises CorruptInputError when a packet cannot be decoded, or less came than was announced: not all formats do so.
     """
     try:
-        yield from decode(container, selection, path)
-        joined = reader.has_second_movie(container.format.name)
+        last = yield from decode(container, selection, path)
+        joined = reader.begins_again(container.format.name, last)
     except CorruptInputError as error:
         raise CorruptInputError(f"{error}; {ADVICE}") from error
     finally:

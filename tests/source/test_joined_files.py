@@ -15,7 +15,7 @@ from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import CorruptInputError
 from blurscene_stream.frames import Frame
 from blurscene_stream.source import open_source
-from blurscene_stream.source.container.completeness import MovieCollector
+from blurscene_stream.source.container.completeness import SIGNATURES, MovieCollector, SignatureFinder
 from blurscene_stream.source.container.mp4_atoms import atom_spans
 from tests.processes import started
 from tests.profiles import examples
@@ -24,6 +24,8 @@ from tests.videos import VideoSpec, make_video
 FRAMES = 6
 SPEC = VideoSpec(FRAMES, 64, 48, audio=(), options={"g": "3"})
 OLD = VideoSpec(FRAMES, 64, 48, audio=(), codec="mpeg4")
+VP8 = VideoSpec(FRAMES, 64, 48, audio=(), codec="libvpx", options={"deadline": "realtime"})
+PNG = VideoSpec(FRAMES, 64, 48, audio=(), codec="apng", pixel_format="rgb24")
 FRAGMENTS = {"movflags": "+frag_keyframe+empty_moov+default_base_moof"}
 FAST = {"movflags": "+faststart"}
 
@@ -40,7 +42,15 @@ def joined(target: Path, *parts: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("ending", "spec", "options"),
-    [("mp4", SPEC, {}), ("mp4", SPEC, FAST), ("mov", SPEC, {}), ("flv", SPEC, {}), ("asf", OLD, {})],
+    [
+        ("mp4", SPEC, {}),
+        ("mp4", SPEC, FAST),
+        ("mov", SPEC, {}),
+        ("flv", SPEC, {}),
+        ("asf", OLD, {}),
+        ("ivf", VP8, {}),
+        ("apng", PNG, {}),
+    ],
 )
 def test_the_second_file_is_not_lost_in_silence(
     ending: str, spec: VideoSpec, options: dict[str, str], tmp_path: Path
@@ -82,11 +92,31 @@ def frames_through_pipe(*parts: Path) -> int:
         return frames(pipe)
 
 
-def test_the_second_file_that_comes_through_a_pipe(tmp_path: Path) -> None:
-    one = make_video(tmp_path / "one.mp4", SPEC, FAST)
-    other = make_video(tmp_path / "other.mp4", VideoSpec(100, 320, 240, audio=()), FAST)  # more than libav reads ahead
+@pytest.mark.parametrize(("ending", "codec"), [("mp4", "libx264"), ("flv", "libx264"), ("asf", "mpeg4")])
+def test_the_second_file_that_comes_through_a_pipe(ending: str, codec: str, tmp_path: Path) -> None:
+    options = FAST if ending == "mp4" else {}
+    one = make_video(tmp_path / f"one.{ending}", replace(SPEC, codec=codec), options)
+    more = VideoSpec(100, 320, 240, audio=(), codec=codec)  # than libav reads ahead
+    other = make_video(tmp_path / f"other.{ending}", more, options)
     with pytest.raises(CorruptInputError, match=r"pipe: another video begins .*; nothing was written$"):
         frames_through_pipe(one, other)
+
+
+@pytest.mark.parametrize("ending", ["flv", "asf"])
+def test_one_file_that_comes_through_a_pipe(ending: str, tmp_path: Path) -> None:
+    assert frames_through_pipe(make_video(tmp_path / f"one.{ending}", OLD if ending == "asf" else SPEC)) == FRAMES
+
+
+@given(before=st.binary(max_size=30), cuts=st.lists(st.integers(1, 20), min_size=1))
+def test_a_signature_that_comes_in_pieces(before: bytes, cuts: list[int]) -> None:
+    whole = SIGNATURES["asf"] + before + SIGNATURES["asf"] + b"body"
+    finder, at = SignatureFinder(), 0
+    while at < len(whole):
+        size = cuts[at % len(cuts)]
+        finder.feed(whole[at : at + size])
+        at += size
+    assert finder.last["asf"] == len(whole) - 4 - len(SIGNATURES["asf"])
+    assert finder.size == len(whole)
 
 
 @examples(60)

@@ -2,7 +2,7 @@
 
 libav plays a Matroska, MPEG-TS or AVI file that was cut short to its new end without an error. Of files that were
 joined end to end (`cat a.mp4 b.mp4`) it reads on in Matroska, AVI, transport and program streams, and in MP4 fragments
-with their init segment before each; of others it reads the first and says nothing of the rest.
+with their init segment before each; of MP4 and the formats of SIGNATURES it reads the first, and is silent on the rest.
 """
 
 from __future__ import annotations
@@ -28,7 +28,12 @@ from blurscene_stream.source.container.mpegts import SYNC_BYTES, packet_bytes
 SIGNATURES = {
     "flv": b"FLV\1",  # Video File Format Specification 10.1, annex E
     "asf": bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"),  # ASF Specification 01.20.05, 10.1, header object
+    "ivf": b"DKIF\0\0\x20\0",  # version 0, a header of 32 bytes; libav's ivfdec.c
+    "apng": b"\x89PNG\r\n\x1a\n",  # PNG Specification, third edition, 5.2
+    "rm": b".RMF\0\0\0",  # libav's rmdec.c
+    "wtv": bytes.fromhex("b7d800203749da11a64e0007e95ead8d"),  # libav's wtv_common.c
 }
+"""First bytes of a file, by libav's name of the format, of which it reads the first of joined files alone."""
 BLOCK_BYTES = 1 << 20
 JOINED = "another video begins behind the first, and only that one can be read; cut the file there; nothing was written"
 
@@ -131,22 +136,40 @@ def has_another(movies: Sequence[bytes]) -> bool:
     return any(b"mvex" not in child_atoms(movie) for movie in movies[1:])
 
 
-def begins_again(file: BinaryIO, container_format: str, end: int) -> bool:
-    """Return whether the first bytes of a format come again behind the last packet; False for most formats.
+def begins_again(file: BinaryIO, container_format: str, last: int) -> bool:
+    """Return whether the first bytes of a format come again behind where the last packet begins.
 
-    end: of the last packet that was read, in bytes
+    last: offset of the last whole packet that was read, which is enough: few bytes in it are the signature by chance
+    False for the formats that are not in SIGNATURES.
     Raises OSError when the file cannot be read.
     """
-    signature = SIGNATURES.get(container_format)
-    if signature is None:
+    if container_format not in SIGNATURES:
         return False
-    file.seek(max(end, len(signature)))
-    before = b""
+    finder = SignatureFinder(max(last, 1))
+    file.seek(finder.size)
     while block := file.read(BLOCK_BYTES):
-        if signature in before + block:
-            return True
-        before = block[-len(signature) :]
-    return False
+        finder.feed(block)
+    return container_format in finder.last
+
+
+class SignatureFinder:
+    """Finds where the first bytes of a file come last in what comes in pieces.
+
+    size: offset of the next byte
+    last: offset of the last signature, by the format in SIGNATURES that it is of
+    """
+
+    def __init__(self, size: int = 0) -> None:
+        self.size = size
+        self.last: dict[str, int] = {}
+        self._before = b""
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes."""
+        text, start = self._before + data, self.size - len(self._before)
+        self.last |= {name: start + at for name, each in SIGNATURES.items() if (at := text.rfind(each)) >= 0}
+        self.size += len(data)
+        self._before = text[1 - max(map(len, SIGNATURES.values())) :]
 
 
 class MovieCollector:
