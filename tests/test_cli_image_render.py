@@ -69,6 +69,9 @@ def test_an_edited_file_says_what_is_covered(street: Path, tmp_path: Path) -> No
     again = (street, out, "--from", file, "--replacewith", "solid", "--mask-scale", "1")
     assert render(*again) == 2, "it is there already"
     assert render("-y", *again) == 0
+    original = tmp_path / "original.jpg"
+    original.write_bytes(file_of(samples_of(3), "jpeg", exif=exif_of(1)))
+    assert render("-y", street, original, "--from", file) == 2, "it may be lost"
     shown, (x0, y0, x1, y1) = read_back(out.read_bytes()), SQUARE
     assert np.ptp(shown[30:50, 4:24]) == 0
     assert np.array_equal(shown[y0:y1, x0:x1], samples_of(3)[y0:y1, x0:x1])

@@ -15,6 +15,8 @@ from subprocess import PIPE
 import click
 import numpy as np
 import pytest
+from PIL import ImageCms
+from PIL.PngImagePlugin import PngInfo
 
 from blurscene_stream.api import Anonymizer
 from blurscene_stream.boxes import Detections
@@ -26,7 +28,7 @@ from blurscene_stream.image import decode
 from blurscene_stream.pipeline.image_files import detect_images
 from tests.conftest import ROOT
 from tests.detectors import RgbSquareDetector, SquareDetector
-from tests.pictures import SQUARE, exif_of, file_of, read_back, samples_of, turned
+from tests.pictures import LOSSLESS, SQUARE, exif_of, file_of, read_back, samples_of, turned
 from tests.processes import PATIENCE_S, started, wait_until
 
 
@@ -98,13 +100,55 @@ def test_a_folder_goes_into_a_folder(folder: Path, tmp_path: Path, capsys: pytes
 def test_what_exists_is_refused_before_anything_is_written(folder: Path, tmp_path: Path) -> None:
     target = tmp_path / "out"
     (target / "deep").mkdir(parents=True)
-    (target / "deep" / "d.webp").write_bytes(b"mine")
+    (target / "deep" / "d.webp").touch()
     assert picture(folder, target) == 2
     assert list(files_in(target)) == ["deep/d.webp"]
     assert picture("-y", folder, target) == 0
     assert len(files_in(target)) == 5
     assert picture(folder / "a.png", target / "a.png") == 2
     assert picture("-y", folder / "a.png", target / "a.png") == 0
+
+
+TEXT = PngInfo()
+TEXT.add_text("Comment", "at home")
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+ORIGINALS = {  # what this program does not write: EXIF of a camera, a text, what is no picture here
+    **{form: file_of(samples_of(3), form, exif=exif_of(1)) for form in ("jpeg", "png", "webp", "tiff")},
+    "comment": file_of(samples_of(3), "jpeg", comment=b"at home"),
+    "text": file_of(samples_of(3), "png", pnginfo=TEXT),
+    "heic": b"\0\0\0\x18ftypheic",
+    "cut": file_of(samples_of(3), "jpeg")[:200],
+}
+
+
+@pytest.mark.usefixtures("detector")
+@pytest.mark.parametrize("name", ORIGINALS)
+def test_an_original_is_never_replaced(
+    name: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`picture -y a.png b.png` may be meant as two inputs, and so may two folders."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "a.png").write_bytes(ORIGINALS[name])
+    for paths in ((folder / "a.png", other / "a.png"), (folder, other)):
+        assert picture("-y", *paths) == 2
+        line = (
+            "a.png: nothing shows that this program has made it: an original may be lost; move it away if this picture"
+        )
+        assert line in capsys.readouterr().err
+        assert {path.name: path.read_bytes() for path in other.iterdir()} == {"a.png": ORIGINALS[name]}
+
+
+@pytest.mark.usefixtures("detector")
+@pytest.mark.parametrize("profile", [None, SRGB])
+@pytest.mark.parametrize(("form", "channels"), [("jpeg", 1), ("jpeg", 3), *LOSSLESS])
+def test_what_this_program_has_made_is_replaced(
+    form: str, channels: int, profile: bytes | None, tmp_path: Path
+) -> None:
+    source, target = tmp_path / f"in.{form}", tmp_path / f"out.{form}"
+    source.write_bytes(file_of(samples_of(channels), form, icc_profile=profile, exif=exif_of(1)))
+    assert picture(source, target) == 0
+    assert picture("-y", source, target) == 0
 
 
 @pytest.mark.parametrize("broken", ["a.png", "deep/d.webp"])

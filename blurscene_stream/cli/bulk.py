@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import click
@@ -74,20 +74,33 @@ def refuse_foreign_outputs(tasks: Sequence[Task], way_out: str) -> None:
     Raises UsageError.
     """
     for task in tasks:
-        target = task.target
-        if not target.local or not target.path.is_file() or _is_ours(task):
-            continue
-        what = "picture" if task.image else "video"
-        raise UsageError(
-            f"{target}: nothing shows that this program has made it: an original may be lost; "
-            f"{way_out} if this {what} is to be replaced"
-        )
+        if task.target.local and task.target.path.is_file() and not _is_ours(task):
+            raise _foreign_output(task.target.path, "picture" if task.image else "video", way_out)
+
+
+def refuse_foreign_pictures(targets: Iterable[Path]) -> None:
+    """Refuse to replace pictures with metadata, of a camera for instance, which this program never writes.
+
+    Raises UsageError.
+    """
+    from blurscene_stream.image.metadata import is_foreign  # noqa: PLC0415  # imports Pillow, NumPy
+
+    for target in targets:
+        if target.is_file() and is_foreign(target):
+            raise _foreign_output(target, "picture", "move it away")
 
 
 def _is_ours(task: Task) -> bool:
     from blurscene_stream.source.inspection.output_metadata import is_own_output  # noqa: PLC0415  # imports PyAV
 
     return task.target.path.stat().st_size == 0 or (not task.image and is_own_output(task.target.path))
+
+
+def _foreign_output(target: Path, what: str, way_out: str) -> UsageError:
+    return UsageError(
+        f"{target}: nothing shows that this program has made it: an original may be lost; "
+        f"{way_out} if this {what} is to be replaced"
+    )
 
 
 def announce(plan: Plan) -> None:

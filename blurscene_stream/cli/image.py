@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from blurscene_stream.address import Address, optional_address
+from blurscene_stream.cli.bulk import refuse_foreign_pictures
 from blurscene_stream.cli.console import stop_on_signals
 from blurscene_stream.cli.options import (
     AREA_OPTIONS,
@@ -97,7 +98,7 @@ def picture_command(
 
 
 def _check_paths(source: Path | None, target: Path | None, overwrite: bool, preview: bool) -> tuple[Path, Path]:
-    """Return input and output; refuse what can be refused without a look into a folder.
+    """Return input and output; refuse what can be refused before the settings are read.
 
     Raises click.UsageError, SourceError, UsageError.
     """
@@ -108,6 +109,10 @@ def _check_paths(source: Path | None, target: Path | None, overwrite: bool, prev
         refuse_same(Address(str(source)), Address(str(target)))
         if target.exists():
             check_output_path(target, overwrite)
+    if overwrite and target.exists():
+        from blurscene_stream.pipeline.image_paths import ImageJob, plan  # noqa: PLC0415  # imports NumPy, Pillow
+
+        refuse_foreign_pictures(pair.target for pair in plan(ImageJob(source, target, overwrite, preview)).pairs)
     return source, target
 
 

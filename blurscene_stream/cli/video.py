@@ -13,7 +13,13 @@ import click
 
 from blurscene_stream.address import optional_address, parse_address
 from blurscene_stream.bulk import Done, Plan, Task, plan, single_task
-from blurscene_stream.cli.bulk import announce, refuse_foreign_outputs, run_bulk, split_arguments
+from blurscene_stream.cli.bulk import (
+    announce,
+    refuse_foreign_outputs,
+    refuse_foreign_pictures,
+    run_bulk,
+    split_arguments,
+)
 from blurscene_stream.cli.console import stop_on_signals
 from blurscene_stream.cli.options import (
     AREA_OPTIONS,
@@ -186,8 +192,11 @@ def render_command(
         task = single_task(parse_address(source), target, preview=preview)
         _check_image_options(Plan([task]), audit)
         _check_task(task, overwrite)
-        if overwrite and target is not None and not task.image:  # a picture bears no mark of ours; FILE is of one input
-            refuse_foreign_outputs([task], "move it away")
+        if overwrite and target is not None:
+            if task.image:
+                refuse_foreign_pictures([task.target.path])
+            else:
+                refuse_foreign_outputs([task], "move it away")
         return task, file
 
     (task, detections), settings, make_progress = prepare(given, check)
