@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import logging
 import re
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Protocol, cast
@@ -33,6 +34,7 @@ SUFFIXES = {"mp4": "mp4", "mov": "mov", "matroska": "mkv", "webm": "webm", "mpeg
 TAGGED_CONTAINERS = ("mp4", "mov", "matroska", "webm")
 TEXT_SUBTITLES = ("mov_text", "subrip", "srt", "ass", "ssa", "webvtt", "text")  # FFmpeg converts them into each other
 STYLED_SUBTITLES = ("ass", "ssa")
+TX3G_BYTES, TX3G_FONT_ID = 30, slice(22, 24)  # colours, place and style, before the fonts (3GPP TS 26.245, 5.16)
 ASS_LINE = re.compile(
     r"\[(Script Info|V4\+? Styles|Events)\]"
     r"|(Format|Style|PlayRes[XY]|ScriptType|WrapStyle|ScaledBorderAndShadow): ?.{1,400}"
@@ -141,9 +143,8 @@ def add_passthrough(container: OutputContainer, source: CopiedStream, name: str)
         copy_tags(stream, source)
         if source.type is not StreamType.subtitle:
             return StreamCopy(stream)
-        if source.codec in STYLED_SUBTITLES:
-            context = cast(SubtitleStream, stream).codec_context
-            context.extradata = _styles_only(context.extradata or b"")
+        context = cast(SubtitleStream, stream).codec_context
+        context.extradata = _styles_only(source.codec, context.extradata or b"")
         return _TextCopy(stream, source.codec, name)
     if source.type is StreamType.subtitle and source.codec in TEXT_SUBTITLES and output in SUBTITLE_CODECS:
         return _add_text_subtitles(container, source, name)
@@ -153,8 +154,13 @@ def add_passthrough(container: OutputContainer, source: CopiedStream, name: str)
     raise _refusal(f"{name}: {SUFFIXES[output]} cannot hold its {what}", f"--keep {source.type.value}", others)
 
 
-def _styles_only(header: bytes) -> bytes:
-    """Return the header of ASS without the sections and lines that may hold files, pictures or comments."""
+def _styles_only(codec: str, header: bytes) -> bytes | None:
+    """Return what the header of text subtitles says of styles, without what may be files, pictures or comments."""
+    if codec == "mov_text":
+        font = header[TX3G_FONT_ID] + b"\x05Serif"
+        return header[:TX3G_BYTES] + struct.pack(">I4sH", 10 + len(font), b"ftab", 1) + font
+    if codec not in STYLED_SUBTITLES:
+        return None
     lines = header.decode("utf-8", "replace").splitlines()
     return "\r\n".join([line for line in lines if ASS_LINE.fullmatch(line)] + [""]).encode()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +13,11 @@ import av
 import pytest
 from av.stream import AttachmentStream
 from fontTools.ttLib import TTFont
+from fontTools.ttLib.tables.DefaultTable import DefaultTable
 
 from blurscene_stream.config.schema import EncodeConfig, KeepConfig, Settings
 from blurscene_stream.errors import CorruptInputError, SourceError, UsageError
-from tests.canaries import CANARY, FRAMES, PLANTS, WORD, add_subtitles, copy, film, jpeg
+from tests.canaries import CANARY, FRAMES, PLANTS, WORD, add_subtitles, copy, film, font, jpeg
 from tests.pipeline.runs import anonymize, fails
 from tests.pipeline.test_canary import holds_the_word
 from tests.settings import changed
@@ -340,6 +343,33 @@ def test_styles_of_subtitles_pass_without_files_in_their_header(tmp_path: Path) 
     anonymize(source, after, keeping("subtitles"))
     assert not holds_the_word(after.read_bytes())
     assert b"Style: Default" in after.read_bytes()
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [("mp4", "mov_text"), ("mkv", "subrip"), ("mkv", "webvtt")])
+def test_what_lies_in_the_header_of_subtitles_goes(suffix: str, codec: str, tmp_path: Path) -> None:
+    source, after = tmp_path / f"in.{suffix}", tmp_path / f"out.{suffix}"
+    with film(source) as made:
+        packets = add_subtitles(made.container, codec, ("Buon giorno", "a due"))
+        context = made.container.streams.subtitles[0].codec_context
+        context.extradata = (context.extradata or b"") + jpeg()
+        made.container.mux(packets)
+    assert holds_the_word(source.read_bytes())
+    anonymize(source, after, keeping("subtitles"))
+    assert not holds_the_word(after.read_bytes())
+    assert [words for _, _, words in texts(after)] == [words for _, _, words in texts(source)]
+
+
+def test_a_font_with_more_in_it_is_told_in_no_line(tmp_path: Path) -> None:
+    """fontTools warns of tables that it does not know, by a name that is the font's, and not in the form of our log."""
+    made, written = TTFont(io.BytesIO(font())), io.BytesIO()
+    made["JPEG"] = DefaultTable("JPEG")
+    made["JPEG"].data = jpeg()
+    made.save(written)
+    with film(tmp_path / "in.mkv") as video:
+        video.container.add_attachment("font.ttf", "application/x-truetype-font", written.getvalue())
+    command = [sys.executable, "-m", "blurscene_stream", "inspect", str(tmp_path / "in.mkv"), "--keep", "attachments"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert told.stderr == "" and "attachment" in told.stdout
 
 
 @pytest.mark.parametrize("codec", ["subrip", "ass", "webvtt"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from io import BytesIO
 
 from blurscene_stream.errors import UsageError
@@ -21,6 +22,7 @@ PICTURE_TABLES = (
     "meta",
     "DSIG",
 )
+logging.getLogger("fontTools").addHandler(logging.NullHandler())  # its warnings quote the font, in no form of ours
 NAMES = (1, 2, 4, 6)  # family, style, full and PostScript name: by these subtitles find a font (OpenType, name table)
 
 
