@@ -102,7 +102,8 @@ VP9 = Encoder(
     default_preset="5",
     presets=tuple(map(str, range(9))),
     preset_option="cpu-used",
-    fixed_options={"deadline": "good", "row-mt": "1"},
+    # Without pictures that others refer to and that are never shown: nobody could see or `verify` them.
+    fixed_options={"deadline": "good", "row-mt": "1", "auto-alt-ref": "0"},
 )
 AV1 = Encoder(
     name="libsvtav1",

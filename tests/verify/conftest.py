@@ -9,8 +9,13 @@ import pytest
 
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.verify import Findings
-from tests.verify.runs import anonymized, checked
+from tests.detectors import SquareDetector
+from tests.settings import changed
+from tests.verify.runs import anonymized, checked, settings_of
 from tests.verify.scenes import Scene, make_scene
+
+ENCODERS = {"mp4": "h264", "mkv": "h264", "ts": "h264", "hevc.mp4": "hevc", "av1.mp4": "av1", "vp9.webm": "vp9"}
+ENCODERS |= {"ffv1.mkv": "ffv1"}
 
 
 @dataclass(frozen=True)
@@ -39,3 +44,16 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Honest:
     target, file = folder / "out.mp4", folder / "found.jsonl"
     anonymized(source, target, file)
     return Honest(folder, source, target, file)
+
+
+@pytest.fixture(scope="session")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A small output of each kind."""
+    folder = tmp_path_factory.mktemp("outputs")
+    source = make_scene(folder / "in.mkv", Scene(frames=3, width=64, height=48, audio=("libopus",)))
+    settings = {
+        name: changed(settings_of(), {"encode.codec": codec, "encode.crf": None}) for name, codec in ENCODERS.items()
+    }
+    return {
+        name: anonymized(source, folder / f"out.{name}", None, settings[name], SquareDetector()) for name in ENCODERS
+    }

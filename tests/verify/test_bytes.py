@@ -3,42 +3,26 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import av
 import numpy as np
 import pytest
+from av.video.stream import VideoStream
 
 from blurscene_stream.verify import Grade
 from blurscene_stream.verify.container import account_bytes
 from blurscene_stream.verify.container.coded_video import coded_video
 from tests.detectors import SquareDetector
-from tests.mp4_atoms import add_to_sample_entry, atom, atoms
-from tests.settings import changed
-from tests.verify.conftest import Honest
-from tests.verify.runs import anonymized, check_of, checked, report_text, settings_of
+from tests.mp4_atoms import add_to_sample_entry, atom
+from tests.verify.conftest import ENCODERS, Honest
+from tests.verify.hiding import JPEG, Change, element, in_segment, moved, repacked, ts_packet
+from tests.verify.runs import check_of, checked, report_text
 from tests.verify.scenes import Scene, make_scene
 
-JPEG = b"\xff\xd8\xff\xe0" + bytes(range(1, 255)) * 4  # no start code in it
 X264 = bytes.fromhex("dc45e9bde6d948b7962cd820d923eeef")
-ENCODERS = {"mp4": "h264", "mkv": "h264", "ts": "h264", "hevc.mp4": "hevc", "av1.mp4": "av1", "vp9.webm": "vp9"}
-ENCODERS |= {"ffv1.mkv": "ffv1"}
-
-
-@pytest.fixture(scope="module")
-def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A small output of each obu_type."""
-    folder = tmp_path_factory.mktemp("outputs")
-    source = make_scene(folder / "in.mkv", Scene(frames=3, width=64, height=48, audio=("libopus",)))
-    settings = {
-        name: changed(settings_of(), {"encode.codec": codec, "encode.crf": None}) for name, codec in ENCODERS.items()
-    }
-    return {
-        name: anonymized(source, folder / f"out.{name}", None, settings[name], SquareDetector()) for name in ENCODERS
-    }
 
 
 def _strays(path: Path) -> str:
@@ -53,24 +37,10 @@ def test_every_byte_of_an_output_is_accounted_for(name: str, outputs: dict[str, 
     assert "3 pictures and" in account.check.summary
 
 
-def _moved(data: bytes, by: int) -> bytes:
-    """Move all chunks of an MP4 whose mdat is last."""
-    parts = []
-    for name, body in atoms(data):
-        if name in (b"moov", b"trak", b"mdia", b"minf", b"stbl"):
-            parts.append(atom(name, _moved(body, by)))
-        elif name == b"stco":
-            chunks = (struct.pack(">I", one + by) for (one,) in struct.iter_unpack(">I", body[8:]))
-            parts.append(atom(name, body[:8], *chunks))
-        else:
-            parts.append(atom(name, body))
-    return b"".join(parts)
-
-
 def _before_mdat(data: bytes, added: bytes) -> bytes:
     at = data.index(b"mdat") - 4
-    moved = _moved(data, len(added))
-    return moved[:at] + added + moved[at:]
+    new = moved(data, len(added))
+    return new[:at] + added + new[at:]
 
 
 def _in_mdat(data: bytes) -> bytes:
@@ -78,7 +48,6 @@ def _in_mdat(data: bytes) -> bytes:
     return data[:at] + struct.pack(">I", len(data) - at + len(JPEG)) + data[at + 4 :] + JPEG
 
 
-Change = Callable[[bytes], bytes]
 MP4: dict[str, Change] = {
     "another file behind it": lambda data: data + data,
     "a second mdat": lambda data: data + atom(b"mdat", JPEG),
@@ -99,7 +68,7 @@ def test_what_an_mp4_carries_along_is_found(what: str, outputs: dict[str, Path],
 
 
 def test_a_picture_in_an_icc_profile_is_found(outputs: dict[str, Path], tmp_path: Path) -> None:
-    path = _repacked(outputs["mp4"], tmp_path / "out.mp4", lambda data: data)
+    path = repacked(outputs["mp4"], tmp_path / "out.mp4", lambda data: data)
     assert "avc1/colr" in _strays(add_to_sample_entry(path, atom(b"colr", b"prof" + JPEG)))
 
 
@@ -109,29 +78,14 @@ def test_the_place_and_the_size_are_named(outputs: dict[str, Path], tmp_path: Pa
     assert _strays(path).strip() == f"7 bytes at offset {len(data):,}: behind the last atom"
 
 
-def _element(name: bytes, body: bytes) -> bytes:
-    return name + (1 << 56 | len(body)).to_bytes(8, "big") + body
-
-
-def _in_segment(added: bytes) -> Change:
-    """Put an element at the end of a segment, which says its size in 8 bytes."""
-
-    def change(data: bytes) -> bytes:
-        at = data.index(b"\x18\x53\x80\x67") + 4
-        size = int.from_bytes(data[at + 1 : at + 8], "big") + len(added)
-        return data[:at] + (1 << 56 | size).to_bytes(8, "big") + data[at + 8 :] + added
-
-    return change
-
-
 MATROSKA: dict[str, Change] = {
     "bytes behind the segment": lambda data: data + JPEG,
-    "an element behind the segment": lambda data: data + _element(b"\xec", bytes(9)),
-    "a full Void": _in_segment(_element(b"\xec", JPEG)),
-    "a huge empty Void": _in_segment(_element(b"\xec", bytes(9000))),
-    "an unknown element": _in_segment(_element(b"\x4d\xcc", JPEG)),
-    "a block of no track": _in_segment(_element(b"\x1f\x43\xb6\x75", _element(b"\xa3", b"\x85\0\0\x80" + JPEG))),
-    "a second head": _in_segment(_element(b"\x15\x49\xa9\x66", b"")),
+    "an element behind the segment": lambda data: data + element("ec", bytes(9)),
+    "a full Void": in_segment(element("ec", JPEG)),
+    "a huge empty Void": in_segment(element("ec", bytes(9000))),
+    "an unknown element": in_segment(element("4dcc", JPEG)),
+    "a block of no track": in_segment(element("1f43b675", element("a3", b"\x85\0\0\x80" + JPEG))),
+    "a second head": in_segment(element("1549a966", b"")),
     "a long number": lambda data: data.replace(b"\xe7\x81\0", b"\xec\x81\0", 1),  # its checksum is of something else
 }
 
@@ -143,23 +97,19 @@ def test_what_a_matroska_carries_along_is_found(what: str, outputs: dict[str, Pa
     assert account_bytes(path).check.grade is Grade.fail
 
 
-def _ts_packet(pid: int, body: bytes, control: int = 0x10) -> bytes:
-    return (struct.pack(">BHB", 0x47, pid, control) + body).ljust(188, b"\xff")
-
-
 def _stuffed(data: bytes) -> bytes:
     """Write into the stuffing of the last packet."""
     return data[:-188] + data[-188:-60].replace(b"\xff" * 8, JPEG[:8]) + data[-60:]
 
 
 TRANSPORT: dict[str, Change] = {
-    "null packets": lambda data: data + _ts_packet(0x1FFF, JPEG[:100]),
-    "a PID of no table": lambda data: data + _ts_packet(0x777, JPEG[:100]),
+    "null packets": lambda data: data + ts_packet(0x1FFF, JPEG[:100]),
+    "a PID of no table": lambda data: data + ts_packet(0x777, JPEG[:100]),
     "bytes that are no packet": lambda data: data + b"\x48" * 188,
     "stuffing": _stuffed,
-    "another table": lambda data: data + _ts_packet(0x4000, b"\0\0" + JPEG[:90]),
-    "a packet without content": lambda data: data + _ts_packet(0x100, b"\0" + JPEG[:90], 0x20),
-    "private data": lambda data: data + _ts_packet(0x100, b"\xb7\x02" + JPEG[:180], 0x20),
+    "another table": lambda data: data + ts_packet(0x4000, b"\0\0" + JPEG[:90]),
+    "a packet without content": lambda data: data + ts_packet(0x100, b"\0" + JPEG[:90], 0x20),
+    "private data": lambda data: data + ts_packet(0x100, b"\xb7\x02" + JPEG[:180], 0x20),
 }
 
 
@@ -168,20 +118,6 @@ def test_what_a_transport_stream_carries_along_is_found(what: str, outputs: dict
     path = tmp_path / "out.ts"
     path.write_bytes(TRANSPORT[what](outputs["ts"].read_bytes()))
     assert account_bytes(path).check.grade is Grade.fail
-
-
-def _repacked(source: Path, target: Path, change: Change) -> Path:
-    """Write the video once more, with each of its packets changed."""
-    with av.open(str(source)) as old, av.open(str(target), "w") as new:
-        new.flags |= 0x400  # bitexact
-        video = new.add_stream_from_template(old.streams.video[0], opaque=True)
-        for packet in old.demux(old.streams.video[0]):
-            if packet.size:
-                made: Any = av.Packet(change(bytes(packet)))
-                made.pts, made.dts, made.time_base = packet.pts, packet.dts, packet.time_base
-                made.is_keyframe, made.duration, made.stream = packet.is_keyframe, packet.duration, video
-                new.mux(made)
-    return target
 
 
 def _unit(head: bytes, body: bytes = JPEG) -> Change:
@@ -231,15 +167,15 @@ INSIDE: dict[str, tuple[str, Change]] = {
 @pytest.mark.parametrize("what", INSIDE)
 def test_what_is_inside_the_packets_of_the_video_is_found(what: str, outputs: dict[str, Path], tmp_path: Path) -> None:
     name, change = INSIDE[what]
-    honest = _repacked(outputs[name], tmp_path / f"honest.{name}", lambda data: data)
+    honest = repacked(outputs[name], tmp_path / f"honest.{name}", lambda data: data)
     assert account_bytes(honest).check.grade is Grade.ok, _strays(honest)
-    path = _repacked(outputs[name], tmp_path / f"out.{name}", change)
+    path = repacked(outputs[name], tmp_path / f"out.{name}", change)
     assert account_bytes(path).check.grade is Grade.fail
 
 
-@pytest.mark.parametrize("obu_type", [8, 15, 9])
+@pytest.mark.parametrize("obu_type", [7, 8, 15, 9])
 def test_units_of_av1_that_no_encoder_of_ours_writes_are_found(obu_type: int, outputs: dict[str, Path]) -> None:
-    """A tile list, padding and a reserved one; libav's muxers leave them out."""
+    """A second header of a frame, a tile list, padding and a reserved one; libav's muxers leave them out."""
     with av.open(str(outputs["av1.mp4"])) as container:
         data = next(bytes(packet) for packet in container.demux(video=0))
     assert not list(coded_video("av1").packet(0, data))
@@ -266,6 +202,19 @@ def test_rows_that_cropping_hides_are_found(tmp_path: Path) -> None:
     cropped = _coded(tmp_path / "out.mp4", (320, 384), 0, "crop-rect=0,0,0,204")
     assert "hides 0x204 px of the coded picture" in _strays(cropped)
     assert "hides 2x0 px" in _strays(_coded(tmp_path / "left.mp4", (320, 192), 0, "crop-rect=2,0,0,0"))
+
+
+def test_the_settings_of_x265_are_known_with_odd_pixels(tmp_path: Path) -> None:
+    """It writes "sar-width : sar-height=16:15" among them."""
+    path = tmp_path / "out.mp4"
+    with av.open(str(path), "w") as container:
+        video = cast(VideoStream, container.add_stream("libx265", 25, {"x265-params": "log-level=error"}))
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        video.codec_context.sample_aspect_ratio = Fraction(16, 15)
+        frame = av.VideoFrame.from_ndarray(np.full((72, 64), 99, np.uint8), format="yuv420p")
+        frame.pts, frame.time_base = 0, Fraction(1, 25)
+        container.mux([*video.encode(frame), *video.encode(None)])
+    assert account_bytes(path).check.grade is Grade.ok, _strays(path)
 
 
 def test_pictures_before_an_edit_list_are_found(tmp_path: Path) -> None:

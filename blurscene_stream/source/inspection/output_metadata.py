@@ -95,6 +95,20 @@ def _foreign_tags(container: InputContainer, named: Sequence[str]) -> Iterator[s
                 yield f"the tag {key.casefold()}{owner}, which another program wrote"
 
 
+def texts_read(path: Path) -> frozenset[str]:
+    """Return all texts that libav reads of a file: keys and values of its tags, titles of chapters, names of files.
+
+    Of two texts for one tag it keeps one. Empty when the file cannot be opened.
+    """
+    try:
+        with open_file(path) as container:
+            owners = (container, *container.streams)
+            tags = [owner.metadata for owner in owners] + [chapter["metadata"] for chapter in container.chapters()]
+            return frozenset(text for some in tags for pair in some.items() for text in pair)
+    except (SourceError, OSError):
+        return frozenset()
+
+
 class LeftoverSideData:
     """Finds side data of frames (SEI) that the encoder does not write itself: captions and timecodes."""
 

@@ -9,11 +9,12 @@ from typing import BinaryIO, Protocol
 
 from blurscene_stream.source.container.ebml import EBML_HEADER
 from blurscene_stream.source.container.mpegts import PACKET_BYTES, SYNC_BYTES, packet_bytes
+from blurscene_stream.source.inspection.output_metadata import texts_read
 from blurscene_stream.verify.container.coded_video import OtherVideo, coded_video
 from blurscene_stream.verify.container.matroska import MatroskaBytes
 from blurscene_stream.verify.container.mp4 import Mp4Bytes
 from blurscene_stream.verify.container.mpegts import MpegtsBytes
-from blurscene_stream.verify.container.stray import CodedVideo, OpenVideo, Stray
+from blurscene_stream.verify.container.stray import CodedVideo, OpenVideo, Stray, Texts
 from blurscene_stream.verify.report import Check, Grade
 
 
@@ -29,7 +30,7 @@ class ContainerBytes(Protocol):
         """Yield what nothing accounts for."""
 
 
-OPEN: dict[str, Callable[[BinaryIO, int, OpenVideo], ContainerBytes]] = {
+OPEN: dict[str, Callable[[BinaryIO, int, OpenVideo, Texts], ContainerBytes]] = {
     "mp4": Mp4Bytes,
     "matroska": MatroskaBytes,
     "mpegts": MpegtsBytes,
@@ -46,9 +47,9 @@ class ByteAccount:
         self.check = Check("bytes")
         self._videos: list[CodedVideo] = []
 
-    def open_video(self, codec: str) -> CodedVideo:
+    def open_video(self, codec: str, size: tuple[int, int] = (0, 0)) -> CodedVideo:
         """Return what takes the packets of one more video apart."""
-        self._videos.append(coded_video(codec))
+        self._videos.append(coded_video(codec, size))
         return self._videos[-1]
 
     def read(self, path: Path) -> None:
@@ -60,7 +61,7 @@ class ByteAccount:
                 self.check.summary = f"{size:,} bytes, none accounted for"
                 self.check.add(Grade.review, "no run writes such a container: what else is in it is not seen")
                 return
-            container = OPEN[name](file, size, self.open_video)
+            container = OPEN[name](file, size, self.open_video, texts_read(path))
             for stray in container.strays():
                 self.check.add(Grade.fail, str(stray))
         pictures = sum(video.pictures for video in self._videos)

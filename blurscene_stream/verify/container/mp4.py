@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -10,66 +9,16 @@ from typing import BinaryIO
 import numpy as np
 
 from blurscene_stream.source.container.mp4_atoms import VISUAL_ENTRY_HEADER_BYTES, atom_spans
+from blurscene_stream.verify.container.mp4_forms import BEFORE_CHILDREN, CHILDREN, TAG_HOLDERS, is_leaf
 from blurscene_stream.verify.container.sample_tables import TABLES, is_whole_table, sample_spans, unreferenced
-from blurscene_stream.verify.container.stray import CodedVideo, OpenVideo, Stray
+from blurscene_stream.verify.container.stray import CodedVideo, OpenVideo, Stray, Texts
 
-PARENTS = {  # and how many bytes stand before the first atom in them
-    **dict.fromkeys((b"moov", b"trak", b"edts", b"mdia", b"minf", b"dinf", b"stbl", b"udta", b"tref", b"gmhd"), 0),
-    **dict.fromkeys((b"ilst", b"wave"), 0),
-    b"meta": 4,
-    b"stsd": 8,
-}
 TOP_LEVEL = (b"ftyp", b"moov", b"mdat", b"free", b"wide")
 PADDING = (b"free", b"wide")
 AUDIO_ENTRY_BYTES = {0: 28, 1: 44, 2: 64}  # version of a sound sample entry -> header before its atoms (QuickTime)
-VIDEO_ENTRIES = {**{b"avc1": "h264", b"hvc1": "hevc", b"hev1": "hevc", b"av01": "av1", b"vp09": "vp9", b"FFV1": "ffv1"}}
+VIDEO_ENTRIES = {**{b"avc1": "h264", b"hvc1": "hevc", b"hev1": "hevc", b"av01": "av1", b"vp09": "vp9"}}
 CODEC_HEADERS = {b"avcC": 0, b"hvcC": 0, b"av1C": 0, b"vpcC": 0}
 MAX_SMALL_BYTES = 160  # of what else describes a sample format: 4 to 60 in what libav writes, and it is there once
-TAG_FORMS = tuple(
-    re.compile(form, re.DOTALL)
-    for form in (
-        rb"/ilst/(?:\xa9[a-zA-Z]{3}|aART|cprt|desc|\0[^\0]{0,2}[\0-\xff]{0,2}[^\0]).{4}data\0{3}\x01\0{4}(?P<text>.*)",
-        rb"/udta/\xa9[a-zA-Z]{3}.{4}(?P<text>.*)",
-        rb"/udta/name(?P<text>.*)",
-        rb"/udta/loci.{0,160}(?P<text>)",
-    )
-)
-"""Tags, by place, name and body: libav reads them back, and the check of metadata tells what was not to be kept.
-Those of `keys` have a number as their name."""
-
-_HANDLER = rb"\0{4}(?:\0{4}|mhlr|dhlr)[a-z ]{4}(?:\0{12}|appl\0{8})[^\0]{0,160}\0?"
-FORMS = {  # leaves whose whole body has one form; numbers in them are free
-    b"ftyp": rb"[ -~]{4}.{4}(?:[ -~]{4}){0,10}",
-    b"mvhd": rb"\0.{3}.{96}|\x01.{3}.{108}",
-    b"tkhd": rb"\0.{3}.{80}|\x01.{3}.{92}",
-    b"mdhd": rb"\0.{3}.{20}|\x01.{3}.{32}",
-    b"hdlr": _HANDLER,
-    b"vmhd": rb"\0{3}.\0{8}",
-    b"smhd": rb"\0{8}",
-    b"nmhd": rb"\0{4}",
-    b"sthd": rb"\0{4}",
-    b"dref": rb"\0{4}\0{3}\x01\0{3}\x0curl \0{3}\x01",  # one reference: this file
-    b"elst": rb"(?s:\0.{3}\0{3}[\x01-\x04](?:.{12}){1,4}|\x01.{3}\0{3}[\x01-\x04](?:.{20}){1,4})",
-    b"gmin": rb".{16}",
-    b"text": rb".{36}",
-    b"chap": rb".{4}",
-    b"tmcd": rb".{4}|.{4}tcmi.{26,60}",
-    b"pasp": rb".{8}",
-    b"colr": rb"nclx.{7}|nclc.{6}",
-    b"btrt": rb".{12}",
-    b"fiel": rb".{2}",
-    b"st3d": rb"\0{4}.",
-    b"mdcv": rb".{24}",
-    b"clli": rb".{4}",
-    b"SmDm": rb".{28}",
-    b"CoLL": rb".{8}",
-    b"cslg": rb".{24}",
-    b"chrm": rb".{4}",
-    b"sgpd": rb".{16,160}",
-    b"free": rb"\0*",
-    b"wide": rb"\0*",
-}
-_FORMS = {name: re.compile(form, re.DOTALL) for name, form in FORMS.items()}
 
 
 @dataclass(slots=True)
@@ -94,9 +43,9 @@ class Mp4Bytes:
     packets: how many samples were found, of all tracks that are no video
     """
 
-    def __init__(self, file: BinaryIO, size: int, open_video: OpenVideo) -> None:
+    def __init__(self, file: BinaryIO, size: int, open_video: OpenVideo, texts: Texts) -> None:
         self.packets = 0
-        self._file, self._size, self._open_video = file, size, open_video
+        self._file, self._size, self._open_video, self._texts = file, size, open_video, texts
         self._tracks: list[Track] = []
         self._media = (size, size)  # of mdat
 
@@ -120,11 +69,14 @@ class Mp4Bytes:
         path = f"{parent}{_called(name)}"
         if name == b"trak":
             self._tracks.append(Track())
-        if parent.endswith("stsd/"):
+        holder = parent.split("/")[-2] if parent else ""
+        if holder == "stsd":
             yield from self._sample_entry(name, start, end, path)
-        elif name in PARENTS:
-            yield from self._children(start + PARENTS[name], end, path)
-        elif not self._is_leaf_of_ours(name, start, end, parent):
+        elif holder and name not in (*CHILDREN[holder], *PADDING) and holder not in TAG_HOLDERS:
+            yield Stray(start - 8, end - start + 8, f"{path} that libav does not write here")
+        elif _called(name) in CHILDREN:
+            yield from self._children(start + BEFORE_CHILDREN.get(name, 0), end, path)
+        elif not self._is_leaf_of_ours(name, start, end, holder):
             yield Stray(start - 8, end - start + 8, f"{path}, of another form than libav writes")
 
     def _children(self, start: int, end: int, path: str) -> Iterator[Stray]:
@@ -149,11 +101,7 @@ class Mp4Bytes:
             tables = self._tracks[-1].tables if self._tracks else {}
             tables[name] = body  # sdtp has a byte for each sample
             return name == b"sdtp" or is_whole_table(name, body)
-        if name in _FORMS:
-            return bool(_FORMS[name].fullmatch(body))
-        if name in (b"chpl", b"keys"):
-            return _is_list(name, body)
-        return _is_tag(parent[-6:].encode() + name + body)
+        return is_leaf(parent, name, body, self._texts)
 
     def _sample_entry(self, name: bytes, start: int, end: int, path: str) -> Iterator[Stray]:
         """Account for a description of samples (8.5.2): its header, and the atoms in it."""
@@ -183,13 +131,13 @@ class Mp4Bytes:
             at = inner + length
             if name in CODEC_HEADERS and track.video is not None:
                 yield from track.video.header(inner, self._read(inner, at))
-            elif name == b"esds":
+            elif name == b"esds" and track.video is None:
                 yield from _descriptors(inner, self._read(inner, at), path)
             elif name == bytes(4) and not length:  # ends a list of QuickTime
                 continue
-            elif name == b"wave":
+            elif name == b"wave" and track.video is None:
                 yield from self._entry_atoms(inner, at, f"{path}/wave")
-            elif not (name in _FORMS and _FORMS[name].fullmatch(self._read(inner, at))) and (
+            elif not is_leaf("", name, self._read(inner, at), ()) and (
                 track.video is not None or length > MAX_SMALL_BYTES
             ):
                 yield Stray(inner - 8, length + 8, f"{path}/{_called(name)}, of another form than libav writes")
@@ -235,24 +183,6 @@ def _descriptors(offset: int, body: bytes, path: str) -> Iterator[Stray]:
         at += size if skipped is None else skipped
     if at != len(body):
         yield Stray(offset, len(body), f"{path}/esds, of another form than libav writes")
-
-
-def _is_list(name: bytes, body: bytes) -> bool:
-    """Return True for the titles of chapters, or the names of tags: both are read back by libav, as tags are."""
-    at = 9 if name == b"chpl" else 8
-    while at + 9 <= len(body):
-        is_key = name == b"keys" and body[at + 4 : at + 8] == b"mdta"
-        at += 9 + body[at + 8] if name == b"chpl" else int.from_bytes(body[at : at + 4], "big") if is_key else len(body)
-    return at == len(body)
-
-
-def _is_tag(atom: bytes) -> bool:
-    """Return True for a text in one of TAG_FORMS."""
-    found = next(filter(None, (form.fullmatch(atom) for form in TAG_FORMS)), None)
-    try:
-        return found is not None and all(char.isprintable() or char in "\t\r\n" for char in found["text"].decode())
-    except UnicodeDecodeError:
-        return False
 
 
 def _called(name: bytes) -> str:

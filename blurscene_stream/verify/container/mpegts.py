@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 from blurscene_stream.source.container.mpegts import HEADER_BYTES, PACKET_BYTES, SDT_PID, SYNC_BYTE, UNIT_START
-from blurscene_stream.verify.container.stray import CodedVideo, OpenVideo, Stray
+from blurscene_stream.verify.container.stray import CodedVideo, OpenVideo, Stray, Texts
 
 PAT_PID = 0
 VIDEO_TYPES = {0x1B: "h264", 0x24: "hevc", 0x02: "mpeg2video", 0x10: "mpeg4", 0xD1: "dirac", 0x06: ""}
@@ -19,7 +19,7 @@ OWN_SERVICE = b"\x48\x12\x01\x06FFmpeg\x09Service01"
 DISCONTINUITY, RANDOM_ACCESS, PCR = 0x80, 0x40, 0x10
 PCR_BYTES = 6
 PES_HEADER_BYTES = 9
-PES_OPTIONS = {0x00: 0, 0x80: 5, 0xC0: 10, 0x81: 0, 0x01: 0}  # flags -> bytes of timestamps
+PES_OPTIONS = {0x00: 0, 0x80: 5, 0xC0: 10}  # flags -> bytes of timestamps
 CHUNK_PACKETS = 4096
 
 
@@ -43,7 +43,7 @@ class MpegtsBytes:
     packets: how many PES packets were found, of all streams that are no video
     """
 
-    def __init__(self, file: BinaryIO, size: int, open_video: OpenVideo) -> None:
+    def __init__(self, file: BinaryIO, size: int, open_video: OpenVideo, _texts: Texts = ()) -> None:
         self.packets = 0
         self._file, self._size, self._open_video = file, size, open_video
         self._streams: dict[int, Stream] = {}
@@ -73,8 +73,8 @@ class MpegtsBytes:
             yield Stray(offset, PACKET_BYTES, "a packet of a PID that no table names")
         elif packet[1] & 0x80 or packet[3] & 0xC0 or not _is_plain_adaptation(packet[5 : HEADER_BYTES + adapted]):
             yield Stray(offset, PACKET_BYTES, "stuffing or private data that libav does not write")
-        elif not packet[3] & 0x10 and packet[HEADER_BYTES + adapted :]:
-            yield Stray(offset, PACKET_BYTES, "a packet without content that is not empty")
+        elif not content or (packet[3] & 0x20 and packet[4] and packet[5] & PCR and not starts):
+            yield Stray(offset, PACKET_BYTES, "a packet without content, or a clock that is in no first piece")
         elif stream is None:
             yield from self._table(offset, pid, content)
         elif starts:
@@ -127,7 +127,7 @@ class MpegtsBytes:
         length = int.from_bytes(data[4:6], "big")
         if times < 0 or data[:3] != b"\0\0\1" or (length and length + 6 != len(data)):
             yield Stray(stream.offset, len(data), "a packet of another form than libav writes")
-        elif data[PES_HEADER_BYTES + times : start].strip(b"\xff") and not data[7] & 1:
+        elif data[PES_HEADER_BYTES + times : start].strip(b"\xff"):
             yield Stray(stream.offset, start, "stuffing that is not empty")
         elif stream.video is None:
             self.packets += 1

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from blurscene_stream.source.inspection.decoding import Coding
+from blurscene_stream.verify.container.packet_ends import PacketEnds
 from blurscene_stream.verify.container.parameter_sets import hidden_by_cropping
 from blurscene_stream.verify.container.stray import Stray
 
@@ -17,10 +19,11 @@ MAX_PARAMETER_SET_BYTES = 160
 that not even a thumbnail fits into all of them."""
 MAX_TEXT_BYTES = 4096
 """Of an encoder's own account of its settings: 700 in x264, 2,400 in x265. It is the same in a whole file."""
-SMALL_SEI_BYTES = {  # payload type (H.264 and H.265, annex D) -> the most that it holds
-    **{0: 32, 1: 32, 6: 8},  # buffering period, picture timing, recovery point
-    **{45: 8, 129: 16, 132: 50, 137: 24, 144: 4, 147: 1},  # stereo, parameter sets, hash, HDR, light level, transfer
-}
+PICTURE_SEI_BYTES = {1: 4, 6: 4}
+"""Picture timing (with none of a buffer) and recovery point, once in a picture: payload type (H.264 and H.265, annex D)
+-> the most that it holds."""
+FILE_SEI_BYTES = {45: 8, 129: 16, 137: 24, 144: 4, 147: 1}
+"""Stereo, parameter sets, HDR, light level, transfer: the same in a whole file."""
 USER_DATA = 5  # payload type of a text with a UUID
 UUID_BYTES = 16
 
@@ -35,17 +38,18 @@ ENCODER_TEXTS = {  # SEI in which x264 and x265 name themselves and their settin
     bytes.fromhex("2ca2de09b51747dbbb55a4fe7fc2fc4e"): re.compile(
         r"x265 \(build \d{1,4}\) - [- 0-9A-Za-z.+:\[\]]{1,120} - H\.265/HEVC codec - Copyright 2013-20\d\d"
         r" \(c\) Multicoreware, Inc - http://x265\.org - options:"
-        rf"(?P<options>(?: {_MASTER_DISPLAY}| [a-z0-9-]{{1,40}}(?:={_VALUE}[a-z-]{{0,32}})?)+) ?\0?"
+        rf"(?P<options>(?: {_MASTER_DISPLAY}| sar-width : sar-height=\d+:\d+| [a-z0-9-]{{1,40}}(?:={_VALUE}[a-z-]{{0,32}})?)+) ?\0?"
     ),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Syntax:
-    """Types of a codec's NAL units, and the length of their headers."""
+    """Types of a codec's NAL units, of them the slices of key frames, and the length of their headers."""
 
     header_bytes: int
     slices: frozenset[int]
+    keys: range
     parameter_sets: dict[int, str]
     sei: frozenset[int]
     delimiter: int
@@ -56,6 +60,7 @@ SYNTAX = {
     "h264": Syntax(
         1,
         frozenset((1, 5)),
+        range(5, 6),
         {7: "sequence parameter set", 8: "picture parameter set"},
         frozenset((6,)),
         9,
@@ -64,6 +69,7 @@ SYNTAX = {
     "hevc": Syntax(
         2,
         frozenset((*range(10), *range(16, 22))),
+        range(16, 22),
         {32: "video parameter set", 33: "sequence parameter set", 34: "picture parameter set"},
         frozenset((39, 40)),
         35,
@@ -84,7 +90,10 @@ class NalVideo:
         self._codec, self._syntax = codec, SYNTAX[codec]
         self._length_bytes = 0  # 0: NAL units begin with start codes, as in transport streams
         self._once: dict[object, bytes] = {}  # what may be there again, but not in another form
+        self._header = b""
+        self._ends = PacketEnds()
         self._slices = 0  # in this packet
+        self._seen: set[object] = set()  # of what may be in a packet once
 
     def header(self, offset: int, data: bytes) -> Iterator[Stray]:
         """Account for an AVCDecoderConfigurationRecord or an HEVCDecoderConfigurationRecord (ISO/IEC 14496-15)."""
@@ -92,6 +101,7 @@ class NalVideo:
         if len(data) < fixed or data[0] != 1:
             yield Stray(offset, len(data), f"no header of {self._codec}")
             return
+        self._header = data
         self._length_bytes = 1 + (data[4 if self._codec == "h264" else 21] & 3)
         try:
             found, end = _avc_units(data) if self._codec == "h264" else _hevc_units(data)
@@ -106,8 +116,9 @@ class NalVideo:
     def packet(self, offset: int, data: bytes) -> Iterator[Stray]:
         """Account for one packet, which shows one picture."""
         self._slices = 0
+        self._seen = set()
         self.pictures += 1
-        spans = self._lengths(data) if self._length_bytes else _start_codes(data)
+        spans = list(self._lengths(data) if self._length_bytes else _start_codes(data))
         end = 0
         for start, size in spans:
             yield from self._unit(offset + start, data[start : start + size])
@@ -116,6 +127,19 @@ class NalVideo:
             yield Stray(offset + end, len(data) - end, "no NAL unit")
         elif self._slices != 1:  # all our encoders write one; of several, one may lie under another
             yield Stray(offset, len(data), f"{self._slices or 'no'} slices in the packet of a picture, instead of one")
+        else:
+            yield from self._end(offset, data, spans)
+
+    def _end(self, offset: int, data: bytes, spans: list[tuple[int, int]]) -> Iterator[Stray]:
+        """Account for the end of the slice, which is one of the units in `spans`."""
+        types = [self._nal_type(data[start : start + 2]) for start, _ in spans]
+        place = next(number for number, nal_type in enumerate(types) if nal_type in self._syntax.slices)
+        start, size = spans[place]
+        sets = (unit for key, unit in self._once.items() if key in self._syntax.parameter_sets)
+        header = self._header or b"".join(b"\0\0\1" + unit for unit in sets)
+        is_key = types[place] in self._syntax.keys
+        if not self._ends.are_read(Coding(self._codec, header), data, slice(start, start + size), is_key):
+            yield Stray(offset + start, size, "a picture behind whose end something follows that no decoder reads")
 
     def _lengths(self, data: bytes) -> Iterator[tuple[int, int]]:
         at, width = 0, self._length_bytes
@@ -138,9 +162,15 @@ class NalVideo:
             yield from self._parameter_set(offset, unit, nal_type)
         elif nal_type in syntax.sei:
             yield from self._sei(offset, unit, content)
-        elif nal_type != syntax.delimiter or len(content) != 1:
+        elif nal_type != syntax.delimiter or len(content) != 1 or not self._is_first("delimiter"):
             what = syntax.names.get(nal_type, "an empty NAL unit" if nal_type < 0 else f"a NAL unit of type {nal_type}")
             yield Stray(offset, len(unit), f"{what}, which no encoder of ours writes")
+
+    def _is_first(self, what: object) -> bool:
+        """Return True when this is not in the packet yet."""
+        known = what in self._seen
+        self._seen.add(what)
+        return not known
 
     def _nal_type(self, unit: bytes) -> int:
         if self._codec == "h264":
@@ -167,8 +197,11 @@ class NalVideo:
             text = ENCODER_TEXTS.get(body[:UUID_BYTES]) if payload_type == USER_DATA else None
             if text is not None:
                 is_own = _is_settings(text, body[UUID_BYTES:]) and self._once.setdefault(text, body) == body
+            elif payload_type in FILE_SEI_BYTES:
+                is_own = len(body) <= FILE_SEI_BYTES[payload_type]
+                is_own &= self._once.setdefault(f"SEI {payload_type}", body) == body
             else:
-                is_own = len(body) <= SMALL_SEI_BYTES.get(payload_type, -1)
+                is_own = len(body) <= PICTURE_SEI_BYTES.get(payload_type, -1) and self._is_first(payload_type)
             if not is_own:
                 yield Stray(
                     offset, len(unit), f"supplemental information (SEI {payload_type}) that no encoder of ours writes"

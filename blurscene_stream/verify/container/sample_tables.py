@@ -14,6 +14,8 @@ TABLES = {  # leaves that are tables: bytes before the first row, and of a row; 
     **{b"stsz": (12, 4), b"sbgp": (12, 8)},
 }
 
+MAX_GROUPS = 4  # descriptions in sgpd
+
 
 def is_whole_table(name: bytes, body: bytes) -> bool:
     """Return True when a table has as many rows as it says; stsz has none where all samples are of one size."""
@@ -48,7 +50,7 @@ def _samples_per_chunk(runs: NDArray[np.int64], chunks: int) -> NDArray[np.int64
     if not len(runs):
         return None if chunks else np.zeros(0, np.int64)
     firsts = np.append(runs[:, 0] - 1, chunks)
-    if firsts[0] or (np.diff(firsts) <= 0).any() or (runs[:, 2] != 1).any():
+    if firsts[0] or (np.diff(firsts) <= 0).any() or (runs[:, 2] != 1).any() or not runs[:, 1].all():
         return None
     return np.repeat(runs[:, 1], np.diff(firsts))
 
@@ -56,9 +58,13 @@ def _samples_per_chunk(runs: NDArray[np.int64], chunks: int) -> NDArray[np.int64
 def _agree(tables: dict[bytes, bytes], count: int) -> bool:
     """Return True when the tables of times and of key frames speak of so many samples."""
     runs = (_rows(tables[name], 2) for name in (b"stts", b"ctts") if name in tables)
+    groups = _rows(tables.get(b"sbgp", bytes(12))[4:], 2)  # behind its type; samples at the end may be in none
     keys = _rows(tables.get(b"stss", bytes(8)), 1)[:, 0]
     return (
         all(rows[:, 0].sum() == count and rows[:, 0].all() for rows in runs)
+        and bool(groups[:, 0].all())
+        and bool(groups[:, 0].sum() <= count)
+        and bool((groups[:, 1] <= MAX_GROUPS).all())
         and bool((np.diff(keys) > 0).all())
         and bool((keys <= count).all())
         and len(tables.get(b"sdtp", bytes(4 + count))) == 4 + count

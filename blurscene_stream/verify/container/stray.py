@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,12 +25,11 @@ class Stray:
 
 
 class CodedVideo(Protocol):
-    """Takes the packets of a video apart.
+    """Takes the packets of a video apart."""
 
-    pictures: how many pictures the packets so far must show
-    """
-
-    pictures: int
+    @property
+    def pictures(self) -> int:
+        """Return how many pictures the packets so far must show."""
 
     def header(self, offset: int, data: bytes) -> Iterator[Stray]:
         """Account for the codec's header of the container, "extradata"."""
@@ -39,5 +38,12 @@ class CodedVideo(Protocol):
         """Account for one more packet, in the order of the file."""
 
 
-OpenVideo = Callable[[str], CodedVideo]
-"""FFmpeg's name of a codec -> what takes its packets; of a codec that cannot be taken apart too."""
+class OpenVideo(Protocol):
+    """Returns what takes the packets of a video apart; of a codec that cannot be taken apart, too."""
+
+    def __call__(self, codec: str, size: tuple[int, int] = (0, 0)) -> CodedVideo:
+        """`codec`: FFmpeg's name; `size`: width and height, for a codec that does not say them."""
+
+
+Texts = Collection[str]
+"""The texts that libav has read of a file: keys and values of its tags, titles of chapters, names of attachments."""
