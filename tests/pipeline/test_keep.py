@@ -17,6 +17,8 @@ from fontTools.ttLib.tables.DefaultTable import DefaultTable
 
 from blurscene_stream.config.schema import EncodeConfig, KeepConfig, Settings
 from blurscene_stream.errors import CorruptInputError, SourceError, UsageError
+from blurscene_stream.verify import Grade
+from blurscene_stream.verify.container import account_bytes
 from tests.canaries import CANARY, FRAMES, PLANTS, WORD, add_subtitles, copy, film, font, jpeg
 from tests.pipeline.runs import anonymize, fails
 from tests.pipeline.test_canary import holds_the_word
@@ -87,6 +89,8 @@ def test_data_pass_where_the_container_has_them(name: str, target: str, tmp_path
     assert summary.left_out == ()
     assert payloads(after, "data") == payloads(source, "data")
     assert len(payloads(after, "data")) == FRAMES
+    check = account_bytes(after).check  # of `verify`, which must know what is kept
+    assert check.grade is Grade.ok, check.lines()
 
 
 def test_attachments_pass_but_no_picture_among_them(tmp_path: Path) -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import struct
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
 
 import av
 import numpy as np
 import pytest
-from av.video.stream import VideoStream
 
 from blurscene_stream.verify import Grade
 from blurscene_stream.verify.container import account_bytes
@@ -208,7 +206,7 @@ def test_the_settings_of_x265_are_known_with_odd_pixels(tmp_path: Path) -> None:
     """It writes "sar-width : sar-height=16:15" among them."""
     path = tmp_path / "out.mp4"
     with av.open(str(path), "w") as container:
-        video = cast(VideoStream, container.add_stream("libx265", 25, {"x265-params": "log-level=error"}))
+        video = container.add_stream("libx265", 25, {"x265-params": "log-level=error"})
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
         video.codec_context.sample_aspect_ratio = Fraction(16, 15)
         frame = av.VideoFrame.from_ndarray(np.full((72, 64), 99, np.uint8), format="yuv420p")

@@ -12,8 +12,8 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
-OPTIONS = {"flags": "+output_corrupt", "flags2": "+showall", "skip_loop_filter": "all"}
-"""A picture comes out even where those are missing that it refers to."""
+OPTIONS = {"flags": "+output_corrupt", "flags2": "+showall", "skip_loop_filter": "all", "apply_cropping": "0"}
+"""A picture comes out even where those are missing that it refers to, and with what fills its last blocks."""
 STRICT = {"err_detect": "explode"}  # an error is raised and not concealed
 
 

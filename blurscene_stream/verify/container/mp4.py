@@ -107,7 +107,7 @@ class Mp4Bytes:
         """Account for a description of samples (8.5.2): its header, and the atoms in it."""
         track = self._tracks[-1]
         head = self._read(start, min(end, start + VISUAL_ENTRY_HEADER_BYTES))
-        if track.format or len(head) < 16:
+        if track.format or len(head) < 8:
             yield Stray(start - 8, end - start + 8, f"another {path}")
             return
         track.format = name
@@ -117,10 +117,10 @@ class Mp4Bytes:
             length = VISUAL_ENTRY_HEADER_BYTES
             if head[42 + 1 + head[42] : 74].strip(b"\0"):
                 yield Stray(start + 42, 32, f"{path}, something behind the name of the encoder")
+        elif end - start <= MAX_SMALL_BYTES:
+            return  # as long as a sample format needs; `audio_diff` compares what libav makes of it
         else:
             length = AUDIO_ENTRY_BYTES.get(head[9], 28)
-        if end - start <= MAX_SMALL_BYTES and track.video is None:
-            return  # as long as a sample format needs; `audio_diff` compares what libav makes of it
         yield from self._entry_atoms(start + length, end, path)
 
     def _entry_atoms(self, start: int, end: int, path: str) -> Iterator[Stray]:

@@ -38,7 +38,8 @@ ENCODER_TEXTS = {  # SEI in which x264 and x265 name themselves and their settin
     bytes.fromhex("2ca2de09b51747dbbb55a4fe7fc2fc4e"): re.compile(
         r"x265 \(build \d{1,4}\) - [- 0-9A-Za-z.+:\[\]]{1,120} - H\.265/HEVC codec - Copyright 2013-20\d\d"
         r" \(c\) Multicoreware, Inc - http://x265\.org - options:"
-        rf"(?P<options>(?: {_MASTER_DISPLAY}| sar-width : sar-height=\d+:\d+| [a-z0-9-]{{1,40}}(?:={_VALUE}[a-z-]{{0,32}})?)+) ?\0?"
+        rf"(?P<options>(?: {_MASTER_DISPLAY}| sar-width : sar-height=\d+:\d+|"
+        rf" [a-z0-9-]{{1,40}}(?:={_VALUE}[a-z-]{{0,32}})?)+) ?\0?"
     ),
 }
 

@@ -14,6 +14,7 @@ END_BYTES = 8  # that must not all be without effect
 SMALL_BYTES, SMALL_END_BYTES = 64, 16
 """Less than so much says so little, as that nothing has moved, that it may be read as the same when it is changed."""
 MASKS = (0xFF, 0x5A, 0xA5, 0x3C)
+MAX_GROUP = 600  # packets that are kept, back to a key frame: our encoders write one every 250
 REPLACEMENT = 0x5A  # for bytes that could make a start code
 
 Mend = Callable[[bytes], bytes]
@@ -23,7 +24,7 @@ class PacketEnds:
     """Tells whether decoders read the ends of the packets of one video."""
 
     def __init__(self) -> None:
-        self._key: list[bytes] = []  # the last key frame, if it is not this packet
+        self._group: list[bytes] = []  # of packets from the last key frame on
 
     def are_read(self, coding: Coding, data: bytes, picture: slice, is_key: bool, mended: Mend = bytes) -> bool:
         """Return whether the last bytes of a coded picture matter.
@@ -34,12 +35,11 @@ class PacketEnds:
         """
         size = picture.stop - picture.start
         start = picture.stop - min(size, END_BYTES if size >= SMALL_BYTES else SMALL_END_BYTES)
-        before = [] if is_key else self._key
-        if is_key:
-            self._key = [data]
+        before = [] if is_key else self._group
+        self._group = [*before[-MAX_GROUP:], data]
         return any(
             not decodes_alike(coding, [*first, data], [*first, mended(other)], strict)
-            for first, strict in (([], False), (before, True))  # the second is seldom needed
+            for first, strict in (([], False), (before, True))  # the second is seldom needed, and takes longer
             for other in _changed(data, start, picture.stop)
         )
 

@@ -14,7 +14,7 @@ TABLES = {  # leaves that are tables: bytes before the first row, and of a row; 
     **{b"stsz": (12, 4), b"sbgp": (12, 8)},
 }
 
-MAX_GROUPS = 4  # descriptions in sgpd
+MAX_GROUPS = 32  # descriptions in sgpd
 
 
 def is_whole_table(name: bytes, body: bytes) -> bool:
