@@ -24,7 +24,7 @@ from blurscene_stream.detect import load_detector
 from blurscene_stream.detect.backends.torch.layers import has_fused_conv_relu
 from blurscene_stream.detect.backends.torch.network_v2 import FacePlateV2Network
 from blurscene_stream.detect.backends.torch.state_dict import fill_network, read_weights
-from blurscene_stream.detect.backends.torch.torch_network import TorchNetwork
+from blurscene_stream.detect.backends.torch.torch_network import TorchNetwork, load_built_in
 from blurscene_stream.detect.face_plate import FacePlateModel
 from blurscene_stream.errors import ConfigError
 from blurscene_stream.frames import PIXEL_FORMATS, PictureInfo
@@ -104,3 +104,17 @@ def test_arguments_are_refused(model: ModelConfig) -> None:
     wider = replace(model, network={"_target_": BUILT_IN_V2, "neck": 96})
     with pytest.raises(ConfigError, match=r"model\.network: that of face_plate_v2 takes no arguments, got neck"):
         load_detector(Settings(device="cpu", model=wider, detect=DetectConfig(backend=Backend.torch)))
+
+
+def test_a_network_whose_weights_are_read_makes_no_random_ones(
+    model: ModelConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the meta device that would import torch's compiler, which takes longer than all of the rest."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("random numbers")
+
+    monkeypatch.setattr(torch.nn.init, "normal_", refuse)
+    load_built_in(model)
+    with pytest.raises(AssertionError, match="random numbers"):
+        FacePlateV2Network()

@@ -111,6 +111,8 @@ class FacePlateV2Network(nn.Module):
 
     def _init_output(self) -> None:
         """Begin with a low score everywhere, so that the focal loss of an untrained network stays small."""
+        if self.out.weight.is_meta:  # the weights are read; random numbers would cost the import of torch's compiler
+            return
         nn.init.normal_(self.out.weight, std=0.01)
         prior = torch.tensor([_PRIOR_LOGIT, _PRIOR_LOG_SIZE, _PRIOR_LOG_SIZE, 0.0, 0.0] * CLASS_COUNT)
         self.out.bias = nn.Parameter(prior.repeat_interleave(_SUBCELLS))
