@@ -97,6 +97,7 @@ class PictureInfo:
     orientation:          how the stored picture is turned to stand upright
     sample_aspect_ratio:  width of a pixel / its height; 1 when the source says nothing
     full_range:           luma spans 0..2**bits - 1, not the limited range
+    color_matrix:         how YCbCr is made of RGB, a number of MatrixCoefficients (ITU-T H.273, table 4)
     """
 
     width: int
@@ -105,6 +106,7 @@ class PictureInfo:
     orientation: Orientation = UPRIGHT
     sample_aspect_ratio: Fraction = Fraction(1)
     full_range: bool = False
+    color_matrix: int = 6
 
 
 class ScanMode(Enum):

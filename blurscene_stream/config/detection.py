@@ -155,6 +155,9 @@ class DetectConfig:
     precision: Annotated[
         Precision, "number format of the network; auto: int8 or bf16 where the processor gains from it"
     ] = Precision.auto
+    on_device: Annotated[
+        bool, "on a GPU, the network's input is made and its peaks are found there too; false: on the CPU"
+    ] = True
     threads: Annotated[int, "threads of the network on a CPU; 0: the number of cores", between(0, 1024)] = 0
     variants: VariantsConfig = VariantsConfig()
     merge: MergeConfig = MergeConfig()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -21,16 +21,18 @@ from blurscene_stream.config.schema import (
     VariantsConfig,
     class_configs,
 )
-from blurscene_stream.detect.backends.loading import load_network
+from blurscene_stream.detect.backends.loading import load_device_network, load_network
 from blurscene_stream.detect.device import choose_device, is_installed
 from blurscene_stream.detect.ensemble import require_ensemble_boxes
-from blurscene_stream.detect.face_plate import FacePlateModel
+from blurscene_stream.detect.face_plate import DeviceFacePlateModel, FacePlateModel
 from blurscene_stream.detect.letterbox import Letterbox, group_by_input_size, tta_views
 from blurscene_stream.detect.merge import MergedBoxes, merge
 from blurscene_stream.detect.model import Candidates, Model
-from blurscene_stream.detect.preprocessor import Preprocessor, Sample
+from blurscene_stream.detect.preprocessor import Drawer, Sample
 from blurscene_stream.errors import ConfigError, DetectionError, first_line
 from blurscene_stream.frames import Frame, PictureInfo, ScanMode
+
+_Drawers = dict[Callable[[], Drawer], Drawer]  # by what makes them
 
 QUICK_SCALES = (0.5, 0.25)  # of the turned pictures in ScanMode.only_turned
 
@@ -51,7 +53,7 @@ class Detector:
         self.class_names = tuple(settings.classes)
         self.device_name = "; ".join(dict.fromkeys(model.device_name for model in models))
         self._models = models
-        self._idle = list[Preprocessor]()  # each serves one thread at a time
+        self._idle = list[_Drawers]()  # each serves one thread at a time
         self._class_ids = [np.array([self.class_names.index(name) for name in model.class_names]) for model in models]
         self._config = settings.detect
         # Means over views would sink below what a check counts: most turned views do not show the object.
@@ -87,27 +89,28 @@ class Detector:
         """
         (mode,) = {frame.scan_mode for frame in frames}
         parts, view_counts = [], [0] * len(self.class_names)
-        with self._preprocessor() as preprocessor:
+        with self._preprocessors() as preprocessors:
             for model, class_ids in zip(self._models, self._class_ids, strict=True):
                 views = _views(mode, self._config, model, frames[0].picture)
                 thresholds = [min(self._merge_thresholds[each], self._low_thresholds[each]) for each in class_ids]
-                found = self._run(model, thresholds, frames, views, preprocessor)
+                found = self._run(model, thresholds, frames, views, preprocessors[model.preprocessor])
                 parts.append(replace(found, class_ids=class_ids[found.class_ids]))
                 for class_id in class_ids:
                     view_counts[class_id] += len(views)
         return Candidates.concatenate(parts), view_counts
 
     @contextmanager
-    def _preprocessor(self) -> Iterator[Preprocessor]:
-        """A preprocessor for this thread alone, as long as it is needed."""
+    def _preprocessors(self) -> Iterator[_Drawers]:
+        """The models' preprocessors for this thread alone, as long as they are needed."""
         try:
             taken = self._idle.pop()
         except IndexError:
-            taken = Preprocessor()
+            taken = {make: make() for make in dict.fromkeys(model.preprocessor for model in self._models)}
         try:
             yield taken
         finally:
-            taken.forget()
+            for each in taken.values():
+                each.forget()
         self._idle.append(taken)
 
     def _run(
@@ -116,7 +119,7 @@ class Detector:
         thresholds: Sequence[float],
         frames: Sequence[Frame],
         views: Sequence[Letterbox],
-        preprocessor: Preprocessor,
+        preprocessor: Drawer,
     ) -> Candidates:
         """Run one model; `thresholds`: those of its classes."""
         parts = list[Candidates]()
@@ -134,7 +137,7 @@ class Detector:
         return Candidates.concatenate(parts)
 
     def _run_group(
-        self, model: Model, thresholds: Sequence[float], stack: Sequence[Sample], preprocessor: Preprocessor
+        self, model: Model, thresholds: Sequence[float], stack: Sequence[Sample], preprocessor: Drawer
     ) -> Candidates:
         """Run a model on samples of one input size: images are their stack indices, boxes in stored pixels.
 
@@ -237,6 +240,8 @@ def load_detector(settings: Settings) -> Detector:
 
 def _load_model(model: ModelConfig, device: str, config: DetectConfig) -> Model:
     try:
+        if model.is_built_in and device != "cpu" and config.on_device:
+            return DeviceFacePlateModel(model, load_device_network(model, device, config), config)
         if model.is_built_in:
             return FacePlateModel(model, load_network(model, device, config), config)
         _require_torch(model, config.backend)

@@ -6,16 +6,27 @@ the box's size and the offset of its centre.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from blurscene_stream.config.schema import DetectConfig, ModelConfig
-from blurscene_stream.detect.backends.network import CLASS_COUNT, MULTIPLES, STRIDE, VALUES, Maps, Network, Pictures
+from blurscene_stream.detect.backends.network import (
+    CLASS_COUNT,
+    MULTIPLES,
+    STRIDE,
+    VALUES,
+    Cells,
+    DeviceNetwork,
+    Maps,
+    Network,
+    Pictures,
+)
 from blurscene_stream.detect.letterbox import Letterbox, letterbox_top_left
 from blurscene_stream.detect.model import NOT_FINITE, Candidates
+from blurscene_stream.detect.preprocessor import Drawer, Preprocessor
 from blurscene_stream.errors import ConfigError, DetectionError
 from blurscene_stream.frames import PictureInfo
 
@@ -25,28 +36,37 @@ _LOGIT_SLACK, _MAX_EXACT = np.float32(1e-3), np.float32(0.999)  # up to that sco
 _AROUND = [(down, across) for down in (0, 1, 2) for across in (0, 1, 2) if (down, across) != (1, 1)]
 
 
-class FacePlateModel:
-    """`Model` with a built-in network."""
+class _FacePlate:
+    """A built-in model's classes, and how it takes a picture."""
 
     pad_rgb = (0, 0, 0)
 
-    def __init__(self, model: ModelConfig, network: Network, config: DetectConfig) -> None:
-        """Raise ConfigError when the model has another number of classes than the network."""
+    def __init__(self, model: ModelConfig, config: DetectConfig) -> None:
         if len(model.classes) != CLASS_COUNT:
             raise ConfigError(f"model.classes must be {CLASS_COUNT} names for {model.name}, got {len(model.classes)}")
         self.class_names = tuple(model.classes)
-        self.network = network
         self._multiple = MULTIPLES[model.network["_target_"]]
         self._config = config
+
+    def letterbox(self, picture: PictureInfo, scale: float) -> Letterbox:
+        """At the top left; the input's size changes with `scale`."""
+        return letterbox_top_left(picture, self._config.size_px, self._config.max_upscale, scale, self._multiple)
+
+
+class FacePlateModel(_FacePlate):
+    """`Model` with a built-in network, which takes pictures from main memory and gives its maps there."""
+
+    preprocessor = Preprocessor
+
+    def __init__(self, model: ModelConfig, network: Network, config: DetectConfig) -> None:
+        """Raise ConfigError when the model has another number of classes than the network."""
+        super().__init__(model, config)
+        self.network = network
 
     @property
     def device_name(self) -> str:
         """See `Model`."""
         return self.network.device_name
-
-    def letterbox(self, picture: PictureInfo, scale: float) -> Letterbox:
-        """At the top left; the input's size changes with `scale`."""
-        return letterbox_top_left(picture, self._config.size_px, self._config.max_upscale, scale, self._multiple)
 
     def __call__(self, images: Pictures, thresholds: Sequence[float]) -> Candidates:
         """See `Model`."""
@@ -57,26 +77,67 @@ class FacePlateModel:
         return decode_heat_maps(maps, thresholds)
 
 
+class DeviceFacePlateModel(_FacePlate):
+    """`Model` with a built-in network on a device of its own, where its input is made and its peaks are found."""
+
+    def __init__(self, model: ModelConfig, network: DeviceNetwork, config: DetectConfig) -> None:
+        """Raise ConfigError when the model has another number of classes than the network."""
+        super().__init__(model, config)
+        self.network = network
+
+    @property
+    def device_name(self) -> str:
+        """See `Model`."""
+        return self.network.device_name
+
+    @property
+    def preprocessor(self) -> Callable[[], Drawer]:
+        """See `Model`."""
+        return self.network.preprocessor
+
+    def __call__(self, images: Any, thresholds: Sequence[float]) -> Candidates:
+        """See `Model`."""
+        limits = np.asarray(thresholds, np.float32)
+        return decode_cells(self.network.cells(images, lowest_logits(limits)), limits)
+
+
 def decode_heat_maps(maps: Maps, thresholds: Sequence[float]) -> Candidates:
     """Return the local maxima whose score is above their class's threshold; all of them, however large the crowd.
 
     Raises DetectionError when any number in `maps` is not finite.
     """
-    logits, limits = maps[:, :, 0], np.asarray(thresholds, np.float32)
-    with np.errstate(over="ignore", invalid="ignore"):  # the exponential of what scores 0; an infinity less another
+    limits = np.asarray(thresholds, np.float32)
+    return decode_cells(find_cells(maps, lowest_logits(limits)), limits)
+
+
+def find_cells(maps: Maps, lowest: NDArray[np.float32]) -> Cells:
+    """Return the local maxima whose logit is above `lowest` (C,), in the order of the maps. Raises DetectionError."""
+    logits = maps[:, :, 0]
+    with np.errstate(invalid="ignore"):  # an infinity less another
         # A sum is finite only if every term is: the whole output is checked in one pass, without a map of booleans.
         _check_finite(maps.sum())
-        # An exponential for each cell takes long: almost all are told by their logit, which need not be exact for that.
-        places = np.nonzero(logits > _lowest_logits(limits)[:, None, None])
-        scores = _ONE / (_ONE + np.exp(-logits[places]))
-        chosen = np.flatnonzero((scores > limits[places[1]]) & _is_peak(logits, places))
-        image, class_id, row, column = (each[chosen] for each in places)
-        boxes = decode_boxes(maps[image, class_id, 1:, row, column], row, column).astype(np.float32)
+    places = np.nonzero(logits > lowest[:, None, None])
+    peaks = _is_peak(logits, places)
+    image, class_id, row, column = (each[peaks] for each in places)
+    return Cells(image, class_id, row, column, maps[image, class_id, :, row, column])
+
+
+def decode_cells(cells: Cells, limits: NDArray[np.float32]) -> Candidates:
+    """Return the candidates of cells whose score is above their class's limit (C,).
+
+    Raises DetectionError when a box is not finite.
+    """
+    # An exponential for each cell takes long: almost all are told by their logit, which need not be exact for that.
+    with np.errstate(over="ignore", invalid="ignore"):  # the exponential of what scores 0
+        scores = _ONE / (_ONE + np.exp(-cells.values[:, 0]))
+        chosen = np.flatnonzero(scores > limits[cells.class_ids])
+        kept = cells[chosen]
+        boxes = decode_boxes(kept.values[:, 1:], kept.rows, kept.columns).astype(np.float32)
     _check_finite(boxes)
-    return Candidates(image, class_id, scores[chosen], boxes)
+    return Candidates(kept.images, kept.class_ids, scores[chosen], boxes)
 
 
-def _lowest_logits(thresholds: NDArray[np.float32]) -> NDArray[np.float32]:
+def lowest_logits(thresholds: NDArray[np.float32]) -> NDArray[np.float32]:
     """Logits (C,) that lie a little below those of `thresholds`; infinity for a class that is left out."""
     near_one = np.minimum(thresholds, _MAX_EXACT)
     with np.errstate(divide="ignore"):

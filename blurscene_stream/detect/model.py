@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from blurscene_stream.boxes import Boxes, Scores
 from blurscene_stream.detect.letterbox import Letterbox
+from blurscene_stream.detect.preprocessor import Drawer
 from blurscene_stream.frames import PictureInfo
 
 NOT_FINITE = "the network gave numbers that are not finite; try --set detect.precision=fp32"
@@ -60,10 +61,14 @@ class Model(Protocol):
     def letterbox(self, picture: PictureInfo, scale: float) -> Letterbox:
         """Return how it takes a whole picture, at `scale` times the size that it has otherwise."""
 
-    def __call__(self, images: NDArray[np.uint8], thresholds: Sequence[float]) -> Candidates:
+    @property
+    def preprocessor(self) -> Callable[[], Drawer]:
+        """What makes its input, for one thread; models that have the same share it."""
+
+    def __call__(self, images: Any, thresholds: Sequence[float]) -> Candidates:
         """Return all boxes with a score above their class's threshold, in pixels of the images.
 
-        images: RGB (B, 3, H, W); in memory channels come last
+        images: uint8 RGB (B, 3, H, W), as its preprocessor drew them; in memory channels come last
 
         Raises DetectionError when it gives numbers that are not finite, RuntimeError when its library fails.
         """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -26,7 +26,7 @@ class Sample(NamedTuple):
     stack_index: int
 
 
-class _Look(NamedTuple):
+class Look(NamedTuple):
     """What two views may differ in by their size alone."""
 
     frame: Frame
@@ -35,8 +35,22 @@ class _Look(NamedTuple):
     mirrored: bool
 
 
+class Drawer(Protocol):
+    """Draws samples as input of a network, on one thread."""
+
+    def batch(self, samples: Sequence[Sample], pad_rgb: tuple[int, int, int] = (0, 0, 0)) -> Any:
+        """Draw samples of one input size: RGB uint8 (len(samples), 3, H, W); in memory channels come last.
+
+        pad_rgb: the colour of the padding
+        The result is overwritten by the second call after this one.
+        """
+
+    def forget(self) -> None:
+        """Let go of all frames."""
+
+
 class Preprocessor:
-    """Draws views of frames, on one thread, into memory that it keeps: a frame's worth of it is slow to get anew.
+    """`Drawer` in main memory, which it keeps: a frame's worth of it is slow to get anew.
 
     What two views in succession share, mirrored or not, is scaled once, and a view that is exactly 2, 4 or 8 times as
     small as one of the batch before is averaged from that.
@@ -47,24 +61,20 @@ class Preprocessor:
         self.forget()
 
     def forget(self) -> None:
-        """Let go of all frames."""
+        """See `Drawer`."""
         self._frame: Frame | None = None
         self._full: Rgb | None = None
         self._scaled: tuple[tuple[Region, tuple[int, int]], Rgb] | None = None
-        self._drawn: dict[_Look, Rgb] = {}
+        self._drawn: dict[Look, Rgb] = {}
 
     def batch(self, samples: Sequence[Sample], pad_rgb: tuple[int, int, int] = (0, 0, 0)) -> NDArray[np.uint8]:
-        """Draw samples of one input size: RGB (len(samples), 3, H, W); in memory channels come last.
-
-        pad_rgb: the colour of the padding
-        The result is overwritten by the second call after this one.
-        """
+        """See `Drawer`."""
         images = self._take(len(samples), samples[0].view.height, samples[0].view.width, 3)
-        drawn: dict[_Look, Rgb] = {}
+        drawn: dict[Look, Rgb] = {}
         for sample, out in zip(samples, images, strict=True):
             _pad(sample.view, out, pad_rgb)
             self.draw(sample.frame, sample.view, out)
-            drawn[_look(sample.frame, sample.view)] = _content(sample.view, out)
+            drawn[look_of(sample.frame, sample.view)] = _content(sample.view, out)
         self._drawn = drawn
         return images.transpose(0, 3, 1, 2)
 
@@ -75,8 +85,8 @@ class Preprocessor:
         """
         if frame.picture != view.picture:
             raise ValueError(f"frame {frame.number} is {frame.picture}, the others are {view.picture}")
-        larger = self._drawn.get(_look(frame, view))
-        if larger is not None and (times := _shrink(larger, view)):
+        larger = self._drawn.get(look_of(frame, view))
+        if larger is not None and (times := halvings(larger.shape[:2], view)):
             _content(view, out)[...] = _halved(larger, times)
             return
         if frame is not self._frame:
@@ -106,8 +116,9 @@ class Preprocessor:
         return resize(self._full[y0:y1, x0:x1], *view.stored_size)
 
 
-def _look(frame: Frame, view: Letterbox) -> _Look:
-    return _Look(frame, view.region, view.orientation, view.mirrored)
+def look_of(frame: Frame, view: Letterbox) -> Look:
+    """Return what a view of a frame shows, whatever its size."""
+    return Look(frame, view.region, view.orientation, view.mirrored)
 
 
 def _pad(view: Letterbox, out: Rgb, pad_rgb: tuple[int, int, int]) -> None:
@@ -122,9 +133,9 @@ def _content(view: Letterbox, out: Rgb) -> Rgb:
     return out[view.top : view.top + view.content_height, view.left : view.left + view.content_width]
 
 
-def _shrink(larger: Rgb, view: Letterbox) -> int:
-    """How often `larger` must be halved to be the content of `view`; 0 when that is not exactly so."""
-    fits = [larger.shape[:2] == (view.content_height * times, view.content_width * times) for times in _SHRINKS]
+def halvings(size: Sequence[int], view: Letterbox) -> int:
+    """How often a content of that height and width must be halved to be that of `view`; 0: it is not exactly so."""
+    fits = [tuple(size) == (view.content_height * times, view.content_width * times) for times in _SHRINKS]
     return fits.index(True) + 1 if True in fits else 0
 
 

@@ -18,6 +18,7 @@ from blurscene_stream.detect.backends.torch.state_dict import fill_network, read
 from blurscene_stream.detect.letterbox import Letterbox, letterbox_centered, letterbox_top_left
 from blurscene_stream.detect.model import Candidates
 from blurscene_stream.detect.nan_guard import NanGuard, check_finite
+from blurscene_stream.detect.preprocessor import Preprocessor
 from blurscene_stream.errors import ConfigError, DetectionError
 from blurscene_stream.frames import PictureInfo
 
@@ -37,6 +38,8 @@ class TorchvisionModel:
 
     The network resizes and normalizes its images itself, as torchvision's do.
     """
+
+    preprocessor = Preprocessor
 
     def __init__(self, model: ModelConfig, device: str, config: DetectConfig) -> None:
         """Raise ConfigError when the model's file is refused, or network, weights, classes do not fit together."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from blurscene_stream.boxes import Boxes, Detections, Scores
 from blurscene_stream.detect.backends.network import Maps, Network, Pictures
 from blurscene_stream.detect.letterbox import Letterbox
 from blurscene_stream.detect.model import Candidates, Model
+from blurscene_stream.detect.preprocessor import Drawer
 from blurscene_stream.frames import Frame, PictureInfo, ScanMode
 from blurscene_stream.pipeline.detection import Detector
 
@@ -28,6 +29,11 @@ class RecordingModel:
         view = self._model.letterbox(picture, scale)
         self.views.add(view)
         return view
+
+    @property
+    def preprocessor(self) -> Callable[[], Drawer]:
+        """See `Model`."""
+        return self._model.preprocessor
 
     def __call__(self, images: Pictures, thresholds: Sequence[float]) -> Candidates:
         """See `Model`."""

@@ -14,7 +14,7 @@ OVERRIDES = [  # the override, and what its refusal says after "--set OVERRIDE: 
     (
         "detect.zzz=1",
         "unknown key 'detect.zzz'; known here: size_px, max_upscale, batch_size, every, small_scan_scale, "
-        "backend, precision, threads, variants, merge",
+        "backend, precision, on_device, threads, variants, merge",
     ),
     ("detect.cells=1", "unknown key 'detect.cells'; did you mean 'redact.cells'?"),
     ("devise=cpu", "unknown key 'devise'; did you mean 'device'?"),
@@ -23,7 +23,7 @@ OVERRIDES = [  # the override, and what its refusal says after "--set OVERRIDE: 
     (
         "detect=3",
         "detect is a section with the keys size_px, max_upscale, batch_size, every, small_scan_scale, "
-        "backend, precision, threads, variants, merge, got 3",
+        "backend, precision, on_device, threads, variants, merge, got 3",
     ),
     ("classes.face=0.1", "classes.face is a section with the keys enabled, threshold, margin, shape, got 0.1"),
     ("detect.size_px=abc", "detect.size_px must be a whole number in 32..8192, got 'abc'"),

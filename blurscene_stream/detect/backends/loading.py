@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from blurscene_stream.config.schema import Backend, DetectConfig, ModelConfig, Precision
-from blurscene_stream.detect.backends.network import Network
+from blurscene_stream.detect.backends.network import DeviceNetwork, Network
 from blurscene_stream.detect.backends.onnx_file import find_onnx
 from blurscene_stream.detect.device import is_installed
 from blurscene_stream.errors import ConfigError
@@ -28,6 +28,18 @@ def load_network(model: ModelConfig, device: str, config: DetectConfig) -> Netwo
     from blurscene_stream.detect.backends.torch.torch_network import TorchNetwork  # noqa: PLC0415
 
     return TorchNetwork(model, device, config)
+
+
+def load_device_network(model: ModelConfig, device: str, config: DetectConfig) -> DeviceNetwork:
+    """Load the network of `model` with all that can be done on its device, a GPU, and check it there.
+
+    Raises ConfigError as `load_network`, DetectionError when it does not give what the CPU gives, RuntimeError when the
+    library fails.
+    """
+    _installed(Backend.torch)
+    from blurscene_stream.detect.backends.torch.self_check import load_checked  # noqa: PLC0415
+
+    return load_checked(model, device, config)
 
 
 def choose_backend(model: ModelConfig, device: str, config: DetectConfig) -> Backend:

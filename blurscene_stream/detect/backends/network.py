@@ -1,13 +1,15 @@
-"""The network of a built-in model, whatever library runs it: pictures in, heat maps out."""
+"""The network of a built-in model, whatever library runs it: pictures in, heat maps or their peaks out."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from blurscene_stream.config.schema import BUILT_IN, BUILT_IN_V2
+from blurscene_stream.detect.preprocessor import Drawer
 
 Pictures = NDArray[np.uint8]
 """RGB (B, 3, H, W); in memory channels come last."""
@@ -26,6 +28,25 @@ MULTIPLES = {BUILT_IN: 32, BUILT_IN_V2: 64}
 """`_target_` of a network -> the number that both sides of its input are multiples of."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """Cells of heat maps at which an object may be.
+
+    images, class_ids, rows, columns: int64 (N,), places in maps
+    values: float32 (N, VALUES)
+    """
+
+    images: NDArray[np.int64]
+    class_ids: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    values: NDArray[np.float32]
+
+    def __getitem__(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> Cells:
+        images, class_ids = self.images[chosen], self.class_ids[chosen]
+        return Cells(images, class_ids, self.rows[chosen], self.columns[chosen], self.values[chosen])
+
+
 class Network(Protocol):
     """A built-in network, ready to run, from any thread."""
 
@@ -37,4 +58,23 @@ class Network(Protocol):
         """Return the heat maps of pictures; the size may differ from call to call.
 
         Raises RuntimeError when the library fails.
+        """
+
+
+class DeviceNetwork(Protocol):
+    """A built-in network whose input is made, and whose maps are read, where it runs: only cells come down."""
+
+    @property
+    def device_name(self) -> str:
+        """Device, library and precision, such as "cuda:0 NVIDIA H200, torch, bf16"."""
+
+    def preprocessor(self) -> Drawer:
+        """Return what makes its input, for one thread."""
+
+    def cells(self, images: Any, lowest_logits: NDArray[np.float32]) -> Cells:
+        """Return the local maxima of the heat maps of `images` above their class's limit (C,): all, in their order.
+
+        images: as its preprocessor drew them
+
+        Raises DetectionError when a number in the maps is not finite, RuntimeError when the library fails.
         """

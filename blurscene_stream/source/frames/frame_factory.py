@@ -58,8 +58,9 @@ class FrameFactory:
             orientation=orientation_from_matrix(self.display_matrix),
             sample_aspect_ratio=known_fraction(ratio) or Fraction(1),
             full_range=target.full_range or self.color.color_range == FULL_RANGE,
+            color_matrix=rgb_matrix(self.color.matrix, first.height),
         )
-        self._scaler = Scaler(rgb_matrix(self.color.matrix, first.height))
+        self._scaler = Scaler(self.picture.color_matrix)
         self._converter = VideoReformatter()
 
     def make(self, decoded: VideoFrame, number: int, pts: int, corrupt: bool = False) -> Frame:
@@ -79,7 +80,7 @@ class FrameFactory:
 
     def _wrap(self, decoded: VideoFrame, number: int, pts: int, corrupt: bool) -> Frame:
         if decoded.format.name != self.picture.pixel_format.name:
-            target, matrix = self.picture.pixel_format.name, rgb_matrix(self.color.matrix, decoded.height)
+            target, matrix = self.picture.pixel_format.name, self.picture.color_matrix
             decoded = self._converter.reformat(decoded, format=target, dst_colorspace=matrix, threads=1)
         decoded.make_writable()  # else the decoder's own reference pictures would be written to
         planes = plane_views(decoded, self.picture.pixel_format)

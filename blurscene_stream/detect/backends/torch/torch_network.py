@@ -24,7 +24,7 @@ class TorchNetwork:
         set_threads(config.threads)
         self._device = torch.device(device)
         self._dtype = choose_dtype(config.precision, self._device)
-        self.network = _on_device(load_built_in(model), self._device, self._dtype)
+        self.network = on_device(load_built_in(model), self._device, self._dtype)
 
     @property
     def device_name(self) -> str:
@@ -51,7 +51,8 @@ def load_built_in(model: ModelConfig) -> BuiltIn:
 
 
 @torch.inference_mode()
-def _on_device(network: BuiltIn, device: torch.device, dtype: torch.dtype) -> BuiltIn:
+def on_device(network: BuiltIn, device: torch.device, dtype: torch.dtype) -> BuiltIn:
+    """Fuse a network and move it to a device, ready to run there in `dtype`."""
     network.fuse(has_fused_conv_relu(device, dtype))
     # torch's type hints lack `memory_format` together with a dtype.
     network.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
