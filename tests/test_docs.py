@@ -13,6 +13,7 @@ import pytest
 
 from blurscene_stream import errors
 from blurscene_stream.cli import COMMANDS, DEFAULT_COMMAND, PROGRAM, load_command
+from blurscene_stream.cli.console import STOP_SIGNALS
 from blurscene_stream.verify import EXIT_CODES
 from tests.config.test_settings_models import CONF
 
@@ -116,7 +117,7 @@ def test_options_that_are_named_are_in_the_help(page: str) -> None:
 
 def test_the_exit_codes_are_those_of_the_errors() -> None:
     rows = re.findall(r"^\| (\d+) \|", TEXTS["docs/exit-codes.md"], re.MULTILINE)
-    stops = {errors.StoppedError("", number).exit_code for number in (2, 15)}
+    stops = {errors.StoppedError("", number).exit_code for number in STOP_SIGNALS}
     codes = (
         {*EXIT_CODES.values(), errors.INTERNAL_ERROR_EXIT_CODE}
         | stops

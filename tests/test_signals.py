@@ -91,7 +91,7 @@ def test_the_program_of_these_tests_works(program: Process, target: Path) -> Non
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.7])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_stopped_while_it_writes(number: signal.Signals, delay_s: float, program: Process, tmp_path: Path) -> None:
     wait_for(tmp_path / "out.mp4.partial")
     time.sleep(delay_s)
@@ -103,6 +103,16 @@ def test_stopped_while_it_writes(number: signal.Signals, delay_s: float, program
     assert all("Traceback" not in line for line in opening)
     assert len(opening) <= 2  # it loads the model; what it does
     assert not list(tmp_path.iterdir())
+
+
+def test_nohup_lets_it_run_on(film: Path, target: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", PROGRAM.format("0.02"), str(film), str(target)]
+    with started(["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *command], cwd=ROOT, stderr=PIPE, text=True) as process:
+        wait_for(tmp_path / "out.mp4.partial")
+        process.send_signal(signal.SIGHUP)
+        _, errors = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, errors
+    assert len(read_video(target).luma) == FRAMES
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

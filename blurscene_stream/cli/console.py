@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("blurscene_stream")
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last: the terminal was closed
 SAME_REQUEST_S = 1.0  # timeout(1) signals the process and then its group: that is one request
 
 
 def end_on_signals() -> None:
-    """From now on end the program on the spot on SIGINT (Ctrl-C) or SIGTERM: while it starts, nothing is to be closed.
+    """From now on end the program on the spot on one of STOP_SIGNALS: while it starts, nothing is to be closed.
 
     An exception would go through libraries that are just being imported, and that swallow or reword it.
     """
@@ -37,13 +37,13 @@ def end_on_signals() -> None:
 
 
 def ignore_signals() -> None:
-    """From now on take no notice of SIGINT and SIGTERM: what was to be done is done, and the exit code tells of it."""
+    """From now on take no notice of STOP_SIGNALS: what was to be done is done, and the exit code tells of it."""
     _handle_signals(signal.SIG_IGN)
 
 
 @contextmanager
 def restored_signals() -> Generator[None]:
-    """Restore the handling of SIGINT and SIGTERM on leaving."""
+    """Restore the handling of STOP_SIGNALS on leaving."""
     previous = {number: signal.getsignal(number) for number in STOP_SIGNALS}
     try:
         yield
@@ -54,7 +54,7 @@ def restored_signals() -> Generator[None]:
 
 @contextmanager
 def stop_on_signals(stop_token: StopToken, outcome: str = "nothing was left") -> Generator[None]:
-    """Stop the run in good order on SIGINT or SIGTERM; a later second one ends the program on the spot.
+    """Stop the run in good order on one of STOP_SIGNALS; a later second one ends the program on the spot.
 
     outcome: state of the output then, for the message
     Afterwards they are ignored: it is too late to stop.
@@ -80,4 +80,5 @@ def stop_on_signals(stop_token: StopToken, outcome: str = "nothing was left") ->
 
 def _handle_signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
     for number in STOP_SIGNALS:
-        signal.signal(number, handler)
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # of nohup, which is to last
+            signal.signal(number, handler)
