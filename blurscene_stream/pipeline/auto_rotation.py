@@ -14,11 +14,14 @@ from blurscene_stream.pipeline.detection import Detect, detect_frames
 
 log = logging.getLogger(__name__)
 
-MIN_SCORE = 0.6
-"""Score of a box in a turned view from which on it counts; docs/accuracy.md says how it was chosen."""
+CHECK_SCORE = 0.4
+"""Score from which on a box of the check counts; docs/accuracy.md says how these four were chosen."""
 
-MIN_IOU = 0.3
-"""IoU from which on a box in the upright view shows the same object."""
+MIN_SCORE = 0.5
+"""Score that a box must have in a turned view of full size, for the turned views to stay on."""
+
+MIN_IOU = 0.2
+"""IoU from which on a box in the upright view shows the same object: the turned box of a wide plate is a tall one."""
 
 MIN_SCORE_RATIO = 0.7
 """Share of the score in the turned view that the same object must score upright, to be as well seen there."""
@@ -42,7 +45,8 @@ class _AutoRotation:
     """Detects upright, and from a check on that finds what shows only turned, also turned, until the scene ends.
 
     Checked are the first frame of each scene, before it is passed on, and then one frame every `interval_s`, of those
-    with a full scan. A scene ends at a cut and at a corrupt frame. What is scanned depends on the frames up to each
+    with a full scan: a quick look, and the turned views at full size where that finds something: hands and lamps often
+    look like a face when they are small and turned. A scene ends at a cut and at a corrupt frame. What is scanned depends on the frames up to each
     one alone, not on how they come in batches.
     """
 
@@ -66,14 +70,23 @@ class _AutoRotation:
         for index, frame in enumerate(frames):
             if self._is_due(frame):
                 self._last_check_s = self._time_s(frame)
-                (turned,) = detect_frames([replace(frame, scan_mode=ScanMode.only_turned)], self._detect)
-                if _shows_more(turned, found[index]):
+                if (turned := self._check(frame, found[index])) is not None:
                     self._log(frame)
                     self._turned = True
-                    return found[:index] + self._detect_turned(frames[index:])
+                    return [*found[:index], turned, *self._detect_turned(frames[index + 1 :])]
         return found
 
+    def _check(self, frame: Frame, upright: Detections) -> Detections | None:
+        """Return what a frame shows upright and turned, None where turning it shows nothing more."""
+        (quick,) = detect_frames([replace(frame, scan_mode=ScanMode.only_turned)], self._detect)
+        if not _shows_more(quick, upright, CHECK_SCORE):
+            return None
+        (turned,) = self._detect_turned([frame])
+        return turned if _shows_more(turned, upright, MIN_SCORE) else None
+
     def _detect_turned(self, frames: Sequence[Frame]) -> list[Detections]:
+        if not frames:
+            return []
         turned = {ScanMode.full: ScanMode.full_turned}
         scanned = [replace(frame, scan_mode=turned.get(frame.scan_mode, frame.scan_mode)) for frame in frames]
         return detect_frames(scanned, self._detect)
@@ -106,10 +119,10 @@ def _scenes(frames: Sequence[Frame]) -> list[Sequence[Frame]]:
     return [frames[start:stop] for start, stop in zip(starts, [*starts[1:], len(frames)], strict=True)]
 
 
-def _shows_more(turned: Detections, upright: Detections) -> bool:
-    """Return whether a box of the turned views is missing in the upright view, or much weaker there."""
+def _shows_more(turned: Detections, upright: Detections, min_score: float) -> bool:
+    """Return whether a box with that score of the turned views is missing in the upright view, or much weaker there."""
     counted = turned.confident()
-    counted = counted[counted.scores >= MIN_SCORE]
+    counted = counted[counted.scores >= min_score]
     same = iou(counted.xyxy, upright.xyxy) >= MIN_IOU
     upright_scores = (same * upright.scores).max(axis=1, initial=0)
     return bool((upright_scores < MIN_SCORE_RATIO * counted.scores).any())

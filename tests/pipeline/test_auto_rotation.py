@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
@@ -21,7 +21,7 @@ from blurscene_stream import Anonymizer
 from blurscene_stream.boxes import Boxes, Detections, Orientation
 from blurscene_stream.config.schema import DetectConfig, RotationMode, Settings, VariantsConfig
 from blurscene_stream.frames import Frame, ScanMode, SourceItem
-from blurscene_stream.pipeline.auto_rotation import MIN_SCORE, with_auto_rotation
+from blurscene_stream.pipeline.auto_rotation import CHECK_SCORE, MIN_SCORE, with_auto_rotation
 from blurscene_stream.pipeline.detection import Detector
 from blurscene_stream.pipeline.scan_schedule import with_cuts, with_scan_modes
 from blurscene_stream.pipeline.stages import detected
@@ -140,7 +140,7 @@ def test_with_small_scans_the_full_ones_are_checked_and_turned() -> None:
 
 @pytest.mark.parametrize(
     ("score", "upright_score", "turns"),
-    [(0.9, 0.0, True), (0.9, 0.3, True), (0.9, 0.8, False), (MIN_SCORE - 0.01, 0.0, False)],
+    [(0.9, 0.0, True), (0.9, 0.3, True), (0.9, 0.8, False), (CHECK_SCORE - 0.01, 0.0, False)],
 )
 def test_turned_views_are_for_what_they_show_better(score: float, upright_score: float, turns: bool) -> None:
     seen: list[ScanMode] = []
@@ -151,6 +151,36 @@ def test_turned_views_are_for_what_they_show_better(score: float, upright_score:
 
     with_auto_rotation(detect, AUTO, "clip", TICK)([PLAIN])
     assert (ScanMode.full_turned in seen) is turns
+
+
+def boxes_by_mode(**found: tuple[float, Sequence[float]]) -> Callable[[Sequence[Frame]], list[Detections]]:
+    """A detector that finds one box in each scan mode that is named: score and corners."""
+
+    def detect(some: Sequence[Frame]) -> list[Detections]:
+        return [find(frame.scan_mode.name) for frame in some]
+
+    def find(mode: str) -> Detections:
+        if mode not in found:
+            return Detections.empty(CLASSES)
+        score, box = found[mode]
+        return Detections(np.array([box], np.float32), np.full(1, score, np.float32), np.zeros(1, np.int64), CLASSES)
+
+    return detect
+
+
+@pytest.mark.parametrize(("score", "stays"), [(MIN_SCORE, True), (MIN_SCORE - 0.01, False)])
+def test_a_hand_that_looks_like_a_face_only_when_small_does_not_turn_the_scene(score: float, stays: bool) -> None:
+    box = (8, 8, 20, 20)
+    detect = boxes_by_mode(only_turned=(0.9, box), full_turned=(score, box))
+    found = with_auto_rotation(detect, AUTO, "clip", TICK)(frames_of([PLAIN] * 3))
+    assert [len(each) for each in found] == [int(stays)] * 3
+
+
+def test_a_plate_found_upright_is_not_another_one_whose_turned_box_is_tall() -> None:
+    turned = (0.95, (11, 4, 19, 20))  # over a wide box of the same plate, with a quarter of both in common
+    detect = boxes_by_mode(full=(0.9, (4, 8, 26, 16)), only_turned=turned, full_turned=turned)
+    (found,) = with_auto_rotation(detect, AUTO, "clip", TICK)([PLAIN])
+    assert found.xyxy.tolist() == [[4, 8, 26, 16]]
 
 
 @pytest.mark.parametrize("rotations", [RotationMode.none, (), (90, 270)])
