@@ -45,9 +45,9 @@ class _AutoRotation:
     """Detects upright, and from a check on that finds what shows only turned, also turned, until the scene ends.
 
     Checked are the first frame of each scene, before it is passed on, and then one frame every `interval_s`, of those
-    with a full scan: a quick look, and the turned views at full size where that finds something: hands and lamps often
-    look like a face when they are small and turned. A scene ends at a cut and at a corrupt frame. What is scanned depends on the frames up to each
-    one alone, not on how they come in batches.
+    with a full scan: at a part of its size, and where that finds something at full size, for hands and lamps often look
+    like a face when they are small and turned. A scene ends at a cut and at a corrupt frame. What is scanned depends on
+    the frames up to each one alone, not on how they come in batches.
     """
 
     def __init__(self, detect: Detect, name: str, time_base: Fraction, interval_s: float) -> None:
