@@ -96,14 +96,25 @@ class GraphedCalls:
 
 
 def capture(function: Function, images: Tensor, limits: Tensor) -> Recording:
-    """Capture a call as a CUDA graph.
+    """Capture a call as a CUDA graph, on the device of its inputs.
 
     images, limits: have the shapes of its inputs, and become its own memory
     Raises RuntimeError.
     """
-    inputs = images, limits.clone()
-    graph = torch.cuda.CUDAGraph()
-    # Other threads may go on with their own calls: a server's, for instance.
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-        outputs = function(*inputs)
-    return Recording(inputs, outputs, graph.replay)
+    inputs, device = (images, limits.clone()), images.device
+    with torch.cuda.device(device):
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            function(*inputs)  # libraries plan a call for each thread, which must not happen while it is captured
+        torch.cuda.current_stream().wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        # Other threads may go on with their own calls: a server's, for instance.
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+            outputs = function(*inputs)
+
+    def replay() -> None:
+        with torch.cuda.device(device):
+            graph.replay()
+
+    return Recording(inputs, outputs, replay)

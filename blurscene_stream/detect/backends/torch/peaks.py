@@ -30,7 +30,7 @@ def pack_peaks(maps: Tensor, lowest: Tensor, limit: int = MAX_CELLS) -> Tensor:
     found = ((logits > lowest[:, None, None]) & (logits >= around)).flatten()
     number = found.cumsum(0)
     # What is no maximum, or has no room, goes to one more slot behind the others.
-    slots = torch.where(found & (number <= limit), number - 1, limit)
+    slots = (number - 1).masked_fill(~(found & (number <= limit)), limit)
     every = torch.arange(len(found), device=maps.device)
     indices = torch.zeros(limit + 1, dtype=torch.int64, device=maps.device).scatter_(0, slots, every)[:limit]
     area = logits.shape[2] * logits.shape[3]
