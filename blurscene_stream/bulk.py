@@ -120,6 +120,8 @@ def _target_folder(source: Address, output: str | None, count: int) -> Path | No
     if not _is_folder(source):
         return None if output is None else Path(output)
     name = path.resolve().name
+    if not name:
+        raise UsageError(f"{path}: is the root of all folders, too much for one run; name a folder")
     if output is None:
         folder = (path if path.name == name else path.resolve()).with_name(name + ANONYMIZED_SUFFIX)
     else:

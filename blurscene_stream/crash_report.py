@@ -16,8 +16,10 @@ from blurscene_stream.errors import first_line
 
 ARRAYS = re.compile(r"\[.*|array\(.*|\bb(?P<quote>['\"]).*")  # an error may show the numbers or bytes that it is about
 
-OUT_OF_MEMORY = re.compile("can(no|')t allocate memory|can't start new thread|failed to map segment", re.IGNORECASE)
-"""Texts of torch, the threads of Python and the dynamic linker."""
+OUT_OF_MEMORY = re.compile(
+    "can(no|')t allocate memory|can't start new thread|failed to map segment|std::bad_alloc", re.IGNORECASE
+)
+"""Texts of torch, the threads of Python, the dynamic linker and OpenVINO."""
 
 
 def type_and_place(error: BaseException) -> str:

@@ -190,6 +190,12 @@ def test_what_cannot_be_planned_is_refused(inputs: list[str], output: str, reaso
     assert "secret" not in str(error.value)
 
 
+def test_the_root_of_all_folders_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """An internal error once: it has no name to call the folder of the results by."""
+    assert run(video_command, ["/"], "blurscene-stream") == 2
+    assert "/: is the root of all folders" in capsys.readouterr().err
+
+
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()

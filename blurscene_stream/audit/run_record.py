@@ -109,19 +109,19 @@ def check_files(entries: Sequence[Entry], log: Path) -> FileCheck:
     """
     withdrawn = {entry[WITHDRAWN] for entry in entries if isinstance(entry.get(WITHDRAWN), str)}
     latest: dict[str, Mapping[str, object]] = {}
-    changed = []
+    odd = []
     for entry in entries:
         for key in ("input", "detections", "output"):
             file = entry.get(key)
             if not file or entry["sha256"] in withdrawn:
                 continue
             if not _is_named_file(file):
-                changed.append(f"{log}: entry {entry['entry']}: its {key} is not described as a file")
+                odd.append(f"{log}: entry {entry['entry']}: its {key} is not described as a file")
             elif file["sha256"]:
                 latest[_located(file["name"], log)] = file
     differences = ((file["name"], _difference(path, file)) for path, file in latest.items())
-    changed += [f"{name}: {difference}" for name, difference in differences if difference]
-    return FileCheck(len(latest), tuple(changed))
+    changed = [f"{name}: {difference}" for name, difference in differences if difference]
+    return FileCheck(len(latest) + len(odd), (*odd, *changed))
 
 
 def _is_named_file(file: object) -> bool:

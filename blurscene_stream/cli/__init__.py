@@ -95,14 +95,14 @@ def _code_and_line(error: BaseException, name: str) -> tuple[int, str]:
     match error:
         case click.ClickException():
             return error.exit_code, f"{error.format_message().splitlines()[0]} ({name} --help tells more)"
+        case Exception() if is_out_of_memory(error):  # whatever it looked like where it ran out, such as a cut file
+            return 1, "there is not enough memory; close other programs, or allow more (ulimit -v, the container)"
         case BlurSceneError():
             return error.exit_code, str(error)
         case KeyboardInterrupt() | click.Abort():
             return 130, "stopped by SIGINT; nothing was left"
         case BrokenPipeError():  # the reader of our output has enough
             return 1, ""
-        case Exception() if is_out_of_memory(error):
-            return 1, "there is not enough memory; close other programs, or allow more (ulimit -v, the container)"
         case Exception():
             file = write_traceback(error)
             advice = "please report it" if file is None else f"please report it; {file} tells where it happened"

@@ -58,6 +58,8 @@ def decode(
             elif packet.size and not packet.is_discard:
                 yield packet
         yield from video.flush()
+    except av.error.BlockingIOError as error:  # no thread can be made for the decoder: that is no damage
+        raise MemoryError from error
     except (av.error.FFmpegError, OSError) as error:
         raise CorruptInputError(
             f"{path}: damaged after {video.decoded} frames: {reason(error)}; nothing was written"
