@@ -89,6 +89,28 @@ def test_a_picture_that_is_no_video_is_detected_in_too(scene: Picture) -> None:
     assert np.array_equal(found.xyxy, wanted.xyxy) and np.allclose(found.scores, wanted.scores, atol=1e-6)
 
 
+def test_a_batch_that_is_not_full_is_no_new_shape_and_gives_what_its_pictures_give(scene: Picture) -> None:
+    settings = given("face_plate_v2", "detect.batch_size=6")
+    network, shapes = OnDeviceNetwork(settings.model, "cpu", settings.detect), set[tuple[int, ...]]()
+    network.network.register_forward_pre_hook(lambda _, inputs: shapes.add(tuple(inputs[0].shape)))
+    shown = np.zeros((7, 192, 256, 3), np.uint8)
+    for number, picture in enumerate(shown):
+        picture[:144, :224] = np.roll(scene, 11 * number, 1)
+    images = torch.from_numpy(shown).permute(0, 3, 1, 2)
+    limits = np.full(2, -2, np.float32)
+    alone = [network.cells(images[number : number + 1], limits) for number in range(7)]
+    assert all(len(cells.rows) for cells in alone)
+    for count, padded in ((1, 1), (2, 2), (3, 4), (4, 4), (5, 6), (6, 6), (7, 7)):
+        shapes.clear()
+        cells = network.cells(images[:count], limits)
+        assert shapes == {(padded, 3, 192, 256)}
+        for number, wanted in enumerate(alone[:count]):
+            found = cells[cells.images == number]
+            assert found.rows.tolist() == wanted.rows.tolist() and found.columns.tolist() == wanted.columns.tolist()
+            assert np.allclose(found.values, wanted.values, atol=1e-3)
+        assert set(cells.images.tolist()) == set(range(count))
+
+
 class _Waiting(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Refuses what would wait for a GPU: reading a number, and results whose size depends on numbers."""
 

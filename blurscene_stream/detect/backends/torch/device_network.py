@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from blurscene_stream.config.schema import DetectConfig, ModelConfig
 from blurscene_stream.detect.backends.network import CLASS_COUNT, STRIDE, VALUES, Cells
@@ -29,6 +30,7 @@ class OnDeviceNetwork:
         self._dtype = choose_dtype(config.precision, self.device)
         self.network = on_device(load_built_in(model), self.device, self._dtype)
         self._calls = GraphedCalls(self._calculate, capture if self.device.type == "cuda" else None)
+        self._batch_size = config.batch_size
         self._limits: dict[bytes, Tensor] = {}
 
     @property
@@ -44,8 +46,9 @@ class OnDeviceNetwork:
     def cells(self, images: Tensor, lowest_logits: NDArray[np.float32]) -> Cells:
         """See `DeviceNetwork`."""
         lowest = self._on_device(lowest_logits)
-        with self._calls.outputs(images, lowest) as (packed, maps):
-            return fetch_cells(packed, maps, lowest)
+        with self._calls.outputs(self._padded(images), lowest) as (packed, maps):
+            cells = fetch_cells(packed, maps, lowest)
+        return cells[cells.images < len(images)]
 
     @torch.inference_mode()
     def maps(self, images: Tensor) -> Tensor:
@@ -56,6 +59,15 @@ class OnDeviceNetwork:
             shape = tuple(maps.shape)
             raise DetectionError(f"the network gave maps of shape {shape}, expected {expected}: it is another one")
         return maps
+
+    def _padded(self, images: Tensor) -> Tensor:
+        """The pictures and black ones behind them, up to a power of two or a whole batch.
+
+        cuDNN plans each new shape, which takes seconds: the last batch of a video must not be one.
+        """
+        count = len(images)
+        full = min(1 << (count - 1).bit_length(), max(count, self._batch_size))
+        return functional.pad(images, (0, 0, 0, 0, 0, 0, 0, full - count)) if full > count else images
 
     def _calculate(self, images: Tensor, lowest: Tensor) -> tuple[Tensor, Tensor]:
         maps = self.maps(images)
