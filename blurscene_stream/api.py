@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from os import PathLike, fspath
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +15,16 @@ from blurscene_stream.boxes import Detections
 from blurscene_stream.config import Settings, load_settings
 from blurscene_stream.errors import UsageError
 from blurscene_stream.frames import RedactedFrame
-from blurscene_stream.image import DecodedImage, format_of
 from blurscene_stream.paths import IMAGE_FORMATS
 from blurscene_stream.pipeline import Callbacks, Job, StopToken, Summary, anonymize_video
 from blurscene_stream.pipeline.detection import Detector, LoadDetector, load_configured_detector
-from blurscene_stream.pipeline.image import ImageAnonymizer
-from blurscene_stream.pipeline.image_files import ImageCallbacks, ImageSummary, anonymize_images
-from blurscene_stream.pipeline.image_paths import ImageJob
 from blurscene_stream.streams import StreamInfo
+
+if TYPE_CHECKING:  # what is for images imports Pillow: a video does without
+    from blurscene_stream.image import DecodedImage
+    from blurscene_stream.pipeline.image import ImageAnonymizer
+    from blurscene_stream.pipeline.image_files import ImageCallbacks, ImageSummary
+    from blurscene_stream.pipeline.image_paths import ImageJob
 
 Location = str | PathLike[str]
 Progress = Callable[[int, int | None], None]
@@ -70,6 +73,8 @@ class Anonymizer:
             raise UsageError(
                 f"image_format must be one of {', '.join(sorted({*IMAGE_FORMATS.values()}))}, got {image_format!r}"
             )
+        from blurscene_stream.image import format_of  # noqa: PLC0415
+
         return self._images.anonymize(data, image_format or format_of(data) or "").data
 
     def video(  # noqa: PLR0913
@@ -111,6 +116,8 @@ class Anonymizer:
 
     def run_images(self, job: ImageJob, callbacks: ImageCallbacks, stop_token: StopToken) -> ImageSummary:
         """Do one job over an image file or a folder of them; see `anonymize_images`."""
+        from blurscene_stream.pipeline.image_files import anonymize_images  # noqa: PLC0415
+
         return anonymize_images(job, self.settings, callbacks, stop_token, self._load)
 
     def _load(self, _: Settings) -> Detector:
@@ -122,11 +129,15 @@ class Anonymizer:
 
     @cached_property
     def _images(self) -> ImageAnonymizer:
+        from blurscene_stream.pipeline.image import ImageAnonymizer  # noqa: PLC0415
+
         return ImageAnonymizer(self.settings, self._detector)
 
 
 def _decoded(rgb: NDArray[np.uint8]) -> DecodedImage:
     """Copy an array, for redaction writes into it."""
+    from blurscene_stream.image import DecodedImage  # noqa: PLC0415
+
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
         raise ValueError(f"an image must be uint8 (H, W, 3), RGB, got {rgb.dtype} {rgb.shape}")
     return DecodedImage(np.array(rgb, order="C"), "array", lossless=True)

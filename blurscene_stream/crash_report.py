@@ -8,7 +8,6 @@ import re
 import tempfile
 import traceback
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from blurscene_stream.credentials import redacted
@@ -54,6 +53,8 @@ def write_traceback(error: BaseException) -> Path | None:
 
 
 def _lines(error: BaseException) -> Iterator[str]:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  # a tenth of a command's start
+
     try:
         yield f"blurscene-stream {version('blurscene-stream')}"
     except PackageNotFoundError:

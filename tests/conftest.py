@@ -68,7 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return load_network(model, device, replace(detect, backend=taken) if detect.backend is Backend.auto else detect)
 
     if taken is not Backend.auto:
-        pytest.MonkeyPatch().setattr("blurscene_stream.detect.detector.load_network", load_in_taken)
+        pytest.MonkeyPatch().setattr("blurscene_stream.detect.loading.load_network", load_in_taken)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
+from blurscene_stream.api import Anonymizer
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.frames import Frame, ScanMode
+from blurscene_stream.pipeline import detection
+from blurscene_stream.pipeline.detection import LoadDetector
 
 CLASSES = ("face", "license_plate")
 BRIGHT = 200  # of 8 bits: only the test videos' square is that bright
+
+
+def take_detector(load: LoadDetector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the command line load another detector."""
+    monkeypatch.setattr(detection, "load_configured_detector", load)
+    monkeypatch.setattr(Anonymizer.__init__, "__kwdefaults__", {"load_detector": load})
 
 
 class SquareDetector:

@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 import pytest
 
-from blurscene_stream.api import Anonymizer
 from blurscene_stream.bulk import plan
 from blurscene_stream.cli import run
 from blurscene_stream.cli.progress import Progress
@@ -21,7 +20,7 @@ from blurscene_stream.config import Settings
 from blurscene_stream.errors import DeviceError, SourceError, UsageError
 from blurscene_stream.frames import RedactedFrame
 from blurscene_stream.pipeline.detection import Detector
-from tests.detectors import RgbSquareDetector, SquareDetector
+from tests.detectors import RgbSquareDetector, SquareDetector, take_detector
 from tests.videos import VideoSpec, make_video, read_video
 
 FRAMES = 4
@@ -33,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("footage", "detector")
 def detector(monkeypatch: pytest.MonkeyPatch) -> SquareDetector:
     """Takes the place of the network."""
     made = RgbSquareDetector()
-    monkeypatch.setattr(Anonymizer.__init__, "__kwdefaults__", {"load_detector": made.load})
+    take_detector(made.load, monkeypatch)
     return made
 
 
@@ -80,7 +79,7 @@ def test_the_model_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
         loaded.append(settings)
         return SquareDetector()
 
-    monkeypatch.setattr(Anonymizer.__init__, "__kwdefaults__", {"load_detector": load})
+    take_detector(load, monkeypatch)
     assert _run("footage", "-o", "out") == 0
     assert len(loaded) == 1
 
@@ -168,7 +167,7 @@ def test_what_would_end_every_file_ends_the_run(monkeypatch: pytest.MonkeyPatch)
     def missing(_: Settings) -> Detector:
         raise DeviceError("cuda:7: there is no such device")
 
-    monkeypatch.setattr(Anonymizer.__init__, "__kwdefaults__", {"load_detector": missing})
+    take_detector(missing, monkeypatch)
     assert _run("footage", "-o", "out") == 11
     assert not _files(Path("out"))
 

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from blurscene_stream.api import Anonymizer
 from blurscene_stream.cli import run
 from blurscene_stream.cli.image import picture_command
 from blurscene_stream.cli.video import render_command, video_command
-from tests.detectors import RgbSquareDetector
+from tests.detectors import RgbSquareDetector, take_detector
 from tests.pictures import SQUARE, exif_of, file_of, read_back, samples_of, turned
 
 
@@ -21,7 +20,7 @@ from tests.pictures import SQUARE, exif_of, file_of, read_back, samples_of, turn
 def detector(monkeypatch: pytest.MonkeyPatch) -> RgbSquareDetector:
     """Takes the place of the network."""
     made = RgbSquareDetector()
-    monkeypatch.setattr(Anonymizer.__init__, "__kwdefaults__", {"load_detector": made.load})
+    take_detector(made.load, monkeypatch)
     return made
 
 

@@ -9,12 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
-from blurscene_stream.api import Anonymizer
 from blurscene_stream.cli import run
 from blurscene_stream.cli.video import render_command, video_command
 from blurscene_stream.config import Settings
 from blurscene_stream.source.inspection.output_metadata import is_own_output
-from tests.detectors import RgbSquareDetector
+from tests.detectors import RgbSquareDetector, take_detector
 from tests.pipeline.runs import anonymize
 from tests.settings import changed
 from tests.videos import VideoSpec, make_video, read_video
@@ -28,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("detector")
 @pytest.fixture
 def detector(monkeypatch: pytest.MonkeyPatch) -> None:
     """Takes the place of the network."""
-    monkeypatch.setattr(Anonymizer.__init__, "__kwdefaults__", {"load_detector": RgbSquareDetector().load})
+    take_detector(RgbSquareDetector().load, monkeypatch)
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ import pytest
 from PIL import ImageCms
 from PIL.PngImagePlugin import PngInfo
 
-from blurscene_stream.api import Anonymizer
 from blurscene_stream.boxes import Detections
 from blurscene_stream.cli import run
 from blurscene_stream.cli.image import detect_command, picture_command
@@ -27,7 +26,7 @@ from blurscene_stream.frames import Frame
 from blurscene_stream.image import decode
 from blurscene_stream.pipeline.image_files import detect_images
 from tests.conftest import ROOT
-from tests.detectors import RgbSquareDetector, SquareDetector
+from tests.detectors import RgbSquareDetector, SquareDetector, take_detector
 from tests.pictures import LOSSLESS, SQUARE, exif_of, file_of, read_back, samples_of, turned
 from tests.processes import PATIENCE_S, started, wait_until
 
@@ -36,7 +35,7 @@ from tests.processes import PATIENCE_S, started, wait_until
 def detector(monkeypatch: pytest.MonkeyPatch) -> SquareDetector:
     """Takes the place of the network."""
     made = RgbSquareDetector()
-    monkeypatch.setattr(Anonymizer.__init__, "__kwdefaults__", {"load_detector": made.load})
+    take_detector(made.load, monkeypatch)
     monkeypatch.setattr(detect_images, "__defaults__", (made.load,))
     return made
 
@@ -222,7 +221,7 @@ def test_a_failing_detector_leaves_nothing(
     def broken(_: Sequence[Frame]) -> list[Detections]:
         raise RuntimeError("out of ideas")
 
-    monkeypatch.setattr(Anonymizer.__init__, "__kwdefaults__", {"load_detector": SquareDetector(broken).load})
+    take_detector(SquareDetector(broken).load, monkeypatch)
     assert picture(folder / "a.png", tmp_path / "out.png") == 6
     assert "a.png: " in capsys.readouterr().err.splitlines()[-1]
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
@@ -318,9 +317,8 @@ PROGRAM = textwrap.dedent("""
     import time
     from tests.detectors import SquareDetector
     from blurscene_stream import cli
-    from blurscene_stream.api import Anonymizer
-    slow = SquareDetector(lambda frames: time.sleep(0.3))
-    Anonymizer.__init__.__kwdefaults__["load_detector"] = slow.load
+    from blurscene_stream.pipeline import detection
+    detection.load_configured_detector = SquareDetector(lambda frames: time.sleep(0.3)).load
     cli.main()
 """)
 

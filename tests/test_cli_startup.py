@@ -11,6 +11,8 @@ import pytest
 
 from blurscene_stream.cli import COMMANDS
 from tests.conftest import ROOT
+from tests.detect.needs import need
+from tests.videos import VideoSpec, make_video
 
 HEAVY = {
     "torch",
@@ -150,3 +152,70 @@ def test_the_package_runs_as_a_module(folder: Path) -> None:
     )
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.startswith("blurscene-stream, version ")
+
+
+RUN = """
+import atexit, gc, json, sys, threading
+from blurscene_stream.cli.progress import Progress
+at_frame, add_frame = [], Progress.add_frame
+def note(self, frame):
+    at_frame.append([gc.isenabled(), gc.get_freeze_count() > 10_000])
+    add_frame(self, frame)
+Progress.add_frame = note
+def report():
+    print(json.dumps([sorted(sys.modules), at_frame, [thread.name for thread in threading.enumerate()]]))
+atexit.register(report)
+sys.argv = ["blurscene-stream", *sys.argv[1:]]
+from blurscene_stream.cli import main
+main()
+"""
+
+
+def run_and_report(folder: Path, *arguments: str) -> tuple[int, str, list[str], list[list[bool]]]:
+    """Run the command line; return exit code, stderr, loaded modules, and of each frame what is said of garbage."""
+    ended = subprocess.run(
+        [sys.executable, "-c", RUN, *arguments],
+        cwd=folder,
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    modules, at_frame, threads = json.loads(ended.stdout.splitlines()[-1])
+    assert threads == ["MainThread"]
+    return ended.returncode, ended.stderr, modules, at_frame
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    return make_video(tmp_path / "film.mp4", VideoSpec(3, 64, 48))
+
+
+def test_a_video_loads_no_more_than_it_needs_and_collects_garbage_again(film: Path) -> None:
+    need("openvino")
+    code, errors, modules, at_frame = run_and_report(film.parent, "--fast", "film.mp4", "out.mp4")
+    assert (code, at_frame) == (0, [[True, True]] * 3), errors
+    assert "openvino" in modules
+    assert not {"PIL", "torch", "importlib.metadata", "openvino.tools.ovc", "openvino_telemetry.main"} & set(modules)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ("empty.mp4 out.mp4", 1, "empty.mp4: the file is empty"),
+        ("film.mp4 out.webm -c:v h264", 2, "webm takes no h264"),
+        ("film.mp4 out.mp4", 2, "the sha256 of these weights begins with"),
+    ],
+)
+def test_a_bad_input_or_output_is_refused_before_a_bad_model(
+    arguments: str, code: int, message: str, film: Path
+) -> None:
+    """Though the model is loaded beside: nothing is written, and no thread is left."""
+    need("openvino")
+    (film.parent / "empty.mp4").touch()
+    before = sorted(film.parent.iterdir())
+    wrong = ("--set", f"model.onnx_sha256={64 * 'a'}", "--set", "detect.precision=fp32")
+    ended, errors, _, _ = run_and_report(film.parent, *arguments.split(), *wrong)
+    assert message in errors.splitlines()[-1], errors
+    assert ended == code
+    assert sorted(film.parent.iterdir()) == before

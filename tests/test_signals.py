@@ -17,6 +17,7 @@ from subprocess import PIPE
 import pytest
 
 from tests.conftest import ROOT
+from tests.detect.needs import need
 from tests.evaluate.scripted_detector import make_picture
 from tests.processes import PATIENCE_S, Process, lines_before, listens, started, wait_until
 from tests.videos import VideoSpec, make_video, read_video
@@ -28,13 +29,12 @@ PROGRAM = textwrap.dedent("""
     import signal, sys, time
     from tests.detectors import SquareDetector
     from blurscene_stream import cli
-    from blurscene_stream.api import Anonymizer
+    from blurscene_stream.pipeline import detection
     def look(frames):
         if {0} > 1:
             print("looking", flush=True)
         time.sleep({0} * len(frames))
-    slow = SquareDetector(look)
-    Anonymizer.__init__.__kwdefaults__["load_detector"] = slow.load
+    detection.load_configured_detector = SquareDetector(look).load
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started without it
     print("ready", flush=True)
     cli.main()
@@ -145,7 +145,8 @@ LOADS = (  # arguments, signal, what becomes of the output
 def test_stopped_while_the_model_loads(arguments: str, number: signal.Signals, outcome: str, footage: Path) -> None:
     """Whatever the loader makes of the error; and the second of two files is not begun."""
     before = {path for path in footage.rglob("*") if path.is_file()}
-    command, environment = [sys.executable, "-c", LOADING, *arguments.split()], os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", LOADING, *arguments.split(), "--backend", "torch"]  # of all, it takes long
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with started(command, cwd=footage, env=environment, stderr=PIPE, text=True) as process:
         opening = lines_before("loading\n", process.stderr)
         process.send_signal(number)
@@ -154,6 +155,23 @@ def test_stopped_while_the_model_loads(arguments: str, number: signal.Signals, o
     assert process.returncode == 128 + number
     assert all(line.endswith(": loading the model\n") for line in opening)
     assert {path for path in footage.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.2, 0.5])
+def test_stopped_while_the_network_is_compiled_beside(delay_s: float, footage: Path) -> None:
+    """By the real detector, on a thread of its own."""
+    need("openvino")
+    before = set(footage.rglob("*"))
+    command = [sys.executable, "-m", "blurscene_stream", "--fast", "--backend", "openvino", "film.mp4", "out.mp4"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with started(command, cwd=footage, env=environment, stderr=PIPE, text=True) as process:
+        assert process.stderr.readline().endswith(": loading the model\n")
+        time.sleep(delay_s)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=PATIENCE_S)
+    assert errors.splitlines()[-1] == "blurscene-stream: error: stopped by SIGTERM; nothing was left"
+    assert process.returncode == 128 + signal.SIGTERM
+    assert set(footage.rglob("*")) == before
 
 
 @pytest.fixture

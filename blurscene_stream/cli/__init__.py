@@ -6,6 +6,7 @@ Only the command that is named is imported, and what it needs for its work only 
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from importlib import import_module
 import click
 
 from blurscene_stream.cli.arguments import check_arguments
-from blurscene_stream.cli.console import end_on_signals, ignore_signals, restored_signals
+from blurscene_stream.cli.console import end_on_signals, ignore_signals, restored_signals, resume_collection
 from blurscene_stream.cli.output import occupy_standard_descriptors, redacting_streams
 from blurscene_stream.config.schema import LoggingConfig
 from blurscene_stream.crash_report import is_out_of_memory, type_and_place, write_traceback
@@ -50,12 +51,16 @@ def load_command(name: str) -> click.Command:
 
 def main() -> None:
     """Run the command that is named, else the default one, and exit with its exit code."""
+    gc.disable()
     arguments = sys.argv[1:]
     _set_up_first_logs(arguments)
     end_on_signals()
     occupy_standard_descriptors()
     named = bool(arguments) and arguments[0] in COMMANDS
-    command = load_command(arguments[0] if named else DEFAULT_COMMAND)
+    command_name = arguments[0] if named else DEFAULT_COMMAND
+    command = load_command(command_name)
+    if command_name != DEFAULT_COMMAND:  # which resumes it when all that it needs is imported
+        resume_collection()
     name = f"{PROGRAM} {arguments[0]}" if named else PROGRAM
     code = run(command, arguments[named:], name)
     ignore_signals()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from blurscene_stream.cli.bulk import (
     run_bulk,
     split_arguments,
 )
-from blurscene_stream.cli.console import stop_on_signals
+from blurscene_stream.cli.console import resume_collection, stop_on_signals
 from blurscene_stream.cli.options import (
     AREA_OPTIONS,
     AUDIT_OPTIONS,
@@ -46,13 +46,13 @@ from blurscene_stream.cli.progress import (
     summary_fields,
     summary_line,
 )
-from blurscene_stream.errors import UsageError
-from blurscene_stream.paths import check_file_extension, check_output_path, check_video_input, is_pipe, refuse_same
+from blurscene_stream.cli.task_checks import check_image_options, check_task, outcome
 
 if TYPE_CHECKING:
     from blurscene_stream.api import Anonymizer
     from blurscene_stream.config.schema import Settings
     from blurscene_stream.pipeline import Callbacks, StopToken, Summary
+    from blurscene_stream.pipeline.detection import LoadDetector
 
 log = logging.getLogger(__name__)
 
@@ -134,33 +134,21 @@ def video_command(
     def check() -> Plan:
         sources, target = split_arguments(paths, inputs, output)
         planned = plan(sources, target, detections, preview)
-        _check_image_options(planned, audit)
+        check_image_options(planned, audit)
         if not planned.bulk:
-            _check_task(planned.tasks[0], overwrite)
+            check_task(planned.tasks[0], overwrite)
         if overwrite and target is not None and output is None:
             refuse_foreign_outputs(planned.tasks, "name it with -o")
         return planned
 
     planned, settings, make_progress = prepare(given, check)
     announce(planned)
-    from blurscene_stream.api import Anonymizer  # noqa: PLC0415  # imports NumPy, PyAV, OpenCV, SciPy
-    from blurscene_stream.pipeline import StopToken  # noqa: PLC0415
+    from blurscene_stream.pipeline.detection import detector_ahead, load_configured_detector  # noqa: PLC0415
 
-    anonymizer, stop_token = Anonymizer(settings), StopToken()
-
-    def anonymize(task: Task) -> Done:
-        stop_token.raise_if_stopped()  # a request that came when the task before was as good as done
-        if planned.bulk:
-            _check_task(task, overwrite)
-        run = _run_image if task.image else _run_video
-        return run(task, _Flags(overwrite, preview, audit, make_progress), anonymizer, stop_token)
-
-    if planned.bulk:
-        with stop_on_signals(stop_token, "files that were finished stay"):
-            return run_bulk(planned, anonymize, overwrite)
-    with stop_on_signals(stop_token, _outcome(planned.tasks[0])):
-        anonymize(planned.tasks[0])
-    return 0
+    flags = _Flags(overwrite, preview, audit, make_progress)
+    # of several files perhaps none is left to do
+    with nullcontext(load_configured_detector) if planned.bulk else detector_ahead(settings) as load_detector:
+        return _run_tasks(planned, flags, settings, load_detector)
 
 
 @click.command("render", epilog=RENDER_EPILOG, **COMMAND_SETTINGS)
@@ -190,8 +178,8 @@ def render_command(
         if file is None:
             raise click.UsageError("--from FILE is missing")
         task = single_task(parse_address(source), target, preview=preview)
-        _check_image_options(Plan([task]), audit)
-        _check_task(task, overwrite)
+        check_image_options(Plan([task]), audit)
+        check_task(task, overwrite)
         if overwrite and target is not None:
             if task.image:
                 refuse_foreign_pictures([task.target.path])
@@ -203,7 +191,7 @@ def render_command(
     from blurscene_stream.pipeline import Job, StopToken, render_video  # noqa: PLC0415  # imports NumPy, PyAV, OpenCV
 
     stop_token, flags = StopToken(), _Flags(overwrite, preview, audit, make_progress)
-    with stop_on_signals(stop_token, _outcome(task)):
+    with stop_on_signals(stop_token, outcome(task)):
         if task.image:
             _render_image(task, detections, flags, settings, stop_token)
         else:
@@ -222,34 +210,27 @@ class _Flags:
     make_progress: Callable[[], Progress]
 
 
-def _check_image_options(planned: Plan, audit: str | None) -> None:
-    """Raises UsageError when an image is to have what only a video gets."""
-    image = next((task.source for task in planned.tasks if task.image), None)
-    if image is None:
-        return
-    if audit is not None:
-        raise UsageError(f"{image}: the audit log takes videos alone; leave out --audit or the picture")
+def _run_tasks(planned: Plan, flags: _Flags, settings: Settings, load_detector: LoadDetector) -> int:
+    """Do all tasks; return the exit code."""
+    from blurscene_stream.api import Anonymizer  # noqa: PLC0415  # imports NumPy, PyAV, OpenCV, SciPy
+    from blurscene_stream.pipeline import StopToken  # noqa: PLC0415
 
+    resume_collection()
+    anonymizer, stop_token = Anonymizer(settings, load_detector=load_detector), StopToken()
 
-def _check_task(task: Task, overwrite: bool) -> None:
-    """Refuse what needs no look at settings or video.
+    def anonymize(task: Task) -> Done:
+        stop_token.raise_if_stopped()  # a request that came when the task before was as good as done
+        if planned.bulk:
+            check_task(task, flags.overwrite)
+        run = _run_image if task.image else _run_video
+        return run(task, flags, anonymizer, stop_token)
 
-    Raises UsageError, SourceError.
-    """
-    here, there = task.source, task.target
-    refuse_same(here, there)
-    if not there.live and not is_pipe(there):
-        if not task.image:
-            check_file_extension(there.path)
-        check_output_path(there.path, overwrite)
-    if here.local:
-        check_video_input(here.path)
-
-
-def _outcome(task: Task) -> str:
-    """Return the state of the output of a task that was stopped."""
-    piped = not task.target.live and is_pipe(task.target)
-    return "what was read from the pipe is not complete" if piped else "nothing was left"
+    if planned.bulk:
+        with stop_on_signals(stop_token, "files that were finished stay"):
+            return run_bulk(planned, anonymize, flags.overwrite)
+    with stop_on_signals(stop_token, outcome(planned.tasks[0])):
+        anonymize(planned.tasks[0])
+    return 0
 
 
 def _run_video(task: Task, flags: _Flags, anonymizer: Anonymizer, stop_token: StopToken) -> Done:

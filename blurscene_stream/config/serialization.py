@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from blurscene_stream.config.files import one_line
@@ -70,6 +69,8 @@ def _text(text: str) -> str:
 
 def program() -> dict[str, str]:
     """Return name and version of this program."""
+    from importlib.metadata import PackageNotFoundError, version  # a tenth of a command's start
+
     try:
         return {"name": "blurscene-stream", "version": version("blurscene-stream")}
     except PackageNotFoundError:

@@ -9,27 +9,21 @@ from dataclasses import replace
 import numpy as np
 
 from blurscene_stream.boxes import Boxes, Detections, Origin, Scores, iou
-from blurscene_stream.config.model_files import models_of
 from blurscene_stream.config.schema import (
     ROTATIONS,
-    Backend,
     DetectConfig,
     MergeConfig,
     MergeMethod,
-    ModelConfig,
     Settings,
     VariantsConfig,
     class_configs,
 )
-from blurscene_stream.detect.backends.loading import load_device_network, load_network
-from blurscene_stream.detect.device import choose_device, is_installed
 from blurscene_stream.detect.ensemble import require_ensemble_boxes
-from blurscene_stream.detect.face_plate import DeviceFacePlateModel, FacePlateModel
 from blurscene_stream.detect.letterbox import Letterbox, group_by_input_size, tta_views
 from blurscene_stream.detect.merge import MergedBoxes, merge
 from blurscene_stream.detect.model import Candidates, Model
 from blurscene_stream.detect.preprocessor import Drawer, Sample
-from blurscene_stream.errors import ConfigError, DetectionError, first_line
+from blurscene_stream.errors import DetectionError, first_line
 from blurscene_stream.frames import Frame, PictureInfo, ScanMode
 
 _Drawers = dict[Callable[[], Drawer], Drawer]  # by what makes them
@@ -222,41 +216,3 @@ def _to_stored(candidates: Candidates, batch: Sequence[Sample]) -> Candidates:
         boxes[here] = sample.view.to_stored(candidates.boxes[here])
     images = np.array([sample.stack_index for sample in batch])[candidates.images]
     return replace(candidates, images=images, boxes=boxes)[counts]
-
-
-def load_detector(settings: Settings) -> Detector:
-    """Load the detector that `settings` describe, ready to be called from any thread.
-
-    Raises ConfigError when weights or a model's file are missing, are not the ones that the settings name, cannot be
-    used or do not fit together, DeviceError when the device is not there, DetectionError when it cannot be used.
-    """
-    device = choose_device(settings.device, settings.detect.backend)
-    wanted = models_of(settings)
-    known = {name for model in wanted for name in model.classes}
-    if known != (given := set(settings.classes)):
-        raise ConfigError(f"classes must be the models' own: {', '.join(sorted(known))}, got {sorted(given)!r}")
-    return Detector([_load_model(model, device, settings.detect) for model in wanted], settings)
-
-
-def _load_model(model: ModelConfig, device: str, config: DetectConfig) -> Model:
-    try:
-        if model.is_built_in and device != "cpu" and config.on_device:
-            return DeviceFacePlateModel(model, load_device_network(model, device, config), config)
-        if model.is_built_in:
-            return FacePlateModel(model, load_network(model, device, config), config)
-        _require_torch(model, config.backend)
-        from blurscene_stream.detect.torchvision_model import TorchvisionModel  # noqa: PLC0415  needs torch
-
-        return TorchvisionModel(model, device, config)
-    except RuntimeError as error:
-        raise DetectionError(
-            f"the network of {model.name} cannot be set up on {device}: {first_line(error)}; try --device cpu"
-        ) from error
-
-
-def _require_torch(model: ModelConfig, backend: Backend) -> None:
-    """Raise ConfigError when a model of one's own is to run in another library than torch, or torch is missing."""
-    if backend not in (Backend.auto, Backend.torch):
-        raise ConfigError(f"{model.name}: detect.backend must be torch for a model of your own, got {backend.name}")
-    if not is_installed("torch"):
-        raise ConfigError(f"{model.name}: needs torch, which is not installed; pip install torch torchvision")

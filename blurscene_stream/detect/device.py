@@ -25,7 +25,7 @@ def choose_device(asked: str, backend: Backend = Backend.auto) -> str:
         if asked.startswith("cuda"):
             raise ConfigError(f"detect.backend: {backend.name} runs on the CPU; use --device cpu, or torch for {asked}")
         return "cpu"
-    if asked == "cpu" or (asked == "auto" and not has_gpu()):
+    if runs_on_cpu(asked):
         return "cpu"
     if not is_installed("torch"):
         if asked != "auto":
@@ -45,6 +45,11 @@ def choose_device(asked: str, backend: Backend = Backend.auto) -> str:
             f"device {asked} is not there, only {there}; use --device cpu or install a CUDA build of torch"
         )
     return f"cuda:{index}"
+
+
+def runs_on_cpu(asked: str) -> bool:
+    """Whether `asked` means the CPU for certain, without a look at any library."""
+    return asked == "cpu" or (asked == "auto" and not has_gpu())
 
 
 def has_gpu() -> bool:

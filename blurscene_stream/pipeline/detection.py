@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Protocol
 
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import BlurSceneError, DetectionError, RedactionError, first_line
 from blurscene_stream.frames import DetectedItem, Frame, RedactedFrame, SourceItem
+from blurscene_stream.pipeline.prefetch import called_ahead
 from blurscene_stream.streams import StreamInfo
 
 
@@ -61,9 +63,26 @@ def load_configured_detector(settings: Settings) -> Detector:
 
     Imported late: NumPy and OpenCV take longer to import than a bad command line takes to refuse.
     """
-    from blurscene_stream.detect import load_detector  # noqa: PLC0415
+    from blurscene_stream.detect.loading import load_detector  # noqa: PLC0415
 
     return load_detector(settings)
+
+
+@contextmanager
+def detector_ahead(settings: Settings) -> Generator[LoadDetector]:
+    """Begin to load the configured detector; yield what returns it for these settings, or raises the error of loading.
+
+    Its library compiles the networks while this thread imports what else a run needs and opens the input. With torch it
+    is loaded when it is asked for: its import takes longer than a bad input takes to refuse, and CUDA may be used only
+    once the input is open.
+    """
+    from blurscene_stream.detect.backends.loading import import_light_backends  # noqa: PLC0415  imports NumPy
+
+    if not import_light_backends(settings):
+        yield load_configured_detector
+        return
+    with called_ahead(partial(load_configured_detector, settings), "load") as detector:
+        yield lambda _: detector()
 
 
 def detect_frames(frames: Sequence[Frame], detect: Detect) -> list[Detections]:

@@ -1,8 +1,12 @@
-"""Prefetching, and the only threads: a stage runs on its own, a bounded number of items ahead of its reader."""
+"""Prefetching, and the only threads: a stage runs on its own, a bounded number of items ahead of its reader.
+
+And one function, ahead of who needs its result.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Event, Semaphore, Thread
@@ -99,3 +103,32 @@ class Stage(Generic[Item]):
         taken = slots.acquire(blocking=self._droppable is None or slots is self._undroppable_slots)  # back-pressure
         self.dropped += not taken
         return taken
+
+
+@contextmanager
+def called_ahead(function: Callable[[], Item], name: str) -> Generator[Callable[[], Item]]:
+    """Call `function` on a thread; yield what waits for its result, and returns that or raises its error.
+
+    name: of the thread
+    An error that nobody asks for is dropped. Leaving it waits for the thread.
+    """
+    results, errors = list[Item](), list[BaseException]()
+
+    def call() -> None:
+        try:
+            results.append(function())
+        except BaseException as error:
+            errors.append(error)
+
+    def result() -> Item:
+        thread.join()
+        if errors:
+            raise errors[0]
+        return results[0]
+
+    thread = Thread(target=call, name=name)
+    thread.start()
+    try:
+        yield result
+    finally:
+        thread.join()

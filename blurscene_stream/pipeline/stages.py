@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections import deque
 from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
@@ -53,9 +54,10 @@ class DetectorSource:
         if self._settings.detect.every > 1:
             log.warning("%s", scan_warning(self._settings, info))
         batch = 1 if info.live else self._settings.detect.batch_size
+        first = _first_batch(batch, self._settings.track, info)
         detect = with_auto_rotation(self._detect, self._settings.detect.variants, info.name, info.time_base)
         scheduled = with_scan_modes(with_cuts(items), self._settings, info.time_base)
-        found = detected(scheduled, detect, batch)
+        found = detected(scheduled, detect, batch, first)
         return tracked(found, self._settings.track, self.class_names, info.time_base)
 
 
@@ -64,30 +66,41 @@ def detector_source(load_detector: LoadDetector) -> LoadDetectionSource:
     return lambda settings: DetectorSource(load_detector(settings), settings)
 
 
-def detected(items: Generator[SourceItem], detect: Detect, batch: int) -> Generator[DetectedItem]:
+def _first_batch(batch: int, config: TrackConfig, info: StreamInfo) -> int:
+    """Return how many frames the first batch has: so many that the frame for which the first one waits ends a batch."""
+    if not config.enabled or info.frame_rate is None:
+        return batch
+    waited_for = math.ceil(config.lookahead_s * info.frame_rate) + 1
+    return waited_for % batch or batch
+
+
+def detected(
+    items: Generator[SourceItem], detect: Detect, batch: int, first: int | None = None
+) -> Generator[DetectedItem]:
     """Yield every frame with its detections; packets keep their place between them.
 
     detect: called with at most `batch` frames, returns one Detections for each
+    first:  frames in the first batch; None: as many as in the others
     Raises DetectionError when it fails or does not.
     """
     with closing(items):
-        for group in _batches(items, batch):
+        for group in _batches(items, batch, first or batch):
             frames = [item for item in group if isinstance(item, Frame)]
             detections = iter(detect_frames(frames, detect) if frames else ())
             for item in group:
                 yield (item, next(detections)) if isinstance(item, Frame) else item
 
 
-def _batches(items: Generator[SourceItem], batch: int) -> Generator[list[SourceItem]]:
-    """Runs of items with `batch` frames in each; the last one may have fewer."""
+def _batches(items: Generator[SourceItem], batch: int, first: int) -> Generator[list[SourceItem]]:
+    """Runs of items with `batch` frames in each, and `first` in the first one; the last one may have fewer."""
     group: list[SourceItem] = []
-    frames = 0
+    frames, full = 0, first
     for item in items:
         group.append(item)
         frames += isinstance(item, Frame)
-        if frames == batch:
+        if frames == full:
             yield group
-            group, frames = [], 0
+            group, frames, full = [], 0, batch
     if group:
         yield group
 

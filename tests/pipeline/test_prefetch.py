@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blurscene_stream.pipeline.prefetch import Stage
+from blurscene_stream.pipeline.prefetch import Stage, called_ahead
 from tests.profiles import examples
 
 
@@ -198,3 +198,34 @@ def test_a_stage_without_a_place_drops_instead_of_waiting() -> None:
         seen += items
     assert len(seen) + stage.dropped == 100
     assert len(seen) <= 3  # two places, and the one that was read
+
+
+def test_a_function_called_ahead_runs_beside_the_caller() -> None:
+    before, go = threading.active_count(), threading.Event()
+    with called_ahead(lambda: go.wait(5) and threading.current_thread().name, "ahead") as result:
+        go.set()
+        assert [result(), result()] == ["ahead", "ahead"]
+    assert threading.active_count() == before
+
+
+def test_the_error_of_a_function_called_ahead_is_raised_for_who_asks() -> None:
+    def broken() -> int:
+        raise BrokenError("ahead")
+
+    with called_ahead(broken, "ahead"):
+        pass  # nobody asks
+    with called_ahead(broken, "ahead") as result, pytest.raises(BrokenError, match="ahead"):
+        result()
+
+
+def test_an_error_of_the_caller_waits_for_the_function_called_ahead() -> None:
+    before, ended = threading.active_count(), list[float]()
+
+    def slow() -> None:
+        time.sleep(0.1)
+        ended.append(time.monotonic())
+
+    with pytest.raises(BrokenError), called_ahead(slow, "ahead"):
+        raise BrokenError("beside it")
+    assert ended
+    assert threading.active_count() == before

@@ -129,3 +129,21 @@ def test_audio_that_goes_on_after_the_last_picture_does_not_wait_for_another() -
         waiting -= 1
     assert waiting == 0
     assert most <= MAX_PACKETS_WITHOUT_FRAME + 16
+
+
+@pytest.mark.parametrize(
+    ("rate", "track", "batches"),
+    [
+        (25, {}, [2, 4, 4, 4, 4, 4]),  # the first frame waits for 13 more, which end the fourth batch
+        (30, {}, [4, 4, 4, 4, 4, 2]),
+        (25, {"enabled": False}, [4, 4, 4, 4, 4, 2]),
+    ],
+)
+def test_the_first_frame_leaves_with_a_full_batch(
+    rate: int, track: dict[str, float], batches: list[int], tmp_path: Path
+) -> None:
+    source = make_video(tmp_path / "in.mkv", VideoSpec(frames=22, rate=rate))
+    found = list[int]()
+    detector = SquareDetector(lambda frames: found.append(len(frames)))
+    anonymize(source, tmp_path / "out.mkv", changed(Settings(), {"track": TrackConfig(**track)}), detector)  # type: ignore[arg-type]
+    assert found == batches

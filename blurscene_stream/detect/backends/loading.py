@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from blurscene_stream.config.schema import Backend, DetectConfig, ModelConfig, Precision
+from importlib import import_module
+from typing import Any
+
+from blurscene_stream.config.model_files import models_of
+from blurscene_stream.config.schema import Backend, DetectConfig, ModelConfig, Precision, Settings
 from blurscene_stream.detect.backends.network import DeviceNetwork, Network
 from blurscene_stream.detect.backends.onnx_file import find_onnx
-from blurscene_stream.detect.device import is_installed
+from blurscene_stream.detect.device import is_installed, runs_on_cpu
 from blurscene_stream.errors import ConfigError
 
 
@@ -15,17 +19,11 @@ def load_network(model: ModelConfig, device: str, config: DetectConfig) -> Netwo
     Raises ConfigError when no back end can run it, weights are not there, or network and weights do not fit together,
     RuntimeError when the library fails.
     """
-    # A library is imported when its back end is taken: each takes its time, and may not be installed.
     backend = choose_backend(model, device, config)
-    if backend is Backend.openvino:
-        from blurscene_stream.detect.backends.openvino import OpenVinoNetwork  # noqa: PLC0415
-
-        return OpenVinoNetwork(model, config)
-    if backend is Backend.onnxruntime:
-        from blurscene_stream.detect.backends.onnxruntime import OnnxRuntimeNetwork  # noqa: PLC0415
-
-        return OnnxRuntimeNetwork(model, config)
-    from blurscene_stream.detect.backends.torch.torch_network import TorchNetwork  # noqa: PLC0415
+    if backend in _LIGHT:
+        network: Network = _light(backend)(model, config)
+        return network
+    from blurscene_stream.detect.backends.torch.torch_network import TorchNetwork  # noqa: PLC0415  takes seconds
 
     return TorchNetwork(model, device, config)
 
@@ -40,6 +38,35 @@ def load_device_network(model: ModelConfig, device: str, config: DetectConfig) -
     from blurscene_stream.detect.backends.torch.self_check import load_checked  # noqa: PLC0415
 
     return load_checked(model, device, config)
+
+
+def import_light_backends(settings: Settings) -> bool:
+    """Import the libraries that `load_network` will need; False, and nothing is imported, where torch is among them.
+
+    For who then loads the networks on another thread: two threads that import at once only wait for each other. What is
+    wrong with the settings is left to `load_network` to say.
+    """
+    try:
+        models = models_of(settings)
+        if not runs_on_cpu(settings.device) or not all(model.is_built_in for model in models):
+            return False
+        backends = {choose_backend(model, "cpu", settings.detect) for model in models}
+        if not backends <= _LIGHT.keys():
+            return False
+        for backend in backends:
+            _light(backend)
+    except (ConfigError, ImportError):
+        return False
+    return True
+
+
+_LIGHT = {Backend.openvino: "openvino.OpenVinoNetwork", Backend.onnxruntime: "onnxruntime.OnnxRuntimeNetwork"}
+
+
+def _light(backend: Backend) -> Any:
+    """Import a back end when it is taken: each takes its time, and may not be installed."""
+    module, _, name = _LIGHT[backend].partition(".")
+    return getattr(import_module(f"blurscene_stream.detect.backends.{module}"), name)
 
 
 def choose_backend(model: ModelConfig, device: str, config: DetectConfig) -> Backend:

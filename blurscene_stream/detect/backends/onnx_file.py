@@ -145,10 +145,11 @@ def _fields(message: memoryview) -> Iterator[tuple[int, Value]]:
 
 def _varint(message: memoryview, place: int) -> tuple[int, int]:
     """Return a number of 7 bits a byte, the lowest first, and the place behind it."""
+    number = 0
     for count, byte in enumerate(message[place : place + 10]):
+        number |= (byte & 0x7F) << (7 * count)
         if byte < 0x80:
-            parts = (each & 0x7F for each in message[place : place + count + 1])
-            return sum(part << (7 * index) for index, part in enumerate(parts)), place + count + 1
+            return number, place + count + 1
     raise ValueError("cut short")
 
 

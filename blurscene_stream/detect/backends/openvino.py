@@ -1,7 +1,8 @@
 """OpenVINO as a back end, on the CPU: the fastest one there.
 
 The package `openvino` brings `openvino-telemetry` along, which sends reports on the use of OpenVINO's converter. It is
-kept from being imported, and OpenVINO then takes an empty stand-in of its own; the converter is not used either.
+kept from being imported, and OpenVINO then takes an empty stand-in of its own. The converter is not used either, and
+takes half the time of importing OpenVINO: `import openvino` does without where it cannot be imported.
 """
 
 from __future__ import annotations
@@ -18,7 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # importing it raises ImportError now
+sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]  # the converter: likewise
 import openvino  # noqa: E402
+
+if sys.modules["openvino.tools.ovc"] is None:
+    del sys.modules["openvino.tools.ovc"]  # who wants it can import it
 
 from blurscene_stream.config.schema import DetectConfig, ModelConfig, Precision  # noqa: E402
 from blurscene_stream.detect.backends.network import CLASS_COUNT, STRIDE, VALUES, Maps, Pictures  # noqa: E402
