@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from fractions import Fraction
 from typing import Any
@@ -125,10 +125,12 @@ class Frame:
     number:    0, 1, 2 ... in the order of presentation
     pts:       presentation time in ticks of the stream's time base
     picture:   the shape of the planes
-    planes:    writable views of the samples, (h, w) or, for interleaved chroma, (h, w, 2), in the order of
-               `ColorModel`, alpha last; uint8, or uint16 above 8 bits; this frame's own memory, not the decoder's
+    planes:    views of the samples, (h, w) or, for interleaved chroma, (h, w, 2), in the order of `ColorModel`, alpha
+               last; uint8, or uint16 above 8 bits; read-only where a decoder may need the memory for later pictures
     scale_rgb: (width, height) -> uint8 (height, width, 3), RGB, the whole stored picture at that size
     native:    the picture as its source holds it, over the same memory; for the sink
+    own:       gives the picture memory of its own, where the decoder still holds it, and returns its planes, writable;
+               None: they are so already
     scan_mode: how thoroughly a detector must scan it
     cut:       a new shot begins with it
     corrupt:   it was decoded from corrupt data and may not show what the camera saw: it is covered whole, whatever is
@@ -141,9 +143,17 @@ class Frame:
     planes: tuple[Plane, ...]
     scale_rgb: ScaleToRgb
     native: Any = field(repr=False)
+    own: Callable[[], tuple[Plane, ...]] | None = field(default=None, repr=False)
     scan_mode: ScanMode = ScanMode.full
     cut: bool = False
     corrupt: bool = False
+
+    def owned(self) -> "Frame":
+        """Return the frame with planes that may be written.
+
+        To be asked for as late as can be: a decoder lets go of nearly all pictures soon, and then nothing is copied.
+        """
+        return self if self.own is None else replace(self, planes=self.own(), own=None)
 
     @property
     def checksum(self) -> int:

@@ -52,7 +52,7 @@ class Preview:
         return release(frame, detections, self._class_names, self._draw)
 
     def _draw(self, frame: Frame, detections: Detections) -> Detections:
-        kept = self._zones.filter(frame.picture, detections)
+        kept, frame = self._zones.filter(frame.picture, detections), frame.owned()
         for zone, regions in self._zones.regions(frame.picture).items():
             for region in regions:
                 _draw_zone(frame, region, ZONE_COLORS[zone])

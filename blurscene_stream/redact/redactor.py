@@ -63,8 +63,9 @@ class Redactor:
     def _redact(self, frame: Frame, detections: Detections) -> Detections:
         kept = self._zones.filter(frame.picture, detections)
         tracked_regions = self._whole_frame(frame) if frame.corrupt else self._tracked_regions(frame, kept)
+        shown = frame.owned() if tracked_regions else frame
         for track_id, region in tracked_regions:
-            views = list(plane_views(frame, region.rect))
+            views = list(plane_views(shown, region.rect))
             for view, samples in zip(views, self._covers(views, region, track_id), strict=True):
                 view.write(samples, region.block_mask)
         return kept

@@ -1,4 +1,4 @@
-"""Display matrices in all eight orientations, planes that may be written, and changes of size or pixel format."""
+"""Display matrices in all eight orientations, who may write to planes, and changes of size or pixel format."""
 
 from __future__ import annotations
 
@@ -100,8 +100,11 @@ def test_writing_into_a_frame_reaches_no_other(tmp_path: Path) -> None:
             if isinstance(item, Frame):
                 shown = item.native.to_ndarray()
                 np.testing.assert_array_equal(shown, expected[item.number])
-                for plane in item.planes:
+                with pytest.raises(ValueError, match="read-only"):
+                    item.planes[0][:] = 255
+                for plane in item.owned().planes:
                     plane[:] = 255
+                assert (item.native.to_ndarray() == 255).all()
 
 
 @pytest.mark.parametrize("what", ["size", "format"])

@@ -1,4 +1,4 @@
-"""Factory of frames: decoded AVFrames become planes that may be written, in a pixel format that redaction knows."""
+"""Factory of frames: decoded AVFrames become planes, in a pixel format that redaction knows."""
 
 import logging
 from fractions import Fraction
@@ -82,9 +82,16 @@ class FrameFactory:
         if decoded.format.name != self.picture.pixel_format.name:
             target, matrix = self.picture.pixel_format.name, self.picture.color_matrix
             decoded = self._converter.reformat(decoded, format=target, dst_colorspace=matrix, threads=1)
-        decoded.make_writable()  # else the decoder's own reference pictures would be written to
         planes = plane_views(decoded, self.picture.pixel_format)
-        return Frame(number, pts, self.picture, planes, partial(self._scaler, decoded), decoded, corrupt=corrupt)
+        for plane in planes:
+            plane.flags.writeable = False  # it may be one of the decoder's reference pictures
+        own = partial(_own_planes, decoded, self.picture.pixel_format)
+        return Frame(number, pts, self.picture, planes, partial(self._scaler, decoded), decoded, own, corrupt=corrupt)
+
+
+def _own_planes(decoded: VideoFrame, pixel_format: PixelFormat) -> tuple[Plane, ...]:
+    decoded.make_writable()  # copies what the decoder, or anybody else, still refers to
+    return plane_views(decoded, pixel_format)
 
 
 def plane_views(decoded: VideoFrame, pixel_format: PixelFormat) -> tuple[Plane, ...]:
