@@ -113,13 +113,19 @@ class PlanePreprocessor:
 
 def scaled_rgb(luma: Tensor, chroma: Tensor, picture: PictureInfo, width: int, height: int) -> Tensor:
     """Scale and convert luma (F, 1, H, W) and chroma (F, 2, h, w), 8-bit levels, to uint8 RGB (F, 3, height, width)."""
-    shift_x, shift_y = picture.pixel_format.shift_x, picture.pixel_format.shift_y
+    pixel_format = picture.pixel_format
+    shift_x, shift_y = pixel_format.shift_x, pixel_format.shift_y
+    is_fast = pixel_format.bits == 8 and not pixel_format.interleaved
     if (width, height) != (picture.width, picture.height):
-        luma, shift_x, shift_y = _resized(luma, height, width), 1, 1
+        luma, shift_x, shift_y, is_fast = _resized(luma, height, width), 1, 1, True
         chroma = _resized(chroma, -(-height // 2), -(-width // 2))
-    if shift_x or shift_y:
-        chroma = functional.interpolate(chroma, scale_factor=(1 << shift_y, 1 << shift_x), mode="nearest")
-    return _to_rgb(luma, chroma[:, :, :height, :width], picture)
+    # swscale repeats chroma, but interpolates it where its fast way does not do: between rows, and where width is odd.
+    is_slow = not is_fast or height % 2 == 1
+    rows, columns = (height if shift_y else chroma.shape[2]), (width if shift_x else chroma.shape[3])
+    chroma = functional.interpolate(chroma, (rows, chroma.shape[3]), mode="bilinear" if is_slow else "nearest")
+    is_smooth = is_slow and width % 2 == 1
+    chroma = functional.interpolate(chroma, (rows, columns), mode="bilinear" if is_smooth else "nearest")
+    return _to_rgb(luma, chroma, picture)
 
 
 def _to_rgb(luma: Tensor, chroma: Tensor, picture: PictureInfo) -> Tensor:
