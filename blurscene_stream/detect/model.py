@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from blurscene_stream.boxes import Boxes, Scores
 from blurscene_stream.detect.letterbox import Letterbox
-from blurscene_stream.detect.preprocessor import Drawer
 from blurscene_stream.frames import PictureInfo
+
+if TYPE_CHECKING:
+    from blurscene_stream.detect.preprocessor import Drawer  # it imports OpenCV
 
 NOT_FINITE = "the network gave numbers that are not finite; try --set detect.precision=fp32"
 """Message for an overflow inside a network, which must not pass for "nothing there"."""

@@ -18,7 +18,7 @@ from blurscene_stream import load_settings
 from blurscene_stream.boxes import Detections, iou
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.detect import Detector, load_detector
-from blurscene_stream.detect import detector as detector_module
+from blurscene_stream.detect import loading as detector_loading
 from blurscene_stream.detect.backends import loading
 from blurscene_stream.detect.backends.torch import self_check
 from blurscene_stream.detect.backends.torch.device_network import OnDeviceNetwork
@@ -221,12 +221,12 @@ def test_a_gpu_has_it_unless_it_is_switched_off(
     device: str, asked: str, taken: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = given("face_plate_v1", f"detect.on_device={asked}")
-    monkeypatch.setattr(detector_module, "choose_device", lambda *_: device)
+    monkeypatch.setattr(detector_loading, "choose_device", lambda *_: device)
     monkeypatch.setattr(
-        detector_module, "load_network", lambda model, _, config: loading.load_network(model, "cpu", config)
+        detector_loading, "load_network", lambda model, _, config: loading.load_network(model, "cpu", config)
     )
     monkeypatch.setattr(
-        detector_module,
+        detector_loading,
         "load_device_network",
         lambda model, _, config: loading.load_device_network(model, "cpu", config),
     )

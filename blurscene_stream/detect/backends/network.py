@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from blurscene_stream.config.schema import BUILT_IN, BUILT_IN_V2
-from blurscene_stream.detect.preprocessor import Drawer
+
+if TYPE_CHECKING:
+    from blurscene_stream.detect.preprocessor import Drawer  # it imports OpenCV
 
 Pictures = NDArray[np.uint8]
 """RGB (B, 3, H, W); in memory channels come last."""
