@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import av
@@ -18,7 +19,7 @@ from blurscene_stream.detect.device import is_installed
 from scripts.bench.__main__ import main
 from scripts.bench.clips import Clip, make_clip
 from scripts.bench.comparison import comparison, run_checked
-from scripts.bench.programs import BenchError, Cost, peer, run
+from scripts.bench.programs import BenchError, Cost, Program, peer, run
 from scripts.bench.report import Runs, stage_rows
 from scripts.bench.stages import FLOORS, first_frames
 
@@ -146,3 +147,9 @@ def test_the_memory_of_who_measures_is_not_counted(tmp_path: Path) -> None:
     held = np.ones(200 << 20, np.uint8)
     assert run(peer("small=true {input} {output}"), tmp_path / "a", tmp_path / "b").peak_mib < 100
     assert held.nbytes > 100 << 20
+
+
+def test_programs_keep_their_byte_code_as_installed_ones_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    program = Program("python", (sys.executable, "-c", "import sys; sys.exit(sys.dont_write_bytecode)"))
+    run(program, tmp_path / "in.mp4", tmp_path / "out.mp4")

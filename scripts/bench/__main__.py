@@ -37,7 +37,7 @@ import av
 from blurscene_stream.errors import BlurSceneError, reason
 from scripts.bench.clips import SIZES, Clip, given_clip, make_clip
 from scripts.bench.comparison import Stages, comparison, measure
-from scripts.bench.programs import BenchError
+from scripts.bench.programs import BenchError, compile_package
 from scripts.bench.report import Runs, machine, raw, stage_rows, stage_table, whole_table
 
 
@@ -117,6 +117,7 @@ def report_on(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
     Raises BenchError, BlurSceneError.
     """
     programs = comparison(chosen.groups, chosen.peers)
+    compile_package()
     peers = [each.name for each in programs.peers]
     report: dict[str, Any] = {"machine": machine(), "command": command(), "rounds": chosen.rounds}
     whole, stages, every = [], [], []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import compileall
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -93,14 +95,22 @@ def peer(text: str) -> Program:
     return Program(name, (str(Path(found).absolute()), *words[1:]))
 
 
+def compile_package() -> None:
+    """Write the byte code of this checkout: an installed program has it, else each start compiles its source anew."""
+    compileall.compile_dir(ROOT / "blurscene_stream", quiet=2)
+
+
 def run(program: Program, source: Path, target: Path) -> Cost:
     """Run a program on a file, and measure it.
 
     Raises BenchError when it fails.
     """
     command = [sys.executable, "-S", str(LAUNCHER), *program.words(source, target)]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with _gpu_monitor() as busy:
-        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace", check=False)
+        ended = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, errors="replace", check=False
+        )
     taken = json.loads(ended.stdout)
     if code := taken.pop("exit_code"):
         raise BenchError(f"{program.name}: exit code {code} on {source.name}: {last_line(ended.stderr)}")
