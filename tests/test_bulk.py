@@ -67,7 +67,7 @@ def test_a_folder_goes_into_a_folder(footage: Path, capsys: pytest.CaptureFixtur
         assert read_video(Path("out", name)).times == read_video(footage / name).times
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "4 files: loading the model"
-    assert lines[1] == "1 files are neither video nor picture, and left alone: notes.txt"
+    assert lines[1] == "1 file is neither video nor picture, and left alone: notes.txt"
     assert lines[-5].startswith("footage/a.mp4       done in ")
     assert lines[-1] == "4 files: 4 done"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import re
 import sys
 from collections.abc import Mapping
 from importlib import import_module
@@ -75,9 +76,19 @@ def run(command: click.Command, arguments: list[str], name: str) -> int:
             check_arguments(name.removeprefix(PROGRAM).strip(), arguments)
             code = int(command.main(arguments, prog_name=name, standalone_mode=False) or 0)
             sys.stdout.flush()
+        except click.NoSuchOption as error:
+            return _exit_code(_with_whole_option(error, arguments), name)
         except BaseException as error:
             return _exit_code(error, name)
         return code
+
+
+def _with_whole_option(error: click.NoSuchOption, arguments: list[str]) -> click.NoSuchOption:
+    """Name an unknown option as it was typed: click takes -movie for -m, and -help for -h and -e."""
+    letters = re.compile(rf"{re.escape(error.option_name)}|-[^-]*{re.escape(error.option_name.strip('-'))}")
+    typed = next(filter(letters.match, arguments), error.option_name)
+    whole = typed.partition("=")[0]
+    return click.NoSuchOption(whole, possibilities=error.possibilities, ctx=error.ctx)
 
 
 def _set_up_first_logs(arguments: list[str]) -> None:

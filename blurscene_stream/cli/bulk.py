@@ -51,8 +51,12 @@ def _refuse_missing(text: str, several: bool) -> None:
     raise SourceError(f"{address}: there is no such file{hint}")
 
 
+def _counted(files: Sequence[Path]) -> str:
+    return f"{len(files):,} files are" if len(files) > 1 else "1 file is"
+
+
 def _meaning(text: str) -> str:
-    if text.isdigit() or text.startswith("/dev/video"):
+    if text.isdigit() or text in ("cam", "webcam", "camera") or text.startswith("/dev/video"):
         return "; a camera is given by its rtsp:// address"
     if text in ("help", "version"):
         return f"; did you mean blurscene-stream --{text}?"
@@ -111,7 +115,7 @@ def announce(plan: Plan) -> None:
     if plan.ignored:
         names = ", ".join(path.name for path in plan.ignored[:3])
         more = ", ..." if len(plan.ignored) > 3 else ""
-        log.info("%s", f"{len(plan.ignored):,} files are neither video nor picture, and left alone: {names}{more}")
+        log.info("%s", f"{_counted(plan.ignored)} neither video nor picture, and left alone: {names}{more}")
 
 
 def run_bulk(plan: Plan, anonymize: Callable[[Task], Done], overwrite: bool) -> int:

@@ -21,13 +21,13 @@ from blurscene_stream.cli.bulk import (
     split_arguments,
 )
 from blurscene_stream.cli.console import resume_collection, stop_on_signals
+from blurscene_stream.cli.foreign_options import COMPATIBILITY_OPTIONS
 from blurscene_stream.cli.options import (
     AREA_OPTIONS,
     AUDIT_OPTIONS,
     BATCH_OPTIONS,
     CLASS_OPTIONS,
     COMMAND_SETTINGS,
-    COMPATIBILITY_OPTIONS,
     CONFIG_OPTIONS,
     DETECT_OPTIONS,
     ENCODE_OPTIONS,

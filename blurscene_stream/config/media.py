@@ -36,6 +36,13 @@ class AudioMode(Enum):
     drop = "no audio"
     aac = "AAC"
     opus = "Opus"
+    mp3 = "MP3"
+    ac3 = "AC-3"
+    flac = "FLAC, which loses nothing"
+
+    def is_codec(self, codec: str) -> bool:
+        """Return True when audio of a codec, by the name of FFmpeg's decoder, is as this mode wants it."""
+        return codec.removeprefix("lib").removesuffix("float").removesuffix("_fixed") == self.name
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,9 @@ class EncodeConfig:
         str | None, "container of an output to a pipe; null: by its file name extension, else matroska", _PIPE_FORMAT
     ] = None
     threads: Annotated[int, "threads of the encoder; 0: it decides", between(0, 128)] = 0
-    audio: Annotated[AudioMode, "copy; drop: no audio; aac, opus: encoded, unless it is that already"] = AudioMode.copy
+    audio: Annotated[
+        AudioMode, "copy; drop: no audio; aac, opus, mp3, ac3, flac: encoded, unless it is that already"
+    ] = AudioMode.copy
 
     def __post_init__(self) -> None:
         validate(self, "encode.")

@@ -49,6 +49,7 @@ FAST = (
 
 CLASS_CHOICES = frozenset({"--classes", "--only-faces", "--only-plates"})
 ONLY = {"--only-faces": ("face",), "--only-plates": ("license_plate",)}
+FFMPEG_AUDIO_ENCODERS = {"libopus": "opus", "libmp3lame": "mp3", "libfdk_aac": "aac"}
 PLAIN_CLASS_NAMES = {"faces": "face", "plate": "license_plate", "plates": "license_plate"}
 """Names of classes as they are typed -> as the built-in model has them."""
 _MAX_SCALE = 11.0  # a margin of 5 sides beyond each edge
@@ -139,8 +140,8 @@ def _value(name: str, value: object) -> object:
         return margin(value)
     if name == "--scale":
         return _longer_side(value)
-    if name == "-an":
-        return "drop"
+    if name in ("-c:a", "-an"):
+        return "drop" if name == "-an" else FFMPEG_AUDIO_ENCODERS.get(str(value), value)
     if name == "--device":
         return re.sub("^(?=[0-9])", "cuda:", re.sub("^gpu", "cuda", str(value)))
     if name == "--keep" and isinstance(value, tuple):

@@ -24,7 +24,11 @@ log = logging.getLogger(__name__)
 TS_CODECS = {"mp2", "mp2float", "mp3", "mp3float", "aac", "aac_latm", "ac3", "eac3", "dca", "truehd", "opus", "s302m"}
 RTP_CODECS = {"aac", "opus", "pcm_mulaw", "pcm_alaw"}  # that RTSP players take
 FALLBACK_CODECS = {"webm": "libopus"}  # else AAC
-ENCODERS = {AudioMode.aac: "aac", AudioMode.opus: "libopus"}
+ENCODERS = {
+    **{AudioMode.aac: "aac", AudioMode.opus: "libopus"},
+    **{AudioMode.mp3: "libmp3lame", AudioMode.ac3: "ac3", AudioMode.flac: "flac"},
+}
+CODEC_NAMES = {encoder: mode.name for mode, encoder in ENCODERS.items()}
 COMMON_RATE_HZ = 48_000  # that every encoder takes
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 NO_EDIT_LIST = {"movflags": "empty_moov", "use_editlist": "0"}
@@ -41,7 +45,7 @@ def add_audio(container: OutputContainer, source: CopiedStream, name: str, mode:
     native = cast(AudioStream, source.native)
     output = container.format.name
     encoder = ENCODERS.get(mode)
-    wants_copy = source.copyable and (encoder is None or source.codec == encoder.removeprefix("lib"))
+    wants_copy = source.copyable and (encoder is None or mode.is_codec(source.codec))
     if wants_copy and _can_copy_audio(container, native) and (copied := _add_copy(container, native)):
         copied.codec_context.extradata = source.extradata
         if native.layout.name.endswith(" channels"):  # MP4 needs a named layout, else it fails at the end of the run
@@ -50,7 +54,7 @@ def add_audio(container: OutputContainer, source: CopiedStream, name: str, mode:
         return _AudioCopy(copied)
     codec = encoder or FALLBACK_CODECS.get(output, "aac")
     if encoder is None:
-        becomes = codec.removeprefix("lib")
+        becomes = CODEC_NAMES[codec]
         why = f"{output} cannot hold {source.codec} audio" if source.copyable else CANNOT_BE_CHECKED % source.codec
         log.warning("%s: %s, it is encoded as %s", name, why, becomes)
     encoded = _add_encoder(container, native, codec)
@@ -86,9 +90,8 @@ def _add_encoder(container: OutputContainer, source: AudioStream, codec: str) ->
     if not _can_encode(output, codec):
         others = [mode.name for mode, name in ENCODERS.items() if _can_encode(output, name)]
         choices = " or ".join([*others, "drop"])
-        raise SinkError(
-            f"{output} cannot hold {codec.removeprefix('lib')} audio; choose --audio {choices}, or another kind of file"
-        )
+        refused = f"{output} cannot hold {CODEC_NAMES[codec]} audio"
+        raise SinkError(f"{refused}; choose --audio {choices}, or another kind of file")
     try:
         rates = av.Codec(codec, "w").audio_rates or []
         rate = source.sample_rate if source.sample_rate in rates else COMMON_RATE_HZ
@@ -109,9 +112,12 @@ def _can_copy_audio(container: OutputContainer, source: AudioStream) -> bool:
 
 
 def _can_encode(container: str, codec: str) -> bool:
+    if container == "mpegts" and CODEC_NAMES[codec] not in TS_CODECS:
+        return False
     try:
         with av.open(io.BytesIO(), "w", format=container) as probe:
             probe.add_stream(codec, rate=COMMON_RATE_HZ)
+            probe.start_encoding()  # some muxers refuse it only now
     except (av.error.FFmpegError, ValueError):
         return False
     return True

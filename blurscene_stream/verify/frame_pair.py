@@ -25,6 +25,8 @@ the other. Of 3,360 covered regions in 42 honest runs (six real clips; H.264, H.
 did so for what it covers, where the cover changes more than the codec does; regions without cover do at crf 35."""
 MIN_CONTRAST = 3.0  # levels RMS between two contents; below, they look the same
 
+NEIGHBOURHOOD = 2  # windows in each direction: motion compensation takes errors along
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PictureLevels:
@@ -51,6 +53,8 @@ class FramePair:
     detections:     what must be covered
     regions:        what is covered: areas, and the region of each of `detections` that lies in the picture
     covered:        bool (height, width), the pixels in them
+    covered_shares: of each window
+    activity:       of `expected`, the highest in the neighbourhood of each window
     frame:          of OUTPUT
     """
 
@@ -62,6 +66,8 @@ class FramePair:
     detections: Detections
     regions: Sequence[Region]
     covered: Mask
+    covered_shares: Levels
+    activity: Levels
     frame: Frame
 
     @property
@@ -81,20 +87,23 @@ class FramePairer:
 
         Raises RedactionError, ConfigError for an area that lies outside the picture.
         """
-        before = picture_levels(frame).luma
+        before = _levels(frame.planes[0], frame)
         kept = self._redactor(frame, detections).detections
         if frame.corrupt:  # it is covered as a whole, whatever was found in it
             kept = Detections.empty(kept.class_names)
         regions = self._redactor.regions(frame.picture, detections, frame.corrupt)
+        expected, covered = picture_levels(frame), cover_mask(frame.picture, regions)
         return FramePair(
             number=frame.number,
             time_s=time_s,
             before=before,
-            expected=picture_levels(frame),
+            expected=expected,
             shown=picture_levels(shown),
             detections=kept,
             regions=regions,
-            covered=cover_mask(frame.picture, regions),
+            covered=covered,
+            covered_shares=window_means(covered.astype(np.float32)),
+            activity=nearby_max(window_std(expected.luma)),
             frame=shown,
         )
 
@@ -102,12 +111,19 @@ class FramePairer:
 def picture_levels(frame: Frame) -> PictureLevels:
     """Copy the samples of `frame`, scaled to 8 bits."""
     form = frame.picture.pixel_format
-    unit = np.float32(1 << (form.bits - 8))
-    luma = frame.planes[0].astype(np.float32) / unit
+    luma = _levels(frame.planes[0], frame)
     parts = [frame.planes[1][..., 0], frame.planes[1][..., 1]] if form.interleaved else list(frame.planes[1:3])
     block = (COARSE_PX >> form.shift_y, COARSE_PX >> form.shift_x)
-    chroma = [block_means(part.astype(np.float32) / unit, *block, COARSE_PX) for part in parts]
+    chroma = [block_means(_levels(part, frame), *block, COARSE_PX) for part in parts]
     return PictureLevels(luma, block_means(luma, COARSE_PX, COARSE_PX, COARSE_PX), np.stack(chroma))
+
+
+def _levels(samples: NDArray[np.uint8] | NDArray[np.uint16], frame: Frame) -> Levels:
+    """Return a copy of samples, scaled to 8 bits."""
+    levels = samples.astype(np.float32)
+    if (unit := 1 << (frame.picture.pixel_format.bits - 8)) > 1:
+        levels /= np.float32(unit)
+    return levels
 
 
 def shows(shown: Levels, content: Levels, other: Levels, min_contrast: float = MIN_CONTRAST) -> bool:
@@ -130,7 +146,9 @@ def block_means(samples: Levels, rows: int, columns: int, block_px: int) -> Leve
     padding = ((0, height - samples.shape[0]), (0, width - samples.shape[1]))
     padded = np.pad(samples, padding, mode="edge") if (height, width) != samples.shape else samples
     strips = padded.reshape(height // rows, rows, width).sum(axis=1, dtype=np.float32)
-    blocks: Levels = strips.reshape(height // rows, width // columns, columns).sum(axis=2, dtype=np.float32)
+    blocks = strips[:, ::columns].copy()
+    for column in range(1, columns):  # NumPy adds long rows, and is slow with many sums of a few numbers
+        blocks += strips[:, column::columns]
     return np.asarray(blocks / np.float32(rows * columns), np.float32)
 
 
@@ -151,6 +169,17 @@ def window_std(samples: Levels, px: int = 1) -> Levels:
     """Return the standard deviation in each window, likewise."""
     mean = window_means(samples, px)
     return np.asarray(np.sqrt(np.maximum(window_means(samples * samples, px) - mean * mean, 0)), np.float32)
+
+
+def nearby_max(activity: Levels) -> Levels:
+    """Return the highest activity in the neighbourhood of each window."""
+    for axis, length in enumerate(activity.shape):
+        width = [(NEIGHBOURHOOD, NEIGHBOURHOOD) if each == axis else (0, 0) for each in (0, 1)]
+        padded = np.pad(activity, width, mode="edge")
+        activity = padded.take(range(length), axis)
+        for shift in range(1, 2 * NEIGHBOURHOOD + 1):
+            np.maximum(activity, padded.take(range(shift, shift + length), axis), out=activity)
+    return activity
 
 
 def smoothed(samples: Levels, side: int) -> Levels:

@@ -17,7 +17,7 @@ from blurscene_stream.verify.frame_pair import (
     FramePair,
     Levels,
     Mask,
-    window_means,
+    nearby_max,
     window_rms,
     window_std,
 )
@@ -33,7 +33,6 @@ EXPONENT = 0.7  # fits 4,000 frames of eleven clips at crf 20 and 35
 PERCENTILE = 90  # of the busier half of the windows: flat ones are often skipped, and tell nothing of the quality
 FADING = 0.97  # a frame: after a moving picture a still one has less error, but not where something still moves
 ROUNDING = 0.5  # levels
-NEIGHBOURHOOD = 2  # windows in each direction: motion compensation takes errors along
 SPREAD = {"hevc": 1.5, "av1": 2.5}
 """How much farther than with H.264, MPEG-4 and VP9 the worst errors are from the usual ones: SVT-AV1 now and then
 leaves a whole block as it was in another frame."""
@@ -79,16 +78,6 @@ def _room(activity: Levels) -> Levels:
     return np.asarray((1 + activity) ** np.float32(EXPONENT))
 
 
-def nearby_max(activity: Levels) -> Levels:
-    """Return the highest activity in the neighbourhood of each window."""
-    side = 2 * NEIGHBOURHOOD + 1
-    for axis in (0, 1):
-        width = [(NEIGHBOURHOOD, NEIGHBOURHOOD) if each == axis else (0, 0) for each in (0, 1)]
-        padded = np.pad(activity, width, mode="edge")
-        activity = np.lib.stride_tricks.sliding_window_view(padded, side, axis=axis).max(axis=-1)
-    return activity
-
-
 class PictureDiff:
     """Compares OUTPUT with the redacted INPUT, window by window.
 
@@ -109,7 +98,7 @@ class PictureDiff:
         """Compare one more frame."""
         self._frames += 1
         self._regions += len(pair.regions)
-        covered = window_means(pair.covered.astype(np.float32)) > 0
+        covered = pair.covered_shares > 0
         scores = self._scores(pair, covered)
         if _is_another_picture(pair):
             self.picture.add(Grade.fail, "is another picture", pair.number, pair.time_s)
@@ -126,7 +115,7 @@ class PictureDiff:
         hide in their noise; chroma another colour.
         """
         expected, shown = pair.expected, pair.shown
-        activity = nearby_max(window_std(expected.luma))
+        activity = pair.activity
         blue, red = (nearby_max(window_std(part, COARSE_PX)) for part in expected.chroma)
         blue_error, red_error = (window_rms(part, COARSE_PX) for part in shown.chroma - expected.chroma)
         measured: tuple[tuple[CodecNoise, Levels, Levels], ...] = (

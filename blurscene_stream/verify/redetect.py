@@ -22,7 +22,9 @@ COVERED_SHARE = 0.5  # of a detection; a mosaic may look like a face, and its ma
 MAX_TILES = 24  # three columns of the contact sheet; memory does not grow with the video
 MIN_IOU = 0.3  # of one suspect in two frames
 MAX_MISSED = 5  # checked frames in which a suspect may be missed and is the same one still
-SURE_RATIO = 2.0  # of the class's own threshold: then one frame is enough
+SURE_RATIO, SURE_SCORE = 2.0, 0.4
+"""Of the class's own threshold, and of any model: then one frame is enough. Some networks give faces a hundredth, and
+their thresholds are as low."""
 LASTING_FRAMES = 8
 """For what scores less, a third of a second: hands, lamps and signs flicker, faces stay. In honest outputs of eight
 real clips, 24 frames each, 26 things were found, all with less than 0.4, and 25 of them in fewer frames."""
@@ -83,7 +85,7 @@ class Redetect:
         self._weak += len(weak)
 
     def _counts(self, suspect: Suspect) -> bool:
-        is_sure = suspect.score >= SURE_RATIO * self._thresholds.get(suspect.label, 0)
+        is_sure = suspect.score >= max(SURE_RATIO * self._thresholds.get(suspect.label, 0), SURE_SCORE)
         return is_sure or suspect.frames >= self._lasting_frames
 
     def _is_left(self, pair: FramePair, box: Boxes) -> bool:

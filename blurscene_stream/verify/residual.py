@@ -18,10 +18,9 @@ from blurscene_stream.verify.frame_pair import (
     shows,
     smoothed,
     window_means,
-    window_std,
 )
 from blurscene_stream.verify.ghost import Ghosts, Window
-from blurscene_stream.verify.picture_diff import CodecNoise, nearby_max
+from blurscene_stream.verify.picture_diff import CodecNoise
 from blurscene_stream.verify.report import Check, Grade
 
 MAX_CELLS = 6  # along the longer side of an object; more could be recognized
@@ -97,10 +96,10 @@ class Residual:
     def _windows(self, pair: FramePair) -> tuple[Mask, Mask]:
         """Return the covered windows that tell whether they are covered, and those of them that are not."""
         expected, shown = pair.expected.luma, pair.shown.luma
-        usual = self._noise.usual(nearby_max(window_std(expected)))
+        usual = self._noise.usual(pair.activity)
         changed = window_means((pair.before - expected) ** 2)
         telling = changed > np.maximum(MIN_CONTRAST, ABOVE_NOISE * usual) ** 2
-        telling &= window_means(pair.covered.astype(np.float32)) > 0.999
+        telling &= pair.covered_shares > 0.999
         from_input, from_expected = window_means((shown - pair.before) ** 2), window_means((shown - expected) ** 2)
         return telling, telling & (from_input < NEARER**2 * from_expected)
 

@@ -81,6 +81,15 @@ def test_what_is_weak_counts_when_it_lasts(honest: Honest) -> None:
     assert len(_redetected(honest, SuspiciousDetector(BOX, score=0.16), every=5).suspects) == 1, "it runs on few frames"
 
 
+def test_what_is_unlikely_is_not_sure_where_the_thresholds_are_low(honest: Honest) -> None:
+    """As those of the fast model are, a fortieth."""
+    settings = changed(settings_of(), {"classes.face.threshold": 0.025})
+    for score, grade in ((0.1, Grade.ok), (0.45, Grade.review)):
+        detector = SuspiciousDetector(BOX, every=12, score=score)
+        found = checked(honest.source, honest.target, honest.file, settings, detector=detector, every=1)
+        assert check_of(found, "redetect").grade is grade, report_text(found)
+
+
 def test_a_suspect_is_counted_once_in_a_frame(honest: Honest) -> None:
     beside = (BOX[0] + 8, BOX[1], BOX[2] + 8, BOX[3])
     found = _redetected(honest, SuspiciousDetector(BOX, beside))

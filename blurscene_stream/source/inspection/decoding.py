@@ -63,6 +63,4 @@ def _is_same(one: VideoFrame | None, other: VideoFrame | None) -> bool:
     if one is None or other is None:
         return one is other
     same_size = (one.width, one.height, one.format.name) == (other.width, other.height, other.format.name)
-    return same_size and all(
-        memoryview(plane) == memoryview(same) for plane, same in zip(one.planes, other.planes, strict=True)
-    )
+    return same_size and all(bytes(plane) == bytes(same) for plane, same in zip(one.planes, other.planes, strict=True))

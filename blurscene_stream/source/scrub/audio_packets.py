@@ -32,7 +32,7 @@ class AudioScrubber:
     def __init__(self, stream: CopiedStream, name: str, mode: AudioMode, live: bool) -> None:
         """`name`: of the input, for messages; `mode`: what becomes of the audio; `live`: nothing is an error."""
         self._stream, self._name, self._live = stream, name, live
-        encoded_again = mode not in (AudioMode.copy, AudioMode.drop) and mode.name != stream.codec.removeprefix("lib")
+        encoded_again = mode not in (AudioMode.copy, AudioMode.drop) and not mode.is_codec(stream.codec)
         scrub = frame_scrub(stream.codec, stream.extradata, stream.native.codec_context)
         self._frames = None if encoded_again else scrub
         self._begun = False
