@@ -87,6 +87,7 @@ class FramePairer:
 
         Raises RedactionError, ConfigError for an area that lies outside the picture.
         """
+        frame = frame.owned()  # else redaction writes to a copy that is not seen here
         before = _levels(frame.planes[0], frame)
         kept = self._redactor(frame, detections).detections
         if frame.corrupt:  # it is covered as a whole, whatever was found in it
