@@ -1,6 +1,6 @@
 """Check the path to a GPU on a machine that has one: its boxes, rates, start-up, and an error in the middle of a run.
 
-    python -m scripts.check_gpu                                 on the first GPU, under four minutes
+    python -m scripts.check_gpu                                 on the first GPU; meant to take under four minutes
     python -m scripts.check_gpu --device cpu --size 320x180 --frames 12 --compared 4 --seconds 0.1 --at-once 1
                                                                 the same steps on the CPU, to try the script itself
 

@@ -219,3 +219,8 @@ def test_a_bad_input_or_output_is_refused_before_a_bad_model(
     assert message in errors.splitlines()[-1], errors
     assert ended == code
     assert sorted(film.parent.iterdir()) == before
+
+
+def test_what_loads_networks_early_does_not_wait_for_opencv() -> None:
+    script = "import sys, blurscene_stream.detect.loading; assert 'cv2' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True)
