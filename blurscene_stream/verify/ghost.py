@@ -63,6 +63,7 @@ class Ghosts:
     def __init__(self) -> None:
         self._windows: dict[Hashable, Window] = {}
         self._last: Levels | None = None  # the covers of the frame before
+        self._made: dict[int, Window | None] = {}  # of this frame, by the places of its regions in memory
 
     def is_plain(self, pair: FramePair, region: Region, noise_level: float) -> bool:
         """Return True when most of what is hidden shows in this very frame, the next one to be added."""
@@ -79,7 +80,7 @@ class Ghosts:
             window = self._window(pair, region)
             if window is not None:
                 yield from self._collect(_key(pair, region), window, noise_level)
-        self._last = pair.expected.luma
+        self._last, self._made = pair.expected.luma, {}
         gone = [key for key, one in self._windows.items() if key and pair.number - one.number > WINDOW_FRAMES]
         for key in gone:  # what is seen for so short a time is judged together with others of its kind
             yield from self._collect((), self._windows.pop(key), noise_level)
@@ -101,6 +102,11 @@ class Ghosts:
                 yield done
 
     def _window(self, pair: FramePair, region: Region) -> Window | None:
+        if id(region) not in self._made:
+            self._made[id(region)] = self._products(pair, region)
+        return self._made[id(region)]
+
+    def _products(self, pair: FramePair, region: Region) -> Window | None:
         """Return the products of one region in one frame, of the object alone, without its margin."""
         part = _object(pair, region)
         before, cover, shown = pair.before[part], pair.expected.luma[part], pair.shown.luma[part]

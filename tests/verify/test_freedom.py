@@ -160,6 +160,29 @@ def test_metadata_of_av1_are_the_same_in_all_pictures(outputs: dict[str, Path]) 
     assert list(video.packet(0, _obu(5, b"\x02" + JPEG[24:48] + b"\x80") + second))
 
 
+def _hidden_once_more(data: bytes) -> bytes:
+    """Code each hidden picture of AV1 twice."""
+    at, made = 0, b""
+    while at < len(data):
+        start, at = at, at + 1
+        size = data[at] & 127 | (data[at + 1] << 7 if data[at] & 128 else 0)
+        at += (2 if data[at] & 128 else 1) + size
+        is_hidden = data[start] >> 3 == 6 and not data[at - size] & 0x90  # a frame that is not shown at once
+        made += data[start:at] * (2 if is_hidden else 1)
+    return made
+
+
+def test_a_picture_of_av1_that_is_never_shown_is_found(outputs: dict[str, Path], tmp_path: Path) -> None:
+    path = repacked(outputs["av1.mp4"], tmp_path / "out.mp4", _hidden_once_more)
+    assert path.stat().st_size > repacked(outputs["av1.mp4"], tmp_path / "same.mp4", bytes).stat().st_size
+    with av.open(str(path)) as container:
+        assert len(list(container.decode(video=0))) == 3
+    account = account_bytes(path)
+    assert account.check.grade is Grade.ok, account.check.lines()
+    account.finish(3)
+    assert "pictures, and players show 3" in account.check.lines()[1]
+
+
 def _behind_the_slice(data: bytes) -> bytes:
     size = int.from_bytes(data[:4], "big")
     assert 4 + size == len(data)
