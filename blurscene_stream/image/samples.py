@@ -121,7 +121,7 @@ class _Scaler:
 def _is_faint(color: NDArray[np.uint8]) -> bool:
     """Return whether there is something in `color`, and its luma spans few levels."""
     luma = Image.fromarray(color).convert("L") if color.shape[2] == 3 else color
-    low, high = _span(np.asarray(luma))
+    low, high = level_span(np.asarray(luma))
     return high - low < FAINT_LEVELS and int(np.ptp(color, axis=(0, 1)).max()) > 0
 
 
@@ -129,18 +129,18 @@ def _stretched(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Stretch each channel of (H, W, channels) to 0..255."""
     stretched = np.empty_like(samples)
     for channel in range(samples.shape[2]):
-        low, high = _span(samples[:, :, channel])
+        low, high = level_span(samples[:, :, channel])
         table = ((np.arange(256) - low) * (255 / max(high - low, 1))).clip(0, 255).round().astype(np.uint8)
         stretched[:, :, channel] = table[samples[:, :, channel]]
     return stretched
 
 
-def _span(plane: NDArray[np.uint8]) -> tuple[int, int]:
-    """Return the levels between which all but TAIL of the samples lie on either side; the extremes of a flat plane."""
+def level_span(plane: NDArray[np.uint8] | NDArray[np.uint16], tail: float = TAIL) -> tuple[int, int]:
+    """Return the levels between which all but `tail` of the samples lie on either side; of a flat one its extremes."""
     counts = np.bincount(plane.ravel(), minlength=256)
     sums = np.cumsum(counts)
-    low = int(np.searchsorted(sums, TAIL * sums[-1], "right"))
-    high = int(np.searchsorted(sums, (1 - TAIL) * sums[-1], "left"))
+    low = int(np.searchsorted(sums, tail * sums[-1], "right"))
+    high = int(np.searchsorted(sums, (1 - tail) * sums[-1], "left"))
     if low < high:
         return low, high
     levels = np.flatnonzero(counts)

@@ -22,6 +22,7 @@ from blurscene_stream.pipeline.detection import (
     Redact,
     detect_frames,
 )
+from blurscene_stream.pipeline.faint_frames import with_faint_frames
 from blurscene_stream.pipeline.scan_schedule import (
     MAX_PACKETS_WITHOUT_FRAME,
     check_scan_interval,
@@ -55,7 +56,8 @@ class DetectorSource:
             log.warning("%s", scan_warning(self._settings, info))
         batch = 1 if info.live else self._settings.detect.batch_size
         first = _first_batch(batch, self._settings.track, info)
-        detect = with_auto_rotation(self._detect, self._settings.detect.variants, info.name, info.time_base)
+        look = with_faint_frames(self._detect, info.name)
+        detect = with_auto_rotation(look, self._settings.detect.variants, info.name, info.time_base)
         scheduled = with_scan_modes(with_cuts(items), self._settings, info.time_base)
         found = detected(scheduled, detect, batch, first)
         return tracked(found, self._settings.track, self.class_names, info.time_base)
