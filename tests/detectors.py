@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from blurscene_stream.api import Anonymizer
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.frames import Frame, ScanMode
@@ -21,6 +20,8 @@ BRIGHT = 200  # of 8 bits: only the test videos' square is that bright
 
 def take_detector(load: LoadDetector, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the command line load another detector."""
+    from blurscene_stream.api import Anonymizer  # noqa: PLC0415  # some tests exchange what it imports
+
     monkeypatch.setattr(detection, "load_configured_detector", load)
     monkeypatch.setattr(Anonymizer.__init__, "__kwdefaults__", {"load_detector": load})
 

@@ -6,13 +6,14 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from blurscene_stream.api import Anonymizer
 from blurscene_stream.cli import load_command, run
 from blurscene_stream.errors import DetectionError
 from tests.conftest import ROOT
+from tests.detectors import take_detector
 
 CASES = (  # arguments and where they go, exit code, what is said
     ("--help >/dev/full", 9, "standard output: cannot be written: no space left on device"),
@@ -47,7 +48,7 @@ def test_streams_that_take_nothing(
     assert ended.stderr == (f"blurscene-stream: error: {said}\n" if said else "")
 
 
-def raising_out_of_memory(_: object) -> None:
+def raising_out_of_memory(_: object) -> NoReturn:
     try:
         raise RuntimeError("Exception from src/inference/core.cpp:97: std::bad_alloc")
     except RuntimeError as error:
@@ -57,7 +58,7 @@ def raising_out_of_memory(_: object) -> None:
 def test_too_little_memory_is_told_as_such(walker: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever it looked like where it ran out: a failed network, a damaged file, an output that cannot be written."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Anonymizer.__init__, "__kwdefaults__", {"load_detector": raising_out_of_memory})
+        take_detector(raising_out_of_memory, patched)
         assert run(load_command("video"), [str(walker), str(tmp_path / "out.mp4")], "blurscene-stream") == 1
     assert "error: there is not enough memory; close other programs" in capsys.readouterr().err
     assert not list(tmp_path.glob("out*"))

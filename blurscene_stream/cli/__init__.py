@@ -64,6 +64,7 @@ def main() -> None:
         resume_collection()
     name = f"{PROGRAM} {arguments[0]}" if named else PROGRAM
     code = run(command, arguments[named:], name)
+    resume_collection()  # of a video that was refused
     ignore_signals()
     sys.exit(code)
 
