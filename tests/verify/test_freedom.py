@@ -102,7 +102,7 @@ MATROSKA: dict[str, Change] = {
         element("1043a770", element("45b9", element("b6", element("73c4", b"\1"), element("80", element("85", TEXT)))))
     ),
     "the type of the document": lambda data: (
-        data[:4] + (1 << 56 | 1399).to_bytes(8, "big") + data[5:24] + element("4282", TEXT) + data[35:]
+        element("1a45dfa3", data[5:21], element("4282", b"matroska " + TEXT), data[32:40]) + data[40:]
     ),
 }
 
