@@ -1,11 +1,12 @@
 """Post-training quantization: a network in int8, as ONNX with QuantizeLinear and DequantizeLinear (QDQ).
 
 Weights are int8 with a scale for each output channel, symmetric; activations uint8 with one scale for each tensor,
-whose range is the widest that the calibration pictures show. The first convolution, from the picture, and the last
-ones, to the logits, stay in float32: they take a few hundredths of the time and would make half of the error. What a
-convolution takes is quantized once, and a sum beside it takes the quantized values too, so that a map is kept in 8
-bits. Biases are corrected by the mean of what rounding the weights changes (Nagel et al., Data-Free Quantization, 2019,
-section 4.2). They stay in float32, for OpenVINO 2026.4 gets int32 ones in front of a sum wrong.
+whose range is the widest that the calibration pictures show, once its channels are equalized (equalize.py). The first
+convolutions, near the picture, and the last ones, to the logits, stay in float32: their ranges are wide, and they would
+make half of the error. What a convolution takes is quantized once, and a sum beside it takes the quantized values too,
+so that a map is kept in 8 bits. Weights are rounded by what that changes (rounding.py), and biases are corrected by the
+mean of it (Nagel et al., Data-Free Quantization, 2019, section 4.2). They stay in float32, for OpenVINO 2026.4 gets
+int32 ones in front of a sum wrong.
 
 https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html
 """
@@ -13,13 +14,11 @@ https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from blurscene_stream.config.schema import DetectConfig
@@ -30,21 +29,12 @@ from blurscene_stream.detect.letterbox import letterbox_top_left
 from blurscene_stream.detect.preprocessor import Preprocessor, Sample
 from blurscene_stream.errors import BlurSceneError
 from blurscene_stream.pipeline.image_files import read_image
-
-Floats = NDArray[np.float32]
+from scripts.training.equalize import LAYERS, Activations, Floats, equalize, is_depthwise
+from scripts.training.rounding import LIMIT, Moments, round_weights, second_moments
 
 SCALES = (1.0, 0.25, 0.17)  # at which calibration pictures are shown: those of the detector
 _REDUCTIONS = ("ReduceMin", "ReduceMax", "ReduceMean")
 _TAKES_QUANTIZED = {"Add", "Resize", "MaxPool", "Concat"}
-
-
-@dataclass(frozen=True, slots=True)
-class Activations:
-    """Values of a tensor on the calibration pictures: the lowest, the highest, and the mean of each channel (C,)."""
-
-    low: float
-    high: float
-    mean: Floats
 
 
 def calibration_pictures(folder: Path, count: int, target: str) -> Iterator[Pictures]:
@@ -64,18 +54,22 @@ def calibration_pictures(folder: Path, count: int, target: str) -> Iterator[Pict
             yield Preprocessor().batch([Sample(frame, view, 0)])
 
 
-def quantize(content: bytes, pictures: Iterable[Pictures]) -> bytes:
-    """Quantize a network, as `blurscene-stream export` writes it, by what it calculates on `pictures`."""
+def quantize(content: bytes, pictures: Iterable[Pictures], float_layers: int = 1) -> bytes:
+    """Quantize a network, as `blurscene-stream export` writes it, by what it calculates on `pictures`.
+
+    float_layers: how many of the first convolutions stay in float32
+    """
     model = _unpacked(onnx.load_from_string(content))
-    convolutions = _inner_convolutions(model)
-    names = {node.name for node in convolutions}
-    seen = _observe(model, list(dict.fromkeys(node.input[0] for node in convolutions)), pictures)
+    convolutions = _inner_convolutions(model)[max(0, float_layers - 1) :]
+    names, shown = {node.name for node in convolutions}, list(pictures)
+    seen = equalize(model, _observe(model, list(dict.fromkeys(node.input[0] for node in convolutions)), shown))
     weights = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
+    moments = second_moments(model, convolutions, weights, shown)
     scales = {name: _add_scale(model, name, each) for name, each in seen.items()}
     nodes = []
     for node in model.graph.node:
         if node.name in names:
-            nodes.append(_quantize_weights(model, node, weights, seen[node.input[0]]))
+            nodes.append(_quantize_weights(model, node, weights, seen[node.input[0]], moments[node.name]))
         if node.name in names or node.op_type in _TAKES_QUANTIZED:
             node.input[:] = [f"{name}.dequantized" if name in scales else name for name in node.input]
         nodes += [node, *(each for name in node.output if name in scales for each in scales[name])]
@@ -91,7 +85,7 @@ def _inner_convolutions(model: Any) -> list[Any]:
     for node in reversed(model.graph.node):
         if node.op_type == "Conv" and followed.intersection(node.output):
             found.append(node)
-        if node.op_type in ("Conv", "ConvTranspose") or followed.intersection(node.output):
+        if node.op_type in LAYERS or followed.intersection(node.output):
             followed.update(node.input)
     return found[-2::-1]
 
@@ -134,16 +128,16 @@ def _observe(model: Any, tensors: Sequence[str], pictures: Iterable[Pictures]) -
     rows = [session.run(names, {INPUT: np.ascontiguousarray(picture)}) for picture in pictures]
     if not rows:
         raise BlurSceneError("there is no picture to calibrate with")
-    columns = [np.stack(column) for column in zip(*rows, strict=True)]
+    columns = [np.stack(column) for column in zip(*rows, strict=True)]  # (pictures, C) each
     return {
-        tensor: Activations(float(low.min()), float(high.max()), np.asarray(mean.mean(axis=0), np.float32))
+        tensor: Activations(*(np.asarray(values, np.float32) for values in (low.min(0), high.max(0), mean.mean(0))))
         for tensor, low, high, mean in zip(tensors, columns[0::3], columns[1::3], columns[2::3], strict=True)
     }
 
 
 def _add_scale(model: Any, name: str, seen: Activations) -> list[Any]:
     """Add scale and zero point of a tensor to the weights; return the nodes that quantize it and give it back."""
-    low, high = min(seen.low, 0.0), max(seen.high, 0.0)
+    low, high = min(float(seen.low.min()), 0.0), max(float(seen.high.max()), 0.0)
     scale = np.float32((high - low) / 255 or 1.0)
     zero = np.uint8(round(-low / float(scale)))
     for what, value in (("scale", scale), ("zero", zero)):
@@ -155,15 +149,14 @@ def _add_scale(model: Any, name: str, seen: Activations) -> list[Any]:
     ]
 
 
-def _quantize_weights(model: Any, node: Any, weights: Mapping[str, Floats], seen: Activations) -> Any:
+def _quantize_weights(model: Any, node: Any, weights: Mapping[str, Floats], seen: Activations, moments: Moments) -> Any:
     """Give a convolution weights in int8 and a corrected bias; return the node that gives the weights back."""
     kernel, bias = weights[node.input[1]], weights[node.input[2]]
-    scale = np.maximum(np.abs(kernel).max(axis=(1, 2, 3)) / 127, np.float32(1e-8)).astype(np.float32)
-    steps = scale[:, None, None, None]
-    rounded = np.clip(np.round(kernel / steps), -127, 127).astype(np.int8)
-    change = (rounded * steps - kernel).sum(axis=(2, 3))
+    scale = np.maximum(np.abs(kernel).max(axis=(1, 2, 3)) / LIMIT, np.float32(1e-8)).astype(np.float32)
+    rounded = round_weights(kernel, scale, moments)
+    change = (rounded * scale[:, None, None, None] - kernel).sum(axis=(2, 3))
     made = {"kernel": rounded, "scale": scale, "zero": np.zeros(len(scale), np.int8)}
-    shift = change[:, 0] * seen.mean if kernel.shape[1] == 1 else change @ seen.mean  # 1: each channel has its own
+    shift = change[:, 0] * seen.mean if is_depthwise(node, weights) else change @ seen.mean
     made["bias"] = (bias - shift).astype(np.float32)
     model.graph.initializer.extend(
         numpy_helper.from_array(value, f"{node.name}.{what}") for what, value in made.items()

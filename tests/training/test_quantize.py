@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -17,7 +18,10 @@ need("onnx", "onnxruntime")
 import onnx  # noqa: E402
 
 from blurscene_stream.detect.backends.onnxruntime import open_session  # noqa: E402
+from scripts.training import quantize as quantizing  # noqa: E402
+from scripts.training.equalize import Activations, equalize  # noqa: E402
 from scripts.training.quantize import quantize  # noqa: E402
+from scripts.training.rounding import round_weights  # noqa: E402
 
 MODELS = ("face_plate_v1", "face_plate_v2")
 
@@ -45,6 +49,54 @@ def test_all_but_the_first_and_the_last_convolutions_are_in_int8() -> None:
     kinds = Counter(node.op_type for node in made.graph.node)
     types = Counter(each.data_type for each in made.graph.initializer if len(each.dims) == 4)
     assert types == {onnx.TensorProto.INT8: kinds["Conv"] - 2, onnx.TensorProto.FLOAT: 2}
+
+
+def test_the_first_convolutions_stay_in_float32_where_that_is_asked_for() -> None:
+    content = read_onnx(load_settings([]).model)
+    made = onnx.load_from_string(quantize(content, [as_input(draw_scene())], float_layers=3))
+    convolutions = [node for node in made.graph.node if node.op_type == "Conv"]
+    in_int8 = ["dequantized" in node.input[1] for node in convolutions]
+    assert in_int8[:4] == [False, False, False, True]
+    assert in_int8.count(False) == 5, "three, and the last one of each class"
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_equalization_changes_ranges_and_nothing_that_the_network_calculates(name: str) -> None:
+    content, picture = read_onnx(load_settings([f"model={name}"]).model), as_input(draw_scene())
+    plain = quantizing._unpacked(onnx.load_from_string(content))
+    tensors = list(dict.fromkeys(node.input[0] for node in quantizing._inner_convolutions(plain)))
+    seen = quantizing._observe(plain, tensors, [picture])
+    expected = equalize(plain, seen)
+    found = quantizing._observe(plain, tensors, [picture])
+    for tensor in tensors:
+        np.testing.assert_allclose(found[tensor].high, expected[tensor].high, rtol=0.01, atol=0.01)
+    answers = [open_session(each).run([OUTPUT], {INPUT: picture})[0] for each in (content, plain.SerializeToString())]
+    np.testing.assert_allclose(answers[1], answers[0], atol=1e-3)
+    assert _mean_unevenness(expected) < 0.7 * _mean_unevenness(seen), "so that eight bits serve more of them"
+
+
+def test_weights_are_rounded_by_what_that_changes_in_what_a_layer_gives() -> None:
+    random = np.random.default_rng(3)
+    inputs = random.normal(size=(500, 6)) @ random.normal(size=(6, 24)) + 0.1 * random.normal(size=(500, 24))
+    kernel = random.normal(size=(16, 24, 1, 1)).astype(np.float32)
+    steps = (np.abs(kernel).max(axis=(1, 2, 3)) / 7).astype(np.float32)
+    moments = inputs.T @ inputs / len(inputs)
+
+    def change(multiples: np.ndarray[tuple[int, ...], np.dtype[np.int8]]) -> float:
+        off = (multiples * steps[:, None, None, None] - kernel).reshape(16, 24)
+        return float(((inputs @ off.T) ** 2).mean())
+
+    nearest = np.round(kernel / steps[:, None, None, None]).astype(np.int8)
+    rounded = round_weights(kernel, steps, moments)
+    assert change(rounded) < 0.3 * change(nearest)
+    assert np.abs(rounded).max() <= 127
+    alone = round_weights(kernel[:, :9], steps, np.stack([np.eye(9)] * 16))  # independent inputs: nothing to make good
+    assert (alone == nearest[:, :9]).all()
+
+
+def _mean_unevenness(seen: Mapping[str, Activations]) -> float:
+    """Mean over tensors of how much larger the largest channel is than the one in the middle, as a logarithm."""
+    return float(np.mean([np.log(each.peak.max() / np.median(each.peak[each.peak > 0])) for each in seen.values()]))
 
 
 def test_without_a_picture_there_is_nothing_to_calibrate_with() -> None:
