@@ -22,8 +22,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from blurscene_stream.config.schema import DetectConfig
-from blurscene_stream.detect.backends.network import MULTIPLES, Pictures
-from blurscene_stream.detect.backends.onnx_file import INPUT
+from blurscene_stream.detect.backends.network import MULTIPLES, VALUES, Pictures
+from blurscene_stream.detect.backends.onnx_file import INPUT, OUTPUT
 from blurscene_stream.detect.backends.onnxruntime import open_session
 from blurscene_stream.detect.letterbox import letterbox_top_left
 from blurscene_stream.detect.preprocessor import Preprocessor, Sample
@@ -34,6 +34,7 @@ from scripts.training.rounding import LIMIT, Moments, round_weights, second_mome
 
 SCALES = (1.0, 0.25, 0.17)  # at which calibration pictures are shown: those of the detector
 _REDUCTIONS = ("ReduceMin", "ReduceMax", "ReduceMean")
+_UNRAISED = "maps_unraised"
 _TAKES_QUANTIZED = {"Add", "Resize", "MaxPool", "Concat"}
 
 
@@ -54,10 +55,12 @@ def calibration_pictures(folder: Path, count: int, target: str) -> Iterator[Pict
             yield Preprocessor().batch([Sample(frame, view, 0)])
 
 
-def quantize(content: bytes, pictures: Iterable[Pictures], float_layers: int = 1) -> bytes:
+def quantize(content: bytes, pictures: Iterable[Pictures], float_layers: int = 1, logit_margin: float = 0.0) -> bytes:
     """Quantize a network, as `blurscene-stream export` writes it, by what it calculates on `pictures`.
 
     float_layers: how many of the first convolutions stay in float32
+    logit_margin: what is added to all logits: as much as rounding changes them, so that it takes no object away that
+                  scores just above the threshold
     """
     model = _unpacked(onnx.load_from_string(content))
     convolutions = _inner_convolutions(model)[max(0, float_layers - 1) :]
@@ -74,8 +77,20 @@ def quantize(content: bytes, pictures: Iterable[Pictures], float_layers: int = 1
             node.input[:] = [f"{name}.dequantized" if name in scales else name for name in node.input]
         nodes += [node, *(each for name in node.output if name in scales for each in scales[name])]
     _replace(model, nodes)
+    if logit_margin:
+        raise_logits(model, logit_margin)
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
+
+
+def raise_logits(model: Any, margin: float) -> None:
+    """Add `margin` to the logits, the first of the values of each cell."""
+    values = np.zeros((1, 1, VALUES, 1, 1), np.float32)
+    values[:, :, 0] = margin
+    model.graph.initializer.append(numpy_helper.from_array(values, "logit_margin"))
+    for node in model.graph.node:
+        node.output[:] = [_UNRAISED if name == OUTPUT else name for name in node.output]
+    model.graph.node.append(helper.make_node("Add", [_UNRAISED, "logit_margin"], [OUTPUT]))
 
 
 def _inner_convolutions(model: Any) -> list[Any]:

@@ -79,11 +79,12 @@ def test_bf16_in_openvino_is_as_close_as_it_is_in_torch(model: str, scene: Pictu
 
 
 @needs_int8
-def test_int8_is_close_to_fp32_at_any_size(scene: Picture) -> None:
-    short, full = network("face_plate_v2", "openvino", "int8"), network("face_plate_v2", "openvino")
+@pytest.mark.parametrize("model", MODELS)
+def test_int8_is_close_to_fp32_at_any_size(model: str, scene: Picture) -> None:
+    short, full = network(model, "openvino", "int8"), network(model, "openvino")
     assert short.device_name == "cpu, OpenVINO, int8"
     for times in (1, 2):
-        pictures = as_input(scene, "face_plate_v2", times)
+        pictures = as_input(scene, model, times)
         wanted = full(pictures)
         near = wanted[:, :, 0] > -4  # scores from 0.02 on
         difference = np.abs(short(pictures) - wanted).transpose(0, 1, 3, 4, 2)[near]
@@ -91,8 +92,9 @@ def test_int8_is_close_to_fp32_at_any_size(scene: Picture) -> None:
 
 
 @needs_int8
-def test_int8_finds_the_boxes_of_fp32(scene: Picture) -> None:
-    keys = ["device=cpu", f"detect.size_px={2 * WIDTH}", "model=face_plate_v2", "detect.backend=openvino"]
+@pytest.mark.parametrize("model", MODELS)
+def test_int8_finds_the_boxes_of_fp32(model: str, scene: Picture) -> None:
+    keys = ["device=cpu", f"detect.size_px={2 * WIDTH}", f"model={model}", "detect.backend=openvino"]
     wanted, found = (
         load_detector(load_settings([*keys, f"detect.precision={each}"]))([frame_of(scene)])[0].confident()
         for each in ("fp32", "int8")
@@ -111,10 +113,11 @@ def test_int8_finds_the_boxes_of_fp32(scene: Picture) -> None:
         ("face_plate_v2", "avx512_vnni", "int8"),
         ("face_plate_v2", "avx_vnni avx2", "int8"),
         ("face_plate_v2", "avx512f avx2", "fp32"),
-        ("face_plate_v1", "avx512_vnni", "fp32"),  # there is no such file of it
+        ("face_plate_v1", "avx512_vnni", "int8"),
+        ("face_plate_v1", "avx2", "fp32"),
     ],
 )
-def test_auto_takes_int8_by_the_processors_flags_where_the_model_has_it(
+def test_auto_takes_int8_by_the_processors_flags(
     model: str, flags: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(processor, "cpu_flags", lambda: frozenset(flags.split()))
@@ -127,7 +130,6 @@ def test_auto_takes_int8_by_the_processors_flags_where_the_model_has_it(
         ("face_plate_v2", "torch", "avx_vnni", "torch has no int8; use --backend openvino, on the CPU"),
         ("face_plate_v2", "onnxruntime", "avx_vnni", "ONNX Runtime has no int8 on a CPU here; use fp32 or openvino"),
         ("face_plate_v2", "openvino", "avx2", "this processor has neither VNNI nor AMX for int8; use fp32"),
-        ("face_plate_v1", "openvino", "avx_vnni", "there is no face_plate_v1_int8.onnx beside it; .* quantize makes"),
     ],
 )
 def test_int8_is_refused_where_it_is_not_to_be_had(
@@ -189,6 +191,15 @@ def test_weights_without_an_onnx_file_run_in_torch(tmp_path_factory: pytest.Temp
     need("openvino")
     with pytest.raises(ConfigError, match=r"there is no mine\.onnx beside it; blurscene-stream export makes it"):
         load_network(ModelConfig(weights=str(file)), "cpu", DetectConfig(backend=Backend.openvino))
+
+
+def test_a_network_without_a_file_in_int8_is_refused_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    need("openvino")
+    monkeypatch.setattr(processor, "cpu_flags", lambda: frozenset({"avx_vnni"}))
+    (tmp_path / "mine.pt").touch()
+    model = ModelConfig(weights=str(tmp_path / "mine.pt"))
+    with pytest.raises(ConfigError, match=r"there is no mine_int8\.onnx beside it; .* quantize makes it"):
+        load_network(model, "cpu", DetectConfig(backend=Backend.openvino, precision=Precision.int8))
 
 
 @pytest.mark.parametrize("backend", [Backend.auto, Backend.openvino, Backend.onnxruntime, Backend.torch])

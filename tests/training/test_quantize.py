@@ -60,6 +60,15 @@ def test_the_first_convolutions_stay_in_float32_where_that_is_asked_for() -> Non
     assert in_int8.count(False) == 5, "three, and the last one of each class"
 
 
+def test_a_margin_raises_the_logits_and_nothing_else() -> None:
+    content, picture = read_onnx(load_settings([]).model), as_input(draw_scene())
+    raised = onnx.load_from_string(content)
+    quantizing.raise_logits(raised, 0.25)
+    answers = [open_session(each).run([OUTPUT], {INPUT: picture})[0] for each in (content, raised.SerializeToString())]
+    np.testing.assert_allclose(answers[1][:, :, 0], answers[0][:, :, 0] + 0.25, atol=1e-5)
+    assert np.array_equal(answers[1][:, :, 1:], answers[0][:, :, 1:])
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_equalization_changes_ranges_and_nothing_that_the_network_calculates(name: str) -> None:
     content, picture = read_onnx(load_settings([f"model={name}"]).model), as_input(draw_scene())
