@@ -122,7 +122,11 @@ def rate(work: Callable[[], object], count: int, seconds: float) -> float:
 def program(chosen: argparse.Namespace, source: Path, target: Path) -> list[str]:
     """Return the command line of a run."""
     options = ["--device", chosen.device, *(["--backend", "torch"] if chosen.device == "cpu" else [])]
-    options += [word for each in (f"model={chosen.model}", *chosen.settings) for word in ("--set", each)]
+    options += [
+        word
+        for each in (f"model={chosen.model}", "detect.on_device=true", *chosen.settings)
+        for word in ("--set", each)
+    ]
     return [sys.executable, "-m", "blurscene_stream", str(source), "-o", str(target), "-y", "--quiet", *options]
 
 
@@ -191,7 +195,7 @@ def fail_in_the_middle(arguments: Sequence[str]) -> None:
 
 def checks(chosen: argparse.Namespace, folder: Path) -> Iterator[Row]:
     """Yield the rows of all checks, each as soon as it is there."""
-    keys = [f"model={chosen.model}", *chosen.settings]
+    keys = [f"model={chosen.model}", "detect.on_device=true", *chosen.settings]
     settings, plain = load_settings(keys), load_settings([*keys, "device=cpu", "detect.precision=fp32"])
     clip = make_clip(folder, chosen.size, 10, chosen.frames)
     clips = [clip, *(given_clip(path, folder) for path in chosen.files)]

@@ -70,7 +70,7 @@ class ModelConfig:
     ] = "128724243360a50dc0ff7ceaa16361915b0b80d55ca049898af009e1d6d9c559"
     int8_sha256: Annotated[
         str | None, "SHA-256 of the ONNX file in int8 beside the weights, NAME_int8.onnx; null: not verified", _SHA256
-    ] = None
+    ] = "7ceb192cfea16351cd47d69de2f2668363bf377df0862dfce1e623fd996816e1"
     classes: Annotated[Sequence[str], "class names, in the order of the labels", _CLASS_NAMES] = (
         "face",
         "license_plate",

@@ -217,7 +217,7 @@ def test_no_frame_is_held_after_a_call(scene: Picture, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(("device", "asked", "taken"), [("cuda:0", "true", True), ("cuda:0", "false", False)])
-def test_a_gpu_has_it_unless_it_is_switched_off(
+def test_a_gpu_has_it_where_it_is_asked_for(
     device: str, asked: str, taken: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = given("face_plate_v1", f"detect.on_device={asked}")
