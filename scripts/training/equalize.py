@@ -54,7 +54,7 @@ def equalize(model: Any, seen: Mapping[str, Activations]) -> dict[str, Activatio
     for group in _groups(model, weights):
         names = [name for name in seen if name in group.tensors]
         if names and group.before and group.behind:
-            factors = _factors(np.max([seen[name].peak for name in names], axis=0), group.behind, weights)
+            factors = _factors(np.stack([seen[name].peak for name in names]).max(axis=0), group.behind, weights)
             for layer in group.before:
                 _scale_outputs(layer, weights, factors)
             for layer in group.behind:
@@ -131,7 +131,7 @@ def _factors(peaks: Floats, behind: Sequence[Any], weights: Mapping[str, Floats]
     summing = [layer for layer in behind if not is_depthwise(layer, weights)]
     if not summing:
         return np.asarray(peaks.max() / peaks, np.float32)
-    shares = np.max([_input_shares(layer, weights) for layer in summing], axis=0)
+    shares = np.stack([_input_shares(layer, weights) for layer in summing]).max(axis=0)
     factors = np.sqrt(np.maximum(shares, _MIN_WEIGHT * shares.max()) / peaks)
     return np.asarray(factors / np.exp(np.log(factors).mean()), np.float32)
 
