@@ -50,9 +50,10 @@ def _frames(path: Path) -> Iterator[tuple[Frame, Fraction]]:
 
 def _check_cover(before: Frame, after: Frame, detections: Detections, settings: Settings, redactor: Redactor) -> int:
     """Every covered region of the output is what redaction makes of the input, and not the input."""
+    before = before.owned()
     original = before.planes[0].astype(np.int16)
     shown = after.planes[0].astype(np.int16)
-    redactor(before, detections)  # writes into the planes of `before`
+    redactor(before, detections)  # writes into these planes
     hidden = before.planes[0].astype(np.int16)
     classes = class_configs(settings, detections.class_names)
     regions = cover_regions(before.picture, detections, classes, settings.redact.min_margin_px)
