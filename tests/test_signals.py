@@ -11,6 +11,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import PIPE
 
@@ -72,10 +73,23 @@ def target(tmp_path: Path) -> Path:
 def program(film: Path, target: Path, request: pytest.FixtureRequest) -> Generator[Process]:
     """Runs, and has not begun to write; its parameter is how many seconds it looks at a picture."""
     command = [sys.executable, "-c", PROGRAM.format(getattr(request, "param", "0.02")), str(film), str(target)]
-    with started(command, cwd=ROOT, stdout=PIPE, stderr=PIPE, text=True, start_new_session=True) as process:
+    with (
+        not_under_nohup(),
+        started(command, cwd=ROOT, stdout=PIPE, stderr=PIPE, text=True, start_new_session=True) as process,
+    ):
         assert process.stdout.readline() == "ready\n"
         yield process
         process.kill()
+
+
+@contextmanager
+def not_under_nohup() -> Generator[None]:
+    """Let a program that is started here end when its terminal closes, even where these tests run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def wait_for(path: Path) -> None:

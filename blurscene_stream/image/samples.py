@@ -11,13 +11,12 @@ from PIL import Image
 
 from blurscene_stream.boxes import UPRIGHT, Orientation
 from blurscene_stream.frames import PICTURE_FORMATS, Frame, PictureInfo, RedactedFrame
+from blurscene_stream.levels import level_span
 
 PIXEL_FORMAT_NAMES = {1: "gray", 2: "ya8", 3: "gbrp", 4: "gbrap"}  # channels -> one of PICTURE_FORMATS
 PLANE_CHANNELS = {1: (0,), 2: (0, 1), 3: (1, 2, 0), 4: (1, 2, 0, 3)}  # channel of each plane of these formats
 BACKGROUNDS = (255, 0)  # behind transparent parts most viewers have white or black
-TAIL = (
-    0.001  # share of the darkest pixels, and of the brightest, that a stretch leaves out: a few dots do not prevent it
-)
+TAIL = 0.001  # share of the darkest and of the brightest pixels that a stretch leaves out: a few dots do not prevent it
 FAINT_LEVELS = 64  # of 256: what spans fewer is faint
 
 
@@ -121,7 +120,7 @@ class _Scaler:
 def _is_faint(color: NDArray[np.uint8]) -> bool:
     """Return whether there is something in `color`, and its luma spans few levels."""
     luma = Image.fromarray(color).convert("L") if color.shape[2] == 3 else color
-    low, high = level_span(np.asarray(luma))
+    low, high = level_span(np.asarray(luma), TAIL)
     return high - low < FAINT_LEVELS and int(np.ptp(color, axis=(0, 1)).max()) > 0
 
 
@@ -129,22 +128,10 @@ def _stretched(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Stretch each channel of (H, W, channels) to 0..255."""
     stretched = np.empty_like(samples)
     for channel in range(samples.shape[2]):
-        low, high = level_span(samples[:, :, channel])
+        low, high = level_span(samples[:, :, channel], TAIL)
         table = ((np.arange(256) - low) * (255 / max(high - low, 1))).clip(0, 255).round().astype(np.uint8)
         stretched[:, :, channel] = table[samples[:, :, channel]]
     return stretched
-
-
-def level_span(plane: NDArray[np.uint8] | NDArray[np.uint16], tail: float = TAIL) -> tuple[int, int]:
-    """Return the levels between which all but `tail` of the samples lie on either side; of a flat one its extremes."""
-    counts = np.bincount(plane.ravel(), minlength=256)
-    sums = np.cumsum(counts)
-    low = int(np.searchsorted(sums, tail * sums[-1], "right"))
-    high = int(np.searchsorted(sums, (1 - tail) * sums[-1], "left"))
-    if low < high:
-        return low, high
-    levels = np.flatnonzero(counts)
-    return int(levels[0]), int(levels[-1])
 
 
 def _resized(samples: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Sequence
 
 from blurscene_stream.boxes import Detections, Origin, iou
+from blurscene_stream.detect.contrast import stretched
 from blurscene_stream.frames import Frame
-from blurscene_stream.image.contrast import stretched
 from blurscene_stream.pipeline.detection import Detect, detect_frames
 
 log = logging.getLogger(__name__)

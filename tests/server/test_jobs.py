@@ -358,8 +358,10 @@ def test_what_is_not_fetched_is_deleted_in_time(make_app: MakeApp, clip: bytes) 
 
 
 def dark_noise(number: int, spec: VideoSpec) -> NDArray[np.uint8]:
-    """A picture that compresses badly, in which nothing is found."""
-    return np.random.default_rng(number).integers(0, 180, (spec.height, spec.width, 3), np.uint8)
+    """A picture that compresses badly, in which nothing is found; of more levels than what is scanned once more."""
+    noise = np.random.default_rng(number).integers(0, 150, (spec.height, spec.width, 3), np.uint8)
+    noise[:, spec.width // 2 :] += 30
+    return noise
 
 
 def test_a_download_that_is_broken_off_can_be_done_again(make_app: MakeApp, tmp_path: Path) -> None:
