@@ -59,7 +59,8 @@ def test_the_second_file_is_not_lost_in_silence(
     assert frames(one) == FRAMES
     for other in (one, make_video(tmp_path / f"other.{ending}", replace(spec, frames=3), options)):
         both = joined(tmp_path / f"both.{ending}", one, other)
-        with pytest.raises(CorruptInputError, match=rf"both\.{ending}: another video begins behind the first"):
+        told = "another video begins behind the first|damaged after 5 frames"  # the second by FFmpeg 7, of IVF
+        with pytest.raises(CorruptInputError, match=rf"both\.{ending}: ({told})"):
             frames(both)
 
 
