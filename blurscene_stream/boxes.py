@@ -229,6 +229,17 @@ def area(boxes: Boxes) -> NDArray[np.float32]:
     return np.asarray(sides[..., 0] * sides[..., 1], np.float32)
 
 
+def smaller_share(one: Boxes, other: Boxes) -> NDArray[np.float32]:
+    """Intersection over the smaller area, of every box of `one` (N, 4) with every box of `other` (M, 4): (N, M).
+
+    1 where one lies in the other, 0 where one has no area.
+    """
+    overlaps, areas, others = iou(one, other), area(one)[:, None], area(other)[None]
+    shared = overlaps * (areas + others) / (1 + overlaps)
+    smaller = np.minimum(areas, others)
+    return np.divide(shared, smaller, out=np.zeros_like(shared), where=smaller > 0)
+
+
 def match_greedily(overlaps: NDArray[np.float32], min_overlap: float, row_by_row: bool = False) -> NDArray[np.int64]:
     """Match rows of `overlaps` (N, M), such as IoU, with columns: the column of each row (N,), -1 for none.
 

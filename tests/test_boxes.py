@@ -8,7 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from blurscene_stream.boxes import NO_TRACK, Boxes, Detections, Orientation, Origin, area, iou, match_greedily, scale
+from blurscene_stream.boxes import (
+    NO_TRACK,
+    Boxes,
+    Detections,
+    Orientation,
+    Origin,
+    area,
+    iou,
+    match_greedily,
+    scale,
+    smaller_share,
+)
 
 ORIENTATIONS = [Orientation(a, b, c) for a in (False, True) for b in (False, True) for c in (False, True)]
 
@@ -33,6 +44,18 @@ def test_a_box_on_the_upright_picture_comes_back_to_the_same_pixel(orientation: 
     assert upright.shape == (height, width)
     assert orientation.to_stored(box, width, height).tolist() == [[x, y, x + 1, y + 1]]
     assert orientation.to_upright(orientation.to_stored(box, width, height), width, height).tolist() == box.tolist()
+
+
+@given(boxes(), boxes())
+def test_the_share_of_the_smaller_box_is_no_less_than_the_iou_and_at_most_1(one: Boxes, other: Boxes) -> None:
+    share = smaller_share(one, other)
+    assert (share >= iou(one, other) - 1e-4).all() and (share <= 1 + 1e-3).all()
+
+
+def test_what_lies_in_a_box_shares_all_of_itself_with_it() -> None:
+    around, inside, half, empty = (0, 0, 40, 40), (10, 5, 20, 15), (30, 0, 50, 40), (7, 7, 7, 9)
+    share = smaller_share(np.array([around], np.float32), np.array([inside, half, empty], np.float32))
+    assert share[0].tolist() == pytest.approx([1, 0.5, 0])
 
 
 @given(boxes(), boxes())

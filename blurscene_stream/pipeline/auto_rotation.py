@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from blurscene_stream.boxes import Detections, iou
+from blurscene_stream.boxes import Detections, smaller_share
 from blurscene_stream.config.schema import ROTATIONS, RotationMode, VariantsConfig
 from blurscene_stream.frames import Frame, ScanMode
 from blurscene_stream.pipeline.detection import Detect, detect_frames
@@ -20,8 +20,11 @@ CHECK_SCORE = 0.4
 MIN_SCORE = 0.5
 """Score that a box must have in a turned view of full size, for the turned views to stay on."""
 
-MIN_IOU = 0.2
-"""IoU from which on a box in the upright view shows the same object: the turned box of a wide plate is a tall one."""
+MIN_SHARE = 0.5
+"""Share of the smaller box that both views have in common, from which on they show the same object.
+
+Not the IoU: the turned box of a wide plate is a tall one, or a large one around it.
+"""
 
 MIN_SCORE_RATIO = 0.7
 """Share of the score in the turned view that the same object must score upright, to be as well seen there."""
@@ -123,6 +126,6 @@ def _shows_more(turned: Detections, upright: Detections, min_score: float) -> bo
     """Return whether a box with that score of the turned views is missing in the upright view, or much weaker there."""
     counted = turned.confident()
     counted = counted[counted.scores >= min_score]
-    same = iou(counted.xyxy, upright.xyxy) >= MIN_IOU
+    same = smaller_share(counted.xyxy, upright.xyxy) >= MIN_SHARE
     upright_scores = (same * upright.scores).max(axis=1, initial=0)
     return bool((upright_scores < MIN_SCORE_RATIO * counted.scores).any())

@@ -176,8 +176,9 @@ def test_a_hand_that_looks_like_a_face_only_when_small_does_not_turn_the_scene(s
     assert [len(each) for each in found] == [int(stays)] * 3
 
 
-def test_a_plate_found_upright_is_not_another_one_whose_turned_box_is_tall() -> None:
-    turned = (0.95, (11, 4, 19, 20))  # over a wide box of the same plate, with a quarter of both in common
+@pytest.mark.parametrize("box", [(11, 4, 19, 20), (1, 0, 31, 24)])
+def test_a_plate_found_upright_is_not_another_one_whose_turned_box_is_tall_or_large(box: Sequence[float]) -> None:
+    turned = (0.95, box)  # over a wide box of the same plate, or all around it
     detect = boxes_by_mode(full=(0.9, (4, 8, 26, 16)), only_turned=turned, full_turned=turned)
     (found,) = with_auto_rotation(detect, AUTO, "clip", TICK)([PLAIN])
     assert found.xyxy.tolist() == [[4, 8, 26, 16]]
