@@ -113,7 +113,7 @@ def _fill(covered: Sequence[Covered], redactor: Redactor) -> Timing:
     """Time the floor of redaction: fill what it covers; the pictures show nothing else there from now on."""
     views = [
         view.samples
-        for frame, found in covered
+        for frame, found in ((frame.owned(), found) for frame, found in covered)
         for region in redactor.regions(frame.picture, found)
         for view in plane_views(frame, region.rect)
     ]
