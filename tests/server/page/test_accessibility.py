@@ -81,7 +81,8 @@ def test_a_video_is_covered_reviewed_and_downloaded_by_keyboard(page: Page, tmp_
         press("Enter")
     assert caught.value.suggested_filename == "street_anonymized.mp4"
     said = page.evaluate("window.said")
-    assert {"Sending the video, 0 %", "Looking for faces and licence plates, 0 %"} <= set(said)
+    assert "Sending the video, 0 %" in said
+    assert any(each.startswith("Looking for faces and licence plates") for each in said)  # how far it is by then varies
     assert said[-1].startswith("street.mp4: ")
     assert said[-1].endswith("covered. The result is ready.")
     assert f"street.mp4: {BOTH}. The result is ready." in said
