@@ -1,4 +1,4 @@
-"""Levels of samples: what a plane spans, but for a few pixels."""
+"""Levels of samples: what a plane spans, but for a few pixels, and its stretch to full contrast."""
 
 from __future__ import annotations
 
@@ -16,3 +16,8 @@ def level_span(plane: NDArray[np.uint8] | NDArray[np.uint16], tail: float) -> tu
         return low, high
     levels = np.flatnonzero(counts)
     return int(levels[0]), int(levels[-1])
+
+
+def stretch_table(low: int, high: int, levels: int) -> NDArray[np.uint8]:
+    """Return what each of `levels` becomes, (levels,), when those from `low` to `high` are spread over 0 to 255."""
+    return ((np.arange(levels) - low) * (255 / max(high - low, 1))).clip(0, 255).round().astype(np.uint8)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurscene_stream.frames import PICTURE_FORMATS, Frame
-from blurscene_stream.levels import level_span
+from blurscene_stream.levels import level_span, stretch_table
 
 FAINT_SHARE = 0.1  # of all levels of luma: a frame that spans fewer is faint; docs/accuracy.md says what that gives
 TAIL = 0.01  # share of the darkest pixels, and of the brightest, that do not count: lamps, the clock of a camera
@@ -28,8 +28,7 @@ def stretched(frame: Frame) -> Frame | None:
     low, high = level_span(luma[::STEP_PX, ::STEP_PX], TAIL)
     if frame.corrupt or low == high or high - low >= FAINT_SHARE * levels:
         return None
-    table = ((np.arange(levels) - low) * (255 / (high - low))).clip(0, 255).round().astype(np.uint8)
-    gray = table[luma]
+    gray = stretch_table(low, high, levels)[luma]
     picture = replace(frame.picture, pixel_format=PICTURE_FORMATS["gray"], full_range=True)
     return replace(frame, picture=picture, planes=(gray,), scale_rgb=partial(_scaled, gray), own=None)
 

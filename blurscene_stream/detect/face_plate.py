@@ -7,7 +7,7 @@ the box's size and the offset of its centre.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,12 @@ from blurscene_stream.detect.backends.network import (
     CLASS_COUNT,
     MULTIPLES,
     STRIDE,
-    VALUES,
     Cells,
     DeviceNetwork,
     Maps,
     Network,
     Pictures,
+    check_shape,
 )
 from blurscene_stream.detect.letterbox import Letterbox, letterbox_top_left
 from blurscene_stream.detect.model import NOT_FINITE, Candidates
@@ -30,65 +30,52 @@ from blurscene_stream.detect.preprocessor import Drawer, Preprocessor
 from blurscene_stream.errors import ConfigError, DetectionError
 from blurscene_stream.frames import PictureInfo
 
+AnyNetwork = TypeVar("AnyNetwork", bound=Network | DeviceNetwork)
+
 _MIN_LOG_SIZE, _MAX_LOG_SIZE = -3.0, 6.5  # as the network was trained: 0.2 to 2,660 network pixels
 _ONE = np.float32(1)  # a plain 1 would do, but not for numpy's type hints
 _LOGIT_SLACK, _MAX_EXACT = np.float32(1e-3), np.float32(0.999)  # up to that score its rounding moves a logit by less
 _AROUND = [(down, across) for down in (0, 1, 2) for across in (0, 1, 2) if (down, across) != (1, 1)]
 
 
-class _FacePlate:
-    """A built-in model's classes, and how it takes a picture."""
+class _FacePlate(Generic[AnyNetwork]):
+    """A built-in model's classes, its network, and how it takes a picture."""
 
     pad_rgb = (0, 0, 0)
 
-    def __init__(self, model: ModelConfig, config: DetectConfig) -> None:
+    def __init__(self, model: ModelConfig, network: AnyNetwork, config: DetectConfig) -> None:
+        """Raise ConfigError when the model has another number of classes than the network."""
         if len(model.classes) != CLASS_COUNT:
             raise ConfigError(f"model.classes must be {CLASS_COUNT} names for {model.name}, got {len(model.classes)}")
         self.class_names = tuple(model.classes)
+        self.network = network
         self._multiple = MULTIPLES[model.network["_target_"]]
         self._config = config
+
+    @property
+    def device_name(self) -> str:
+        """See `Model`."""
+        return self.network.device_name
 
     def letterbox(self, picture: PictureInfo, scale: float) -> Letterbox:
         """At the top left; the input's size changes with `scale`."""
         return letterbox_top_left(picture, self._config.size_px, self._config.max_upscale, scale, self._multiple)
 
 
-class FacePlateModel(_FacePlate):
+class FacePlateModel(_FacePlate[Network]):
     """`Model` with a built-in network, which takes pictures from main memory and gives its maps there."""
 
     preprocessor = Preprocessor
 
-    def __init__(self, model: ModelConfig, network: Network, config: DetectConfig) -> None:
-        """Raise ConfigError when the model has another number of classes than the network."""
-        super().__init__(model, config)
-        self.network = network
-
-    @property
-    def device_name(self) -> str:
-        """See `Model`."""
-        return self.network.device_name
-
     def __call__(self, images: Pictures, thresholds: Sequence[float]) -> Candidates:
         """See `Model`."""
         maps = self.network(images)
-        expected = (len(images), CLASS_COUNT, VALUES, images.shape[2] // STRIDE, images.shape[3] // STRIDE)
-        if maps.shape != expected:
-            raise DetectionError(f"the network gave maps of shape {maps.shape}, expected {expected}: it is another one")
+        check_shape(maps.shape, images.shape)
         return decode_heat_maps(maps, thresholds)
 
 
-class DeviceFacePlateModel(_FacePlate):
+class DeviceFacePlateModel(_FacePlate[DeviceNetwork]):
     """`Model` with a built-in network on a device of its own, where its input is made and its peaks are found."""
-
-    def __init__(self, model: ModelConfig, network: DeviceNetwork, config: DetectConfig) -> None:
-        """Raise ConfigError when the model has another number of classes than the network."""
-        super().__init__(model, config)
-        self.network = network
-
-    @property
-    def device_name(self) -> str:
-        """See `Model`."""
-        return self.network.device_name
 
     @property
     def preprocessor(self) -> Callable[[], Drawer]:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from blurscene_stream.boxes import UPRIGHT, Orientation
 from blurscene_stream.frames import PICTURE_FORMATS, Frame, PictureInfo, RedactedFrame
-from blurscene_stream.levels import level_span
+from blurscene_stream.levels import level_span, stretch_table
 
 PIXEL_FORMAT_NAMES = {1: "gray", 2: "ya8", 3: "gbrp", 4: "gbrap"}  # channels -> one of PICTURE_FORMATS
 PLANE_CHANNELS = {1: (0,), 2: (0, 1), 3: (1, 2, 0), 4: (1, 2, 0, 3)}  # channel of each plane of these formats
@@ -128,9 +128,8 @@ def _stretched(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Stretch each channel of (H, W, channels) to 0..255."""
     stretched = np.empty_like(samples)
     for channel in range(samples.shape[2]):
-        low, high = level_span(samples[:, :, channel], TAIL)
-        table = ((np.arange(256) - low) * (255 / max(high - low, 1))).clip(0, 255).round().astype(np.uint8)
-        stretched[:, :, channel] = table[samples[:, :, channel]]
+        plane = samples[:, :, channel]
+        stretched[:, :, channel] = stretch_table(*level_span(plane, TAIL), 256)[plane]
     return stretched
 
 

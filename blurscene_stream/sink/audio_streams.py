@@ -25,8 +25,11 @@ TS_CODECS = {"mp2", "mp2float", "mp3", "mp3float", "aac", "aac_latm", "ac3", "ea
 RTP_CODECS = {"aac", "opus", "pcm_mulaw", "pcm_alaw"}  # that RTSP players take
 FALLBACK_CODECS = {"webm": "libopus"}  # else AAC
 ENCODERS = {
-    **{AudioMode.aac: "aac", AudioMode.opus: "libopus"},
-    **{AudioMode.mp3: "libmp3lame", AudioMode.ac3: "ac3", AudioMode.flac: "flac"},
+    AudioMode.aac: "aac",
+    AudioMode.opus: "libopus",
+    AudioMode.mp3: "libmp3lame",
+    AudioMode.ac3: "ac3",
+    AudioMode.flac: "flac",
 }
 CODEC_NAMES = {encoder: mode.name for mode, encoder in ENCODERS.items()}
 COMMON_RATE_HZ = 48_000  # that every encoder takes

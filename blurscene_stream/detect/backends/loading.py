@@ -12,6 +12,8 @@ from blurscene_stream.detect.backends.onnx_file import find_onnx
 from blurscene_stream.detect.device import is_installed, runs_on_cpu
 from blurscene_stream.errors import ConfigError
 
+_LIGHT = {Backend.openvino: "openvino.OpenVinoNetwork", Backend.onnxruntime: "onnxruntime.OnnxRuntimeNetwork"}
+
 
 def load_network(model: ModelConfig, device: str, config: DetectConfig) -> Network:
     """Load the network of `model`, ready to run on `device`.
@@ -58,9 +60,6 @@ def import_light_backends(settings: Settings) -> bool:
     except (ConfigError, ImportError):
         return False
     return True
-
-
-_LIGHT = {Backend.openvino: "openvino.OpenVinoNetwork", Backend.onnxruntime: "onnxruntime.OnnxRuntimeNetwork"}
 
 
 def _light(backend: Backend) -> Any:

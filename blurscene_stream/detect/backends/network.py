@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurscene_stream.config.schema import BUILT_IN, BUILT_IN_V2
+from blurscene_stream.errors import DetectionError
 
 if TYPE_CHECKING:
     from blurscene_stream.detect.preprocessor import Drawer  # it imports OpenCV
@@ -80,3 +82,10 @@ class DeviceNetwork(Protocol):
 
         Raises DetectionError when a number in the maps is not finite, RuntimeError when the library fails.
         """
+
+
+def check_shape(maps: Sequence[int], images: Sequence[int]) -> None:
+    """Raise DetectionError when maps of shape `maps` are not those of pictures of shape `images`, (B, 3, H, W)."""
+    expected = (images[0], CLASS_COUNT, VALUES, images[2] // STRIDE, images[3] // STRIDE)
+    if tuple(maps) != expected:
+        raise DetectionError(f"the network gave maps of shape {tuple(maps)}, expected {expected}: it is another one")

@@ -9,13 +9,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from blurscene_stream.config.schema import DetectConfig, ModelConfig
-from blurscene_stream.detect.backends.network import CLASS_COUNT, STRIDE, VALUES, Cells
+from blurscene_stream.detect.backends.network import Cells, check_shape
 from blurscene_stream.detect.backends.torch.cuda_graphs import GraphedCalls, capture
 from blurscene_stream.detect.backends.torch.devices import choose_dtype, describe
 from blurscene_stream.detect.backends.torch.peaks import fetch_cells, pack_peaks
 from blurscene_stream.detect.backends.torch.plane_input import PlanePreprocessor
 from blurscene_stream.detect.backends.torch.torch_network import load_built_in, on_device
-from blurscene_stream.errors import DetectionError
 
 
 class OnDeviceNetwork:
@@ -54,10 +53,7 @@ class OnDeviceNetwork:
     def maps(self, images: Tensor) -> Tensor:
         """Return the heat maps of pictures, on the device. Raises DetectionError when they have another size."""
         maps: Tensor = self.network(images.to(self._dtype))
-        expected = (len(images), CLASS_COUNT, VALUES, images.shape[2] // STRIDE, images.shape[3] // STRIDE)
-        if maps.shape != expected:
-            shape = tuple(maps.shape)
-            raise DetectionError(f"the network gave maps of shape {shape}, expected {expected}: it is another one")
+        check_shape(maps.shape, images.shape)
         return maps
 
     def _padded(self, images: Tensor) -> Tensor:
