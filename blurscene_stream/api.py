@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # what is for images imports Pillow: a video does without
     from blurscene_stream.image import DecodedImage
     from blurscene_stream.pipeline.image import ImageAnonymizer
     from blurscene_stream.pipeline.image_files import ImageCallbacks, ImageSummary
-    from blurscene_stream.pipeline.image_paths import ImageJob
+    from blurscene_stream.pipeline.image_paths import Plan
 
 Location = str | PathLike[str]
 Progress = Callable[[int, int | None], None]
@@ -114,11 +114,11 @@ class Anonymizer:
         """
         return anonymize_video(job, self.settings, callbacks, stop_token, self._load)
 
-    def run_images(self, job: ImageJob, callbacks: ImageCallbacks, stop_token: StopToken) -> ImageSummary:
-        """Do one job over an image file or a folder of them; see `anonymize_images`."""
+    def run_images(self, todo: Plan, callbacks: ImageCallbacks, stop_token: StopToken) -> ImageSummary:
+        """Anonymize the image files of a plan; see `anonymize_images`."""
         from blurscene_stream.pipeline.image_files import anonymize_images  # noqa: PLC0415
 
-        return anonymize_images(job, self.settings, callbacks, stop_token, self._load)
+        return anonymize_images(todo, self.settings, callbacks, stop_token, self._load)
 
     def _load(self, _: Settings) -> Detector:
         return self._detector

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from subprocess import PIPE
 
@@ -24,6 +24,7 @@ from blurscene_stream.cli.image import detect_command, picture_command
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.frames import Frame
 from blurscene_stream.image import decode
+from blurscene_stream.paths import walk_folder
 from blurscene_stream.pipeline.image_files import detect_images
 from tests.conftest import ROOT
 from tests.detectors import RgbSquareDetector, SquareDetector, take_detector
@@ -106,6 +107,20 @@ def test_what_exists_is_refused_before_anything_is_written(folder: Path, tmp_pat
     assert len(files_in(target)) == 5
     assert picture(folder / "a.png", target / "a.png") == 2
     assert picture("-y", folder / "a.png", target / "a.png") == 0
+
+
+@pytest.mark.usefixtures("detector")
+def test_a_folder_is_looked_through_once(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = list[Path]()
+
+    def walk(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+        looked.append(root)
+        return walk_folder(root)
+
+    monkeypatch.setattr("blurscene_stream.pipeline.image_paths.walk_folder", walk)
+    (tmp_path / "out").mkdir()
+    assert picture("-y", folder, tmp_path / "out") == 0
+    assert looked == [folder]
 
 
 TEXT = PngInfo()

@@ -32,6 +32,7 @@ from blurscene_stream.paths import check_exists, check_output_path, refuse_same
 
 if TYPE_CHECKING:
     from blurscene_stream.pipeline.image import ImageDetections
+    from blurscene_stream.pipeline.image_paths import Plan
 
 log = logging.getLogger(__name__)
 
@@ -81,24 +82,27 @@ def picture_command(
     Or of all pictures in the folder IN and below it, into the folder OUT. The result is upright, and holds no metadata
     but a color profile; in png, bmp, tiff and lossless webp the rest of the picture stays as it was.
     """
-    (here, there), settings, make_progress = prepare(given, lambda: _check_paths(source, target, overwrite, preview))
-    log.info("%s", f"{here} -> {there}: loading the model", extra={"fields": {"event": "loading"}})
+    planned, settings, make_progress = prepare(
+        given, lambda: _planned(source, target, overwrite, preview, optional_address(detections))
+    )
+    log.info("%s", f"{source} -> {target}: loading the model", extra={"fields": {"event": "loading"}})
     from blurscene_stream.api import Anonymizer  # noqa: PLC0415  # imports NumPy, PyAV, OpenCV, SciPy
     from blurscene_stream.pipeline import StopToken  # noqa: PLC0415
     from blurscene_stream.pipeline.image_files import ImageCallbacks  # noqa: PLC0415
-    from blurscene_stream.pipeline.image_paths import ImageJob  # noqa: PLC0415
 
-    job, stop_token = ImageJob(here, there, overwrite, preview, optional_address(detections)), StopToken()
-    outcome = "pictures that were finished stay" if here.is_dir() else "nothing was left"
+    stop_token = StopToken()
+    outcome = "pictures that were finished stay" if planned.job.source.is_dir() else "nothing was left"
     with closing(make_progress()) as progress, stop_on_signals(stop_token, outcome):
         callbacks = ImageCallbacks(on_start=lambda count: progress.start(count, "pictures"), on_image=progress.add)
-        summary = Anonymizer(settings).run_images(job, callbacks, stop_token)
+        summary = Anonymizer(settings).run_images(planned, callbacks, stop_token)
     log.info("%s", image_summary_line(summary), extra={"fields": image_summary_fields(summary)})
     return 0
 
 
-def _check_paths(source: Path | None, target: Path | None, overwrite: bool, preview: bool) -> tuple[Path, Path]:
-    """Return input and output; refuse what can be refused before the settings are read.
+def _planned(
+    source: Path | None, target: Path | None, overwrite: bool, preview: bool, detections: Address | None
+) -> Plan:
+    """Return the files of a run; refuse what can be refused before the settings are read.
 
     Raises click.UsageError, SourceError, UsageError.
     """
@@ -109,11 +113,12 @@ def _check_paths(source: Path | None, target: Path | None, overwrite: bool, prev
         refuse_same(Address(str(source)), Address(str(target)))
         if target.exists():
             check_output_path(target, overwrite)
-    if overwrite and target.exists():
-        from blurscene_stream.pipeline.image_paths import ImageJob, plan  # noqa: PLC0415  # imports NumPy, Pillow
+    from blurscene_stream.pipeline.image_paths import ImageJob, plan  # noqa: PLC0415  # imports NumPy, Pillow
 
-        refuse_foreign_pictures(pair.target for pair in plan(ImageJob(source, target, overwrite, preview)).pairs)
-    return source, target
+    planned = plan(ImageJob(source, target, overwrite, preview, detections))
+    if overwrite:
+        refuse_foreign_pictures(pair.target for pair in planned.pairs)
+    return planned
 
 
 @click.command("detect", epilog=DETECT_EPILOG, **COMMAND_SETTINGS)

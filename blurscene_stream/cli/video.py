@@ -244,10 +244,10 @@ def _run_video(task: Task, flags: _Flags, anonymizer: Anonymizer, stop_token: St
 
 def _run_image(task: Task, flags: _Flags, anonymizer: Anonymizer, stop_token: StopToken) -> Done:
     from blurscene_stream.pipeline.image_files import ImageCallbacks  # noqa: PLC0415
-    from blurscene_stream.pipeline.image_paths import ImageJob  # noqa: PLC0415
+    from blurscene_stream.pipeline.image_paths import ImageJob, plan  # noqa: PLC0415
 
     job = ImageJob(task.source.path, task.target.path, flags.overwrite, flags.preview, task.detections)
-    summary = anonymizer.run_images(job, ImageCallbacks(), stop_token)
+    summary = anonymizer.run_images(plan(job), ImageCallbacks(), stop_token)
     log.info("%s", image_summary_line(summary), extra={"fields": image_summary_fields(summary)})
     return Done(summary.images, summary.found)
 

@@ -71,18 +71,18 @@ class ImageSummary:
 
 
 def anonymize_images(
-    job: ImageJob,
+    todo: Plan,
     settings: Settings,
     callbacks: ImageCallbacks,
     stop_token: StopToken,
     load_detector: LoadDetector = load_configured_detector,
 ) -> ImageSummary:
-    """Write an anonymized copy of an image, or of every image in a folder.
+    """Write an anonymized copy of every image of a plan.
 
     Raises the first error, a BlurSceneError when it was foreseen. Images that were finished before it stay; of the
     one that failed nothing is left.
     """
-    todo = plan(job)
+    job = todo.job
     for path in todo.skipped:
         log.info("%s: skipped, not a picture that can be read", path)
     with stop_token.reraise_swallowed():
@@ -130,15 +130,16 @@ def _anonymize_file(pair: FilePair, anonymizer: ImageAnonymizer, todo: Plan, sto
 
 
 def _write(image: AnonymizedImage, target: Path, todo: Plan, settings: Settings) -> None:
-    """Write an anonymized image, and its detections file where `todo` names one: both, or none. Raises SinkError."""
-    if todo.detections is None:
-        write_file(target, image.data, todo.overwrite)
+    """Write an anonymized image, and its detections file where the job names one: both, or none. Raises SinkError."""
+    job = todo.job
+    if job.detections is None:
+        write_file(target, image.data, job.overwrite)
         return
-    with detections_writer(todo.detections, image.frame, settings, todo.overwrite) as writer:
+    with detections_writer(job.detections.path, image.frame, settings, job.overwrite) as writer:
         writer.start()
         writer.write(image.frame)
         writer.close()
-        write_file(target, image.data, todo.overwrite, and_then=writer.commit)
+        write_file(target, image.data, job.overwrite, and_then=writer.commit)
 
 
 def detect_images(

@@ -50,18 +50,16 @@ class FilePair:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All files that a run reads and writes.
+    """All files that a job reads and writes.
 
-    target:     the file or folder that is written to
-    skipped:    files and linked folders in the source folder that are no images
-    detections: the detections file that is written beside the only pair
+    target:  the file or folder that is written to
+    skipped: files and linked folders in the source folder that are no images
     """
 
+    job: ImageJob
     target: Path
     pairs: Sequence[FilePair]
-    overwrite: bool
     skipped: Sequence[Path] = ()
-    detections: Path | None = None
 
 
 def plan(job: ImageJob) -> Plan:
@@ -77,11 +75,10 @@ def plan(job: ImageJob) -> Plan:
     refuse_same(Address(str(pair.source)), Address(str(pair.target)))
     format_for(pair.target)
     check_output_path(pair.target, job.overwrite)
-    if job.detections is None:
-        return Plan(pair.target, [pair], job.overwrite)
-    others = (("input", Address(str(pair.source))), ("output", Address(str(pair.target))))
-    check_report_path(job.detections, "file of detections", others, job.overwrite)
-    return Plan(pair.target, [pair], job.overwrite, detections=job.detections.path)
+    if job.detections is not None:
+        others = (("input", Address(str(pair.source))), ("output", Address(str(pair.target))))
+        check_report_path(job.detections, "file of detections", others, job.overwrite)
+    return Plan(job, pair.target, [pair])
 
 
 def _plan_folder(job: ImageJob) -> Plan:
@@ -102,7 +99,7 @@ def _plan_folder(job: ImageJob) -> Plan:
     for target in sorted(targets):
         if target.parent.exists():
             check_output_path(target, job.overwrite)
-    return Plan(job.target, pairs, job.overwrite, skipped)
+    return Plan(job, job.target, pairs, skipped)
 
 
 def _preview_path(target: Path) -> Path:
