@@ -11,6 +11,7 @@ from typing import NoReturn
 from blurscene_stream.address import Address
 from blurscene_stream.atomic_file import container_advice, partial_path
 from blurscene_stream.errors import SourceError, UsageError, reason
+from blurscene_stream.own_files import OwnFile
 
 FILE_FORMATS = {
     ".mp4": "mp4",
@@ -149,18 +150,30 @@ def refuse_same(source: Address, target: Address, names: str = "input and output
         raise UsageError(f"{target}: {names} are the same; choose another file")
 
 
-def check_report_path(report: Address, name: str, others: Iterable[tuple[str, Address]], overwrite: bool) -> None:
+def check_report_path(report: Address, kind: OwnFile, others: Iterable[tuple[str, Address]], overwrite: bool) -> None:
     """Refuse a file that a command writes besides its output, such as a report, before any work is done for it.
 
-    name:   what it is, in words
     others: names and addresses of the files that stay as they are
-    Raises UsageError when it is no file, cannot be made, or is one of the others under whatever name.
+    Raises UsageError when it is no file, is one of the others under whatever name, cannot be made or replaced.
     """
     if not report.local:
-        raise UsageError(f"{report}: the {name} is a file")
+        raise UsageError(f"{report}: the {kind.name} is a file")
     for other_name, other in others:
-        refuse_same(other, report, f"{other_name} and {name}")
-    check_output_path(report.path, overwrite)
+        refuse_same(other, report, f"{other_name} and {kind.name}")
+    check_replaced(report.path, kind, overwrite)
+
+
+def check_replaced(path: Path, kind: OwnFile, overwrite: bool) -> None:
+    """Refuse a path where no such file can be made, and to replace anything but an empty file and one of its kind.
+
+    Raises UsageError.
+    """
+    check_output_path(path, overwrite=True)
+    if path.exists() and path.stat().st_size > 0 and not kind.matches(path):
+        raise UsageError(
+            f"{path}: is no {kind.name} of this program, and is not replaced; move it away or choose another name"
+        )
+    check_output_path(path, overwrite)
 
 
 def default_target(source: Address, preview: bool) -> Address:

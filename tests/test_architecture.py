@@ -25,6 +25,7 @@ FLOORS = {  # a module imports its own room, or a lower floor
     "address": 0,
     "atomic_file": 0,
     "paths": 0,
+    "own_files": 0,
     "config": 0,
     "json_lines": 0,
     "log_lines": 0,

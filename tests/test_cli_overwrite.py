@@ -112,3 +112,26 @@ def test_rendered_in_place_of_an_original(folder: Path, capsys: pytest.CaptureFi
         capsys.readouterr().err
     )
     assert run(render_command, ["-y", "a.mp4", "out.mp4", "--from", "found.jsonl"], "render") == 0
+
+
+@pytest.mark.parametrize("ending", ["mp4", "png"])
+@pytest.mark.parametrize("data", [b"our minutes\n", b'{"name": "package.json"}\n', None], ids=["text", "json", "video"])
+def test_a_file_of_detections_replaces_nothing_else(
+    data: bytes | None, ending: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cv2.imwrite("a.png", np.full((40, 60, 3), 90, np.uint8))
+    other, sidecar = folder / "other", ("--detections", "other")
+    other.write_bytes(Path("a.mp4").read_bytes() if data is None else data)
+    before = other.read_bytes()
+    arguments = ("-y", f"a.{ending}", "-o", f"out.{ending}", *sidecar)
+    assert _video(*arguments) == 2
+    line = "other: is no file of detections of this program, and is not replaced; move it away or choose another name"
+    assert line in capsys.readouterr().err
+    assert other.read_bytes() == before and not Path(f"out.{ending}").exists()
+    other.write_bytes(b"")
+    assert _video(*arguments) == 0
+    lines = other.read_text().splitlines()
+    assert len(lines) == 1 + (1 if ending == "png" else FRAMES)
+    other.write_text("\n".join(lines[:1]))  # edited since
+    assert _video(*arguments) == 0
+    assert other.read_text().splitlines() == lines

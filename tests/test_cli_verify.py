@@ -123,8 +123,27 @@ def test_a_second_check_replaces_the_sheet_of_the_first_alone(
     sheet.write_bytes(b"mine")
     assert _verify(*checked) == 2
     assert sheet.read_bytes() == b"mine"
+    capsys.readouterr()
+    assert _verify(*checked, "-y") == 2
+    assert "out_suspects.png: is no sheet of this program, and is not replaced; move it away" in capsys.readouterr().err
+    assert sheet.read_bytes() == b"mine"
+    sheet.write_bytes(b"")
     assert _verify(*checked, "-y") == 5
     assert sheet.read_bytes() == first
+    assert _verify(*checked, "--sheet", sheet, "-y") == 5
+
+
+def test_a_document_is_no_report(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--json FILE` replaces a report of an earlier check alone."""
+    arguments = (written / "in.mp4", written / "out.mp4", "--detections", written / "found.jsonl", "--no-redetect")
+    report = written / "report.json"
+    report.write_text('{"mine": true}')
+    assert _verify(*arguments, "--json", report, "-y") == 2
+    assert "report.json: is no report of this program, and is not replaced" in capsys.readouterr().err
+    assert report.read_text() == '{"mine": true}'
+    report.unlink()
+    assert _verify(*arguments, "--json", report) == 0
+    assert _verify(*arguments, "--json", report, "-y") == 0
 
 
 def test_the_sheet_of_an_earlier_check_does_not_stay(
@@ -168,7 +187,11 @@ REFUSALS = [  # arguments, exit code, the message
     (("in.mp4", "none.mp4", "--no-redetect"), 1, "none.mp4: there is no such file"),
     (("in.mp4", "out.mp4", "--detections", "none.jsonl"), 1, "none.jsonl: there is no such file"),
     (("in.mp4", "out.mp4", "--detections", "in.mp4"), 1, "is no file of detections"),
-    (("in.mp4", "out.mp4", "--sheet", "found.jsonl"), 2, "found.jsonl: exists already; use -y to replace it"),
+    (
+        ("in.mp4", "out.mp4", "--sheet", "found.jsonl"),
+        2,
+        "found.jsonl: is no sheet of this program",
+    ),
     (("in.mp4", "out.mp4", "--json", "out.mp4", "-y"), 2, "output and report are the same"),
     (
         ("in.mp4", "out.mp4", "--detections", "found.jsonl", "--json", "found.jsonl", "-y"),

@@ -23,6 +23,7 @@ from blurscene_stream.cli.options import (
     prepare,
 )
 from blurscene_stream.errors import UsageError
+from blurscene_stream.own_files import EVALUATION, EVALUATION_PLOT
 from blurscene_stream.paths import check_exists, check_output_folder, check_report_path
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ Examples:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder to which report.json and plot.png are written.",
 )
-@click.option("-y", "overwrite", is_flag=True, help="Replace report.json and plot.png if they exist.")
+@click.option("-y", "overwrite", is_flag=True, help="Replace report.json and plot.png of an earlier evaluation.")
 @click.option(
     "--min-visible",
     metavar="FLOAT",
@@ -174,10 +175,10 @@ def _check_output(folder: Path, inputs: Sequence[Path], dataset: Path | None, ov
             )
     check_output_folder(folder)
     if folder.exists():
-        names = [REPORT, PLOT] if dataset is not None and can_plot() else [REPORT]
+        plots = {PLOT: EVALUATION_PLOT} if dataset is not None and can_plot() else {}
         others = [("input", Address(str(path))) for path in inputs]
-        for name in names:
-            check_report_path(Address(str(folder / name)), "report", others, overwrite)
+        for name, kind in {REPORT: EVALUATION, **plots}.items():
+            check_report_path(Address(str(folder / name)), kind, others, overwrite)
 
 
 def _write_report(folder: Path, report: ImageReport | LeakReport, plan: EvaluationOptions, overwrite: bool) -> None:

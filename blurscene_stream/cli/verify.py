@@ -29,6 +29,7 @@ from blurscene_stream.cli.options import (
 from blurscene_stream.config.schema import AudioMode, Settings
 from blurscene_stream.errors import VERIFY_FAIL_EXIT_CODE, SinkError, UsageError, reason
 from blurscene_stream.log_lines import printable
+from blurscene_stream.own_files import SHEET, VERIFICATION
 from blurscene_stream.paths import check_report_path, check_video_input
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ Exit codes: 0 as it was written, 4 not so, or with --files one of the files is n
     default="copy",
     help="Value of --audio in the run (default copy).",
 )
-@click.option("-y", "overwrite", is_flag=True, help="Replace the contact sheet and the report if they exist.")
+@click.option("-y", "overwrite", is_flag=True, help="Replace a contact sheet and a report of an earlier check.")
 @options(DETECT_OPTIONS, REDACT_OPTIONS, AREA_OPTIONS, KEEP_OPTIONS, CONFIG_OPTIONS, LOG_OPTIONS)
 def verify_command(
     source: str | None,
@@ -172,20 +173,12 @@ def _check_files(
     here, there = (address for _, address in inputs)
     suspects = Address(sheet or str(there.path.with_name(f"{there.path.stem}_suspects.png")))
     inputs += [("file of detections", Address(detections))] if detections else []
-    replace_sheet = overwrite or (sheet is None and _is_sheet(suspects.path))
+    replace_sheet = overwrite or (sheet is None and SHEET.matches(suspects.path))
     if sheet or redetect:
-        check_report_path(suspects, "sheet", inputs, replace_sheet)
+        check_report_path(suspects, SHEET, inputs, replace_sheet)
     if report:
-        check_report_path(Address(report), "report", [*inputs, ("sheet", suspects)], overwrite)
+        check_report_path(Address(report), VERIFICATION, [*inputs, ("sheet", suspects)], overwrite)
     return _Files(here, there, suspects.path, replace_sheet)
-
-
-def _is_sheet(path: Path) -> bool:
-    if not path.exists():
-        return False
-    from blurscene_stream.verify import is_sheet  # noqa: PLC0415  # imports NumPy, PyAV, OpenCV, SciPy
-
-    return is_sheet(path)
 
 
 def _other_settings(file: Path, settings: Settings) -> bool:
@@ -218,7 +211,7 @@ def _write_sheet(findings: Findings, sheet: Path, settings: Settings, overwrite:
         write_file(sheet, sheet_png(findings.suspects, settings), overwrite)
         click.echo(printable(f"suspects are shown in {sheet}"))
         return sheet
-    if overwrite and _is_sheet(sheet):
+    if overwrite and SHEET.matches(sheet):
         try:
             sheet.unlink()
         except OSError as error:
@@ -232,7 +225,7 @@ def _json_report(job: VerifyJob, findings: Findings, sheet: Path | None) -> byte
     from blurscene_stream.verify import VERDICTS, worst  # noqa: PLC0415
 
     content: Mapping[str, object] = {
-        "format": "blurscene-stream verification",
+        "format": VERIFICATION.label,
         "format_version": 1,
         "program": program(),
         "settings_sha256": settings_sha256(job.settings),

@@ -14,6 +14,7 @@ from blurscene_stream.evaluate.exposure import TrackReport
 from blurscene_stream.evaluate.leaks import LeakReport, LeakSummary
 from blurscene_stream.evaluate.options import EvaluationOptions
 from blurscene_stream.evaluate.precision_recall import OWN, ClassReport, ImageReport
+from blurscene_stream.own_files import EVALUATION, EVALUATION_PLOT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,6 +105,7 @@ def markdown_table(rows: Sequence[Sequence[str]]) -> str:
 def report_json(report: ImageReport | LeakReport, options: EvaluationOptions) -> bytes:
     """Return report.json: the report, models, settings and options. The same run gives the same bytes."""
     content = {
+        "format": EVALUATION.label,
         "program": program(),
         "models": models(options.settings),
         "bootstrap": to_json(options.bootstrap),
@@ -136,7 +138,7 @@ def plot_png(report: ImageReport) -> bytes:
     _draw_recall_by_size(right, report)
     figure.suptitle(f"{Path(report.dataset).name}: {report.images} images")
     png = BytesIO()
-    figure.savefig(png, format="png", dpi=PLOT_DPI, metadata={"Software": None})
+    figure.savefig(png, format="png", dpi=PLOT_DPI, metadata={"Software": EVALUATION_PLOT.label})
     return png.getvalue()
 
 

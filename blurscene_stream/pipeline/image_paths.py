@@ -11,6 +11,7 @@ from blurscene_stream.address import Address
 from blurscene_stream.atomic_file import partial_path
 from blurscene_stream.errors import SourceError, UsageError
 from blurscene_stream.image import format_for
+from blurscene_stream.own_files import DETECTIONS
 from blurscene_stream.paths import (
     IMAGE_FORMATS,
     check_exists,
@@ -77,7 +78,7 @@ def plan(job: ImageJob) -> Plan:
     check_output_path(pair.target, job.overwrite)
     if job.detections is not None:
         others = (("input", Address(str(pair.source))), ("output", Address(str(pair.target))))
-        check_report_path(job.detections, "file of detections", others, job.overwrite)
+        check_report_path(job.detections, DETECTIONS, others, job.overwrite)
     return Plan(job, pair.target, [pair])
 
 

@@ -17,7 +17,8 @@ from blurscene_stream.audit import ReadFile, RunRecord, append_run, check_log, w
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.errors import ConfigError, DetectionError, SourceLostError, StoppedError, UsageError
 from blurscene_stream.frames import Frame, RedactedFrame, SinkItem, SourceItem
-from blurscene_stream.paths import check_output_path, is_pipe, preview_target, refuse_same
+from blurscene_stream.own_files import DETECTIONS
+from blurscene_stream.paths import check_replaced, is_pipe, preview_target, refuse_same
 from blurscene_stream.pipeline.detection import (
     DetectionSource,
     LoadDetectionSource,
@@ -149,14 +150,14 @@ def _checked(job: Job, settings: Settings) -> Job:
 def _check_detections_path(detections: Address, source: Address, target: Address, overwrite: bool) -> None:
     """Refuse a file of detections that cannot be written, before any work is done for it.
 
-    Raises UsageError when it is live, cannot be made, or is the source or the target under whatever name.
+    Raises UsageError when it is live, cannot be made or replaced, or is the source or the target under whatever name.
     """
     if not detections.local:
         raise UsageError(f"{detections}: detections are only written to a file")
     refuse_same(source, detections, "input and file of detections")
     refuse_same(detections, target, "file of detections and output")
     refuse_same(target, detections, "output and file of detections")
-    check_output_path(detections.path, overwrite)
+    check_replaced(detections.path, DETECTIONS, overwrite)
 
 
 def _check_audit(log: Address, source: Address, target: Address, detections: Address | None) -> None:

@@ -27,10 +27,11 @@ from blurscene_stream.json_lines import (
     require_list,
     require_object,
 )
+from blurscene_stream.own_files import DETECTIONS
 from blurscene_stream.sidecar.manual_tracks import UNSET_TRACK
 from blurscene_stream.streams import StreamInfo
 
-FORMAT, VERSION = "blurscene-stream detections", 1
+VERSION = 1
 EARLY_END = "ended_early"  # the key of the last line of a live stream that went away
 RATIO = re.compile("[1-9][0-9]{0,18}(/[1-9][0-9]{0,18})?")
 CHECKSUM = re.compile("[0-9a-fA-F]{8}")
@@ -74,7 +75,7 @@ class Header:
 def header_line(header: Header, settings: Settings) -> str:
     """Format the first line, with the models and a checksum of the settings; without where the video comes from."""
     content = {
-        "format": FORMAT,
+        "format": DETECTIONS.label,
         "format_version": VERSION,
         "program": program(),
         "models": models(settings),
@@ -94,8 +95,8 @@ def parse_header(line: bytes) -> Header:
     Raises LineError.
     """
     content = require_object(parse_line(line), ("format", "format_version"), None)
-    if content["format"] != FORMAT:
-        raise LineError(f"format must be {FORMAT!r}, got {shown(content['format'])}")
+    if content["format"] != DETECTIONS.label:
+        raise LineError(f"format must be {DETECTIONS.label!r}, got {shown(content['format'])}")
     if (version := require_int("format_version", content["format_version"], 1)) != VERSION:
         raise LineError(f"format_version {version} is not known, only {VERSION}; use the program that has written it")
     require_object(content, ("width", "height", "time_base", "classes"), None)

@@ -1,6 +1,6 @@
 """Verification of an output against its input: is one video another one, redacted?"""
 
-from blurscene_stream.verify.contact_sheet import is_sheet, sheet_png
+from blurscene_stream.verify.contact_sheet import sheet_png
 from blurscene_stream.verify.report import EXIT_CODES, VERDICTS, Check, Grade, worst
 from blurscene_stream.verify.verification import Findings, VerifyJob, verify_video
 
@@ -11,7 +11,6 @@ __all__ = [
     "Findings",
     "Grade",
     "VerifyJob",
-    "is_sheet",
     "sheet_png",
     "verify_video",
     "worst",

@@ -5,9 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,6 +15,7 @@ from blurscene_stream.boxes import Boxes, Detections
 from blurscene_stream.config.schema import AreasConfig, RedactConfig, Settings, Shape
 from blurscene_stream.frames import Frame
 from blurscene_stream.image import DecodedImage, encode
+from blurscene_stream.own_files import SHEET
 from blurscene_stream.redact import Redactor
 
 Rgb = NDArray[np.uint8]
@@ -31,7 +30,7 @@ MARKER = (255, 220, 0)  # of the suspect in the whole frame, RGB
 FONT, FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.4
 BACKGROUND, INK = 32, 230
 PNG_HEAD_BYTES = 33  # signature and IHDR
-TEXT_CHUNK = b"tEXt" + b"Software\0blurscene-stream verify"
+TEXT_CHUNK = b"tEXt" + SHEET.png_text
 MARK = struct.pack(">I", len(TEXT_CHUNK) - 4) + TEXT_CHUNK + struct.pack(">I", zlib.crc32(TEXT_CHUNK))
 """Follows the head of each sheet: one of an earlier check is told from a picture of somebody's own by it."""
 
@@ -142,13 +141,6 @@ def sheet_png(suspects: Sequence[Suspect], settings: Settings) -> bytes:
     frame = DecodedImage(sheet, "png", lossless=True).frames()[0]
     made = encode(Redactor(plain, classes, still=True)(frame, Detections.empty(classes)), "png")
     return made[:PNG_HEAD_BYTES] + MARK + made[PNG_HEAD_BYTES:]
-
-
-def is_sheet(path: Path) -> bool:
-    """Return True for a file that `sheet_png` has made."""
-    with suppress(OSError), path.open("rb") as file:
-        return file.read(PNG_HEAD_BYTES + len(MARK)).endswith(MARK)
-    return False
 
 
 def _caption(one: Suspect) -> str:

@@ -90,7 +90,7 @@ def _refused(capsys: pytest.CaptureFixture[str], message: str, *arguments: objec
 
 
 @pytest.mark.parametrize("name", ["report.json", "plot.png"])
-def test_a_report_that_exists_is_replaced_only_when_that_is_asked_for(
+def test_what_is_no_report_is_not_replaced(
     name: str, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("matplotlib", reason="the plot needs matplotlib, the extra 'evaluate'")
@@ -100,12 +100,16 @@ def test_a_report_that_exists_is_replaced_only_when_that_is_asked_for(
     labels = dataset / "labels.jsonl"
     good = labels.read_text()
     labels.write_text("not read yet")
-    _refused(capsys, f"{folder / name}: exists already; use -y", dataset, "--output", folder, *SMALL)
-    assert [(file.name, file.read_text()) for file in folder.iterdir()] == [(name, "mine")]
+    what = f"{folder / name}: is no {'report' if name == 'report.json' else 'plot'} of this program"
+    for given in ((), ("-y",)):
+        _refused(capsys, what, dataset, "--output", folder, *given, *SMALL)
+        assert [(file.name, file.read_text()) for file in folder.iterdir()] == [(name, "mine")]
     labels.write_text(good)
+    (folder / name).unlink()
+    assert _run(dataset, "--output", folder, *SMALL) == 0
+    assert _run(dataset, "--output", folder, *SMALL) == 2, "a report is replaced only when that is asked for"
     assert _run(dataset, "--output", folder, "-y", *SMALL) == 0
     assert sorted(file.name for file in folder.iterdir()) == ["plot.png", "report.json"]
-    assert (folder / name).read_bytes() != b"mine"
 
 
 @pytest.mark.parametrize("place", ["set", "set/report", "set/new/report", "linked/report"])

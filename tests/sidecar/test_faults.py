@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -127,8 +128,8 @@ def test_the_disk_has_no_room_for_the_file(walker: Path, target: Path, file: Pat
 
 
 def test_old_files_stay_until_the_new_ones_are_complete(walker: Path, target: Path, file: Path) -> None:
-    for path in (target, file):
-        path.write_bytes(b"precious")
+    target.write_bytes(b"precious")
+    file.write_text(json.dumps({"format": "blurscene-stream detections"}))
     detector = at(20, raising(RuntimeError()))
     fails(DetectionError, lambda: write(walker, target, file, detector, overwrite=True), target.parent)
     write(walker, target, file, overwrite=True)
@@ -177,7 +178,12 @@ def _in_the_way(folder: Path, _: Path) -> Path:
 
 
 def _existing(folder: Path, _: Path) -> Path:
-    (folder / "old.jsonl").write_text("old")
+    (folder / "old.jsonl").touch()
+    return folder / "old.jsonl"
+
+
+def _foreign(folder: Path, _: Path) -> Path:
+    (folder / "old.jsonl").write_text("{}")
     return folder / "old.jsonl"
 
 
@@ -191,6 +197,7 @@ REFUSED: dict[str, tuple[Callable[[Path, Path], Path | str], bool, str]] = {
     "the output's place": (lambda folder, _: folder / "out.mp4.partial", True, "output are the same"),
     "made where the output goes": (_in_the_way, True, "output and file of detections are the same"),
     "there": (_existing, False, "old.jsonl: exists already; use -y to replace it"),
+    "somebody's": (_foreign, True, "is no file of detections of this program, and is not replaced"),
     "in no folder": (lambda folder, _: folder / "none" / "x.jsonl", False, "there is no folder"),
     "a folder": (lambda folder, _: folder, True, "is not a file"),
     "live": (lambda *_: "rtsp://user:secret@host/x", True, "rtsp://host/x: detections are only written to a file"),

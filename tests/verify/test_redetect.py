@@ -12,7 +12,8 @@ from PIL import Image
 
 from blurscene_stream.boxes import Detections
 from blurscene_stream.frames import Frame, ScanMode
-from blurscene_stream.verify import Findings, Grade, is_sheet, sheet_png
+from blurscene_stream.own_files import SHEET
+from blurscene_stream.verify import Findings, Grade, sheet_png
 from blurscene_stream.verify.contact_sheet import FRAME_PX, MARKER, TILE_PX
 from blurscene_stream.verify.redetect import MAX_TILES, more_sensitive
 from tests.detectors import CLASSES
@@ -142,7 +143,7 @@ def test_a_sheet_is_distinguished_from_other_pictures(honest: Honest, tmp_path: 
     sheet.write_bytes(sheet_png(found.suspects, settings_of()))
     Image.open(sheet).save(own)
     assert Image.open(sheet).text == {"Software": "blurscene-stream verify"}  # type: ignore[attr-defined]
-    assert is_sheet(sheet) and not is_sheet(own) and not is_sheet(tmp_path / "none.png")
+    assert SHEET.matches(sheet) and not SHEET.matches(own) and not SHEET.matches(tmp_path / "none.png")
 
 
 def test_other_suspects_in_a_tile_are_covered_too(honest: Honest) -> None:
