@@ -11,6 +11,7 @@ from blurscene_stream.boxes import Boxes, Detections, iou, match_greedily
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.pipeline.auto_rotation import with_auto_rotation
 from blurscene_stream.pipeline.detection import LoadDetector, detect_frames
+from blurscene_stream.pipeline.faint_frames import with_faint_frames
 from blurscene_stream.verify.contact_sheet import Suspect, TileCutter
 from blurscene_stream.verify.frame_pair import FramePair
 from blurscene_stream.verify.report import Check, Grade
@@ -57,7 +58,8 @@ class Redetect:
         self.check = Check("redetect")
         self.suspects: list[Suspect] = []
         detector = load_detector(more_sensitive(settings))
-        self._detect = with_auto_rotation(detector, settings.detect.variants, "OUTPUT", time_base)
+        look = with_faint_frames(detector, "OUTPUT")
+        self._detect = with_auto_rotation(look, settings.detect.variants, "OUTPUT", time_base)
         self._cutter = TileCutter(settings, detector.class_names)
         self._thresholds = {name: one.threshold for name, one in settings.classes.items()}
         self._every = every

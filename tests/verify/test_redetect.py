@@ -11,16 +11,18 @@ import numpy as np
 from PIL import Image
 
 from blurscene_stream.boxes import Detections
+from blurscene_stream.config.schema import Settings
 from blurscene_stream.frames import Frame, ScanMode
 from blurscene_stream.own_files import SHEET
 from blurscene_stream.verify import Findings, Grade, sheet_png
 from blurscene_stream.verify.contact_sheet import FRAME_PX, MARKER, TILE_PX
 from blurscene_stream.verify.redetect import MAX_TILES, more_sensitive
-from tests.detectors import CLASSES
+from tests.detectors import CLASSES, RgbSquareDetector, SquareDetector
 from tests.settings import changed
 from tests.verify.conftest import Honest
-from tests.verify.runs import check_of, checked, failed, report_text, settings_of
+from tests.verify.runs import anonymized, check_of, checked, failed, report_text, settings_of
 from tests.verify.scenes import ObjectDetector, object_at
+from tests.videos import VideoSpec, make_video, picture
 
 BOX = (230, 150, 262, 182)  # of something in the street
 
@@ -59,6 +61,18 @@ def test_what_shows_only_when_the_picture_is_turned_is_a_suspect(honest: Honest)
     found = _redetected(honest, TurnedDetector())
     (suspect,) = found.suspects
     assert (suspect.label, suspect.frames, suspect.box.tolist()) == ("face", 12, list(BOX))
+
+
+def test_a_faint_object_that_was_missed_is_a_suspect(tmp_path: Path) -> None:
+    """Its frames span less than a tenth of the levels, and are scanned with their contrast raised, as in a run."""
+    spec, settings = VideoSpec(4, 96, 64, codec="ffv1", audio=()), changed(Settings(), {"encode.codec": "ffv1"})
+    source = make_video(tmp_path / "in.mkv", spec, draw=lambda n, spec: (picture(n, spec) // 24 + 150).astype(np.uint8))
+    blind = SquareDetector(lambda frames: [Detections.empty(CLASSES)] * len(frames))
+    target = anonymized(source, tmp_path / "out.mkv", tmp_path / "found.jsonl", settings, blind)
+    found = checked(source, target, tmp_path / "found.jsonl", settings, detector=RgbSquareDetector(), every=1)
+    assert failed(found) == {"redetect"}, report_text(found)
+    (suspect,) = found.suspects
+    assert (suspect.label, suspect.frames) == ("license_plate", 4)
 
 
 def test_one_thing_over_time_is_one_suspect(honest: Honest) -> None:
