@@ -5,8 +5,10 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from blurscene_stream.config.schema import ModelConfig
-from blurscene_stream.detect.backends.onnx_file import SUFFIX, check_onnx, origin
+from blurscene_stream.config.schema import DetectConfig, ModelConfig, Precision
+from blurscene_stream.detect.backends.check_picture import check_picture
+from blurscene_stream.detect.backends.onnx_file import REFERENCE, SUFFIX, check_onnx, origin
+from blurscene_stream.detect.backends.reference import Reference
 from blurscene_stream.detect.device import is_installed
 from blurscene_stream.errors import ConfigError
 
@@ -31,9 +33,10 @@ def export_model(model: ModelConfig, suffix: str) -> dict[str, bytes]:
 
 def _as_onnx(model: ModelConfig) -> bytes:
     from blurscene_stream.detect.backends.torch.export import export_onnx  # noqa: PLC0415  optional
-    from blurscene_stream.detect.backends.torch.torch_network import load_built_in  # noqa: PLC0415
+    from blurscene_stream.detect.backends.torch.torch_network import TorchNetwork, load_built_in  # noqa: PLC0415
 
-    content = export_onnx(load_built_in(model), origin(model))
+    maps = TorchNetwork(model, "cpu", DetectConfig(precision=Precision.fp32))(check_picture())
+    content = export_onnx(load_built_in(model), origin(model) | {REFERENCE: Reference.of(maps).to_text()})
     check_onnx(content, model.name)
     return content
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from blurscene_stream.config.schema import ModelConfig, Precision
 from blurscene_stream.detect.backends.processor import has_fast_int8
+from blurscene_stream.detect.backends.reference import Reference
 from blurscene_stream.detect.weights import find_weights, read_verified
 from blurscene_stream.errors import ConfigError
 
@@ -24,7 +25,10 @@ INT8_SUFFIX = "_int8.onnx"
 INPUT, OUTPUT = "images", "maps"
 """uint8 (B, 3, H, W), RGB, and float32, as in `backends.network`."""
 
-_WEIGHTS, _NETWORK = "weights_sha256", "network"  # keys in the metadata
+REFERENCE = "reference"
+"""Key in the metadata: the text of a `reference.Reference`."""
+
+_WEIGHTS, _NETWORK = "weights_sha256", "network"  # keys too
 
 _GRAPH, _METADATA, _FUNCTIONS = 7, 14, 25  # of ModelProto
 _NODE, _INITIALIZER, _SPARSE_INITIALIZER = 1, 5, 15  # of GraphProto
@@ -32,6 +36,8 @@ _ATTRIBUTE = 5  # of NodeProto
 _DATA_TYPE, _RAW_DATA, _EXTERNAL_DATA = 2, 9, 13  # of TensorProto
 _ATTRIBUTE_TENSORS = {5, 6, 10, 11, 22, 23}  # t, g, tensors, graphs and the sparse ones, of AttributeProto
 _DTYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 7: np.int64, 10: np.float16}  # TensorProto.DataType
+
+_MAKERS = {False: "blurscene-stream export", True: "python -m scripts.training quantize"}  # by whether it is in int8
 
 Value = int | memoryview
 
@@ -42,8 +48,12 @@ def find_onnx(model: ModelConfig, int8: bool = False) -> Path | None:
     int8: the one of the quantized network
     """
     weights = find_weights(model.weights)
-    path = weights.with_name(weights.stem + (INT8_SUFFIX if int8 else SUFFIX))
+    path = weights.with_name(_file_name(model, int8))
     return path if path.is_file() else None
+
+
+def _file_name(model: ModelConfig, int8: bool) -> str:
+    return Path(model.weights).stem + (INT8_SUFFIX if int8 else SUFFIX)
 
 
 def takes_int8(model: ModelConfig, precision: Precision) -> bool:
@@ -65,9 +75,8 @@ def read_onnx(model: ModelConfig, int8: bool = False) -> bytes:
     """
     path = find_onnx(model, int8)
     if path is None:
-        name = Path(model.weights).stem + (INT8_SUFFIX if int8 else SUFFIX)
-        maker = "python -m scripts.training quantize" if int8 else "blurscene-stream export"
-        raise ConfigError(f"{model.weights}: there is no {name} beside it; {maker} makes it")
+        name = _file_name(model, int8)
+        raise ConfigError(f"{model.weights}: there is no {name} beside it; {_MAKERS[int8]} makes it")
     key = "int8_sha256" if int8 else "onnx_sha256"
     content = read_verified(path, getattr(model, key), f"model.{key}")
     written, wanted = check_onnx(content, path.name), origin(model)
@@ -78,8 +87,20 @@ def read_onnx(model: ModelConfig, int8: bool = False) -> bytes:
     return content
 
 
+def read_reference(content: bytes, model: ModelConfig, int8: bool = False) -> Reference:
+    """Return what the network of `model` must give, from its ONNX file, as `read_onnx` returns it.
+
+    Raises ConfigError when it does not say that for the check picture of today.
+    """
+    try:
+        return Reference.from_text(_metadata(content)[REFERENCE])
+    except (KeyError, ValueError) as error:
+        name = _file_name(model, int8)
+        raise ConfigError(f"{name}: holds no values to check the network by; {_MAKERS[int8]} makes it anew") from error
+
+
 def origin(model: ModelConfig) -> dict[str, str]:
-    """Return the metadata of the ONNX file of `model`: the SHA-256 of its weights, and the network that they fill."""
+    """Return what the ONNX file of `model` was made of: the SHA-256 of its weights, and the network that they fill."""
     weights = model.sha256 or hashlib.sha256(find_weights(model.weights).read_bytes()).hexdigest()
     return {_WEIGHTS: weights, _NETWORK: json.dumps(model.network, sort_keys=True)}
 
@@ -89,19 +110,24 @@ def check_onnx(content: bytes, name: str) -> dict[str, str]:
 
     Raises ConfigError, with `name` as the file's.
     """
-    metadata = {}
     try:
         for number, value in _fields(memoryview(content)):
             if number == _GRAPH:
                 _check_graph(_message(value), name)
-            elif number == _METADATA:
-                entry = dict(_fields(_message(value)))
-                metadata[str(_message(entry[1]), "utf-8")] = str(_message(entry[2]), "utf-8")
             elif number == _FUNCTIONS:
                 raise ValueError("functions")
+        return _metadata(content)
     except (ValueError, LookupError, TypeError) as error:
         raise ConfigError(f"{name}: not a network that blurscene-stream export has written ({error})") from error
-    return metadata
+
+
+def _metadata(content: bytes) -> dict[str, str]:
+    found = {}
+    for number, value in _fields(memoryview(content)):
+        if number == _METADATA:
+            entry = dict(_fields(_message(value)))
+            found[str(_message(entry[1]), "utf-8")] = str(_message(entry[2]), "utf-8")
+    return found
 
 
 def _check_graph(graph: memoryview, name: str) -> None:

@@ -17,7 +17,7 @@ import onnxruntime
 
 from blurscene_stream.config.schema import DetectConfig, ModelConfig, Precision
 from blurscene_stream.detect.backends.network import Maps, Pictures
-from blurscene_stream.detect.backends.onnx_file import INPUT, OUTPUT, read_onnx
+from blurscene_stream.detect.backends.onnx_file import INPUT, OUTPUT, read_onnx, read_reference
 from blurscene_stream.errors import ConfigError, first_line
 
 _SILENT = 4  # ORT_LOGGING_LEVEL_FATAL: errors are raised as well, and it would write them to stderr in colours
@@ -29,7 +29,11 @@ class OnnxRuntimeNetwork:
     device_name = "cpu, ONNX Runtime, fp32"
 
     def __init__(self, model: ModelConfig, config: DetectConfig) -> None:
-        """Raise ConfigError when the network is not there or not the one meant, RuntimeError when its set-up fails."""
+        """Open the network and check it.
+
+        Raises ConfigError when it is not there or not the one meant, DetectionError when it does not give what it must,
+        RuntimeError when the library fails.
+        """
         if config.precision in (Precision.bf16, Precision.int8):
             name = config.precision.name
             raise ConfigError(f"detect.precision: ONNX Runtime has no {name} on a CPU here; use fp32 or openvino")
@@ -39,10 +43,12 @@ class OnnxRuntimeNetwork:
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # decoder and encoder need the cores
         content = read_onnx(model)
+        reference = read_reference(content, model)
         try:
             self._session = open_session(content, options)
         except Exception as error:  # its errors have no class in common
             raise RuntimeError(first_line(error)) from error
+        reference.check(self, Precision.fp32, model.name)
 
     def __call__(self, images: Pictures) -> Maps:
         """See `Network`; one image after the other, as the maps of more leave a CPU's caches."""

@@ -26,9 +26,11 @@ if sys.modules["openvino.tools.ovc"] is None:
     del sys.modules["openvino.tools.ovc"]  # who wants it can import it
 
 from blurscene_stream.config.schema import DetectConfig, ModelConfig, Precision  # noqa: E402
+from blurscene_stream.detect.backends.check_picture import check_picture  # noqa: E402
 from blurscene_stream.detect.backends.network import CLASS_COUNT, STRIDE, VALUES, Maps, Pictures  # noqa: E402
-from blurscene_stream.detect.backends.onnx_file import read_onnx, takes_int8  # noqa: E402
+from blurscene_stream.detect.backends.onnx_file import read_onnx, read_reference, takes_int8  # noqa: E402
 from blurscene_stream.detect.backends.processor import has_fast_bf16  # noqa: E402
+from blurscene_stream.detect.backends.reference import check_same  # noqa: E402
 from blurscene_stream.errors import ConfigError  # noqa: E402
 
 _NAMES = {"f32": "fp32", "bf16": "bf16"}
@@ -49,10 +51,16 @@ class OpenVinoNetwork:
     """
 
     def __init__(self, model: ModelConfig, config: DetectConfig) -> None:
-        """Raise ConfigError when the network is not there or not the one meant, RuntimeError when its set-up fails."""
+        """Compile the network and check it.
+
+        Raises ConfigError when it is not there or not the one meant, DetectionError when it does not give what it must,
+        RuntimeError when the library fails.
+        """
         int8, precision = takes_int8(model, config.precision), config.precision
         bf16 = precision is Precision.bf16 or (precision is Precision.auto and not int8 and has_fast_bf16())
-        self._compile = partial(_compile, read_onnx(model, int8), "bf16" if bf16 else "f32", config.threads)
+        content = read_onnx(model, int8)
+        reference = read_reference(content, model, int8)
+        self._compile = partial(_compile, content, "bf16" if bf16 else "f32", config.threads)
         self._any_size = _Requests(self._compile())
         self._fixed_size: dict[Size, _Requests] = {}
         self._max_sizes = 0 if int8 else MAX_SIZES
@@ -60,25 +68,25 @@ class OpenVinoNetwork:
         taken = _NAMES[self._any_size.compiled.get_property("INFERENCE_PRECISION_HINT").to_string()]
         if config.precision is Precision.bf16 and taken != "bf16":
             raise ConfigError("detect.precision: OpenVINO has no bf16 on this processor; use fp32, or torch for bf16")
-        self.device_name = f"cpu, OpenVINO, {'int8' if int8 else taken}"
+        self._name, self._precision = model.name, Precision.int8 if int8 else Precision[taken]
+        self.device_name = f"cpu, OpenVINO, {self._precision.name}"
+        reference.check(self, self._precision, model.name)
 
     def __call__(self, images: Pictures) -> Maps:
         """See `Network`; one image after the other, as the maps of more leave a CPU's caches."""
         pictures = np.ascontiguousarray(images.transpose(0, 2, 3, 1))  # as they are in memory: no copy
-        count, height, width, _ = pictures.shape
-        maps = np.empty((count, CLASS_COUNT, VALUES, height // STRIDE, width // STRIDE), np.float32)
         try:
-            with self._requests(pictures).taken() as request:
-                for picture, out in zip(pictures, maps, strict=True):
-                    (out[...],) = request.infer({0: picture[None]}, share_inputs=True, share_outputs=True)[0]
+            return self._requests(pictures).maps(pictures)
         except RuntimeError as error:
             # After an error a compiled network may give no other answer.
             self._any_size, self._fixed_size = _Requests(self._compile()), {}
             raise RuntimeError(_reason(error)) from error
-        return maps
 
     def _requests(self, pictures: NDArray[np.uint8]) -> _Requests:
-        """The network for pictures (B, H, W, 3): that of their size, which is compiled as soon as it pays."""
+        """The network for pictures (B, H, W, 3): that of their size, which is compiled as soon as it pays.
+
+        Raises DetectionError when that does not give what the network for all sizes gives.
+        """
         count, height, width, _ = pictures.shape
         size = height, width
         self._seen_px[size] += count * height * width
@@ -87,7 +95,11 @@ class OpenVinoNetwork:
             and len(self._fixed_size) < self._max_sizes
             and self._seen_px[size] > MIN_PIXELS
         ):
-            self._fixed_size[size] = _Requests(self._compile(size))
+            made = _Requests(self._compile(size))
+            picture = np.ascontiguousarray(check_picture(height, width).transpose(0, 2, 3, 1))
+            where = f"{self._name} on {self.device_name}, compiled for {width}x{height} px,"
+            check_same(made.maps(picture), self._any_size.maps(picture), self._precision, where)
+            self._fixed_size[size] = made
         return self._fixed_size.get(size, self._any_size)
 
 
@@ -97,6 +109,15 @@ class _Requests:
     def __init__(self, compiled: Any) -> None:
         self.compiled = compiled
         self._idle: list[Any] = []
+
+    def maps(self, pictures: NDArray[np.uint8]) -> Maps:
+        """Run the network on pictures (B, H, W, 3)."""
+        count, height, width, _ = pictures.shape
+        maps = np.empty((count, CLASS_COUNT, VALUES, height // STRIDE, width // STRIDE), np.float32)
+        with self.taken() as request:
+            for picture, out in zip(pictures, maps, strict=True):
+                (out[...],) = request.infer({0: picture[None]}, share_inputs=True, share_outputs=True)[0]
+        return maps
 
     @contextmanager
     def taken(self) -> Iterator[Any]:

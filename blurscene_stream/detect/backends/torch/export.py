@@ -35,11 +35,11 @@ class _OfBytes(nn.Module):
         return made
 
 
-def export_onnx(network: BuiltIn, origin: Mapping[str, str]) -> bytes:
+def export_onnx(network: BuiltIn, metadata: Mapping[str, str]) -> bytes:
     """Export a network, not fused yet, as ONNX: `images`, uint8 (B, 3, H, W), RGB -> `maps`, of any size and number.
 
     Weights are stored in float16, as they are in the weights file, and calculated with in float32.
-    origin: what it was made of, for the metadata
+    metadata: what it was made of, and what it must give
     """
     network.fuse(fused_relu=False)
     if isinstance(network, FacePlateNetwork):
@@ -47,7 +47,7 @@ def export_onnx(network: BuiltIn, origin: Mapping[str, str]) -> bytes:
     model = _traced(network)
     _strip(model)
     _halve(model)
-    helper.set_model_props(model, dict(origin))
+    helper.set_model_props(model, dict(metadata))
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
 
