@@ -56,12 +56,17 @@ class Muxer:
         return add_passthrough(self._container, source, name)
 
     def start(self) -> None:
-        """Write the header.
+        """Open the encoders and write the header.
 
-        Raises FFmpeg's own error.
+        Raises SinkError when the video encoder does not open, FFmpeg's own error for everything else.
         """
-        with kept_thread_priority():
-            self._container.start_encoding()
+        try:
+            with kept_thread_priority():
+                self._container.start_encoding()
+        except av.error.FFmpegError as error:
+            if not self._video.stream.codec_context.is_open:
+                raise SinkError(self._video.refusal(reason(error))) from error
+            raise
 
     def write(self, item: RedactedFrame | CopiedPacket) -> None:
         """Encode a frame or pass on a packet.

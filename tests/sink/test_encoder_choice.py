@@ -99,3 +99,13 @@ def test_hevc_stays_hevc_where_its_encoder_takes_the_pictures(
         assert container.streams.video[0].codec_context.name == written
     reported = [line for line in caplog.messages if "does not take it" in line]
     assert [line.endswith("it is encoded by libx264") for line in reported] == [True] * (written == "h264")
+
+
+@pytest.mark.parametrize(("width", "height"), [(2, 2), (4, 300)])
+def test_pictures_that_a_named_encoder_does_not_take(width: int, height: int, tmp_path: Path) -> None:
+    """x265 says no more than "invalid argument"; x264 takes them."""
+    source = make_video(tmp_path / "in.mkv", VideoSpec(2, width, height, codec="ffv1", audio=()))
+    message = fails(SinkError, source, tmp_path / "out.mp4", Settings(encode=EncodeConfig(codec="hevc")))
+    refusal = f"libx265 does not take {width}x{height} pictures as yuv420p (invalid argument)"
+    assert message == f"{tmp_path / 'out.mp4'}: {refusal}; choose another codec with -c:v"
+    assert anonymize(source, tmp_path / "out.mp4").frames == 2
