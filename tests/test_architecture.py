@@ -65,6 +65,7 @@ DOORS = {  # outside library -> the rooms that may import it
     "click": {"cli"},
     "tqdm": {"cli"},
     "threading": {
+        "detect/backends/torch/layers",  # cuDNN's switch is one for all threads
         "pipeline/prefetch",
         "server/batching",
         "server/jobs/runner",

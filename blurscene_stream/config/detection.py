@@ -157,7 +157,7 @@ class DetectConfig:
     ] = Precision.auto
     on_device: Annotated[
         bool, "on a GPU, the network's input is made and its peaks are found there too; false: on the CPU"
-    ] = False
+    ] = True
     threads: Annotated[int, "threads of the network on a CPU; 0: the number of cores", between(0, 1024)] = 0
     variants: VariantsConfig = VariantsConfig()
     merge: MergeConfig = MergeConfig()

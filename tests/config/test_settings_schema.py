@@ -59,7 +59,7 @@ OTHER = {  # a value that is not the default, for each key
     "detect.small_scan_scale": "0.25",
     "detect.backend": "torch",
     "detect.precision": "fp32",
-    "detect.on_device": "true",
+    "detect.on_device": "false",
     "detect.threads": "2",
     "detect.variants.mirror_image": "true",
     "detect.variants.enlarged_regions_n": "3",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from blurscene_stream.config.schema import ModelConfig
 from blurscene_stream.detect.backends.torch import network as network_module
-from blurscene_stream.detect.backends.torch.layers import has_fused_conv_relu
+from blurscene_stream.detect.backends.torch.layers import DepthwiseConv2d, has_fused_conv_relu
 from blurscene_stream.detect.backends.torch.network import FacePlateNetwork
 from blurscene_stream.detect.backends.torch.state_dict import fill_network, read_weights
 from blurscene_stream.detect.face_plate import decode_boxes
@@ -102,3 +103,16 @@ def test_bfloat16_is_close(scene: Picture) -> None:
     difference = (network(picture.bfloat16()).float() - build(False)(picture)).abs()
     assert difference[:, :, 0].mean() < 0.05
     assert difference[:, :, 1:3].mean() < 0.05
+
+
+def test_depthwise_layers_do_without_cudnn() -> None:
+    """cuDNN takes seconds to plan them for each new shape; each of them is one that goes without it on a GPU."""
+    network = build(False)
+    grouped = [layer for layer in network.modules() if isinstance(layer, torch.nn.Conv2d) and layer.groups > 1]
+    assert grouped and all(isinstance(layer, DepthwiseConv2d) for layer in grouped)
+    layer = DepthwiseConv2d(4, 4, 3, padding=1, groups=4).requires_grad_(False)
+    x = torch.linspace(-1, 1, layer.in_channels * 64).reshape(1, layer.in_channels, 8, 8)
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(layer.without_cudnn, [x] * 200))
+    assert torch.backends.cudnn.enabled
+    assert all(torch.equal(each, layer(x)) for each in made)

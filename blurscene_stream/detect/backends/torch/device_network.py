@@ -59,7 +59,7 @@ class OnDeviceNetwork:
     def _padded(self, images: Tensor) -> Tensor:
         """The pictures and black ones behind them, up to a power of two or a whole batch.
 
-        cuDNN plans each new shape, which takes seconds: the last batch of a video must not be one.
+        cuDNN plans each new shape: the last batch of a video must not be one.
         """
         count = len(images)
         full = min(1 << (count - 1).bit_length(), max(count, self._batch_size))
