@@ -15,6 +15,7 @@ from av.stream import Stream
 
 from blurscene_stream.errors import CorruptInputError, SourceError, reason
 from blurscene_stream.source.container.completeness import (
+    HEAD_BYTES,
     JOINED,
     SIGNATURES,
     SIZE_IN_HEAD,
@@ -22,6 +23,7 @@ from blurscene_stream.source.container.completeness import (
     SignatureFinder,
     has_another,
     missing_bytes,
+    next_file_start,
 )
 from blurscene_stream.source.container.mp4_atoms import is_mp4
 from blurscene_stream.source.container.opening import (
@@ -35,7 +37,6 @@ from blurscene_stream.source.file import decode
 from blurscene_stream.source.frames.video_decoder import DecodedFrame
 
 STANDARD_INPUT = Path("/dev/stdin")
-HEAD_BYTES = 4096  # in which the formats of SIZE_IN_HEAD say how long they are
 POLL_INTERVAL_S = 0.1  # between two checks for a stop, while nothing comes
 ADVICE = "a pipe cannot seek: send mkv, ts or fragmented mp4"
 
@@ -97,7 +98,8 @@ class PipeReader:
             pass
         if is_mp4(container_format):
             return has_another(self._collector.movies)
-        return self._finder.last.get(container_format, 0) >= max(last, 1)
+        start = next_file_start(self._head, container_format, last, self._finder.size)
+        return self._finder.last.get(container_format, 0) >= start
 
     def close(self) -> None:
         """Close the pipe: its writer gets an error."""

@@ -26,6 +26,8 @@ SPEC = VideoSpec(FRAMES, 64, 48, audio=(), options={"g": "3"})
 OLD = VideoSpec(FRAMES, 64, 48, audio=(), codec="mpeg4")
 VP8 = VideoSpec(FRAMES, 64, 48, audio=(), codec="libvpx", options={"deadline": "realtime"})
 PNG = VideoSpec(FRAMES, 64, 48, audio=(), codec="apng", pixel_format="rgb24")
+JPEG = VideoSpec(FRAMES, 64, 48, audio=(), codec="mjpeg", pixel_format="yuvj420p")
+RAW = replace(SPEC, codec="rawvideo", options={})
 FRAGMENTS = {"movflags": "+frag_keyframe+empty_moov+default_base_moof"}
 FAST = {"movflags": "+faststart"}
 
@@ -50,6 +52,8 @@ def joined(target: Path, *parts: Path) -> Path:
         ("asf", OLD, {}),
         ("ivf", VP8, {}),
         ("apng", PNG, {}),
+        ("nut", OLD, {}),
+        ("swf", JPEG, {}),
     ],
 )
 def test_the_second_file_is_not_lost_in_silence(
@@ -101,6 +105,27 @@ def test_the_second_file_that_comes_through_a_pipe(ending: str, codec: str, tmp_
     other = make_video(tmp_path / f"other.{ending}", more, options)
     with pytest.raises(CorruptInputError, match=r"pipe: another video begins .*; nothing was written$"):
         frames_through_pipe(one, other)
+
+
+@pytest.mark.parametrize(("ending", "spec"), [("nut", RAW), ("nut", SPEC), ("nut", OLD), ("swf", JPEG)])
+def test_the_second_file_of_which_libav_reads_a_part(ending: str, spec: VideoSpec, tmp_path: Path) -> None:
+    """Through a pipe all formats of pictures in NUT: it looks for the next time to go on at, within the second file."""
+    one = make_video(tmp_path / f"one.{ending}", replace(spec, frames=31))
+    other = make_video(tmp_path / f"other.{ending}", replace(spec, frames=35))
+    assert frames_through_pipe(one) == 31
+    (tmp_path / "pipe").unlink()
+    with pytest.raises(CorruptInputError, match=r"pipe: another video begins .*; nothing was written$"):
+        frames_through_pipe(one, other)
+
+
+def test_a_second_file_behind_one_of_unknown_length(tmp_path: Path) -> None:
+    """An SWF that was written to a pipe says 100 MB."""
+    one = make_video(tmp_path / "one.swf", JPEG)
+    data = one.read_bytes()
+    one.write_bytes(data[:4] + (100 << 20).to_bytes(4, "little") + data[8:])
+    assert frames(one) == FRAMES
+    with pytest.raises(CorruptInputError, match="another video begins"):
+        frames(joined(tmp_path / "both.swf", one, one))
 
 
 @pytest.mark.parametrize("ending", ["flv", "asf"])

@@ -2,7 +2,8 @@
 
 libav plays a Matroska, MPEG-TS or AVI file that was cut short to its new end without an error. Of files that were
 joined end to end (`cat a.mp4 b.mp4`) it reads on in Matroska, AVI, transport and program streams, and in MP4 fragments
-with their init segment before each; of MP4 and the formats of SIGNATURES it reads the first, and is silent on the rest.
+with their init segment before each; of MP4 and the formats of SIGNATURES it reads the first, of NUT a part of the
+second as well, and is silent on the rest.
 """
 
 from __future__ import annotations
@@ -32,9 +33,11 @@ SIGNATURES = {
     "apng": b"\x89PNG\r\n\x1a\n",  # PNG Specification, third edition, 5.2
     "rm": b".RMF\0\0\0",  # libav's rmdec.c
     "wtv": bytes.fromhex("b7d800203749da11a64e0007e95ead8d"),  # libav's wtv_common.c
+    "nut": b"nut/multimedia container\0",  # NUT Open Container Format, file_id_string
+    "swf": b"FWS",  # SWF File Format Specification 19, the SWF header; libav refuses the compressed forms
 }
-"""First bytes of a file, by libav's name of the format, of which it reads the first of joined files alone."""
-BLOCK_BYTES = 1 << 20
+"""First bytes of a file, by libav's name of the format, of which it does not read all of joined files."""
+BLOCK_BYTES, HEAD_BYTES = 1 << 20, 4096
 JOINED = "another video begins behind the first, and only that one can be read; cut the file there; nothing was written"
 
 
@@ -49,7 +52,7 @@ def missing_bytes(file: BinaryIO, container_format: str, size: int | None = None
     promised = next((read for name, read in _PROMISED_SIZE.items() if name in names), None)
     if promised is None:
         return 0
-    size = os.fstat(file.fileno()).st_size if size is None else size
+    size = _size(file) if size is None else size
     file.seek(0)
     return max(0, promised(file, size) - size)
 
@@ -124,7 +127,7 @@ def has_second_movie(file: BinaryIO, container_format: str) -> bool:
     if not is_mp4(container_format):
         return False
     movies = []
-    for name, start, length in atom_spans(file, os.fstat(file.fileno()).st_size):
+    for name, start, length in atom_spans(file, _size(file)):
         if name == b"moov" and length <= MAX_MOVIE_BYTES:
             file.seek(start)
             movies.append(file.read(length))
@@ -145,11 +148,28 @@ def begins_again(file: BinaryIO, container_format: str, last: int) -> bool:
     """
     if container_format not in SIGNATURES:
         return False
-    finder = SignatureFinder(max(last, 1))
+    file.seek(0)
+    finder = SignatureFinder(next_file_start(file.read(HEAD_BYTES), container_format, last, _size(file)))
     file.seek(finder.size)
     while block := file.read(BLOCK_BYTES):
         finder.feed(block)
     return container_format in finder.last
+
+
+def next_file_start(head: bytes, container_format: str, last: int, size: int) -> int:
+    """Return the offset from which on first bytes of a format are those of another file, as far as can be told.
+
+    head: HEAD_BYTES of the first file; last: as in `begins_again`; size: of all
+    """
+    if container_format == "nut":  # it is long enough to be no chance anywhere, and `last` may lie in the second file
+        return 1
+    if container_format == "swf" and last < (length := int.from_bytes(head[4:8], "little")) <= size:
+        return length
+    return max(last, 1)
+
+
+def _size(file: BinaryIO) -> int:
+    return os.fstat(file.fileno()).st_size
 
 
 class SignatureFinder:
