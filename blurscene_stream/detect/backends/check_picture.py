@@ -6,6 +6,8 @@ in whole numbers, for the networks' files hold what they must give here.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,11 +32,16 @@ _GLYPHS = {
 
 def check_picture(height: int = _PADDED[0], width: int = _PADDED[1]) -> Pictures:
     """Return the scene as a network takes it: at the top left, black beside and below; in larger pictures repeated."""
+    times = -(-height // _PADDED[0]), -(-width // _PADDED[1])
+    picture = np.ascontiguousarray(np.tile(_padded_scene(), (*times, 1))[None, :height, :width])
+    return picture.transpose(0, 3, 1, 2)
+
+
+@cache  # each file's reference asks for it, and each network
+def _padded_scene() -> NDArray[np.uint8]:
     scene = np.zeros((*_PADDED, 3), np.uint8)
     scene[:HEIGHT, :WIDTH] = draw_scene()
-    times = -(-height // _PADDED[0]), -(-width // _PADDED[1])
-    picture = np.ascontiguousarray(np.tile(scene, (*times, 1))[None, :height, :width])
-    return picture.transpose(0, 3, 1, 2)
+    return scene
 
 
 def draw_scene() -> NDArray[np.uint8]:
@@ -44,9 +51,8 @@ def draw_scene() -> NDArray[np.uint8]:
     _draw_car(canvas)
     _draw_person(canvas)
     rows = canvas.pixels[0::2] + canvas.pixels[1::2]
-    means, rest = np.divmod(rows[:, 0::2] + rows[:, 1::2], 4 * _PARTS)
-    scene: NDArray[np.uint8] = (means + (rest + means % 2 > 2 * _PARTS)).astype(np.uint8)  # halves to the even level
-    return scene
+    means = (rows[:, 0::2] + rows[:, 1::2]) / (4 * _PARTS)  # a half is exact, and goes to the even level everywhere
+    return np.asarray(np.rint(means), np.uint8)
 
 
 class _Canvas:
