@@ -108,7 +108,7 @@ class VideoEncoder:
         """Return the message for an encoder that does not open, for which the size of the picture may be the cause."""
         name, picture = self._stream.codec_context.name, self._info.picture
         what = f"{picture.width}x{picture.height} pictures as {self._pixel_format}"
-        return f"{name} does not take {what} ({why}); choose another codec with -c:v"
+        return f"{name} does not open for {what}: {why}; choose another codec with -c:v"
 
     def encode(self, frame: RedactedFrame) -> list[Packet[Stream]]:
         """Encode a frame with its own pts.

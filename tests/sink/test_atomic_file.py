@@ -270,4 +270,5 @@ def test_nothing_is_left_of_an_encoder_that_does_not_open(
 ) -> None:
     (tmp_path / "out").mkdir()
     monkeypatch.setitem(X264.fixed_options, "profile", "nonsense")
-    assert "cannot be written" in fails(SinkError, walker, tmp_path / "out" / "out.mp4")
+    message = fails(SinkError, walker, tmp_path / "out" / "out.mp4")
+    assert "libx264 does not open for 160x120 pictures as yuv420p: invalid argument; choose another" in message

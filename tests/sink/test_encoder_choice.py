@@ -106,6 +106,6 @@ def test_pictures_that_a_named_encoder_does_not_take(width: int, height: int, tm
     """x265 says no more than "invalid argument"; x264 takes them."""
     source = make_video(tmp_path / "in.mkv", VideoSpec(2, width, height, codec="ffv1", audio=()))
     message = fails(SinkError, source, tmp_path / "out.mp4", Settings(encode=EncodeConfig(codec="hevc")))
-    refusal = f"libx265 does not take {width}x{height} pictures as yuv420p (invalid argument)"
+    refusal = f"libx265 does not open for {width}x{height} pictures as yuv420p: invalid argument"
     assert message == f"{tmp_path / 'out.mp4'}: {refusal}; choose another codec with -c:v"
     assert anonymize(source, tmp_path / "out.mp4").frames == 2
