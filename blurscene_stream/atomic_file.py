@@ -1,7 +1,8 @@
 """Atomic files: written as NAME.partial, and renamed to NAME once everything in them is on the disk.
 
 The file is made under a name that was free, and is known by its descriptor from then on: what somebody puts in its
-place neither gets the final name nor is deleted.
+place neither gets the final name nor is deleted. Until it is complete it bears a mark, an extended attribute: by its
+content the rest of a run that was killed could not be told from somebody else's file.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import BinaryIO
 from blurscene_stream.errors import SinkError, StoppedError, reason
 
 PARTIAL = ".partial"
+MARK = "user.blurscene_stream.partial"  # extended attribute, see Linux's xattr(7)
 MAX_NAME_BYTES = 255  # on Linux and macOS
 
 log = logging.getLogger(__name__)
@@ -90,6 +92,7 @@ class AtomicFile:
         Raises SinkError, OSError.
         """
         self.flush()
+        _unmark(self.file.fileno())
         self.path.replace(self._final)
         if not self._is_at(self._final):  # put in its place since `flush`: it gets its name back
             self._final.replace(self.path)
@@ -183,8 +186,8 @@ def container_advice(folder: Path, error: OSError | None = None) -> str | None:
 def _create_locked(final: Path, target: Path, overwrite: bool) -> tuple[Path, BinaryIO]:
     """Make and lock a new file under the first partial name that is free; return its path and the file.
 
-    What has the name already is left of a run that was killed, or is not ours, and nobody can tell which: it is left
-    alone, unless `overwrite` lets it be replaced. Links are never followed.
+    What has the name already is left of a run that was killed, or is not ours. It is left alone, unless it bears our
+    mark and `overwrite` lets it be replaced. Links are never followed.
     Raises SinkError when no file can be made, or a run is writing one.
     """
     number = 1
@@ -207,6 +210,7 @@ def _create_locked(final: Path, target: Path, overwrite: bool) -> tuple[Path, Bi
             way_out = container_advice(path.parent, error) or "choose another name or folder"
             raise SinkError(f"{target}: cannot be written: {reason(error)}; {way_out}") from error
         else:
+            _mark(descriptor)
             return path, _locked(descriptor, path, target)
 
 
@@ -222,7 +226,7 @@ def _locked(descriptor: int, path: Path, target: Path) -> BinaryIO:
 
 
 def _is_leftover(path: Path, target: Path) -> bool:
-    """Tell whether something is a file of no other name that no run is writing.
+    """Tell whether something is a file of no other name that bears our mark and that no run is writing.
 
     Raises SinkError when a run is writing it.
     """
@@ -235,11 +239,30 @@ def _is_leftover(path: Path, target: Path) -> bool:
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return found.st_nlink == 1 and _is_marked(descriptor)
     except OSError as error:
         raise _busy(target) from error
     finally:
         os.close(descriptor)
-    return found.st_nlink == 1
+
+
+def _mark(descriptor: int) -> None:
+    """Mark a file as ours; where the system or the disk knows no such marks, what a killed run leaves is kept."""
+    if hasattr(os, "setxattr"):  # not on macOS
+        with suppress(OSError):
+            os.setxattr(descriptor, MARK, b"1")
+
+
+def _unmark(descriptor: int) -> None:
+    if _is_marked(descriptor):
+        with suppress(OSError):
+            os.removexattr(descriptor, MARK)
+
+
+def _is_marked(descriptor: int) -> bool:
+    with suppress(OSError):
+        return hasattr(os, "listxattr") and MARK in os.listxattr(descriptor)
+    return False
 
 
 def _unlinked(path: Path) -> bool:

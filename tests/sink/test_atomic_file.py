@@ -27,19 +27,43 @@ def test_only_the_partial_file_is_there_while_it_is_written(walker: Path, tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out.mp4"]
 
 
+def _killed(target: Path) -> Path:
+    """What a run leaves that is killed on the spot."""
+    with AtomicFile(target, overwrite=False) as file:
+        left = file.path.rename(file.path.with_suffix(".left"))
+    return left.rename(partial_path(target))
+
+
 def test_what_a_killed_run_has_left_is_replaced_with_y_alone(
     walker: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nobody can tell it from a file of that name that is not ours."""
-    target, left = tmp_path / "out.mp4", tmp_path / "out.mp4.partial"
-    left.write_bytes(b"precious")
+    target = tmp_path / "out.mp4"
+    left = _killed(target)
+    if not (hasattr(os, "listxattr") and os.listxattr(left)):
+        pytest.skip("no extended attributes here")
     anonymize(walker, target)
     assert len(read_video(target).luma) == 25
-    assert left.read_bytes() == b"precious"
+    assert left.exists()
     assert f"{left}: is left of a run that was killed, or not ours, and is not touched" in caplog.text
     anonymize(walker, target, overwrite=True)
     assert len(read_video(target).luma) == 25
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out.mp4"]
+    assert not os.listxattr(target), "a complete file bears no mark"
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_file_of_somebody_else_under_the_partial_name_stays(
+    overwrite: bool, walker: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Such as a download, which may be a video that begins as ours do."""
+    target, left = tmp_path / "out.mp4", tmp_path / "out.mp4.partial"
+    left.write_bytes(walker.read_bytes()[:3000])
+    before = left.stat()
+    anonymize(walker, target, overwrite=overwrite)
+    assert len(read_video(target).luma) == 25
+    assert os.path.samestat(before, left.stat()) and left.read_bytes() == walker.read_bytes()[:3000]
+    assert f"{left}: is left of a run that was killed, or not ours, and is not touched" in caplog.text
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out.mp4", "out.mp4.partial"]
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
