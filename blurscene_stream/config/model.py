@@ -67,10 +67,10 @@ class ModelConfig:
     ] = "03e0db35622a51e080ed1d85441557db57a161519ea4062d41fe6d988708646a"
     onnx_sha256: Annotated[
         str | None, "SHA-256 of the ONNX file beside the weights, verified likewise; null: not verified", _SHA256
-    ] = "a614485c7a62d10874bc60982caa2b6a9ddbb33f0422da80382100779b7f7c4d"
+    ] = "a3ba1ef63543f71a0b357e91eb03878ac0e5c088bbd14a36ebbfebe9bfc1205e"
     int8_sha256: Annotated[
         str | None, "SHA-256 of the ONNX file in int8 beside the weights, NAME_int8.onnx; null: not verified", _SHA256
-    ] = "70e87b2b4631362f8145052a58b54a7a185ca12c7417313147bd399c7a11f698"
+    ] = "86f36f48d08992d28bac7993cb460c658acee8bf1ec261e5acf6d036f266921f"
     classes: Annotated[Sequence[str], "class names, in the order of the labels", _CLASS_NAMES] = (
         "face",
         "license_plate",

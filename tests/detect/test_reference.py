@@ -161,7 +161,7 @@ def test_openvino_with_channels_first_is_refused_where_it_goes_wrong(name: str) 
     content = read_onnx(model, int8=True)
     core = openvino.Core()
     compiled = core.compile_model(core.read_model(content), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    shown = np.ascontiguousarray(check_picture(256, 320)[:, :, ::-1, ::-1])  # not the picture that it is checked on
+    shown = np.ascontiguousarray(check_picture(256, 384)[:, :, ::-1, ::-1])  # not the picture that it is checked on
     wanted = load(model, "openvino", "fp32")(shown)
     near = wanted[:, :, 0] > -4
     wrong = bool(np.abs(compiled(shown)[0] - wanted)[:, :, 0][near].mean() > 1)
@@ -203,7 +203,7 @@ def test_a_network_for_one_size_that_gives_something_else_is_refused(
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_numbers_that_are_not_finite_are_refused(bad: float) -> None:
-    maps = np.zeros((1, 2, 5, 48, 64), np.float32)
+    maps = np.zeros((1, 2, 5, 48, 80), np.float32)
     reference, wrong = Reference.of(maps), maps.copy()
     reference.check(Answer(maps), Precision.int8, "any")
     wrong.reshape(2, 5, -1)[1, 3, reference.cells[1, 0]] = bad
@@ -215,7 +215,7 @@ def test_numbers_that_are_not_finite_are_refused(bad: float) -> None:
 
 
 def test_maps_of_another_shape_are_refused() -> None:
-    maps = np.zeros((1, 2, 5, 48, 64), np.float32)
+    maps = np.zeros((1, 2, 5, 48, 80), np.float32)
     with pytest.raises(DetectionError, match="maps of shape"):
         Reference.of(maps).check(Answer(maps[:, :, :, :-1]), Precision.fp32, "any")
 
@@ -233,7 +233,7 @@ def without(key: str) -> Callable[[dict[str, Any]], object]:
         lambda kept: kept.update(picture="0" * 16),
         lambda kept: kept["cells"].pop(),
         lambda kept: kept["values"][0].pop(),
-        lambda kept: kept["cells"][1].__setitem__(3, 48 * 64),
+        lambda kept: kept["cells"][1].__setitem__(3, 48 * 80),
         lambda kept: kept["cells"][1].__setitem__(3, -1),
         lambda kept: kept["cells"][1].__setitem__(3, 0.5),
         lambda kept: kept.update(cells=[[], []], values=[[], []]),
@@ -241,7 +241,7 @@ def without(key: str) -> Callable[[dict[str, Any]], object]:
     ],
 )
 def test_values_of_another_form_or_picture_are_refused(spoil: Callable[[dict[str, Any]], object]) -> None:
-    kept = json.loads(Reference.of(np.zeros((1, 2, 5, 48, 64), np.float32)).to_text())
+    kept = json.loads(Reference.of(np.zeros((1, 2, 5, 48, 80), np.float32)).to_text())
     Reference.from_text(json.dumps(kept))
     spoil(kept)
     with pytest.raises(ValueError, match="reference values of "):

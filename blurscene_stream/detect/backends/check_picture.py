@@ -17,7 +17,7 @@ WIDTH, HEIGHT = 224, 144
 """Of the scene, in pixels."""
 
 _PARTS = 20  # of a level
-_PADDED = 192, 256  # height, width: multiples of 64, which every built-in network takes
+_PADDED = 192, 320  # height, width: a reduced view of 1280x720 has them too, and OpenVINO prepares each size anew
 
 _GLYPHS = {
     "A": (14, 17, 17, 31, 17, 17, 17),
