@@ -11,13 +11,14 @@ from PIL import Image
 
 from blurscene_stream.boxes import UPRIGHT, Orientation
 from blurscene_stream.frames import PICTURE_FORMATS, Frame, PictureInfo, RedactedFrame
-from blurscene_stream.levels import level_span, stretch_table
+from blurscene_stream.levels import dark_span, level_span, stretch_table
 
 PIXEL_FORMAT_NAMES = {1: "gray", 2: "ya8", 3: "gbrp", 4: "gbrap"}  # channels -> one of PICTURE_FORMATS
 PLANE_CHANNELS = {1: (0,), 2: (0, 1), 3: (1, 2, 0), 4: (1, 2, 0, 3)}  # channel of each plane of these formats
 BACKGROUNDS = (255, 0)  # behind transparent parts most viewers have white or black
 TAIL = 0.001  # share of the darkest and of the brightest pixels that a stretch leaves out: a few dots do not prevent it
 FAINT_LEVELS = 64  # of 256: what spans fewer is faint
+DARK_STEP_PX = 4  # every so many rows and columns are counted for dark parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class DecodedImage:
         The first shows the colours, also those that transparency hides. Where there is transparency, it may draw a
         picture of its own: others show it over each of BACKGROUNDS, and alone. What a viewer sees once the contrast is
         raised must be found too: transparency alone, and colours whose luma spans fewer than FAINT_LEVELS, are shown
-        stretched, channel by channel, so that chroma counts as well.
+        stretched, channel by channel, so that chroma counts as well; others are, if they have dark parts.
         """
         planes = tuple(self.samples[:, :, channel] for channel in PLANE_CHANNELS[self.samples.shape[2]])
         shown = [_Scaler(self.color)]
@@ -96,8 +97,8 @@ class DecodedImage:
             alpha = self.samples[:, :, -1:]
             shown += [_Scaler(self.color, alpha, background) for background in BACKGROUNDS]
             shown += [_Scaler(_stretched(alpha))] if np.ptp(alpha) else []
-        if _is_faint(self.color):
-            shown += [_Scaler(_stretched(self.color))]
+        if (raised := _raised(self.color)) is not None:
+            shown += [_Scaler(raised)]
         return [Frame(number, 0, self.info, planes, scaler, self) for number, scaler in enumerate(shown)]
 
 
@@ -117,11 +118,14 @@ class _Scaler:
         return np.ascontiguousarray(np.broadcast_to(color, (height, width, 3)))
 
 
-def _is_faint(color: NDArray[np.uint8]) -> bool:
-    """Return whether there is something in `color`, and its luma spans few levels."""
-    luma = Image.fromarray(color).convert("L") if color.shape[2] == 3 else color
-    low, high = level_span(np.asarray(luma), TAIL)
-    return high - low < FAINT_LEVELS and int(np.ptp(color, axis=(0, 1)).max()) > 0
+def _raised(color: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    """Return `color` with more contrast where its luma spans few levels in all, or in a dark part; None: nowhere."""
+    luma = np.asarray(Image.fromarray(color).convert("L") if color.shape[2] == 3 else color[:, :, 0])
+    low, high = level_span(luma, TAIL)
+    if high - low < FAINT_LEVELS:
+        return _stretched(color) if int(np.ptp(color, axis=(0, 1)).max()) > 0 else None
+    span = dark_span(luma[::DARK_STEP_PX, ::DARK_STEP_PX], 256, black=0)
+    return None if span is None else stretch_table(*span, 256)[color]
 
 
 def _stretched(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""A second look at dark and washed-out frames, with their contrast raised: viewers can raise it too."""
+"""A second look at dark and washed-out frames, and dark parts, with their contrast raised: viewers can raise it too."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SAME_OBJECT_IOU = 0.5  # boxes of one class that overlap by more are one object
 
 
 def with_faint_frames(detect: Detect, name: str) -> Detect:
-    """Return `detect` for the frames of one stream, which finds more in frames whose luma spans few levels.
+    """Return `detect` for the frames of one stream, which finds more where luma spans few levels.
 
     name: of the stream, for the log
     Such a frame is scanned as it is, and in grey with its contrast raised. Others cost no more than a count of levels.
@@ -30,8 +30,8 @@ def with_faint_frames(detect: Detect, name: str) -> Detect:
         if not faint:
             return found
         if not logged:
-            text = "frames that span few levels of brightness are scanned with their contrast raised as well"
-            log.info("%s", f"{name}: {text}")
+            what = "frames that span few levels of brightness, or have a dark part,"
+            log.info("%s", f"{name}: {what} are scanned with their contrast raised as well")
             logged = True
         for index, more in zip(faint, detect_frames(list(faint.values()), detect), strict=True):
             found[index] = _union(found[index], more)

@@ -37,13 +37,27 @@ def in_few_levels(grey: Samples) -> Samples:
     return made
 
 
+def in_a_dark_corner(grey: Samples) -> Samples:
+    """Beside a picture that spans all levels."""
+    made = np.repeat(grey[:, :, None] // 51, 3, axis=2)
+    return np.concatenate(
+        [made, np.broadcast_to(np.linspace(0, 255, grey.shape[1])[None, :, None], made.shape).astype(np.uint8)]
+    )
+
+
+def with_dark_corner(samples: Samples) -> Samples:
+    made = samples.copy()
+    made[:25, :128] = np.arange(128)[None, :, None] // 10
+    return made
+
+
 def in_chroma(grey: Samples) -> Samples:
     flat = np.full_like(grey, 128)
     ycbcr = np.dstack([flat, (128 + (grey - 128.0) / 10).round().astype(np.uint8), flat])
     return np.asarray(Image.fromarray(ycbcr, "YCbCr").convert("RGB"))
 
 
-@pytest.mark.parametrize("hide", [in_alpha, in_few_levels, in_chroma])
+@pytest.mark.parametrize("hide", [in_alpha, in_few_levels, in_a_dark_corner, in_chroma])
 def test_a_faint_face_is_found(hide: Callable[[Samples], Samples], anonymizer: ImageAnonymizer, shared: Path) -> None:
     with Image.open(shared / "data" / "faces_photos" / "images" / "dlib_002.jpg") as photo:
         grey = np.asarray(photo.convert("L"))
@@ -64,6 +78,7 @@ def test_only_faint_and_translucent_images_have_more_frames() -> None:
         (ramp, 1),
         (flat, 1),
         (ramp // 5, 2),
+        (with_dark_corner(ramp), 2),
         (np.dstack([flat, opaque]), 1),
         (np.dstack([flat, clear]), 4),
         (np.dstack([ramp // 5, clear]), 5),

@@ -36,12 +36,20 @@ def nearly_black_with_a_lamp(number: int, spec: VideoSpec) -> NDArray[np.uint8]:
     return made
 
 
+def dark_corner(number: int, spec: VideoSpec) -> NDArray[np.uint8]:
+    """The square lies in it."""
+    made, (x0, y0, x1, y1) = picture(number, spec), square_at(number, spec)
+    at = np.s_[max(0, y0 - 16) : y1 + 16, max(0, x0 - 24) : x1 + 24]
+    made[at] //= 20
+    return made
+
+
 def flat(_: int, spec: VideoSpec) -> NDArray[np.uint8]:
     return np.full((spec.height, spec.width, 3), 9, np.uint8)
 
 
 @pytest.mark.parametrize("spec", [SPEC, DEEP], ids=["8 bits", "10 bits"])
-@pytest.mark.parametrize("draw", [washed_out, nearly_black_with_a_lamp])
+@pytest.mark.parametrize("draw", [washed_out, nearly_black_with_a_lamp, dark_corner])
 def test_an_object_in_few_levels_is_covered(
     draw: Draw, spec: VideoSpec, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
