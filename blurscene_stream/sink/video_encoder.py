@@ -52,7 +52,7 @@ class VideoEncoder:
         settings: EncodeConfig,
         live: RtspConfig | None = None,
     ) -> None:
-        self._info = info
+        self._info, self._name = info, encoder.name  # libav 63's context has no name once it did not open
         self.notices: list[str] = []
         if encoder is AV1:
             os.environ.setdefault("SVT_LOG", "1")  # errors only: it logs its settings to stderr otherwise
@@ -106,9 +106,9 @@ class VideoEncoder:
 
     def refusal(self, why: str) -> str:
         """Return the message for an encoder that does not open, for which the size of the picture may be the cause."""
-        name, picture = self._stream.codec_context.name, self._info.picture
+        picture = self._info.picture
         what = f"{picture.width}x{picture.height} pictures as {self._pixel_format}"
-        return f"{name} does not open for {what}: {why}; choose another codec with -c:v"
+        return f"{self._name} does not open for {what}: {why}; choose another codec with -c:v"
 
     def encode(self, frame: RedactedFrame) -> list[Packet[Stream]]:
         """Encode a frame with its own pts.
