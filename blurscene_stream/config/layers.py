@@ -107,19 +107,20 @@ class Layers:
             if network.value["_target_"] != BUILT_IN and self.values[key].source == "default":
                 self.put(key, None, network.source, network.rank)
 
-    def put_thresholds(self, extra_models: Sequence[ModelConfig]) -> None:
-        """Set the thresholds that the models name for their classes, where nothing else sets them.
+    def put_model_defaults(self, extra_models: Sequence[ModelConfig]) -> None:
+        """Set the thresholds and margins that the models name for their classes, where nothing else sets them.
 
-        Scores of different networks mean different things: one threshold does not fit all.
+        Scores of different networks mean different things, and some draw boxes closer: one number does not fit all.
         """
-        first = [self.values[f"model.{key}"].value for key in ("name", "classes", "thresholds")]
+        first = [self.values[f"model.{key}"].value for key in ("name", "classes", "thresholds", "margins")]
         models = [] if self.has_pair else [first]
-        models += [[model.name, model.classes, model.thresholds] for model in extra_models]
-        for model, classes, thresholds in models:
-            for name, threshold in zip(classes, thresholds or (), strict=False):  # ModelConfig refuses other lengths
-                key = f"{CLASSES}.{name}.threshold"
-                if key not in self.values or self.values[key].rank is Rank.DEFAULT:
-                    self.values[key] = Value(threshold, f"model {model}", Rank.DEFAULT)
+        models += [[model.name, model.classes, model.thresholds, model.margins] for model in extra_models]
+        for model, classes, *columns in models:
+            for setting, column in zip(("threshold", "margin"), columns, strict=True):
+                for name, value in zip(classes, column or (), strict=False):  # ModelConfig refuses other lengths
+                    key = f"{CLASSES}.{name}.{setting}"
+                    if key not in self.values or self.values[key].rank is Rank.DEFAULT:
+                        self.values[key] = Value(value, f"model {model}", Rank.DEFAULT)
 
     def settings(self) -> Settings:
         """Make the settings.

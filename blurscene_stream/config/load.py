@@ -77,7 +77,7 @@ def resolve_settings(
     models = [read_model(file) for file in layers.values["extra_models"].value]
     layers.extra_classes = [name for model in models for name in model.classes]
     layers.apply_all(options, Rank.OPTION)
-    layers.put_thresholds(models)
+    layers.put_model_defaults(models)
     apply_blurscene(layers)
     return ResolvedSettings(layers.settings(), {key: value.source for key, value in layers.values.items()})
 

@@ -33,6 +33,7 @@ def _is_rgb(color: Sequence[int]) -> bool:
 _CLASS_NAMES = Constraint("a list of different names of letters, digits, _ and -", _are_class_names)
 _LABELS = Constraint("a list of different whole numbers from 0 on", _are_labels)
 _THRESHOLDS = Constraint("a list of numbers in [0, 1)", lambda values: all(0 <= value < 1 for value in values))
+_MARGINS = Constraint("a list of numbers in [0, 5]", lambda values: all(0 <= value <= 5 for value in values))
 _SHA256 = matching("[0-9a-f]{64}", "64 hex digits")
 _HYDRA_NODE = Constraint("a mapping that holds a _target_", lambda tree: isinstance(tree.get("_target_"), str))
 _RGB = Constraint("a list of three numbers in 0..255", _is_rgb)
@@ -85,6 +86,9 @@ class ModelConfig:
         "classes.*.threshold of each class, where it is not set; null: its default",
         _THRESHOLDS,
     ] = None
+    margins: Annotated[
+        Sequence[float] | None, "classes.*.margin of each class, where it is not set; null: its default", _MARGINS
+    ] = None
     network: Annotated[Mapping[str, Any], "the network and its arguments, as a Hydra node", _HYDRA_NODE] = field(
         default_factory=lambda: {"_target_": BUILT_IN, "plate_width": 48, "plate_depth": 2}
     )
@@ -95,16 +99,13 @@ class ModelConfig:
         validate(self, "model.")
         if self.labels is not None and not self.labels and len(self.classes) != 1:
             raise ConfigError(f"model.labels: [] is for one class, model.classes has {len(self.classes)}")
-        if self.labels and len(self.labels) != len(self.classes):
-            raise ConfigError(
-                f"model.labels must have a number for each of model.classes, got {len(self.labels)} "
-                f"for {len(self.classes)}"
-            )
-        if self.thresholds is not None and len(self.thresholds) != len(self.classes):
-            raise ConfigError(
-                f"model.thresholds must have a number for each of model.classes, got {len(self.thresholds)} "
-                f"for {len(self.classes)}"
-            )
+        lists = {"labels": self.labels or None, "thresholds": self.thresholds, "margins": self.margins}
+        for key, numbers in lists.items():
+            if numbers is not None and len(numbers) != len(self.classes):
+                raise ConfigError(
+                    f"model.{key} must have a number for each of model.classes, got {len(numbers)} "
+                    f"for {len(self.classes)}"
+                )
         if self.is_built_in and (self.labels is not None or self.with_amp or self.input != InputConfig()):
             raise ConfigError("model.labels, model.with_amp and model.input are for networks of torchvision only")
 

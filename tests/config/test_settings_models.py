@@ -75,6 +75,15 @@ def test_a_threshold_that_is_set_wins_over_the_models(folder: Path, value: float
     assert named[0] == value
 
 
+def test_a_margin_that_is_not_set_is_the_models() -> None:
+    def margins(*overrides: str) -> list[float]:
+        return [config.margin for config in load_settings(overrides).classes.values()]
+
+    assert margins() == [0.3, 0.3]
+    assert margins("model=face_plate_v2") == [0.4, 0.3]
+    assert margins("model=face_plate_v2", "classes.face.margin=0.3") == [0.3, 0.3]
+
+
 def test_extra_models_bring_their_classes() -> None:
     settings = load_settings(["extra_models=[dogs.yaml]", "classes.dog.threshold=0.4"])
     first, dogs = models_of(settings)
@@ -183,6 +192,8 @@ def test_a_file_of_the_pair_that_does_not_fit_is_refused(folder: Path, old: str,
             "dogs.yaml: model.thresholds must have a number for each of model.classes, got 1 for 2",
         ),
         ("thresholds: [1.5]", "dogs.yaml: model.thresholds must be a list of numbers in [0, 1)"),
+        ("margins: [0.1]", "dogs.yaml: model.margins must have a number for each of model.classes, got 1 for 2"),
+        ("margins: [6]", "dogs.yaml: model.margins must be a list of numbers in [0, 5]"),
         ("labels: [1, 1]", "dogs.yaml: model.labels must be a list of different whole numbers from 0 on"),
         ("input: {width_px: 640}\nnetwork: {_target_: x}", "dogs.yaml: model.input.width_px and model.input.height_px"),
         ("with_amp: true", "dogs.yaml: model.labels, model.with_amp and model.input are for networks of torchvision"),

@@ -42,6 +42,7 @@ OTHER = {  # a value that is not the default, for each key
     "model.classes": "[head]",
     "model.labels": "[3, 1]",
     "model.thresholds": "[0.4, 0.3]",
+    "model.margins": "[0.4, 0.2]",
     "model.network": "{_target_: torch.nn.Identity}",
     "model.with_amp": "true",
     "model.input.width_px": "640",
