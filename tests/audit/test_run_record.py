@@ -150,6 +150,9 @@ class _Vandal(SquareDetector):
         return None
 
 
+GOOD = b'{"format": "blurscene-stream detections"}'  # nothing else is replaced by a file of detections
+
+
 @pytest.mark.parametrize("beside", [False, True])
 def test_a_run_that_cannot_be_recorded_leaves_nothing(beside: bool, walker: Path, folder: Path) -> None:
     more = {"detections": Address(str(folder / "found.jsonl"))} if beside else {}
@@ -165,11 +168,11 @@ def test_an_entry_that_fails_leaves_the_old_output(beside: bool, walker: Path, f
     more = {"detections": Address(str(folder / "found.jsonl"))} if beside else {}
     old = [folder / name for name in ("out.mp4", "found.jsonl")[: 1 + beside]]
     for file in old:
-        file.write_bytes(b"good")
+        file.write_bytes(GOOD)
     with pytest.raises(SinkError, match="the last line is not a whole line"):
         go(job(walker, folder, overwrite=True, **more), detector=_Vandal(folder / "log.jsonl"))
     assert sorted(folder.iterdir()) == sorted([folder / "log.jsonl", *old])
-    assert {file.read_bytes() for file in old} == {b"good"}
+    assert {file.read_bytes() for file in old} == {GOOD}
 
 
 class _Occupier(SquareDetector):
