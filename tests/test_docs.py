@@ -18,7 +18,8 @@ from blurscene_stream.verify import EXIT_CODES
 from tests.config.test_settings_models import CONF
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")] + sorted((ROOT / "docs").glob("*.md"))
+NAMED = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "weights/CARD.md", "scripts/training/README.md")
+PAGES = [ROOT / name for name in NAMED] + sorted((ROOT / "docs").glob("*.md"))
 TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
 README_MAX_LINES = 200
 OTHER_PROGRAMS_OPTIONS = {  # pip's, Python's, docker's and scripts'
@@ -49,9 +50,10 @@ def test_readme_fits_on_a_few_screens() -> None:
     assert len(TEXTS["README.md"].splitlines()) <= README_MAX_LINES
 
 
-@pytest.mark.parametrize("page", TEXTS)
+@pytest.mark.parametrize("page", [*TEXTS, "CHANGELOG.md"])
 def test_links_lead_to_files_and_headings(page: str) -> None:
-    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)]+))?\)", TEXTS[page]):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)]+))?\)", text):
         if "://" in target:
             continue
         linked = ((ROOT / page).parent / target) if target else ROOT / page

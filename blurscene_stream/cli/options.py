@@ -71,7 +71,7 @@ DETECT_OPTIONS: Sequence[Option] = (
         "-t",
         metavar="FLOAT",
         callback=_threshold,
-        help=f"Minimum score of a box (default {_CLASS.threshold:g}). Lower finds and covers more.",
+        help=f"Minimum score of a box (default {_CLASS.threshold:g}, less with --fast). Lower finds and covers more.",
     ),
     click.option("--face-thresh", metavar="FLOAT", help="Minimum score of faces, over --thresh."),
     click.option("--plate-thresh", metavar="FLOAT", help="Minimum score of licence plates, over --thresh."),
@@ -193,7 +193,7 @@ ENCODE_OPTIONS: Sequence[Option] = (
 """Encoding."""
 
 KEEP_OPTIONS: Sequence[Option] = (
-    click.option("--keep", multiple=True, metavar="STREAMS", help=f"Also copy {listed(KEEPABLE_STREAMS)}, unchanged."),
+    click.option("--keep", multiple=True, metavar="STREAMS", help=f"Also copy {listed(KEEPABLE_STREAMS)}."),
     click.option("--keep-tag", multiple=True, metavar="KEY", help="Also copy this tag, such as creation_time."),
 )
 """What is copied besides video and audio; each may be repeated."""
