@@ -114,6 +114,11 @@ BATCH_OPTIONS: Sequence[Option] = (
 )
 """Batches of frames, for videos."""
 
+FAST_MARGIN_OPTIONS: Sequence[Option] = (
+    click.option("--fast", is_flag=True, help="FILE is of a run with --fast: cover with its margins, wider for faces."),
+)
+"""The margins of the fast model, where no detector runs."""
+
 REDACT_OPTIONS: Sequence[Option] = (
     click.option(
         "--replacewith",
