@@ -187,6 +187,7 @@ class Result:
     """End of a task.
 
     status: "done", "exists" (the target was there already, and was left as it is) or "failed"
+    reason: why it failed, without the name of the input
     """
 
     task: Task
@@ -194,6 +195,7 @@ class Result:
     exit_code: int = 0
     seconds: float = 0.0
     done: Done = field(default_factory=lambda: Done(0, {}))
+    reason: str = ""
 
 
 def run_all(tasks: Sequence[Task], anonymize: Callable[[Task], Done], overwrite: bool) -> list[Result]:
@@ -224,5 +226,6 @@ def _run(task: Task, anonymize: Callable[[Task], Done], overwrite: bool) -> Resu
         raise
     except BlurSceneError as error:
         log.error("%s", str(error))
-        return Result(task, "failed", error.exit_code, time.monotonic() - start_s)
+        why = str(error).removeprefix(f"{task.source}: ")
+        return Result(task, "failed", error.exit_code, time.monotonic() - start_s, reason=why)
     return Result(task, "done", 0, time.monotonic() - start_s, done)

@@ -69,7 +69,7 @@ def test_a_folder_goes_into_a_folder(footage: Path, capsys: pytest.CaptureFixtur
     assert lines[0] == "4 files: loading the model"
     assert lines[1] == "1 file is neither video nor picture, and left alone: notes.txt"
     assert lines[-5].startswith("footage/a.mp4       done in ")
-    assert lines[-1] == "4 files: 4 done"
+    assert lines[-1] == "4 files: 4 done; 1 left alone, neither video nor picture"
 
 
 def test_the_model_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,10 +97,10 @@ def test_an_error_ends_its_file_and_not_the_others(footage: Path, capsys: pytest
     assert _files(Path("out")) == {"a.mp4", "b.mkv", "day2/a.mp4", "photo.png"}
     lines = capsys.readouterr().err.splitlines()
     assert len([line for line in lines if line.startswith("blurscene-stream: error: footage/")]) == 2
-    assert [line.split() for line in lines if line.startswith("footage/cut.mp4 ")][-1][1:] == [
-        *("FAILED", "(exit", "code", "3)")
-    ]
-    assert lines[-1] == "6 files: 4 done, 2 FAILED"
+    rows = {line.split()[0]: line for line in lines[-7:-1]}
+    assert "FAILED (exit code 3): the file is cut short" in rows["footage/cut.mp4"]
+    assert "FAILED (exit code 1): cannot be read as a video" in rows["footage/none.mp4"]
+    assert lines[-1] == "6 files: 4 done, 2 FAILED; 1 left alone, neither video nor picture"
 
 
 def test_what_exists_is_left_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,9 +110,24 @@ def test_what_exists_is_left_as_it_is(capsys: pytest.CaptureFixture[str]) -> Non
     assert _run("footage", "-o", "out") == 0
     assert Path("out/a.mp4").stat().st_mtime_ns == first
     assert Path("out/b.mkv").exists()
-    assert capsys.readouterr().err.splitlines()[-1] == "4 files: 3 there already, 1 done"
+    assert capsys.readouterr().err.splitlines()[-1].startswith("4 files: 3 there already, 1 done")
     assert _run("-y", "footage", "-o", "out") == 0
     assert Path("out/a.mp4").stat().st_mtime_ns != first
+
+
+@pytest.mark.parametrize("name", ["-old.mp4", "-dash cam.MKV"])
+def test_a_name_that_begins_with_a_dash_is_no_option(
+    name: str, footage: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """-old.mp4 of *.mp4 was -o ld.mp4 once, and the video was left out without a word."""
+    monkeypatch.chdir(footage)
+    make_video(footage / "seen.mkv", VideoSpec(FRAMES, 64, 48)).rename(name)
+    assert _run(name, "a.mp4", "-o", "../out") == 2
+    assert f"{name}: begins with a dash and would be taken for an option; write ./{name}, " in capsys.readouterr().err
+    assert not Path("../out").exists()
+    assert _run("-o", "../out", f"./{name}", "a.mp4") == 0
+    assert _run("-o", "../after", "--", name, "a.mp4") == 0
+    assert _files(Path("../out")) == _files(Path("../after")) == {name, "a.mp4"}
 
 
 def test_several_files_beside_themselves_and_once_only(footage: Path) -> None:
@@ -231,7 +246,7 @@ def test_a_signal_at_the_end_of_a_file_ends_the_whole_run(
     assert _run(footage, "-o", "out") == 143
     assert _files(Path("out")) == {"a.mp4"}
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last == "blurscene-stream: error: stopped by SIGTERM; files that were finished stay"
+    assert last.endswith("error: stopped by SIGTERM; files that were finished stay; the same command does the rest")
 
 
 def test_the_current_folder_and_the_one_above_it(footage: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -146,7 +146,7 @@ def test_stopped_before_it_has_begun(delay_s: float, number: signal.Signals, pro
 
 LOADS = (  # arguments, signal, what becomes of the output
     ("film.mp4 out.mp4", signal.SIGINT, "nothing was left"),
-    ("film.mp4 photo.png -o out", signal.SIGTERM, "files that were finished stay"),
+    ("film.mp4 photo.png -o out", signal.SIGTERM, "files that were finished stay; the same command does the rest"),
     ("photo.png out.png", signal.SIGTERM, "nothing was left"),
     ("picture photo.png out.png", signal.SIGINT, "nothing was left"),
     ("detect photo.png", signal.SIGTERM, "nothing was detected in the pictures that are not printed"),

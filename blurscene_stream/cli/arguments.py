@@ -18,11 +18,15 @@ FILES_ONLY = ("audit", "detect", "evaluate", "inspect", "picture")
 
 
 def check_arguments(command: str, arguments: Sequence[str]) -> None:
-    """Refuse an address for a command that takes files, and what holds a user and a password but is no address.
+    """Refuse what click would take for something else, or say aloud.
+
+    An address for a command that takes files, what holds a user and a password but is no address, and a video or image
+    whose name begins with a dash.
 
     command: its name, "" for the default one
     Raises UsageError.
     """
+    _refuse_files_that_look_like_options(arguments)
     for number, argument in enumerate(arguments, 1):
         if re.match(r"\s*rtsps?://", argument, re.IGNORECASE):
             _check_address(command, argument)
@@ -30,6 +34,17 @@ def check_arguments(command: str, arguments: Sequence[str]) -> None:
             raise UsageError(
                 f"argument {number} seems to hold a password, and is no address of a camera: that begins with rtsp://, "
                 "and then come user and password with : between them, @ and the host"
+            )
+
+
+def _refuse_files_that_look_like_options(arguments: Sequence[str]) -> None:
+    """Refuse -old.mp4, which *.mp4 may have named: it would be taken for -o ld.mp4, and not be anonymized."""
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    for argument in options:
+        if argument.startswith("-") and Path(argument).suffix.lower() in EXTENSIONS and _names_file(argument):
+            raise UsageError(
+                f"{argument}: begins with a dash and would be taken for an option; "
+                f"write ./{argument}, or ./*{Path(argument).suffix} where it was named by a pattern"
             )
 
 

@@ -130,19 +130,22 @@ def run_bulk(plan: Plan, anonymize: Callable[[Task], Done], overwrite: bool) -> 
             "target": str(result.task.target),
             "status": result.status,
             "exit_code": result.exit_code,
+            "reason": result.reason,
         }
         log.info("%s", f"{result.task.source!s:<{width}}  {_ending(result)}", extra={"fields": fields})
     counts = Counter(STATUS_TEXTS[result.status] for result in results)
     totals = ", ".join(f"{count:,} {text}" for text, count in counts.items())
     fields = {"event": "all_done", "exit_code": exit_code}
-    log.info("%s", f"{len(results):,} files: {totals}", extra={"fields": fields})
+    ignored = f"; {len(plan.ignored):,} left alone, neither video nor picture" if plan.ignored else ""
+    log.info("%s", f"{len(results):,} files: {totals}{ignored}", extra={"fields": fields})
     return exit_code
 
 
 def _ending(result: Result) -> str:
     if result.status != "done":
-        code = f" (exit code {result.exit_code})" if result.exit_code else ", left as it is; -y replaces it"
-        return f"{STATUS_TEXTS[result.status]}{code}"
+        failed = f" (exit code {result.exit_code}): {result.reason}"
+        why = failed if result.exit_code else ", left as it is; -y replaces it"
+        return f"{STATUS_TEXTS[result.status]}{why}"
     found = format_counts(Counter(result.done.found))
     unit = "picture" if result.task.image else f"{result.done.frames:,} frames"
     return f"done in {result.seconds:,.1f} s: {unit}, {found}"

@@ -227,7 +227,8 @@ def _run_tasks(planned: Plan, flags: _Flags, settings: Settings, load_detector: 
         return run(task, flags, anonymizer, stop_token)
 
     if planned.bulk:
-        with stop_on_signals(stop_token, "files that were finished stay"):
+        rest = "" if flags.overwrite else "; the same command does the rest"
+        with stop_on_signals(stop_token, f"files that were finished stay{rest}"):
             return run_bulk(planned, anonymize, flags.overwrite)
     with stop_on_signals(stop_token, outcome(planned.tasks[0])):
         anonymize(planned.tasks[0])

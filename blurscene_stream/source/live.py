@@ -40,11 +40,19 @@ def open_live(address: Address, settings: RtspConfig) -> InputContainer:
         # libav reports silence as "invalid data": only the time that has passed distinguishes it
         silent = time.monotonic() - start_s >= 0.9 * min(settings.open_timeout_s, settings.read_timeout_s)
         why = "no answer" if silent else reason(error)
-        raise SourceLostError(f"{address}: cannot connect: {why}; is the camera up?") from error
+        raise SourceLostError(f"{address}: cannot connect: {why}; {_way_out(error)}") from error
     if container.streams.video and not any(stream.width for stream in container.streams.video):
         container.close()  # it announces a video, whose size libav would have from the first picture
         raise SourceLostError(f"{address}: the source was lost: no picture that can be decoded came; is the camera up?")
     return container
+
+
+def _way_out(error: Exception) -> str:
+    if isinstance(error, (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)):
+        return "are user and password right? They stand before the host: rtsp://USER:PASSWORD@HOST/..."
+    if isinstance(error, av.error.HTTPNotFoundError):
+        return "is the path behind the host right?"
+    return "is the camera up?"
 
 
 class LiveReader:

@@ -34,19 +34,19 @@ def nothing_is_left(folder: Path) -> bool:
 def test_a_source_where_nobody_listens(tmp_path: Path) -> None:
     source = f"rtsp://user:secret@127.0.0.1:{free_port()}/cam"
     with started(tmp_path, source, tmp_path / "out.mp4") as run:
-        run.end(PATIENCE_S).failed_with(SOURCE_LOST, "cannot connect", "refused")
+        run.end(PATIENCE_S).failed_with(SOURCE_LOST, "cannot connect", "refused", "is the camera up?")
     assert nothing_is_left(tmp_path)
 
 
 def test_a_source_that_is_not_on_the_server(server: Server, tmp_path: Path) -> None:
     with started(tmp_path, server.at("/nosuch"), tmp_path / "out.mp4") as run:
-        run.end(PATIENCE_S).failed_with(SOURCE_LOST, "cannot connect", "404")
+        run.end(PATIENCE_S).failed_with(SOURCE_LOST, "cannot connect", "404", "is the path behind the host right?")
     assert nothing_is_left(tmp_path)
 
 
 def test_a_source_that_does_not_know_us(others: Server, tmp_path: Path) -> None:
     with started(tmp_path, others.at("/video", "user:wrong-secret"), tmp_path / "out.mp4") as run:
-        run.end(PATIENCE_S).failed_with(SOURCE_LOST, "cannot connect", "401")
+        run.end(PATIENCE_S).failed_with(SOURCE_LOST, "cannot connect", "401", "are user and password right?")
 
 
 def test_a_source_that_answers_nothing(tmp_path: Path) -> None:
