@@ -46,7 +46,9 @@ class ServerConfig:
     batch_wait_ms: Annotated[
         float, "milliseconds that a picture waits for others to be detected in with it", within("[0, 1000]")
     ] = 2.0
-    min_threshold: Annotated[float, "lowest ?thresh= of a request", within("[0, 1)")] = 0.1
+    min_threshold: Annotated[
+        float, "lowest ?thresh= of a request, if the classes have no lower threshold", within("[0, 1)")
+    ] = 0.1
     max_threshold: Annotated[float, "highest ?thresh= of a request", within("[0, 1)")] = 0.9
     min_mask_scale: Annotated[float, "lowest ?mask_scale= of a request", within("[1, 11]")] = 1.0
     max_mask_scale: Annotated[float, "highest ?mask_scale= of a request", within("[1, 11]")] = 4.0

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, jsonify
 
 from blurscene_stream.config.schema import RedactMethod
 from blurscene_stream.paths import IMAGE_FORMATS
-from blurscene_stream.server.options import enabled_classes, takes_threshold
+from blurscene_stream.server.options import enabled_classes, lowest_threshold, takes_threshold
 from blurscene_stream.server.security import public
 from blurscene_stream.server.service import service
 
@@ -32,7 +32,7 @@ def limits() -> Response:
         classes=list(classes),
         thresh={
             "adjustable": takes_threshold(settings),
-            "min": server.min_threshold,
+            "min": lowest_threshold(settings),
             "max": server.max_threshold,
             "defaults": {name: config.threshold for name, config in classes.items()},
         },

@@ -16,6 +16,7 @@ from blurscene_stream.server.options import (
     REDACT_OPTIONS,
     VIDEO_OPTIONS,
     enabled_classes,
+    lowest_threshold,
     takes_threshold,
 )
 from blurscene_stream.server.service import service
@@ -194,7 +195,7 @@ def parameters(settings: Settings) -> dict[str, Json]:
         "codec": _query("codec", "Codec of the result.", {"enum": list(CODECS)}),
     }
     if takes_threshold(settings):
-        score = {"type": "number", "minimum": server.min_threshold, "maximum": server.max_threshold}
+        score = {"type": "number", "minimum": lowest_threshold(settings), "maximum": server.max_threshold}
         known["thresh"] = _query("thresh", "Minimum score of a box.", score)
     return known
 

@@ -51,11 +51,19 @@ def takes_threshold(settings: Settings) -> bool:
     return settings.detect.merge.method is MergeMethod.nms
 
 
+def lowest_threshold(settings: Settings) -> float:
+    """Return the lowest score that a request may ask for; never above what the server itself covers.
+
+    The page asks for it, and shows and covers nothing that scores less.
+    """
+    return min(settings.server.min_threshold, *(config.threshold for config in settings.classes.values()))
+
+
 def settings_of_detector(settings: Settings) -> Settings:
     """Return the settings of a detector that finds what any request may ask for: the lowest threshold of all."""
     if not takes_threshold(settings):
         return settings
-    low = settings.server.min_threshold
+    low = lowest_threshold(settings)
     classes = {name: replace(each, threshold=min(each.threshold, low)) for name, each in settings.classes.items()}
     return replace(settings, classes=classes)
 
@@ -64,7 +72,7 @@ def _with_threshold(settings: Settings, text: str) -> Settings:
     if not takes_threshold(settings):
         method = settings.detect.merge.method.name
         raise ConfigError(f"thresh must be left out: the server merges boxes by {method}, got {shown(text)}")
-    value = _number("thresh", text, settings.server.min_threshold, settings.server.max_threshold)
+    value = _number("thresh", text, lowest_threshold(settings), settings.server.max_threshold)
     return _with_classes(settings, lambda _, config: replace(config, threshold=value))
 
 

@@ -11,8 +11,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from blurscene_stream.api import Anonymizer
+from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import Settings
-from tests.detectors import SquareDetector
+from tests.detectors import CLASSES, SquareDetector
 from tests.pictures import SQUARE, file_of, read_back, samples_of
 from tests.server.conftest import MakeApp
 
@@ -43,6 +44,18 @@ def test_headers_count_what_is_covered(client: FlaskClient) -> None:
 def test_a_form_with_a_file_is_taken_as_well(client: FlaskClient) -> None:
     plain = client.post("/anonymize", data=COLOR, content_type="image/png").data
     assert client.post("/anonymize", data={"image": (BytesIO(COLOR), "a.png")}).data == plain
+
+
+def test_the_lowest_threshold_hides_nothing_that_is_covered_without_one(make_app: MakeApp) -> None:
+    """The page asks for it, and covers no more than it is told."""
+    box, scores = np.array([[40, 30, 60, 40]], np.float32), np.array([0.05], np.float32)
+    faint = Detections(box, scores, np.ones(1, np.int64), CLASSES)
+    detector = SquareDetector(lambda frames: [faint] * len(frames))
+    client = make_app({"classes.license_plate.threshold": 0.04}, detector).test_client()
+    lowest = client.get("/limits").get_json()["thresh"]["min"]
+    for path in ("/detect", f"/detect?classes=face,license_plate&thresh={lowest}"):
+        answer = client.post(path, data=COLOR, content_type="image/png")
+        assert [each["score"] for each in answer.get_json()["boxes"]] == [0.05], answer.text
 
 
 def test_detect_answers_with_the_boxes(client: FlaskClient) -> None:
