@@ -47,7 +47,7 @@ class _Group(click.Group):
 
 @click.group(cls=_Group)
 def main() -> None:
-    """Train face_plate_v2: fetch, label, pack, train, evaluate, calibrate, export; see docs/training.md."""
+    """Train face_plate_v2: fetch, label, pack, train, evaluate, calibrate, export, quantize; see docs/training.md."""
 
 
 @main.command()
