@@ -32,6 +32,7 @@ class Encoder:
     fixed_options:    options that are always set
     live_options:     options for low latency, without B-frames; None: the codec cannot be published over RTSP
     needs_even_size:  width and height must be even where the chroma is subsampled
+    min_side_px:      pictures with a shorter side are refused
     hardware:         it runs on a GPU, and may not be there
     """
 
@@ -48,6 +49,7 @@ class Encoder:
     fixed_options: Mapping[str, str] = field(default_factory=dict)
     live_options: Mapping[str, str] | None = None
     needs_even_size: bool = False
+    min_side_px: int = 1
     hardware: bool = False
 
     def options(self, settings: EncodeConfig) -> dict[str, str]:
@@ -113,6 +115,7 @@ AV1 = Encoder(
     quality_range=range(64),
     default_preset="10",
     presets=tuple(map(str, range(14))),
+    min_side_px=32,  # that of PyAV 18.1 never ends with 16x640 or 3000x4
 )
 FFV1 = Encoder(
     name="ffv1",

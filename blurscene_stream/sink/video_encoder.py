@@ -63,6 +63,8 @@ class VideoEncoder:
             raise SinkError(f"this build of PyAV has no {encoder.name}") from error
         self._stream = cast(VideoStream, stream)
         self._pixel_format = self._choose_pixel_format(encoder)
+        if min(info.picture.width, info.picture.height) < encoder.min_side_px:
+            raise SinkError(self.refusal(f"it takes no side under {encoder.min_side_px} px"))
         self._reformatter = VideoReformatter()
         self._durations: dict[int, int] = {}
         self._configure(settings)

@@ -101,6 +101,12 @@ def test_hevc_stays_hevc_where_its_encoder_takes_the_pictures(
     assert [line.endswith("it is encoded by libx264") for line in reported] == [True] * (written == "h264")
 
 
+def test_svt_av1_is_not_asked_for_what_it_never_ends_with(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mkv", VideoSpec(2, 16, 640, codec="ffv1", audio=()))
+    message = fails(SinkError, source, tmp_path / "out.mp4", Settings(encode=EncodeConfig(codec="av1")))
+    assert "libsvtav1 does not open for 16x640 pictures as yuv420p: it takes no side under 32 px" in message
+
+
 @pytest.mark.parametrize(("width", "height"), [(2, 2), (4, 300)])
 def test_pictures_that_a_named_encoder_does_not_take(width: int, height: int, tmp_path: Path) -> None:
     """x265 says no more than "invalid argument"; x264 takes them."""
