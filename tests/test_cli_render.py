@@ -54,6 +54,16 @@ def test_written_and_rendered(written: Path, capsys: pytest.CaptureFixture[str])
     assert (written / "again.mp4").read_bytes() == (written / "out.mp4").read_bytes()
 
 
+def test_a_file_of_another_model_is_told(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its margins are narrower around faces than those of the run with --fast were."""
+    file = written / "found.jsonl"
+    file.write_text(file.read_text().replace('"name": "face_plate_v1"', '"name": "face_plate_v2"'))
+    for options, told in (((), True), (("--fast",), False)):
+        assert _render(written / "in.mp4", written / "again.mp4", "-y", "--from", file, *options) == 0
+        said = f"{file}: is of a run with another model than face_plate_v1, whose margins count; give that run's model"
+        assert (said in capsys.readouterr().err) == told
+
+
 def test_settings_of_the_cover_can_be_others(written: Path) -> None:
     content = [json.loads(line) for line in (written / "found.jsonl").read_text().splitlines()]
     for line in content[1:]:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
@@ -46,6 +46,7 @@ class Header:
     time_base:     seconds a tick of pts
     class_names:   by class id
     always:        the areas that were covered in every frame, as `areas.always` has them
+    model_names:   of the run, as the file says; () where it says nothing
     """
 
     width: int
@@ -53,6 +54,7 @@ class Header:
     time_base: Fraction
     class_names: tuple[str, ...]
     always: tuple[str, ...] = ()
+    model_names: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def of(cls, info: StreamInfo, class_names: tuple[str, ...], always: Sequence[str] = ()) -> Header:
@@ -66,10 +68,10 @@ class Header:
         Raises UsageError.
         """
         expected = Header.of(info, self.class_names)
-        for field in ("width", "height", "time_base"):
-            stated, actual = getattr(self, field), getattr(expected, field)
+        for key in ("width", "height", "time_base"):
+            stated, actual = getattr(self, key), getattr(expected, key)
             if stated != actual:
-                raise UsageError(f"{name}: is of another input than {info.name}: {field} {stated} instead of {actual}")
+                raise UsageError(f"{name}: is of another input than {info.name}: {key} {stated} instead of {actual}")
 
 
 def header_line(header: Header, settings: Settings) -> str:
@@ -90,7 +92,7 @@ def header_line(header: Header, settings: Settings) -> str:
 
 
 def parse_header(line: bytes) -> Header:
-    """Parse the first line; program, models and settings are ignored.
+    """Parse the first line; program, settings and the models' checksums are ignored.
 
     Raises LineError.
     """
@@ -110,7 +112,15 @@ def parse_header(line: bytes) -> Header:
         _time_base(content["time_base"]),
         tuple(names),
         _areas(content.get("always", [])),
+        _model_names(content.get("models")),
     )
+
+
+def _model_names(value: object) -> tuple[str, ...]:
+    """Return the names in a list of models; what is none is left out, for nothing depends on it but a warning."""
+    entries = value if isinstance(value, list) else []
+    names = [entry.get("name") for entry in entries if isinstance(entry, dict)]
+    return tuple(name for name in names if isinstance(name, str))
 
 
 def _areas(value: object) -> tuple[str, ...]:

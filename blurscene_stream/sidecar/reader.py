@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import replace
@@ -17,6 +18,8 @@ from blurscene_stream.json_lines import LineError
 from blurscene_stream.sidecar.line_format import is_early_end, parse_frame, parse_header
 from blurscene_stream.sidecar.manual_tracks import ManualTracks
 from blurscene_stream.streams import StreamInfo
+
+log = logging.getLogger(__name__)
 
 MAX_LINE_BYTES = 1 << 24  # 150,000 boxes
 
@@ -46,6 +49,7 @@ class DetectionsFile:
         try:
             self._header = parse_header(self._next_line())
             self._check_classes(settings)
+            self._warn_of_another_model(settings)
         except LineError as error:
             self.file.close()
             raise SourceError(f"{path}: is no file of detections that can be used: line 1 {error}") from error
@@ -60,6 +64,18 @@ class DetectionsFile:
             if name not in settings.classes:
                 known = ", ".join(settings.classes)
                 raise LineError(f"has the class {shown(name)}, which the settings do not know; known: {known}")
+
+    def _warn_of_another_model(self, settings: Settings) -> None:
+        """Say that boxes get the margins of another model than the run's: they may be covered less far.
+
+        The names in the file are not said: in the HTTP service they are a client's.
+        """
+        name, names = settings.model.name, self._header.model_names
+        if settings.face_model_conf is None and names and name not in names:
+            way_out = "give that run's model too, with --fast or --set model=NAME"
+            log.warning(
+                "%s: is of a run with another model than %s, whose margins count; %s", self._path, name, way_out
+            )
 
     def with_areas(self, settings: Settings) -> Settings:
         """Return `settings` with those areas too that the run covered in every frame."""
