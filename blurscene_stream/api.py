@@ -138,6 +138,10 @@ def _decoded(rgb: NDArray[np.uint8]) -> DecodedImage:
     """Copy an array, for redaction writes into it."""
     from blurscene_stream.image import DecodedImage  # noqa: PLC0415
 
+    if not isinstance(rgb, np.ndarray):  # a list, or a picture of Pillow
+        raise ValueError(
+            f"an image must be a NumPy array, uint8 (H, W, 3), RGB, got {type(rgb).__name__}: np.asarray makes one"
+        )
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
         raise ValueError(f"an image must be uint8 (H, W, 3), RGB, got {rgb.dtype} {rgb.shape}")
     return DecodedImage(np.array(rgb, order="C"), "array", lossless=True)

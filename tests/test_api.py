@@ -79,11 +79,13 @@ def test_detections_of_an_array_are_in_its_pixels() -> None:
         np.zeros((9, 9, 4), np.uint8),
         np.zeros((9, 9, 3), np.float32),
         np.zeros((0, 9, 3), np.uint8),
+        Image.new("RGB", (9, 9)),
+        [[[0, 0, 0]]],
     ],
-    ids=["gray", "rgba", "float", "empty"],
+    ids=["gray", "rgba", "float", "empty", "Pillow", "list"],
 )
 def test_other_arrays_are_refused(wrong: Any) -> None:
-    with pytest.raises(ValueError, match=r"must be uint8 \(H, W, 3\), RGB"):
+    with pytest.raises(ValueError, match=r"must be .*uint8 \(H, W, 3\), RGB"):
         anonymizer().image(wrong)
 
 

@@ -13,7 +13,9 @@ import yaml
 
 from blurscene_stream import cli
 from blurscene_stream.cli import COMMANDS, load_command, run
+from blurscene_stream.cli.progress import summary_line
 from blurscene_stream.cli.video import video_command
+from blurscene_stream.pipeline import Summary
 from tests.videos import make_video, read_video
 
 
@@ -104,6 +106,19 @@ def test_what_cannot_work_is_refused_in_one_line(
     assert error and error[0].startswith("blurscene-stream: error: ")
     assert message in error[0]
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_the_last_line_counts_one_and_several() -> None:
+    one = summary_line(Summary("out.mp4", "cpu", frames=1, seconds=1, added=1, covered_whole=1, dropped_frames=1))
+    assert one == (
+        "out.mp4: 1 frame in 1.0 s (1.0 frames/s), nothing found, and 1 box between and around them; "
+        "1 damaged picture was covered whole; 1 late or damaged picture was dropped whole"
+    )
+    two = summary_line(Summary("out.mp4", "cpu", frames=2, seconds=1, added=2, covered_whole=2, dropped_frames=2))
+    assert two == (
+        "out.mp4: 2 frames in 1.0 s (2.0 frames/s), nothing found, and 2 boxes between and around them; "
+        "2 damaged pictures were covered whole; 2 late or damaged pictures were dropped whole"
+    )
 
 
 def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:

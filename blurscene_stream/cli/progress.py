@@ -106,20 +106,25 @@ def format_counts(found: Counter[str]) -> str:
     return ", ".join(parts) or "nothing found"
 
 
+def _counted(count: int, one: str, several: str) -> str:
+    return f"{count:,} {one if count == 1 else several}"
+
+
 def summary_line(summary: Summary) -> str:
     """Format a run over a video in one line."""
     rate = summary.frames / summary.seconds if summary.seconds else 0.0
-    line = f"{summary.target}: {summary.frames:,} frames in {summary.seconds:.1f} s ({rate:.1f} frames/s)"
+    frames = _counted(summary.frames, "frame", "frames")
+    line = f"{summary.target}: {frames} in {summary.seconds:.1f} s ({rate:.1f} frames/s)"
     line += f", {format_counts(summary.found)}"
     if summary.tracks:
         line += f" (tracks: {format_counts(summary.tracks)})"
     if summary.added:
-        line += f", and {summary.added:,} boxes between and around them"
+        line += f", and {_counted(summary.added, 'box', 'boxes')} between and around them"
     if summary.covered_whole:
-        are = "picture was" if summary.covered_whole == 1 else "pictures were"
-        line += f"; {summary.covered_whole:,} damaged {are} covered whole"
+        line += f"; {_counted(summary.covered_whole, 'damaged picture was', 'damaged pictures were')} covered whole"
     if summary.dropped_frames:
-        line += f"; {summary.dropped_frames:,} late or damaged pictures were dropped whole"
+        dropped = _counted(summary.dropped_frames, "late or damaged picture was", "late or damaged pictures were")
+        line += f"; {dropped} dropped whole"
     if summary.left_out:
         line += f"; left out: {', '.join(summary.left_out)}"
     if summary.audit:

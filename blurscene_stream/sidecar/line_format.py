@@ -17,7 +17,7 @@ from blurscene_stream.config.schema import Settings
 from blurscene_stream.config.serialization import models, program, settings_sha256
 from blurscene_stream.config.validation import shown
 from blurscene_stream.errors import ConfigError, UsageError
-from blurscene_stream.frames import Frame, RedactedFrame
+from blurscene_stream.frames import Frame, PictureInfo, RedactedFrame
 from blurscene_stream.json_lines import (
     LineError,
     parse_line,
@@ -198,7 +198,8 @@ def parse_frame(line: bytes, frame: Frame, class_names: tuple[str, ...]) -> tupl
         require_float32("time_s", content["time_s"])
     if type(corrupt := content.get("corrupt", False)) is not bool:
         raise LineError(f"corrupt must be true or false, got {shown(corrupt)}")
-    boxes = [_parse_box(*box, class_names) for box in enumerate(require_list("boxes", content["boxes"]))]
+    listed = require_list("boxes", content["boxes"])
+    boxes = [_parse_box(index, box, class_names, frame.picture) for index, box in enumerate(listed)]
     return _detections(boxes, class_names), corrupt
 
 
@@ -227,23 +228,35 @@ class _Box:
     track_id: int
 
 
-def _parse_box(index: int, box: object, class_names: tuple[str, ...]) -> _Box:
+def _parse_box(index: int, box: object, class_names: tuple[str, ...], picture: PictureInfo) -> _Box:
     """A box that was added by hand needs but a label and its corners; without the key its track is UNSET_TRACK."""
     try:
         content = require_object(box, ("label", "xyxy"), ("score", "origin", "track"))
         corners = require_list("xyxy", content["xyxy"])
         if len(corners) != 4:
             raise LineError(f"xyxy must be 4 numbers, got {len(corners)}")
+        xyxy = [require_float32("xyxy", corner) for corner in corners]
+        if "origin" not in content:  # tracks leave the picture, but who adds a box by hand has seen something
+            _refuse_outside(xyxy, picture)
         track = content.get("track")
         return _Box(
             class_names.index(require_choice("label", content["label"], class_names)),
             require_float32("score", content.get("score", 1.0)),
-            [require_float32("xyxy", corner) for corner in corners],
+            xyxy,
             Origin[require_choice("origin", content.get("origin", Origin.detected.name), ORIGINS)],
             UNSET_TRACK if "track" not in content else NO_TRACK if track is None else require_int("track", track, 0),
         )
     except LineError as error:
         raise LineError(f"box {index + 1}: {error}") from error
+
+
+def _refuse_outside(xyxy: Sequence[float], picture: PictureInfo) -> None:
+    (left, right), (top, bottom) = sorted(xyxy[0::2]), sorted(xyxy[1::2])
+    if right <= 0 or bottom <= 0 or left >= picture.width or top >= picture.height:
+        raise LineError(
+            f"lies outside the picture of {picture.width}x{picture.height} pixels (as stored, before any rotation) "
+            "and would cover nothing"
+        )
 
 
 def _detections(boxes: Sequence[_Box], class_names: tuple[str, ...]) -> Detections:

@@ -103,9 +103,9 @@ def test_a_line_that_is_cut_short_is_refused(made: Detections, cut: int) -> None
 
 
 def test_a_box_by_hand_needs_a_label_and_its_corners() -> None:
-    line = b'{"frame": 0, "pts": 5, "boxes": [{"label": "license_plate", "xyxy": [1, 2.5, 3, 4]}]}'
+    line = b'{"frame": 0, "pts": 5, "boxes": [{"label": "license_plate", "xyxy": [1, 1.5, 3, 4]}]}'
     found, _ = parse_frame(line, FIRST, CLASSES)
-    assert found.xyxy.tolist() == [[1, 2.5, 3, 4]]
+    assert found.xyxy.tolist() == [[1, 1.5, 3, 4]]
     assert (found.class_ids.tolist(), found.scores.tolist()) == ([1], [1.0])
     assert (found.origins.tolist(), found.track_ids.tolist()) == ([Origin.detected], [UNSET_TRACK])
 
@@ -126,6 +126,11 @@ BAD_BOXES: dict[str, tuple[Any, str]] = {  # what is wrong -> the box, a part of
     "corner is true": ({**GOOD, "xyxy": [1, 2, 3, True]}, "xyxy must be a number, got true"),
     "corner too large": ({**GOOD, "xyxy": [1, 2, 3, 1e39]}, "xyxy must be a number"),
     "corner far too large": ({**GOOD, "xyxy": [1, 2, 3, 10**400]}, "xyxy must be a number"),
+    "by hand, right of it": (
+        {"label": "face", "xyxy": [2, 0, 9, 2]},
+        "box 1: lies outside the picture of 2x2 pixels (as stored, before any rotation) and would cover nothing",
+    ),
+    "by hand, above, turned": ({"label": "face", "xyxy": [0, 0, 2, -3]}, "lies outside the picture of 2x2 pixels"),
     "score as text": ({**GOOD, "score": "high"}, "score must be a number"),
     "score is null": ({**GOOD, "score": None}, "score must be a number, got null"),
     "unknown origin": (
