@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import socket
 import sys
 from dataclasses import replace
 from typing import Any, NoReturn
@@ -12,6 +13,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from blurscene_stream.config import Settings
+from blurscene_stream.errors import UsageError, reason
 from blurscene_stream.server import gunicorn_hooks
 from blurscene_stream.server.application import create_app, token_of_environment
 
@@ -36,9 +38,10 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 def serve(settings: Settings, host: str, port: int) -> None:
     """Serve until a signal comes. Only the computer itself may ask when `host` is a loopback address.
 
-    Raises ConfigError for an empty token.
+    Raises ConfigError for an empty token, UsageError where nothing can listen.
     """
     token_of_environment()
+    _check_address(host, port)
     if host in (*LOOPBACK, "::1") and not settings.server.allowed_hosts:
         settings = replace(settings, server=replace(settings.server, allowed_hosts=LOOPBACK))
     bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -61,6 +64,16 @@ def serve(settings: Settings, host: str, port: int) -> None:
         if os.getpid() != parent:
             _end_worker(exit_)
         raise
+
+
+def _check_address(host: str, port: int) -> None:
+    """Refuse an address before gunicorn does, which tries for five seconds and says so in lines of its own."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        raise UsageError(f"{host}:{port}: {reason(error)}; choose another --port, or --host") from error
 
 
 def _end_worker(exit_: SystemExit) -> NoReturn:

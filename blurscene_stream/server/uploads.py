@@ -11,6 +11,8 @@ from flask import Request, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
+from blurscene_stream.config.validation import shown
+
 MAX_FORM_PARTS = 8
 FORM = "multipart/form-data"
 
@@ -53,8 +55,10 @@ def read_form(*names: str) -> dict[str, bytes]:
     with arriving_body(), counted_parts():
         parts = [(name, file) for name, files in request.files.lists() for file in files]
         fields = [(name, text) for name, texts in request.form.lists() for text in texts]
-    if sorted([name for name, _ in parts] + [name for name, _ in fields]) != sorted(names):
-        raise BadRequest(f"the form must have the parts {', '.join(names)}, each once, and no others")
+    sent = [name for name, _ in parts] + [name for name, _ in fields]
+    if sorted(sent) != sorted(names):
+        wanted = f"part {names[0]} once" if len(names) == 1 else f"parts {', '.join(names)}, each once"
+        raise BadRequest(f"the form must have the {wanted}, and no others; it has {shown(sent) if sent else 'none'}")
     read = {name: file.read() for name, file in parts} | {name: text.encode() for name, text in fields}
     return {name: _not_empty(content) for name, content in read.items()}
 

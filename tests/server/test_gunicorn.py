@@ -85,6 +85,17 @@ def test_serve_answers_this_computer_alone_and_ends_with_ctrl_c(tmp_path: Path) 
     assert "Traceback" not in log.read_text()
 
 
+def test_serve_where_another_program_listens_says_so_in_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = [sys.executable, "-m", "blurscene_stream", "serve", "--port", str(port)]
+        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines()[1:] == [
+        f"blurscene-stream: error: 127.0.0.1:{port}: address already in use; choose another --port, or --host"
+    ]
+
+
 @pytest.mark.parametrize("variable", ["BLURSCENE_TOKEN", "BLURSCENE_MODEL__WEIGHTS"])
 def test_what_cannot_start_says_why_in_one_line(variable: str, tmp_path: Path) -> None:
     port = free_port()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pytest
@@ -100,11 +101,17 @@ def test_options_change_what_is_covered_and_how(client: FlaskClient) -> None:
         (COLOR, "text/plain", 415, "Content-Type must be image/..."),
         (COLOR[:-20], "image/png", 400, "the file is cut short"),
         (b"hello", "image/png", 400, "not a picture in one of the formats that are read"),
-        (COLOR, "multipart/form-data", 400, "the form must have the parts image"),
+        (COLOR, "multipart/form-data", 400, "the form must have the part image once, and no others; it has none"),
+        (
+            {"file": (BytesIO(COLOR), "a.png")},
+            "multipart/form-data",
+            400,
+            "the form must have the part image once, and no others; it has ['file']",
+        ),
     ],
 )
 def test_what_is_no_picture_is_refused(
-    client: FlaskClient, body: bytes, content_type: str, status: int, line: str
+    client: FlaskClient, body: Any, content_type: str, status: int, line: str
 ) -> None:
     answer = client.post("/anonymize", data=body, content_type=content_type)
     assert answer.status_code == status
