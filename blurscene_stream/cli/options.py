@@ -129,7 +129,8 @@ REDACT_OPTIONS: Sequence[Option] = (
     click.option(
         "--mask-scale",
         metavar="FLOAT",
-        help=f"Factor by which boxes are enlarged before they are covered (default {1 + 2 * _CLASS.margin:g}).",
+        help=f"Factor by which boxes are enlarged before they are covered (default {1 + 2 * _CLASS.margin:g}, "
+        "for faces more with --fast).",
     ),
 )
 """Redaction."""

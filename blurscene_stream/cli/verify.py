@@ -243,7 +243,7 @@ def _json_report(job: VerifyJob, findings: Findings, sheet: Path | None) -> byte
 @click.command("verify", epilog=AUDIT_EPILOG, **COMMAND_SETTINGS)
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @click.option("--known", metavar="SHA256", help="The checksum of an entry that must be there.")
-@click.option("--files", is_flag=True, help="Are the videos that it names still the same? Reads all of them.")
+@click.option("--files", is_flag=True, help="Also check that the files that it names are unchanged; reads all of them.")
 def audit_verify_command(file: Path, known: str | None, files: bool) -> int:
     """Check that nothing in FILE was changed, removed, added or moved."""
     from blurscene_stream.audit import FileCheck, check_files, verify_log  # noqa: PLC0415  # imports Hydra
@@ -267,6 +267,6 @@ def audit_verify_command(file: Path, known: str | None, files: bool) -> int:
 audit_command = click.Group(
     "audit",
     {"verify": audit_verify_command},
-    help="Look after audit logs, which --audit FILE writes.",
+    help="Verify audit logs, which --audit FILE writes.",
     **COMMAND_SETTINGS,
 )
