@@ -22,6 +22,11 @@ ACCELERATION = 4.0  # in sizes per second squared
 DECAY_S = 0.15  # an older box counts for less: by 1/e for each
 COVERED_DEVIATIONS = 1.5  # standard deviations that are covered beyond a predicted box
 MAX_GROWTH = 0.5  # sizes that are covered beyond each edge of such a box, at most
+MAX_SIZE_CHANGE = 2.0
+"""Factor by which the sides of a box that is extrapolated may differ from those last seen.
+
+Two boxes of one object that differ much, of a face and its head, would be followed to one larger than the picture.
+"""
 _MIN_SIDE_PX = 1.0
 
 
@@ -48,6 +53,12 @@ def grow(states: States, deviation: Floats) -> Boxes:
     boxes = to_boxes(states)
     margin = np.minimum(COVERED_DEVIATIONS * deviation, MAX_GROWTH) * sizes(states)
     return np.asarray(boxes + margin[:, None] * np.array([-1.0, -1.0, 1.0, 1.0]), np.float32)
+
+
+def limit_sizes(states: States, seen: States) -> States:
+    """Return states (N, 4) whose sides differ from those of `seen` (N, 4) by MAX_SIZE_CHANGE at most."""
+    reach = np.array([np.inf, np.inf, np.log(MAX_SIZE_CHANGE), np.log(MAX_SIZE_CHANGE)])
+    return np.clip(states, seen - reach, seen + reach)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,7 +11,7 @@ import numpy as np
 
 from blurscene_stream.boxes import Detections, Origin
 from blurscene_stream.config.schema import TrackConfig
-from blurscene_stream.track.motion import Floats, States, Trajectories, fit, grow, interpolate
+from blurscene_stream.track.motion import Floats, States, Trajectories, fit, grow, interpolate, limit_sizes
 
 MAX_FITTED = 8  # observations that a line is fitted to: older ones have no weight left
 
@@ -206,4 +206,5 @@ def _interpolate(predictions: Sequence[Prediction], time_s: float) -> tuple[Stat
 
 def _extrapolate(predictions: Sequence[Prediction], time_s: float) -> tuple[States, Floats]:
     lines = _fit_chosen([each.track for each in predictions], [each.observations for each in predictions])
-    return lines.at(time_s), lines.deviation(time_s)
+    last_seen = np.array([each.track.states[each.observations[0]] for each in predictions])
+    return limit_sizes(lines.at(time_s), last_seen), lines.deviation(time_s)

@@ -158,6 +158,16 @@ def test_what_is_added_grows_with_the_time_since_the_object_was_seen() -> None:
     assert behind == sorted(behind) and len(set(behind)) == len(behind)
 
 
+def test_a_box_that_jumps_in_size_is_not_followed_to_the_whole_picture() -> None:
+    """A face of 60 px, then its head with 150: a straight line through both would grow 14 times in 0.3 s."""
+    times_s = [0.04 * number for number in range(24)]
+    sizes = {8: 60, 9: 60, 10: 100, 11: 150}
+    done = tracked(times_s, [[box(500, 500, sizes[number])] if number in sizes else [] for number in range(24)])
+    widths = [float((each.xyxy[:, 2] - each.xyxy[:, 0]).max(initial=0)) for each in done]
+    assert 150 <= widths[12] <= max(widths) < 150 * 2 * 2  # twice the size, and half a size of doubt beyond each edge
+    assert widths[12:19] == sorted(widths[12:19])
+
+
 def test_a_low_confidence_box_continues_an_object_in_both_directions_and_is_nothing_alone() -> None:
     times_s = [0.04 * number for number in range(30)]
     config = TrackConfig(post_roll_s=0, pre_roll_s=0, max_gap_s=0.2)
