@@ -102,7 +102,7 @@ def format_counts(found: Counter[str]) -> str:
     parts = []
     for name, count in found.items():
         shown = SHORT_CLASS_NAMES.get(name, name.replace("_", " "))
-        parts.append(f"{count:,} {shown}{'' if count == 1 else 's'}")
+        parts.append(_counted(count, shown, f"{shown}s"))
     return ", ".join(parts) or "nothing found"
 
 
@@ -153,10 +153,10 @@ def summary_fields(summary: Summary) -> dict[str, object]:
 
 def image_summary_line(summary: ImageSummary) -> str:
     """Format a run over images in one line."""
-    count = f"{summary.images:,} picture{'' if summary.images == 1 else 's'}"
+    count = _counted(summary.images, "picture", "pictures")
     line = f"{summary.target}: {count} in {summary.seconds:.1f} s, {format_counts(summary.found)}"
     if summary.skipped:
-        line += f"; {summary.skipped:,} skipped that {'is no picture' if summary.skipped == 1 else 'are no pictures'}"
+        line += f"; {_counted(summary.skipped, 'skipped that is no picture', 'skipped that are no pictures')}"
     return line
 
 
