@@ -1,4 +1,4 @@
-"""Augmentation of drawn crops on their device, each crop its own: masks on faces, occlusion, blur, compression, light.
+"""Augmentation of drawn crops on their device, each its own: masks on faces, occlusion, blur, compression, light.
 
 All functions take and give crops (B, 3, H, W), RGB 0 to 255.
 """
@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from scripts.training.face_masks import cover_faces
+from scripts.training.weak_camera import defocus, dim, smear, unlearnable
 
 MIN_HIDDEN = 0.5
 """Share of an object behind others from which on it is not learnt."""
@@ -31,20 +32,23 @@ _REC601_LUMA = (0.299, 0.587, 0.114)
 
 
 def augment(crops: Tensor, boxes: Tensor, kind: Tensor) -> tuple[Tensor, Tensor]:
-    """Return augmented crops, and the share of each box (B, N) that is hidden.
+    """Return augmented crops, and which boxes, bool (B, N), are not to be learnt: hidden, or unrecognizable now.
 
     boxes: float32 (B, N, 4) in pixels, kind: uint8 (B, N), as in a plan
     """
     crops, front = occlude(cover_faces(crops, boxes, kind))
-    crops = compress(blur(coarsen(crops)))
+    crops, point = defocus(crops)
+    crops, smeared = smear(crops)
+    crops = compress(blur(coarsen(dim(crops))))
     crops = change_light(crops, torch.randn_like(crops), *random_light(crops))
-    return crops.contiguous(memory_format=torch.channels_last), hidden_share(front, boxes)
+    gone = (hidden_share(front, boxes) >= MIN_HIDDEN) | unlearnable(crops, boxes, point, smeared)
+    return crops.contiguous(memory_format=torch.channels_last), gone
 
 
 def without_hidden(plan: dict[str, Tensor], hidden: Tensor) -> dict[str, Tensor]:
-    """Return the plan's targets such that cells of boxes that are hidden (B, N) are not learnt."""
-    index, gone = plan["index"].long().clamp(min=0), hidden >= MIN_HIDDEN
-    of_hidden = gone.gather(1, index.flatten(1)).view_as(index) & (plan["cell"] > 0)
+    """Return the plan's targets such that cells of `hidden` boxes, bool (B, N), are not learnt."""
+    index = plan["index"].long().clamp(min=0)
+    of_hidden = hidden.gather(1, index.flatten(1)).view_as(index) & (plan["cell"] > 0)
     return {**plan, "weight": plan["weight"] * ~of_hidden, "cell": plan["cell"] * ~of_hidden}
 
 
