@@ -9,6 +9,7 @@ from typing import Any
 import click
 import torch
 
+from blurscene_stream import load_settings
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.detect.backends.export import export_model
 from blurscene_stream.detect.backends.onnx_file import SUFFIX
@@ -16,11 +17,13 @@ from blurscene_stream.detect.backends.torch.network_v2 import FacePlateV2Network
 from blurscene_stream.detect.device import choose_device
 from blurscene_stream.errors import BlurSceneError
 from blurscene_stream.evaluate import ClassMapping, can_plot, plot_png
+from blurscene_stream.evaluate.datasets import read_dataset
 from blurscene_stream.evaluate.image_results import MIN_SCORE
 from scripts.training import calibrate as calibration
 from scripts.training import evaluate as evaluation
 from scripts.training import export as exporting
 from scripts.training import fetch as fetching
+from scripts.training import hard as reviewing
 from scripts.training import label as labelling
 from scripts.training import manifest
 from scripts.training import pack as packing
@@ -47,7 +50,7 @@ class _Group(click.Group):
 
 @click.group(cls=_Group)
 def main() -> None:
-    """Train face_plate_v2: fetch, label, pack, train, evaluate, calibrate, export, quantize; see docs/training.md."""
+    """Train face_plate_v2, from fetching pictures to writing the network in int8; see docs/training.md."""
 
 
 @main.command()
@@ -104,9 +107,25 @@ def pack(datasets: tuple[Path, ...], out: Path, held_out: float, maps: tuple[str
 
 
 @main.command()
+@click.argument("weights", type=FILE)
+@click.argument("data", metavar="PACKED", type=EXISTING)
+@click.option("--out", type=FILE, required=True)
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting of the detector.")
+def hard(weights: Path, data: Path, out: Path, overrides: tuple[str, ...]) -> None:
+    """Find the pictures of PACKED/train in which WEIGHTS are wrong, for `train --hard`."""
+    settings = evaluation.settings_for(weights, MIN_SCORE, ["detect.variants.rotations=none", *overrides])
+    usual = load_settings(["model=face_plate_v2", *overrides]).classes
+    thresholds = [usual[name].threshold for name in settings.model.classes]
+    images = read_dataset(data / packing.TRAIN, _mapping(())).images
+    count = reviewing.write(reviewing.review_all(images, settings, thresholds), data / packing.TRAIN, out)
+    click.echo(f"{out}: {count} of {len(images)} pictures")
+
+
+@main.command()
 @click.argument("data", metavar="PACKED", type=EXISTING)
 @click.option("--out", type=FILE, required=True, help="The weights; written every 200 steps and at the end.")
 @click.option("--start", type=FILE, help="Weights to start from; without it, from nothing.")
+@click.option("--hard", "hard_file", type=FILE, help="What `hard` wrote: these pictures are drawn more often.")
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), default=10.0, show_default=True)
 @click.option("--steps", type=click.IntRange(1), default=1_000_000, help="Stop earlier, after so many steps.")
 @click.option("--batch", type=click.IntRange(1), default=128, show_default=True, help="Crops of a batch.")
@@ -116,14 +135,16 @@ def pack(datasets: tuple[Path, ...], out: Path, held_out: float, maps: tuple[str
 @click.option("--workers", type=click.IntRange(0), default=0, help="Processes that plan crops; one less than cores.")
 @click.option("--device", default="auto", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
-def train(data: Path, out: Path, start: Path | None, device: str, **options: Any) -> None:
+def train(data: Path, out: Path, start: Path | None, hard_file: Path | None, device: str, **options: Any) -> None:
     """Train on PACKED/train, which has to fit into the memory of the device: 36 GiB for all sets."""
     try:
         config = training.TrainConfig(**options)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     weights = {name: one.weight for name, one in manifest.read_sets().items()}
-    images = read_training_images(data / packing.TRAIN, weights)
+    folder = data / packing.TRAIN
+    hardness = None if hard_file is None else reviewing.read(hard_file, folder)
+    images = read_training_images(folder, weights, hardness)
     store = Store(images, torch.device(choose_device(device)))
     click.echo(f"{len(images)} pictures on {store.pixels.device}")
     network = FacePlateV2Network() if start is None else exporting.load_network(start)

@@ -17,6 +17,7 @@ from blurscene_stream.config.schema import Settings
 from blurscene_stream.evaluate import ClassMapping
 from blurscene_stream.evaluate.annotations import AnnotatedImage
 from blurscene_stream.evaluate.datasets import read_dataset
+from scripts.training.hard import Hardness
 
 LEVELS = 3
 """An image at its size, half and a quarter of it: crops are drawn from the one that is hardly larger than they."""
@@ -59,29 +60,37 @@ class TrainingImage:
     weight: float
 
 
-def read_training_images(folder: Path, set_weights: Mapping[str, float]) -> list[TrainingImage]:
+def read_training_images(
+    folder: Path, set_weights: Mapping[str, float], hard: Mapping[Path, Hardness] | None = None
+) -> list[TrainingImage]:
     """Read the annotations in `folder`, as `pack` wrote them: images/SET/NAME.webp and labels.jsonl.
 
     set_weights: by the name of a set, 1 for others; with 0 a set is left out
+    hard:        by the path of a picture, in which an earlier network was wrong
 
     Raises SourceError.
     """
     class_names = Settings().model.classes
     dataset = read_dataset(folder, ClassMapping(class_names))
-    images = [_training_image(each, set_weights, len(class_names)) for each in dataset.images]
+    hardness = {image.file: (hard or {}).get(image.file, Hardness()) for image in dataset.images}
+    images = [_training_image(each, set_weights, len(class_names), hardness[each.file]) for each in dataset.images]
     return [image for image in images if image.weight > 0]
 
 
-def _training_image(image: AnnotatedImage, set_weights: Mapping[str, float], classes: int) -> TrainingImage:
+def _training_image(
+    image: AnnotatedImage, set_weights: Mapping[str, float], classes: int, hard: Hardness
+) -> TrainingImage:
     assert image.size is not None, "`pack` writes sizes"
     width, height = image.size
     doubts = [
         doubt(class_id, score) if ignored else 0.0
         for class_id, score, ignored in zip(image.class_ids, image.scores, image.ignored, strict=True)
     ]
+    for index in hard.left_out:
+        doubts[index] = 1.0
     rows = np.concatenate([image.class_ids[:, None], image.boxes, np.array(doubts).reshape(-1, 1)], axis=1)
     objects = doubts.count(0.0)
-    weight = _EMPTY_WEIGHT if objects < _FEW else 1.0 if objects < _MANY else _CROWD_WEIGHT
+    weight = hard.weight * (_EMPTY_WEIGHT if objects < _FEW else 1.0 if objects < _MANY else _CROWD_WEIGHT)
     labelled = tuple(class_id in image.exhaustive for class_id in range(classes))
     set_weight = set_weights.get(image.file.parent.name, 1.0)
     return TrainingImage(image.file, width, height, rows.astype(np.float32), labelled, weight * set_weight)

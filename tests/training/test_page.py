@@ -20,6 +20,7 @@ COMMANDS = [shlex.split(line.removeprefix(PROGRAM)) for line in LINES if line.st
 TINY = {
     "train": ["--steps", "2", "--size", "64", "--batch", "2", "--device", "cpu"],
     "evaluate": ["--set", "detect.size_px=128"],
+    "hard": ["--set", "detect.size_px=128"],
 }
 
 
@@ -33,7 +34,8 @@ def test_the_fine_tuning_of_the_page_works(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "weights").symlink_to(ROOT / "weights")
     pack, *_ = command("pack")
     outputs = {}
-    for number, arguments in enumerate([pack, *command("train"), *command("evaluate")]):
+    train, train_hard = command("train")
+    for number, arguments in enumerate([pack, train, *command("evaluate"), *command("hard"), train_hard]):
         ended = CliRunner().invoke(main, [*arguments, *TINY.get(arguments[0], [])], catch_exceptions=False)
         assert ended.exit_code == 0, ended.output
         outputs[number] = ended.output
@@ -43,6 +45,8 @@ def test_the_fine_tuning_of_the_page_works(tmp_path: Path, monkeypatch: pytest.M
     assert "| set      | class         | objects | AP50" in outputs[2]
     assert "| held_out | face          | 1 " in outputs[3]
     assert Path("plots/held_out.png").is_file()
+    assert outputs[4] == "hard.jsonl: 9 of 9 pictures\n"
+    assert Path("better.pt").stat().st_size > 6_000_000
     (calibrate,) = command("calibrate")
     ended = CliRunner().invoke(main, [*calibrate])
     assert ended.exit_code == 1
