@@ -15,6 +15,7 @@ from pathlib import Path
 from blurscene_stream.address import Address, parse_address
 from blurscene_stream.atomic_file import make_folder
 from blurscene_stream.errors import BlurSceneError, DeviceError, SourceError, StoppedError, UsageError
+from blurscene_stream.machine import core_count, memory_bytes
 from blurscene_stream.paths import (
     ANONYMIZED_SUFFIX,
     IMAGE_FORMATS,
@@ -31,6 +32,10 @@ log = logging.getLogger(__name__)
 
 DETECTIONS_EXTENSION = ".jsonl"
 READ_EXTENSIONS = VIDEO_EXTENSIONS.union(IMAGE_FORMATS)
+MAX_AT_ONCE, CORES_EACH, BYTES_EACH = 8, 4, 2_000_000_000
+"""By default: files at once, and what there must be for each: a 4K file holds half a second of frames and what the
+decoder and encoder look ahead."""
+
 FATAL = (StoppedError, DeviceError)  # what ends one task in this way ends the others too
 
 
@@ -160,9 +165,10 @@ def _distinct(tasks: Sequence[Task], inputs: Sequence[str]) -> Sequence[Task]:
         raise SourceError(f"{', '.join(inputs)}: there is no video and no image to anonymize")
     writer: dict[str, Task] = {}
     for task in tasks:
-        first = writer.setdefault(os.path.realpath(task.target.path), task)
-        if first is not task:
-            raise UsageError(f"{task.target}: {first.source} and {task.source} would both be written to it; rename one")
+        for output in filter(None, (task.target, task.detections)):
+            first = writer.setdefault(os.path.realpath(output.path), task)
+            if first is not task:
+                raise UsageError(f"{output}: {first.source} and {task.source} would both be written to it; rename one")
     return tasks
 
 
@@ -198,22 +204,23 @@ class Result:
     reason: str = ""
 
 
-def run_all(tasks: Sequence[Task], anonymize: Callable[[Task], Done], overwrite: bool) -> list[Result]:
-    """Run every task and return how each ended; the error of one is logged.
+def files_at_once(asked: int, tasks: Sequence[Task], overwrite: bool) -> int:
+    """Return how many of the tasks to work on at the same time.
 
-    anonymize: does one task, and raises a BlurSceneError when it cannot
-    overwrite: replace targets that exist
-    Raises StoppedError and DeviceError, and what nobody foresaw; targets that were finished stay.
+    asked: 0 for as many as this machine, or the container, is made for
     """
-    return [_run(task, anonymize, overwrite) for task in tasks]
+    left = len(tasks) if overwrite else sum(not task.target.path.exists() for task in tasks)
+    usual = max(1, min(MAX_AT_ONCE, core_count() // CORES_EACH, memory_bytes() // BYTES_EACH))
+    return min(asked or usual, left)
 
 
-def worst_exit_code(results: Sequence[Result]) -> int:
-    """Return the highest exit code; 0: nothing failed."""
-    return max((result.exit_code for result in results), default=0)
+def run_task(task: Task, anonymize: Callable[[Task], Done], overwrite: bool) -> Result:
+    """Run a task and return how it ended; its error is logged.
 
-
-def _run(task: Task, anonymize: Callable[[Task], Done], overwrite: bool) -> Result:
+    anonymize: does the task, and raises a BlurSceneError when it cannot
+    overwrite: replace a target that exists
+    Raises StoppedError and DeviceError, and what nobody foresaw.
+    """
     if not overwrite and task.target.path.exists():
         return Result(task, "exists")
     start_s = time.monotonic()
@@ -229,3 +236,8 @@ def _run(task: Task, anonymize: Callable[[Task], Done], overwrite: bool) -> Resu
         why = str(error).removeprefix(f"{task.source}: ")
         return Result(task, "failed", error.exit_code, time.monotonic() - start_s, reason=why)
     return Result(task, "done", 0, time.monotonic() - start_s, done)
+
+
+def worst_exit_code(results: Sequence[Result]) -> int:
+    """Return the highest exit code; 0: nothing failed."""
+    return max((result.exit_code for result in results), default=0)

@@ -10,7 +10,8 @@ output. Exits with 1 when a check has failed.
 - Boxes: those of the device (its own number format) against the CPU's in float32, on frames of each clip. Whatever is
   found with a score of MARGIN above its threshold must be found by the other, with an IoU of MIN_IOU.
 - Network: pictures a second of the clip's size, with the input on the device, and with planes that are brought up.
-- Start-up: a run over one frame. Whole runs: frames a second without start-up, alone and several files at once.
+- Start-up: a run over one frame. Whole runs: frames a second without start-up, alone, several files at once
+  with one detector, and the most of them as programs of their own.
 - An error of the device in the middle of a run: exit code 6, a message of one line at the end, and nothing left.
 """
 
@@ -119,25 +120,37 @@ def rate(work: Callable[[], object], count: int, seconds: float) -> float:
     return done / (time.perf_counter() - start_s)
 
 
-def program(chosen: argparse.Namespace, source: Path, target: Path) -> list[str]:
-    """Return the command line of a run."""
+def program(chosen: argparse.Namespace, target: Path, *sources: Path) -> list[str]:
+    """Return the command line of a run, over all of `sources` at once; several of them go into the folder `target`."""
     options = ["--device", chosen.device, *(["--backend", "torch"] if chosen.device == "cpu" else [])]
     options += [
         word
         for each in (f"model={chosen.model}", "detect.on_device=true", *chosen.settings)
         for word in ("--set", each)
     ]
-    return [sys.executable, "-m", "blurscene_stream", str(source), "-o", str(target), "-y", "--quiet", *options]
+    options += ["--at-once", str(len(sources)), "-o", str(target), "-y", "--quiet"]
+    return [sys.executable, "-m", "blurscene_stream", *map(str, sources), *options]
 
 
 def check_runs(chosen: argparse.Namespace, clip: Clip, folder: Path) -> Iterator[Row]:
-    """Time runs of the program: one frame, the clip, and several of it side by side."""
-    start_up_s = timed_runs([program(chosen, clip.single, folder / "single.mp4")])
+    """Time runs of the program: one frame, the clip, several of it at once, and the most of them as programs each."""
+    start_up_s = timed_runs([program(chosen, folder / "single.mp4", clip.single)])
     yield "start-up, a run over one frame", f"{start_up_s:.1f} s", None
+    copies = [folder / f"copy{number}.mp4" for number in range(max(chosen.at_once))]
+    for copy in copies:
+        copy.hardlink_to(clip.path)
+
+    def measured(count: int, commands: Sequence[Sequence[str]]) -> str:
+        took_s = timed_runs(commands) - start_up_s
+        return f"{count * (clip.frames - 1) / max(took_s, 0.001):.1f} frames/s"
+
     for count in chosen.at_once:
-        took_s = timed_runs([program(chosen, clip.path, folder / f"run{place}.mp4") for place in range(count)])
-        frames = count * (clip.frames - 1) / max(took_s - start_up_s, 0.001)
-        yield f"{count} of {clip.name} at once", f"{frames:.1f} frames/s", None
+        target = folder / "out.mp4" if count == 1 else folder / "out"
+        rate = measured(count, [program(chosen, target, *copies[:count])])
+        yield f"{count} of {clip.name} at once", rate, None
+    if len(copies) > 1:
+        apart = [program(chosen, folder / f"out{copy.name}", copy) for copy in copies]
+        yield f"{len(copies)} as {len(copies)} programs", measured(len(copies), apart), None
 
 
 def timed_runs(commands: Sequence[Sequence[str]]) -> float:
@@ -161,7 +174,7 @@ def check_error(chosen: argparse.Namespace, clip: Clip, folder: Path) -> Row:
     """Have the device fail in the middle of a run."""
     empty = folder / "failed"
     empty.mkdir()
-    command = [sys.executable, "-m", "scripts.check_gpu", FAILING, *program(chosen, clip.path, empty / "out.mp4")[3:]]
+    command = [sys.executable, "-m", "scripts.check_gpu", FAILING, *program(chosen, empty / "out.mp4", clip.path)[3:]]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     last = next(reversed(ended.stderr.strip().splitlines()), "")
     left = [path.name for path in empty.iterdir()]
@@ -223,7 +236,7 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--batches", nargs="+", type=int, default=[1, 4, 16], help="pictures that the network gets at once"
     )
-    parser.add_argument("--at-once", nargs="+", type=int, default=[1, 2, 4, 8], help="files side by side")
+    parser.add_argument("--at-once", nargs="+", type=int, default=[1, 2, 4, 8], help="files at once")
     parser.add_argument("--files", nargs="+", type=Path, default=[], help="more clips whose boxes are compared")
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", dest="settings")
     return parser.parse_args(given)

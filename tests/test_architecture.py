@@ -29,6 +29,7 @@ FLOORS = {  # a module imports its own room, or a lower floor
     "config": 0,
     "json_lines": 0,
     "log_lines": 0,
+    "machine": 0,
     "crash_report": 0,
     "source": 1,
     "detect": 1,
@@ -65,13 +66,15 @@ DOORS = {  # outside library -> the rooms that may import it
     "click": {"cli"},
     "tqdm": {"cli"},
     "threading": {
+        "cli/files_progress",  # a lock: each file counts its frames on its own thread
         "detect/backends/torch/layers",  # cuDNN's switch is one for all threads
+        "pipeline/at_once",
+        "pipeline/batching",
         "pipeline/prefetch",
-        "server/batching",
         "server/jobs/runner",
         "server/places",
     },
-    "queue": {"pipeline/prefetch", "server/jobs/runner"},
+    "queue": {"pipeline/at_once", "pipeline/prefetch", "server/jobs/runner"},
     "multiprocessing": set[str](),
     "concurrent": set[str](),
     "numpy": {

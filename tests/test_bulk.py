@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+from blurscene_stream import bulk
 from blurscene_stream.bulk import plan
 from blurscene_stream.cli import run
 from blurscene_stream.cli.progress import Progress
@@ -34,6 +35,12 @@ def detector(monkeypatch: pytest.MonkeyPatch) -> SquareDetector:
     made = RgbSquareDetector()
     take_detector(made.load, monkeypatch)
     return made
+
+
+@pytest.fixture(autouse=True)
+def _two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One file after the other, whatever machine this is."""
+    monkeypatch.setattr(bulk, "core_count", lambda: 2)
 
 
 @pytest.fixture
@@ -202,6 +209,16 @@ def test_what_cannot_be_planned_is_refused(inputs: list[str], output: str, reaso
         plan(inputs, output)
     assert reason in str(error.value)
     assert "secret" not in str(error.value)
+
+
+def test_two_files_of_detections_with_one_name_are_refused(footage: Path) -> None:
+    """Of two folders: the second replaced the first once, with -y."""
+    footage.with_name("other").mkdir()
+    make_video(footage.with_name("other") / "a.mp4", VideoSpec(FRAMES, 64, 48))
+    with pytest.raises(
+        UsageError, match=r"found/a\.mp4\.jsonl: footage/a\.mp4 and other/a\.mp4 would both be written to it"
+    ):
+        plan(["footage", "other"], "out", "found")
 
 
 def test_the_root_of_all_folders_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,6 +77,7 @@ def check_log(path: Path) -> None:
     try:
         if path.exists():
             with path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH)  # another run may be writing its line just now
                 _last_entry(file)
     except LineError as error:
         raise UsageError(f"{path}: the last line {error}; give the audit another file") from error

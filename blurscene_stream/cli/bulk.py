@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
 
 from blurscene_stream.address import parse_address
-from blurscene_stream.bulk import Done, Plan, Result, Task, run_all, worst_exit_code
+from blurscene_stream.bulk import Plan, Result, Task, worst_exit_code
 from blurscene_stream.cli import COMMANDS
 from blurscene_stream.cli.progress import format_counts
 from blurscene_stream.errors import SourceError, UsageError
@@ -118,9 +118,8 @@ def announce(plan: Plan) -> None:
         log.info("%s", f"{_counted(plan.ignored)} neither video nor picture, and left alone: {names}{more}")
 
 
-def run_bulk(plan: Plan, anonymize: Callable[[Task], Done], overwrite: bool) -> int:
-    """Run all tasks, log a table of how each ended, and return the worst exit code."""
-    results = run_all(plan.tasks, anonymize, overwrite)
+def report(plan: Plan, results: Sequence[Result]) -> int:
+    """Log a table of how each task of a plan ended, and return the worst exit code."""
     exit_code = worst_exit_code(results)
     width = max(len(printable(str(result.task.source))) for result in results)
     for result in results:

@@ -114,6 +114,15 @@ BATCH_OPTIONS: Sequence[Option] = (
 )
 """Batches of frames, for videos."""
 
+BULK_OPTIONS: Sequence[Option] = (
+    click.option(
+        "--at-once",
+        metavar="N",
+        help="Of several files, work on N at the same time (default: one for each 4 cores and 2 GB, at most 8).",
+    ),
+)
+"""Several inputs."""
+
 FAST_MARGIN_OPTIONS: Sequence[Option] = (
     click.option("--fast", is_flag=True, help="FILE is of a run with --fast: cover with its margins, wider for faces."),
 )

@@ -37,8 +37,7 @@ class Progress:
 
     def start_video(self, info: StreamInfo) -> None:
         """Begin; the number of frames is known or estimated for files, and unknown for cameras."""
-        estimate = round(info.duration_s * float(info.frame_rate)) if info.frame_rate else 0
-        self.start(info.frame_count or estimate or None, "frames", info.name)
+        self.start(expected_frames(info), "frames", info.name)
 
     def start(self, total: int | None, unit: str, name: str = "") -> None:
         """Begin, with what will be counted; name: what it belongs to, for the lines."""
@@ -49,6 +48,13 @@ class Progress:
 
             tqdm.monitor_interval = 0  # no thread of its own
             self._bar = tqdm(total=total, unit=f" {unit}", dynamic_ncols=True, leave=False)
+
+    def rename(self, name: str, total: int | None) -> None:
+        """Change the name and what is counted up to; it goes on counting."""
+        self._name, self._total = f"{name}: ", total
+        if self._bar is not None:
+            self._bar.total = total
+            self._bar.set_description(name)
 
     def add_frame(self, frame: RedactedFrame) -> None:
         """Count one frame more; numbers that are missing before it are frames that were dropped."""
@@ -95,6 +101,12 @@ class Progress:
         fields = {"event": "progress", "done": self._done, "total": self._total, "per_second": round(rate, 2)}
         fields |= {"left_s": None if left_s is None else round(left_s), "dropped_frames": dropped}
         log.info("%s", line, extra={"fields": fields})
+
+
+def expected_frames(info: StreamInfo) -> int | None:
+    """Return how many frames a file has, as far as it says; None: it does not."""
+    estimate = round(info.duration_s * float(info.frame_rate)) if info.frame_rate else 0
+    return info.frame_count or estimate or None
 
 
 def format_counts(found: Counter[str]) -> str:

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from blurscene_stream.address import optional_address, parse_address
-from blurscene_stream.bulk import Done, Plan, Task, plan, single_task
+from blurscene_stream.bulk import Plan, Task, plan, single_task
 from blurscene_stream.cli.bulk import (
     announce,
     refuse_foreign_outputs,
     refuse_foreign_pictures,
-    run_bulk,
     split_arguments,
 )
-from blurscene_stream.cli.console import resume_collection, stop_on_signals
+from blurscene_stream.cli.console import stop_on_signals
 from blurscene_stream.cli.foreign_options import COMPATIBILITY_OPTIONS
 from blurscene_stream.cli.options import (
     AREA_OPTIONS,
     AUDIT_OPTIONS,
     BATCH_OPTIONS,
+    BULK_OPTIONS,
     CLASS_OPTIONS,
     COMMAND_SETTINGS,
     CONFIG_OPTIONS,
@@ -40,20 +39,13 @@ from blurscene_stream.cli.options import (
     options,
     prepare,
 )
-from blurscene_stream.cli.progress import (
-    Progress,
-    image_summary_fields,
-    image_summary_line,
-    summary_fields,
-    summary_line,
-)
+from blurscene_stream.cli.progress import image_summary_fields, image_summary_line
 from blurscene_stream.cli.task_checks import check_image_options, check_task, outcome
+from blurscene_stream.cli.tasks import Flags, follow_video, run_tasks
 
 if TYPE_CHECKING:
-    from blurscene_stream.api import Anonymizer
     from blurscene_stream.config.schema import Settings
-    from blurscene_stream.pipeline import Callbacks, StopToken, Summary
-    from blurscene_stream.pipeline.detection import LoadDetector
+    from blurscene_stream.pipeline import StopToken
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +105,8 @@ are those of blurscene-stream --help.
 @click.argument("paths", metavar="INPUT... [OUTPUT]", nargs=-1)
 @options(INPUT_OPTIONS)
 @click.option("--detections", metavar="FILE", help="Also write the covered boxes of each frame, as JSON lines.")
-@options(AUDIT_OPTIONS, OUTPUT_OPTIONS, DETECT_OPTIONS, CLASS_OPTIONS, BATCH_OPTIONS, REDACT_OPTIONS, AREA_OPTIONS)
+@options(AUDIT_OPTIONS, OUTPUT_OPTIONS, DETECT_OPTIONS, CLASS_OPTIONS, BATCH_OPTIONS, BULK_OPTIONS)
+@options(REDACT_OPTIONS, AREA_OPTIONS)
 @options(ENCODE_OPTIONS, KEEP_OPTIONS, CONFIG_OPTIONS, LOG_OPTIONS, COMPATIBILITY_OPTIONS)
 def video_command(
     paths: tuple[str, ...],
@@ -146,10 +139,10 @@ def video_command(
     announce(planned)
     from blurscene_stream.pipeline.detection import detector_ahead, load_configured_detector  # noqa: PLC0415
 
-    flags = _Flags(overwrite, preview, audit, make_progress)
+    flags = Flags(overwrite, preview, audit, make_progress)
     # of several files perhaps none is left to do
     with nullcontext(load_configured_detector) if planned.bulk else detector_ahead(settings) as load_detector:
-        return _run_tasks(planned, flags, settings, load_detector)
+        return run_tasks(planned, flags, settings, load_detector)
 
 
 @click.command("render", epilog=RENDER_EPILOG, **COMMAND_SETTINGS)
@@ -191,91 +184,20 @@ def render_command(
     (task, detections), settings, make_progress = prepare(given, check)
     from blurscene_stream.pipeline import Job, StopToken, render_video  # noqa: PLC0415  # imports NumPy, PyAV, OpenCV
 
-    stop_token, flags = StopToken(), _Flags(overwrite, preview, audit, make_progress)
+    stop_token, flags = StopToken(), Flags(overwrite, preview, audit, make_progress)
     with stop_on_signals(stop_token, outcome(task)):
         if task.image:
             _render_image(task, detections, flags, settings, stop_token)
         else:
             job = Job(task.source, task.target, overwrite, preview, audit=optional_address(audit))
-            _run(lambda callbacks: render_video(job, detections, settings, callbacks, stop_token), make_progress)
+            follow_video(make_progress, partial(render_video, job, detections, settings, stop_token=stop_token))
     return 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Flags:
-    """Options that are no settings, of a run over videos or images."""
-
-    overwrite: bool
-    preview: bool
-    audit: str | None
-    make_progress: Callable[[], Progress]
-
-
-def _run_tasks(planned: Plan, flags: _Flags, settings: Settings, load_detector: LoadDetector) -> int:
-    """Do all tasks; return the exit code."""
-    from blurscene_stream.api import Anonymizer  # noqa: PLC0415  # imports NumPy, PyAV, OpenCV, SciPy
-    from blurscene_stream.pipeline import StopToken  # noqa: PLC0415
-
-    resume_collection()
-    anonymizer, stop_token = Anonymizer(settings, load_detector=load_detector), StopToken()
-
-    def anonymize(task: Task) -> Done:
-        stop_token.raise_if_stopped()  # a request that came when the task before was as good as done
-        if planned.bulk:
-            check_task(task, flags.overwrite)
-        run = _run_image if task.image else _run_video
-        return run(task, flags, anonymizer, stop_token)
-
-    if planned.bulk:
-        rest = "" if flags.overwrite else "; the same command does the rest"
-        with stop_on_signals(stop_token, f"files that were finished stay{rest}"):
-            return run_bulk(planned, anonymize, flags.overwrite)
-    with stop_on_signals(stop_token, outcome(planned.tasks[0])):
-        anonymize(planned.tasks[0])
-    return 0
-
-
-def _run_video(task: Task, flags: _Flags, anonymizer: Anonymizer, stop_token: StopToken) -> Done:
-    from blurscene_stream.pipeline import Job  # noqa: PLC0415
-
-    audit = optional_address(flags.audit)
-    job = Job(task.source, task.target, flags.overwrite, flags.preview, task.detections, audit)
-    summary = _run(lambda callbacks: anonymizer.run(job, callbacks, stop_token), flags.make_progress)
-    return Done(summary.frames, summary.found)
-
-
-def _run_image(task: Task, flags: _Flags, anonymizer: Anonymizer, stop_token: StopToken) -> Done:
-    from blurscene_stream.pipeline.image_files import ImageCallbacks  # noqa: PLC0415
-    from blurscene_stream.pipeline.image_paths import ImageJob, plan  # noqa: PLC0415
-
-    job = ImageJob(task.source.path, task.target.path, flags.overwrite, flags.preview, task.detections)
-    summary = anonymizer.run_images(plan(job), ImageCallbacks(), stop_token)
-    log.info("%s", image_summary_line(summary), extra={"fields": image_summary_fields(summary)})
-    return Done(summary.images, summary.found)
-
-
-def _render_image(task: Task, file: Path, flags: _Flags, settings: Settings, stop_token: StopToken) -> None:
+def _render_image(task: Task, file: Path, flags: Flags, settings: Settings, stop_token: StopToken) -> None:
     from blurscene_stream.pipeline.image_files import render_image  # noqa: PLC0415
     from blurscene_stream.pipeline.image_paths import ImageJob  # noqa: PLC0415
 
     job = ImageJob(task.source.path, task.target.path, flags.overwrite, flags.preview)
     summary = render_image(job, file, settings, stop_token)
     log.info("%s", image_summary_line(summary), extra={"fields": image_summary_fields(summary)})
-
-
-def _run(work: Callable[[Callbacks], Summary], make_progress: Callable[[], Progress]) -> Summary:
-    """Run the work on one video, with a progress bar, and log its summary, also when the source ended early."""
-    from blurscene_stream.pipeline import Callbacks, EndedEarlyError  # noqa: PLC0415
-
-    try:
-        with closing(make_progress()) as progress:
-            summary = work(Callbacks(on_start=progress.start_video, on_frame=progress.add_frame))
-    except EndedEarlyError as error:
-        _log_summary(error.summary)
-        raise
-    _log_summary(summary)
-    return summary
-
-
-def _log_summary(summary: Summary) -> None:
-    log.info("%s", summary_line(summary), extra={"fields": summary_fields(summary)})

@@ -55,6 +55,7 @@ class SourceConfig:
     max_pixels: Annotated[
         int | None, "largest picture that is decoded, as width x height; null: any", between(1, 1 << 32)
     ] = None
+    threads: Annotated[int, "threads of the decoder; 0: it decides", between(0, 128)] = 0
 
     def __post_init__(self) -> None:
         validate(self, "source.")

@@ -21,6 +21,7 @@ OPTIONS: Mapping[str, str] = {  # in the order in which they are applied; "*" is
     "--device": "device",
     "--backend": "detect.backend",
     "--batch-size": "detect.batch_size",
+    "--at-once": "files_at_once",
     "--size": "detect.size_px",
     "--scale": "detect.size_px",
     "--classes": "classes.*.enabled",

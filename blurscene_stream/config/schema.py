@@ -195,6 +195,11 @@ class Settings:
 
     device: Annotated[str, "device of the network; auto: a GPU if there is one", _DEVICE] = "auto"
     queue_frames: Annotated[int, "maximum number of frames queued between two stages", between(1, 1024)] = 8
+    files_at_once: Annotated[
+        int,
+        "files worked on at the same time, of several; 0: one for each 4 cores and 2 GB of memory, at most 8",
+        between(0, 64),
+    ] = 0
     model: ModelConfig = ModelConfig()
     extra_models: Annotated[
         Sequence[str], "files like config/model/*.yaml: further models, each for its own classes", _FILES

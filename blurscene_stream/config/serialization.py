@@ -9,13 +9,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from blurscene_stream.config.files import one_line
 from blurscene_stream.config.load import ResolvedSettings
 from blurscene_stream.config.model_files import models_of
 from blurscene_stream.config.schema import ModelConfig, Settings
 
-WITHOUT_EFFECT_ON_RESULTS = ("device", "queue_frames", "encode", "rtsp", "server", "logging")
+WITHOUT_EFFECT_ON_RESULTS = (
+    "device",
+    "queue_frames",
+    "files_at_once",
+    "source.threads",
+    "encode",
+    "rtsp",
+    "server",
+    "logging",
+)
 """Settings that change nothing of what is detected and covered."""
 
 _NOT_PLAIN = {"null", "true", "false", "yes", "no", "on", "off", "y", "n", "inf", "nan"}  # not text in YAML, unquoted
@@ -100,8 +110,11 @@ def settings_sha256(settings: Settings) -> str:
 
 def settings_of_results(settings: Settings) -> dict[str, object]:
     """Return all settings but those `WITHOUT_EFFECT_ON_RESULTS`, as JSON data."""
-    values = {field.name: to_json(getattr(settings, field.name)) for field in fields(settings)}
-    return {name: value for name, value in values.items() if name not in WITHOUT_EFFECT_ON_RESULTS}
+    values: dict[str, Any] = {field.name: to_json(getattr(settings, field.name)) for field in fields(settings)}
+    for name in WITHOUT_EFFECT_ON_RESULTS:
+        section, _, key = name.rpartition(".")
+        del (values[section] if section else values)[key]
+    return values
 
 
 def to_json(value: object) -> object:

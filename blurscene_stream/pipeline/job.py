@@ -36,7 +36,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """Progress of a run; both are called on the main thread.
+    """Progress of a run; both are called on the thread that the run was started on.
 
     on_start: called once with the source, before the first frame
     on_frame: called after each frame
@@ -122,7 +122,7 @@ class EndedEarlyError(SourceLostError):
 
 
 class StopToken:
-    """Stops a run when `request_stop` is called, from a signal handler on the main thread.
+    """Stops a run when `request_stop` is called: by a signal handler on the main thread, or by another thread.
 
     While stages run, the error goes through their queue: raised between any two instructions it could leave a thread
     behind. Work on one thread defers it to the end of a step. Before and after that it is raised at once. A request
@@ -135,12 +135,17 @@ class StopToken:
         self._requested: StoppedError | None = None
 
     def request_stop(self, error: StoppedError) -> None:
-        """Stop the run. Raises `error` when no stage runs, and no step."""
+        """Stop the run. Raises `error` when no stage runs, and no step.
+
+        Called by another thread than that of the run, the error is of no use where it is raised: the run raises it
+        itself, when the next stages or the next step begin.
+        """
         self._requested = error
-        if self._deliver is None:
+        deliver = self._deliver  # another thread may be at its end just now
+        if deliver is None:
             self._raised = error
             raise error
-        self._deliver(error)
+        deliver(error)
 
     @contextmanager
     def reraise_swallowed(self) -> Generator[None]:
@@ -155,9 +160,9 @@ class StopToken:
     @contextmanager
     def deliver_to(self, deliver: Callable[[StoppedError], None]) -> Generator[None]:
         """Hand requests to `deliver` instead of raising them. Raises the error of one that came before."""
-        self.raise_if_stopped()
-        self._deliver = deliver
+        self._deliver = deliver  # first: a request of another thread is seen by one of the two
         try:
+            self.raise_if_stopped()
             yield
         finally:
             self._deliver = None

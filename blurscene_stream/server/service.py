@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import Flask, current_app
 from werkzeug.exceptions import ServiceUnavailable
 
 from blurscene_stream.config import Settings
-from blurscene_stream.pipeline.detection import LoadDetector
-from blurscene_stream.server.batching import BatchingDetector
+from blurscene_stream.frames import ScanMode
+from blurscene_stream.image import DecodedImage
+from blurscene_stream.pipeline.batching import BatchingDetector
+from blurscene_stream.pipeline.detection import Detector, LoadDetector, detect_frames
 from blurscene_stream.server.metrics import Metrics
 from blurscene_stream.server.options import settings_of_detector
 from blurscene_stream.server.places import Places
 
 EXTENSION = "blurscene_stream"
 RETRY_AFTER_S = 2
+WARM_UP_SIZE = (1280, 720)
+WARM_UP_MODES = (ScanMode.full, ScanMode.only_turned)  # those of every picture
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +52,8 @@ class Service:
             load_detector(settings_of_detector(settings)),
             max_frames=settings.detect.batch_size,
             wait_s=server.batch_wait_ms / 1000,
+            first_run=warm_up,
+            apart=True,
             on_batch=metrics.count_batch,
         )
         places = Places(server.queue_size, server.max_pixels_at_once, metrics.show_places)
@@ -74,6 +80,13 @@ class Service:
     def close(self) -> None:
         """Stop the detector's thread."""
         self.detector.close()
+
+
+def warm_up(detector: Detector) -> None:
+    """Run a detector over a blank picture: the first run takes longer than others. Raises DetectionError."""
+    frame = DecodedImage.blank(*WARM_UP_SIZE).frames()[0]
+    for mode in WARM_UP_MODES:
+        detect_frames([replace(frame, scan_mode=mode)], detector)
 
 
 def service() -> Service:

@@ -190,7 +190,7 @@ def _open_file_source(path: Path, settings: Settings) -> Source:
         _limit_pixels(selection, settings.source.max_pixels)
         if is_mp4(container.format.name):
             _warn_if_cropped(selection.video, path)
-        return _recorded_source(container, selection, read_file(container, selection, path))
+        return _recorded_source(container, selection, read_file(container, selection, path), settings)
     except BaseException:
         container.close()
         raise
@@ -226,7 +226,7 @@ def _open_pipe_source(path: Path, settings: Settings) -> Source:
         container = open_pipe(reader, path, settings.source.max_pixels)
         selection = select_streams(container, str(path), settings)
         _limit_pixels(selection, settings.source.max_pixels)
-        source = _recorded_source(container, selection, read_pipe(container, selection, path, reader))
+        source = _recorded_source(container, selection, read_pipe(container, selection, path, reader), settings)
     except BaseException:
         reader.close()
         raise
@@ -235,9 +235,13 @@ def _open_pipe_source(path: Path, settings: Settings) -> Source:
 
 
 def _recorded_source(
-    container: InputContainer, selection: Selection, events: Generator[DecodedFrame | Packet[Stream]]
+    container: InputContainer,
+    selection: Selection,
+    events: Generator[DecodedFrame | Packet[Stream]],
+    settings: Settings,
 ) -> Source:
     video = selection.video
+    video.codec_context.thread_count = settings.source.threads
     video.thread_type = "AUTO"
     rate = known_fraction(video.average_rate or video.guessed_rate)
     clock = FileClock(selection.name, known_fraction(video.time_base) or Fraction(1), rate)

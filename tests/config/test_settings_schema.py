@@ -34,6 +34,7 @@ from blurscene_stream.errors import ConfigError
 OTHER = {  # a value that is not the default, for each key
     "device": "cpu",
     "queue_frames": "3",
+    "files_at_once": "3",
     "model.name": "mine",
     "model.weights": "mine.pt",
     "model.sha256": "'" + "a" * 64 + "'",
@@ -54,6 +55,7 @@ OTHER = {  # a value that is not the default, for each key
     "classes.*.shape": "ellipse",
     "source.video_stream": "1",
     "source.max_pixels": "100",
+    "source.threads": "3",
     "detect.size_px": "640",
     "detect.batch_size": "1",
     "detect.every": "2",

@@ -11,9 +11,10 @@ import pytest
 
 from blurscene_stream.boxes import Detections
 from blurscene_stream.errors import DetectionError
-from blurscene_stream.frames import Frame, ScanMode
+from blurscene_stream.frames import Frame
 from blurscene_stream.image import DecodedImage
-from blurscene_stream.server.batching import BatchingDetector
+from blurscene_stream.pipeline.batching import BatchingDetector
+from blurscene_stream.pipeline.detection import Detector
 from tests.detectors import CLASSES
 from tests.processes import PATIENCE_S, wait_until
 
@@ -42,7 +43,7 @@ class Marks:
             assert self.gate.wait(PATIENCE_S)
             self.batches.append(marks)
         if self.broken in marks:
-            raise RuntimeError("secret")
+            raise RuntimeError("a broken picture")
         return [
             Detections(
                 np.array([[mark, 0, 60, 30]], np.float32), np.ones(1, np.float32), np.zeros(1, np.int64), CLASSES
@@ -59,10 +60,13 @@ def marks() -> Marks:
     return Marks()
 
 
-@pytest.fixture
-def ask(marks: Marks) -> Iterator[Ask]:
-    """Call a `BatchingDetector` of at most 4 frames a batch from a thread of its own; the first call is at work."""
-    detector = BatchingDetector(marks, max_frames=4, wait_s=0)
+@pytest.fixture(params=[False])
+def ask(marks: Marks, request: pytest.FixtureRequest) -> Iterator[Ask]:
+    """Call a `BatchingDetector` of at most 4 frames a batch from a thread of its own; the first call is at work.
+
+    Its parameter is whether calls that fail together are tried apart.
+    """
+    detector = BatchingDetector(marks, max_frames=4, apart=request.param)
     detector.start()
     assert detector.wait_until_started(PATIENCE_S)
     waiting = 0
@@ -107,13 +111,42 @@ def test_frames_of_a_call_stay_together(ask: Ask, marks: Marks) -> None:
     assert marks.batches == [[1], [2, 8], [3, 4, 5, 6, 7]]
 
 
-def test_a_picture_that_breaks_the_detector_breaks_no_other(ask: Ask, marks: Marks) -> None:
+FAILED = r"^the detector failed: RuntimeError: a broken picture$"
+
+
+@pytest.mark.parametrize("ask", [True], indirect=True)
+def test_a_picture_that_breaks_the_detector_breaks_no_other_where_calls_are_tried_apart(ask: Ask, marks: Marks) -> None:
     marks.broken = 3
     answers = [ask(frame_of(mark)) for mark in range(1, 5)]
     marks.gate.set()
-    with pytest.raises(DetectionError, match=r"^the detector failed$"):
+    with pytest.raises(DetectionError, match=FAILED):
         answers[2].result(PATIENCE_S)
     assert [marks_of(answers[index]) for index in (0, 1, 3)] == [[1], [2], [4]]
+
+
+def test_else_it_breaks_all_of_its_batch_and_nothing_is_tried_again(ask: Ask, marks: Marks) -> None:
+    marks.broken = 3
+    answers = [ask(frame_of(mark)) for mark in range(1, 5)]
+    marks.gate.set()
+    for answer in answers[1:]:
+        with pytest.raises(DetectionError, match=FAILED):
+            answer.result(PATIENCE_S)
+    assert marks_of(answers[0]) == [1]
+    assert marks.batches == [[1], [2, 3, 4]]
+
+
+def test_an_answer_for_too_few_frames_is_an_error() -> None:
+    class Short(Marks):
+        def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
+            return super().__call__(frames)[1:]
+
+    short = Short()
+    short.gate.set()
+    detector = BatchingDetector(short, max_frames=2)
+    detector.start()
+    with pytest.raises(DetectionError, match="answered for 1 of 2 pictures"):
+        detector([frame_of(1), frame_of(2)])
+    detector.close()
 
 
 def test_a_batch_waits_for_pictures_that_come_in_time(marks: Marks) -> None:
@@ -129,7 +162,7 @@ def test_a_batch_waits_for_pictures_that_come_in_time(marks: Marks) -> None:
 
 
 def test_after_the_end_calls_fail_and_no_thread_is_left(marks: Marks) -> None:
-    detector = BatchingDetector(marks, max_frames=2, wait_s=0)
+    detector = BatchingDetector(marks, max_frames=2)
     detector.start()
     assert detector.wait_until_started(PATIENCE_S)
     detector.close()
@@ -138,14 +171,11 @@ def test_after_the_end_calls_fail_and_no_thread_is_left(marks: Marks) -> None:
         detector([frame_of(1)])
 
 
-def test_a_detector_that_fails_in_its_first_run_is_never_ready() -> None:
-    class Broken(Marks):
-        def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
-            if frames[0].scan_mode is ScanMode.only_turned:
-                raise RuntimeError("secret")
-            return super().__call__(frames)
+def test_a_detector_that_fails_in_its_first_run_is_never_ready(marks: Marks) -> None:
+    def fail(_: Detector) -> None:
+        raise RuntimeError("a broken library")
 
-    detector = BatchingDetector(Broken(), max_frames=2, wait_s=0)
+    detector = BatchingDetector(marks, max_frames=2, first_run=fail)
     detector.start()
     assert not detector.wait_until_started(PATIENCE_S)
     with pytest.raises(DetectionError, match="has been stopped"):

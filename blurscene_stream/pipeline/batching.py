@@ -6,20 +6,16 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from threading import Condition, Event, Thread
 
 from blurscene_stream.boxes import Detections
 from blurscene_stream.crash_report import type_and_place
-from blurscene_stream.errors import DetectionError
-from blurscene_stream.frames import Frame, ScanMode
-from blurscene_stream.image import DecodedImage
-from blurscene_stream.pipeline.detection import Detector, detect_frames
+from blurscene_stream.errors import BlurSceneError, DetectionError, first_line
+from blurscene_stream.frames import Frame
+from blurscene_stream.pipeline.detection import Detector
 
 log = logging.getLogger(__name__)
-
-WARM_UP_SIZE = (1280, 720)
-WARM_UP_MODES = (ScanMode.full, ScanMode.only_turned)  # those of every picture
 
 
 @dataclass(slots=True, eq=False)
@@ -29,31 +25,41 @@ class _Call:
     frames: Sequence[Frame]
     done: Event = field(default_factory=Event)
     found: list[Detections] | None = None
-    error: Exception | None = None
+    error: BaseException | None = None
 
 
 class BatchingDetector:
     """A `Detector` that may be called from any thread, and answers each call as the one behind it does.
 
     Frames of equal PictureInfo that wait at the same time, or come within `wait_s`, go to it in one batch. How many
-    calls wait is up to the callers: each thread has one at most.
+    calls wait is up to the callers: each thread has one at most. One thread for all calls, also where a network may be
+    called from any: OpenMP keeps as many threads for each caller as there are cores, CUDA libraries plan for each anew.
 
     ready: the first run is over and went well
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         detector: Detector,
         max_frames: int,
-        wait_s: float,
+        wait_s: float = 0.0,
+        *,
+        first_run: Callable[[Detector], None] = lambda _: None,
+        apart: bool = False,
         on_batch: Callable[[int, float], None] = lambda _frames, _seconds: None,
     ) -> None:
-        """`max_frames`: in a batch of several calls. `on_batch`: gets the frames of each batch, and its seconds."""
+        """Make it; `start` starts its thread.
+
+        max_frames: in a batch of several calls; 1: each call is a batch, whatever it holds
+        first_run:  called on the thread before anything else
+        apart:      when a batch of several calls fails, each gets its own run; else all fail
+        on_batch:   gets the frames of each batch, and its seconds
+        """
         self.class_names = detector.class_names
         self.device_name = detector.device_name
         self._detector = detector
         self._max_frames, self._wait_s = max_frames, wait_s
-        self._on_batch = on_batch
+        self._first_run, self._apart, self._on_batch = first_run, apart, on_batch
         self._changed = Condition()
         self._waiting: deque[_Call] = deque()
         self._closed = False
@@ -64,7 +70,7 @@ class BatchingDetector:
         self._thread = Thread(target=self._work, name="detector", daemon=True)
 
     def start(self) -> None:
-        """Start the thread, which begins with a run over a blank picture: the first one takes longer than others."""
+        """Start the thread, which begins with `first_run`."""
         self._thread.start()
 
     def wait_until_started(self, timeout_s: float) -> bool:
@@ -78,7 +84,7 @@ class BatchingDetector:
         return self._thread.is_alive()
 
     def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
-        """Return the detections of each frame, in order. Raises DetectionError."""
+        """Return the detections of each frame, in order. Raises DetectionError, or what the detector raises of ours."""
         call = _Call(frames)
         with self._changed:
             if self._closed:
@@ -87,7 +93,7 @@ class BatchingDetector:
             self._changed.notify_all()
         call.done.wait()
         if call.found is None:
-            raise DetectionError("the detector failed") from call.error
+            raise _own_copy(call.error) from call.error
         return call.found
 
     def close(self) -> None:
@@ -100,7 +106,8 @@ class BatchingDetector:
 
     def _work(self) -> None:
         try:
-            self._warm_up()
+            self._first_run(self._detector)
+            self.ready = True
             self._started.set()
             while batch := self._next_batch():
                 self._answer(batch)
@@ -115,12 +122,6 @@ class BatchingDetector:
             for call in abandoned:
                 call.done.set()
             self._started.set()
-
-    def _warm_up(self) -> None:
-        frame = DecodedImage.blank(*WARM_UP_SIZE).frames()[0]
-        for mode in WARM_UP_MODES:
-            detect_frames([replace(frame, scan_mode=mode)], self._detector)
-        self.ready = True
 
     def _next_batch(self) -> list[_Call]:
         """Wait for calls, and return those that go together; none when the detector is closed."""
@@ -148,20 +149,33 @@ class BatchingDetector:
         return self._max_frames - sum(len(call.frames) for call in batch)
 
     def _answer(self, batch: list[_Call]) -> None:
-        """Run the detector; when it fails at several calls, each gets its own run: one picture fails no other."""
+        """Run the detector, and give each call its part of the answer, or the error."""
         frames = [frame for call in batch for frame in call.frames]
         start_s = time.monotonic()
         try:
-            found = iter(detect_frames(frames, self._detector))
-        except Exception as error:
-            if len(batch) > 1:
+            found = self._detector(frames)
+            if len(found) != len(frames):
+                raise DetectionError(f"the detector answered for {len(found)} of {len(frames)} pictures")
+        except BaseException as error:
+            if self._apart and len(batch) > 1:
                 for call in batch:
                     self._answer([call])
                 return
-            batch[0].error = error
+            for call in batch:
+                call.error = error
         else:
             self._on_batch(len(frames), time.monotonic() - start_s)
+            parts = iter(found)
             for call in batch:
-                call.found = [next(found) for _ in call.frames]
+                call.found = [next(parts) for _ in call.frames]
         for call in batch:
             call.done.set()
+
+
+def _own_copy(error: BaseException | None) -> BlurSceneError:
+    """Return an error for one of several threads, each of which adds its own places to it."""
+    if isinstance(error, BlurSceneError):
+        return type(error)(str(error))
+    if error is None:
+        return DetectionError("the detector has been stopped")
+    return DetectionError(f"the detector failed: {type(error).__name__}: {first_line(error)}")
