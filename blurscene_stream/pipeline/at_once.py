@@ -25,6 +25,7 @@ from blurscene_stream.pipeline.detection import Detector, LoadDetector
 from blurscene_stream.pipeline.job import StopToken
 
 GATHERED_FRAMES = 16  # of all files in one batch; a GPU is hardly faster with more of them, and needs memory for each
+MAX_THREADS = 16  # of a decoder or encoder: x265 does not open with more, and FFmpeg's decoders take no more themselves
 
 Item = TypeVar("Item")
 Work = Callable[[StopToken], Item]
@@ -162,7 +163,7 @@ def with_shared_cores(settings: Settings, count: int) -> Settings:
 
     Only where the settings leave it to them: each of them would take threads for all cores, and memory for each thread.
     """
-    threads = -(-core_count() // count)
+    threads = min(MAX_THREADS, -(-core_count() // count))
     source, encode = settings.source, settings.encode
     return replace(
         settings,

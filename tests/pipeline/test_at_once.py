@@ -199,6 +199,9 @@ def test_the_error_of_loading_is_raised_and_leaves_no_thread() -> None:
 
 
 def test_cores_are_shared_unless_the_settings_say_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(at_once, "core_count", lambda: 128)
+    shared = with_shared_cores(load_settings(), 2)
+    assert (shared.source.threads, shared.encode.threads) == (16, 16)  # x265 does not open with more
     monkeypatch.setattr(at_once, "core_count", lambda: 16)
     shared = with_shared_cores(load_settings(), 3)
     assert (shared.source.threads, shared.encode.threads, shared.detect.threads) == (6, 6, 0)
