@@ -33,8 +33,7 @@ log = logging.getLogger(__name__)
 DETECTIONS_EXTENSION = ".jsonl"
 READ_EXTENSIONS = VIDEO_EXTENSIONS.union(IMAGE_FORMATS)
 MAX_AT_ONCE, CORES_EACH, BYTES_EACH = 8, 4, 2_000_000_000
-"""By default: files at once, and what there must be for each: a 4K file holds half a second of frames and what the
-decoder and encoder look ahead."""
+"""By default: files at once, and what there must be for each: a 4K file takes 2.0 GB, most of it frames that wait."""
 
 FATAL = (StoppedError, DeviceError)  # what ends one task in this way ends the others too
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -28,8 +29,10 @@ from blurscene_stream.detect.backends.torch.self_check import load_checked
 from blurscene_stream.detect.face_plate import DeviceFacePlateModel
 from blurscene_stream.errors import DetectionError
 from blurscene_stream.frames import Frame, ScanMode
+from blurscene_stream.pipeline.at_once import SharedDetector
 from tests.detect.pictures import WIDTH, Picture
 from tests.detect.yuv_frames import yuv_frame
+from tests.processes import PATIENCE_S
 
 
 def given(model: str = "face_plate_v1", *more: str) -> Settings:
@@ -68,6 +71,25 @@ def test_the_boxes_are_those_of_the_plain_way(model: str, mode: ScanMode, scene:
     ]
     for found, wanted in zip(device(frames), plain(frames), strict=True):
         assert_same(found, wanted)
+
+
+@pytest.mark.parametrize("model", ["face_plate_v1", "face_plate_v2"])
+def test_frames_of_several_files_in_one_batch_have_the_boxes_that_they_have_alone(model: str, scene: Picture) -> None:
+    settings, sizes = given(model, "detect.batch_size=4"), list[int]()
+    detector = on_device(settings)
+    films = [
+        [yuv_frame(np.roll(scene, shift, 1), number=number) for number, shift in enumerate(shifts)]
+        for shifts in ((0, 16), (64, 40))
+    ]
+    shared = SharedDetector(detector, 4, PATIENCE_S, on_batch=lambda frames, _: sizes.append(frames))
+    shared.start()
+    with ThreadPoolExecutor(2) as pool:
+        gathered = list(pool.map(shared, films, timeout=PATIENCE_S / 2))
+    shared.close()
+    assert sizes == [4]
+    for film, found in zip(films, gathered, strict=True):
+        for frame, boxes in zip(film, found, strict=True):
+            assert_same(boxes, detector([frame])[0])
 
 
 def test_the_boxes_of_real_pictures_are_the_same(shared: Path) -> None:
