@@ -29,14 +29,17 @@ def take_detector(load: LoadDetector, monkeypatch: pytest.MonkeyPatch) -> None:
 class SquareDetector:
     """Finds the bright square of tests/videos.py in the frame's own luma plane.
 
-    hook: called with the frames of each batch first; it may raise, wait or return another answer
+    hook:  called with the frames of each batch first; it may raise, wait or return another answer
+    score: of the square
     """
 
     class_names = CLASSES
     device_name = "test"
 
-    def __init__(self, hook: Callable[[Sequence[Frame]], list[Detections] | None] = lambda _: None) -> None:
-        self._hook = hook
+    def __init__(
+        self, hook: Callable[[Sequence[Frame]], list[Detections] | None] = lambda _: None, score: float = 1.0
+    ) -> None:
+        self._hook, self._score = hook, score
         self.frame_numbers: list[int] = []
 
     def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
@@ -52,7 +55,7 @@ class SquareDetector:
         if not len(rows):
             return Detections.empty(CLASSES)
         box = [[columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]]
-        return Detections(np.array(box, np.float32), np.ones(1, np.float32), np.ones(1, np.int64), CLASSES)
+        return Detections(np.array(box, np.float32), np.array([self._score], np.float32), np.ones(1, np.int64), CLASSES)
 
     def load(self, _: Settings) -> SquareDetector:
         """Stands in for `load_detector`."""

@@ -196,6 +196,12 @@ class TrackConfig:
         "seconds, at least 1 frame, for which an object is covered before its first detection; 0: none",
         within("[0, 10]"),
     ] = 0.3
+    uncertain_roll_s: Annotated[
+        float,
+        "longest pre-roll and post-roll of a large object that scores little above the threshold, "
+        "in seconds, at least 1 frame; 0: none",
+        within("[0, 10]"),
+    ] = 0.1
     low_score_ratio: Annotated[
         float, "share of the class's threshold that a box must score to continue a track", within("(0, 1]")
     ] = 0.35

@@ -10,9 +10,9 @@ from contextlib import closing, contextmanager
 from fractions import Fraction
 
 from blurscene_stream.boxes import Detections
-from blurscene_stream.config.schema import Settings, TrackConfig
+from blurscene_stream.config.schema import Settings, TrackConfig, class_configs
 from blurscene_stream.errors import BlurSceneError, DetectionError
-from blurscene_stream.frames import CopiedPacket, DetectedItem, Frame, ScanMode, SinkItem, SourceItem
+from blurscene_stream.frames import CopiedPacket, DetectedItem, Frame, PictureInfo, ScanMode, SinkItem, SourceItem
 from blurscene_stream.pipeline.auto_rotation import with_auto_rotation
 from blurscene_stream.pipeline.detection import (
     Detect,
@@ -31,7 +31,7 @@ from blurscene_stream.pipeline.scan_schedule import (
     with_scan_modes,
 )
 from blurscene_stream.streams import StreamInfo
-from blurscene_stream.track import Tracker
+from blurscene_stream.track import NONE_UNCERTAIN, Tracker, UncertaintyLimits, uncertainty_limits
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,14 @@ class DetectorSource:
         detect = with_auto_rotation(look, self._settings.detect.variants, info.name, info.time_base)
         scheduled = with_scan_modes(with_cuts(items), self._settings, info.time_base)
         found = detected(scheduled, detect, batch, first)
-        return tracked(found, self._settings.track, self.class_names, info.time_base)
+        uncertainty = self._uncertainty(info.picture)
+        return tracked(found, self._settings.track, self.class_names, info.time_base, uncertainty)
+
+    def _uncertainty(self, picture: PictureInfo) -> UncertaintyLimits:
+        """Limits for this stream: no object is uncertain because small scans, which see less, did not find it."""
+        if self._settings.detect.every > 1:
+            return NONE_UNCERTAIN
+        return uncertainty_limits([one.threshold for one in class_configs(self._settings, self.class_names)], picture)
 
 
 def detector_source(load_detector: LoadDetector) -> LoadDetectionSource:
@@ -108,12 +115,17 @@ def _batches(items: Generator[SourceItem], batch: int, first: int) -> Generator[
 
 
 def tracked(
-    items: Generator[DetectedItem], config: TrackConfig, class_names: tuple[str, ...], time_base: Fraction
+    items: Generator[DetectedItem],
+    config: TrackConfig,
+    class_names: tuple[str, ...],
+    time_base: Fraction,
+    uncertainty: UncertaintyLimits = NONE_UNCERTAIN,
 ) -> Generator[DetectedItem]:
     """Yield every frame with the boxes that the tracker adds, from the frames before and after it; see `Tracker`.
 
     class_names: by class id
     time_base:   seconds a tick of Frame.pts
+    uncertainty: the objects whose pre-roll and post-roll are short
     Every track ends at a frame that is marked as a cut.
     A corrupt frame is covered whole anyway; it says nothing about the frames around it.
     A frame waits for `config.lookahead_s`, and everything behind it with it. Without `config.enabled` nothing is
@@ -123,7 +135,7 @@ def tracked(
     if not config.enabled:
         yield from items
         return
-    tracker = Tracker(config, class_names)
+    tracker = Tracker(config, class_names, uncertainty)
     waiting, packets = deque[SourceItem](), 0
     with closing(items):
         for item in items:

@@ -17,6 +17,7 @@ from blurscene_stream.frames import ScanMode
 from blurscene_stream.track.association import Association, associate
 from blurscene_stream.track.motion import to_boxes, to_states
 from blurscene_stream.track.tracks import END_FRAMES, GAP_FRAMES, Observation, Track, predicted_detections, smoothed
+from blurscene_stream.track.uncertainty import NONE_UNCERTAIN, UncertaintyLimits
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,10 +39,13 @@ class Tracker:
     at another time, as far as that is known then.
     """
 
-    def __init__(self, config: TrackConfig, class_names: tuple[str, ...]) -> None:
-        """`class_names`: those of all detections."""
+    def __init__(
+        self, config: TrackConfig, class_names: tuple[str, ...], uncertainty: UncertaintyLimits = NONE_UNCERTAIN
+    ) -> None:
+        """`class_names`: those of all detections; `uncertainty`: the objects whose pre-roll and post-roll are short."""
         self._config = config
         self._class_names = class_names
+        self._uncertainty = uncertainty
         self._waiting: deque[_WaitingFrame] = deque()
         self._tracks: list[Track] = []
         self._ids, self._numbers = count(), count()
@@ -107,7 +111,7 @@ class Tracker:
         return track.scene == self._scene and track.may_continue(number, time_s, self._config)
 
     def _begin(self, class_id: int) -> Track:
-        self._tracks.append(Track(next(self._ids), class_id, self._scene))
+        self._tracks.append(Track(next(self._ids), class_id, self._scene, self._uncertainty))
         return self._tracks[-1]
 
     def _complete(self, frame: _WaitingFrame) -> Detections:

@@ -12,6 +12,7 @@ import numpy as np
 from blurscene_stream.boxes import Detections, Origin
 from blurscene_stream.config.schema import TrackConfig
 from blurscene_stream.track.motion import Floats, States, Trajectories, fit, grow, interpolate, limit_sizes
+from blurscene_stream.track.uncertainty import UncertaintyLimits
 
 MAX_FITTED = 8  # observations that a line is fitted to: older ones have no weight left
 
@@ -43,8 +44,10 @@ class Track:
     """One object, as far as it is remembered.
 
     scene:        number of the scene it belongs to; it does not outlive it
+    uncertainty:  limits within which it is uncertain
     confirmed:    at least one observation is confident; else it is tentative, and may be nothing
     unambiguous:  its observations allow one hypothesis only, see `_hypotheses`
+    best_score:   of all observations, forgotten ones too
     numbers:      frames in which it was observed, rising
     times_s:      their times
     states:       (N, 4), where it was, as in motion.py
@@ -54,8 +57,10 @@ class Track:
     id: int
     class_id: int
     scene: int
+    uncertainty: UncertaintyLimits
     confirmed: bool = False
     unambiguous: bool = True
+    best_score: float = 0.0
     numbers: list[int] = field(default_factory=list)
     times_s: list[float] = field(default_factory=list)
     states: States = field(default_factory=lambda: np.zeros((0, 4)))
@@ -69,6 +74,7 @@ class Track:
         self.observations.append(observation)
         self.confirmed |= observation.confident
         self.unambiguous &= observation.full_scan and not observation.far
+        self.best_score = max(self.best_score, observation.score)
 
     def may_continue(self, number: int, time_s: float, config: TrackConfig) -> bool:
         """Whether a detection in a coming frame may be this object."""
@@ -110,14 +116,18 @@ class Track:
         if last is not None and next_ is not None and self._is_gap(last, next_, config):
             yield Prediction(self, (last, next_), Origin.interpolated)
             return
-        if last is not None and self._is_end(last, number, time_s, config.post_roll_s):
+        if last is not None and self._is_end(last, number, time_s, self._roll_s(last, config.post_roll_s, config)):
             yield Prediction(self, tuple(chosen[max(after - MAX_FITTED, 0) : after][::-1]), Origin.extrapolated)
-        if next_ is not None and self._is_end(next_, number, time_s, config.pre_roll_s):
+        if next_ is not None and self._is_end(next_, number, time_s, self._roll_s(next_, config.pre_roll_s, config)):
             yield Prediction(self, tuple(chosen[after : after + MAX_FITTED]), Origin.extrapolated)
 
     def _is_gap(self, first: int, last: int, config: TrackConfig) -> bool:
         apart_s, frames = self.times_s[last] - self.times_s[first], self.numbers[last] - self.numbers[first]
         return is_within(config.max_gap_s, apart_s, frames, GAP_FRAMES)
+
+    def _roll_s(self, end: int, roll_s: float, config: TrackConfig) -> float:
+        uncertain = self.uncertainty.include(self.class_id, self.best_score, self.states[end])
+        return min(roll_s, config.uncertain_roll_s) if uncertain else roll_s
 
     def _is_end(self, end: int, number: int, time_s: float, limit_s: float) -> bool:
         return is_within(limit_s, abs(time_s - self.times_s[end]), abs(number - self.numbers[end]), END_FRAMES)

@@ -83,6 +83,7 @@ OTHER = {  # a value that is not the default, for each key
     "track.max_gap_s": "0.1",
     "track.post_roll_s": "0.4",
     "track.pre_roll_s": "0.1",
+    "track.uncertain_roll_s": "0.2",
     "track.low_score_ratio": "1",
     "redact.method": "blur",
     "redact.cells": "1",

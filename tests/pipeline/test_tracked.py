@@ -147,3 +147,21 @@ def test_the_first_frame_leaves_with_a_full_batch(
     detector = SquareDetector(lambda frames: found.append(len(frames)))
     anonymize(source, tmp_path / "out.mkv", changed(Settings(), {"track": TrackConfig(**track)}), detector)  # type: ignore[arg-type]
     assert found == batches
+
+
+@pytest.mark.parametrize(
+    ("settings", "covered"),
+    [
+        ({}, range(16, 23)),
+        ({"classes.license_plate.threshold": 0.05}, range(11, 28)),  # far below what it scores
+        ({"track.uncertain_roll_s": 1.0}, range(11, 28)),
+        ({"detect.every": 3}, range(11, 28)),  # the small scans, which see less, say nothing about it
+    ],
+)
+def test_an_object_that_scores_little_is_covered_for_a_shorter_time(
+    settings: dict[str, object], covered: range, tmp_path: Path
+) -> None:
+    source = make_video(tmp_path / "in.mkv", SPEC)
+    unsure = SquareDetector(lambda frames: None if frames[0].number in (18, 19, 20) else [NONE], score=0.3)
+    anonymize(source, tmp_path / "out.mkv", changed(one_by_one(), settings), unsure)
+    assert shown(tmp_path / "out.mkv") == [number for number in range(FRAMES) if number not in covered]

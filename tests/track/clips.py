@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from blurscene_stream.boxes import Boxes, Detections, Origin
 from blurscene_stream.config.schema import TrackConfig
 from blurscene_stream.frames import ScanMode
-from blurscene_stream.track import Tracker
+from blurscene_stream.track import NONE_UNCERTAIN, Tracker, UncertaintyLimits
 
 CLASSES = ("face", "license_plate")
 Found = tuple[float, float, float, float, float, int, Origin]  # corners, score, label, origin
@@ -52,16 +52,22 @@ def box(x: float, y: float, side: float = 20.0, score: float = 0.9, origin: Orig
 
 
 def tracked(
-    times_s: Sequence[float], found: Sequence[Sequence[Found]], config: TrackConfig | None = None
+    times_s: Sequence[float],
+    found: Sequence[Sequence[Found]],
+    config: TrackConfig | None = None,
+    uncertainty: UncertaintyLimits = NONE_UNCERTAIN,
 ) -> list[Detections]:
     """What must be covered in each frame."""
     count = len(times_s)
-    return watched(Clip(list(times_s), list(map(list, found)), [False] * count, [ScanMode.full] * count), config)
+    clip = Clip(list(times_s), list(map(list, found)), [False] * count, [ScanMode.full] * count)
+    return watched(clip, config, uncertainty)
 
 
-def watched(clip: Clip, config: TrackConfig | None = None) -> list[Detections]:
+def watched(
+    clip: Clip, config: TrackConfig | None = None, uncertainty: UncertaintyLimits = NONE_UNCERTAIN
+) -> list[Detections]:
     """What must be covered in each frame of a clip."""
-    tracker = Tracker(config or TrackConfig(), CLASSES)
+    tracker = Tracker(config or TrackConfig(), CLASSES, uncertainty)
     done: list[Detections] = []
     for time_s, each, cut, scan_mode in zip(clip.times_s, clip.found, clip.cuts, clip.scan_modes, strict=True):
         done += tracker.push(time_s, detections(each), cut, scan_mode)
@@ -78,7 +84,14 @@ def settings(draw: st.DrawFn) -> TrackConfig:
         post_roll_s=post_roll_s,
         pre_roll_s=draw(st.floats(0, 1)) * lookahead_s,
         max_gap_s=draw(st.floats(0, 1)) * (lookahead_s + post_roll_s),
+        uncertain_roll_s=draw(st.sampled_from([0.0, 0.05, 0.1, 2.0])),
     )
+
+
+def uncertainty() -> st.SearchStrategy[UncertaintyLimits]:
+    """Limits of any strictness."""
+    scores = st.tuples(st.floats(0, 1), st.floats(0, 1))
+    return st.builds(UncertaintyLimits, scores, st.sampled_from([0.0, 10.0, 40.0]))
 
 
 @st.composite

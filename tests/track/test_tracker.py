@@ -13,11 +13,22 @@ from hypothesis import strategies as st
 from blurscene_stream.boxes import Boxes, Detections, Origin, iou
 from blurscene_stream.config.schema import TrackConfig
 from blurscene_stream.errors import ConfigError, DetectionError
-from blurscene_stream.track import Tracker
+from blurscene_stream.track import Tracker, UncertaintyLimits
 from blurscene_stream.track.motion import to_boxes, to_states
 from blurscene_stream.track.tracks import GAP_FRAMES
 from tests.profiles import examples
-from tests.track.clips import CLASSES, Clip, box, clips, detections, settings, tracked, watched, within
+from tests.track.clips import (
+    CLASSES,
+    Clip,
+    box,
+    clips,
+    detections,
+    settings,
+    tracked,
+    uncertainty,
+    watched,
+    within,
+)
 
 MANY = examples(500)
 
@@ -33,11 +44,11 @@ def covers(after: Detections, before: Detections) -> bool:
 
 
 @MANY
-@given(clips(), settings())
+@given(clips(), settings(), uncertainty())
 def test_frames_come_out_in_order_one_for_one_and_all_that_was_found_in_them_is_covered(
-    clip: Clip, config: TrackConfig
+    clip: Clip, config: TrackConfig, limits: UncertaintyLimits
 ) -> None:
-    done = watched(clip, config)
+    done = watched(clip, config, limits)
     assert len(done) == len(clip.found)
     for after, before in zip(done, map(detections, clip.found), strict=True):
         assert covers(after, before.confident())
@@ -46,12 +57,12 @@ def test_frames_come_out_in_order_one_for_one_and_all_that_was_found_in_them_is_
 
 
 @MANY
-@given(clips(), settings())
+@given(clips(), settings(), uncertainty())
 def test_between_two_sightings_of_an_object_every_frame_is_covered_where_it_went(
-    clip: Clip, config: TrackConfig
+    clip: Clip, config: TrackConfig, limits: UncertaintyLimits
 ) -> None:
     """As far as what was found of it tells: on the straight way."""
-    done = watched(clip, config)
+    done = watched(clip, config, limits)
     for track, seen in observations(clip, done).items():
         for first, last in pairwise(seen):
             apart_s = clip.times_s[last] - clip.times_s[first]
