@@ -156,6 +156,7 @@ class BatchingDetector:
             found = self._detector(frames)
             if len(found) != len(frames):
                 raise DetectionError(f"the detector answered for {len(found)} of {len(frames)} pictures")
+            self._on_batch(len(frames), time.monotonic() - start_s)
         except BaseException as error:
             if self._apart and len(batch) > 1:
                 for call in batch:
@@ -164,7 +165,6 @@ class BatchingDetector:
             for call in batch:
                 call.error = error
         else:
-            self._on_batch(len(frames), time.monotonic() - start_s)
             parts = iter(found)
             for call in batch:
                 call.found = [next(parts) for _ in call.frames]

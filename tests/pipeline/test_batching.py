@@ -149,6 +149,18 @@ def test_an_answer_for_too_few_frames_is_an_error() -> None:
     detector.close()
 
 
+def test_what_fails_in_counting_a_batch_keeps_nobody_waiting(marks: Marks) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no more room")
+
+    marks.gate.set()
+    detector = BatchingDetector(marks, max_frames=2, on_batch=fail)
+    detector.start()
+    with ThreadPoolExecutor(1) as pool, pytest.raises(DetectionError, match="no more room"):
+        pool.submit(detector, [frame_of(1)]).result(PATIENCE_S / 2)
+    detector.close()
+
+
 def test_a_batch_waits_for_pictures_that_come_in_time(marks: Marks) -> None:
     detector = BatchingDetector(marks, max_frames=2, wait_s=PATIENCE_S)
     marks.gate.set()
