@@ -83,7 +83,7 @@ class LiveReader:
     def read(self) -> Generator[DecodedFrame | Packet[Stream]]:
         """Yield frames and packets. Raises SourceLostError when the camera goes away or falls silent."""
         try:
-            for packet in join_slices(self._packets(), self._selection.video):
+            for packet in join_slices(without_last(self._packets(), self._selection.video), self._selection.video):
                 if packet.stream.index == self._selection.video.index:
                     yield from self._decode(packet)
                 elif packet.size and self._set_audio_time(packet):
@@ -148,6 +148,21 @@ class LiveReader:
         if usable:
             self._last_audio_pts[packet.stream.index] = packet.pts
         return usable
+
+
+def without_last(packets: Iterable[Packet[Stream]], video: VideoStream) -> Generator[Packet[Stream]]:
+    """Yield each packet of the video when the next one of any stream has come, and never the last.
+
+    Where a camera goes in the middle of a picture, libav gives the part that came, as a packet like any other, and then
+    the error; the decoder would make up the rest.
+    """
+    held: Packet[Stream] | None = None
+    for packet in packets:
+        if held is not None and packet.size:  # an empty one is PyAV's: it tells the decoder that nothing follows
+            yield held
+        held = packet if packet.size and packet.stream.index == video.index else None
+        if held is None:
+            yield packet
 
 
 def join_slices(packets: Iterable[Packet[Stream]], video: VideoStream) -> Generator[Packet[Stream]]:

@@ -20,7 +20,8 @@ SDP += "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:t\r\n"
 GARBAGE = b"$\0" + (212).to_bytes(2, "big") + b"\x80\x60\0\1" + bytes(8) + b"\x7f" * 200  # an RTP packet, interleaved
 
 
-def _answer(request: str) -> str:
+def answer(request: str) -> str:
+    """Answer one RTSP request as a camera does."""
     number = request.partition("CSeq: ")[2].split()[0]
     head = f"RTSP/1.0 200 OK\r\nCSeq: {number}\r\nSession: 1\r\n"
     if request.startswith("DESCRIBE"):
@@ -37,7 +38,7 @@ def _serve(listener: socket.socket, sent: bytes) -> None:
         while data := connection.recv(4096):
             if data.startswith(b"$"):
                 continue
-            connection.sendall(_answer(data.decode()).encode())
+            connection.sendall(answer(data.decode()).encode())
             if data.startswith(b"PLAY"):
                 connection.sendall(sent * 50)
 
