@@ -66,18 +66,21 @@ def test_small_false_alarms_may_be_faces_that_nobody_labelled() -> None:
 
 
 def test_what_the_command_finds_is_drawn_more_often(tmp_path: Path) -> None:
-    write_jsonl(tmp_path / "packed" / "train", 2)
+    write_jsonl(tmp_path / "packed" / "train", 6)
     out = tmp_path / "hard.jsonl"
     weights = ROOT / "weights" / "face_plate_v2.pt"
     ended = CliRunner().invoke(
         main, ["hard", str(weights), str(tmp_path / "packed"), "--out", str(out), "--set", "detect.size_px=128"]
     )
-    assert ended.output == f"{out}: 2 of 2 pictures\n", "discs are no faces to it"
+    assert ended.output.startswith(f"{out}: ") and ended.output.endswith(" of 6 pictures\n")
     folder = tmp_path / "packed" / "train"
     hard = read(out, folder)
     usual, drawn_more = read_training_images(folder, {}), read_training_images(folder, {}, hard)
-    assert [each.weight for each in drawn_more] == [each.weight * hard[each.file].weight for each in usual]
-    assert min(each.weight for each in hard.values()) > 1
+    factors = [hard.get(each.file, Hardness()).weight for each in usual]
+    assert [each.weight for each in drawn_more] == [
+        each.weight * factor for each, factor in zip(usual, factors, strict=True)
+    ]
+    assert max(factors) > 1, "discs are no faces to it"
 
 
 def test_labels_that_are_left_out_are_ignored(tmp_path: Path) -> None:
