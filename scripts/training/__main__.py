@@ -56,7 +56,7 @@ def main() -> None:
 @main.command()
 @click.argument("names", metavar="[SET]...", nargs=-1)
 @click.option("--repositories", type=FOLDER, required=True, help="Where git repositories are fetched to, 8 GB in all.")
-@click.option("--out", type=FOLDER, required=True, help="Where the sets are written to, 2.3 GB in all.")
+@click.option("--out", type=FOLDER, required=True, help="Where the sets are written to, 2.5 GB in all.")
 def fetch(names: tuple[str, ...], repositories: Path, out: Path) -> None:
     """Rebuild picture SETs out of public repositories; without any, all whose licence is known."""
     sets = manifest.read_sets()

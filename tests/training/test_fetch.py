@@ -123,7 +123,7 @@ def test_the_manifest_is_complete() -> None:
     sets = read_sets()
     files = {path.stem for path in (manifest.FOLDER / "files").iterdir()}
     assert sets.keys() == files
-    assert len(sets) == 43 and sum(one.images for one in sets.values()) == 22206
+    assert len(sets) == 47 and sum(one.images for one in sets.values()) == 23962
     for one in sets.values():
         assert sum(len(each.files) for each in one.repositories()) == one.images
         assert all(len(each.commit) == 40 for each in one.repositories())
