@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -9,34 +10,58 @@ from torch import Tensor
 
 _FACE = 0  # class id
 _MAX_FACES, _MASKED = 8, 0.22  # in a crop; probability for each face
+NUMBERS = 15
+"""Random numbers that one mask takes."""
+
 _MASK, _SCARF = 0.75, 0.88  # cumulated probabilities; the rest are dark glasses
-_COLOURS = (
+_TILE = 16  # pixels of a side
+COLOURS = (
     *((235, 235, 238), (150, 190, 220), (120, 170, 205), (140, 200, 170), (30, 30, 34)),
     *((60, 62, 70), (200, 150, 160), (25, 40, 90), (170, 30, 40), (240, 225, 200)),
 )
 
 
 class _Shapes(NamedTuple):
-    """Of one mask a crop, (N, 1, 1) or (N, H, W): kind, and position of each pixel.
+    """Of each mask (N,), or of the mask that each tile is a part of (T, 1, 1).
 
-    kind:   uniform, compared with _MASK and _SCARF
-    across: -1 to 1 from the left edge of the mask to the right one
-    down:   0 to 1 from the top of the face to its bottom
-    top, bottom: of the mask, in units of `down`
+    kind: uniform, compared with _MASK and _SCARF
+    middle, half_width: of the mask, in pixels
+    face_top, face_height: in pixels
+    top, bottom: of the mask, 0 to 1 from the top of the face to its bottom
     """
 
     kind: Tensor
-    across: Tensor
-    down: Tensor
+    middle: Tensor
+    half_width: Tensor
+    face_top: Tensor
+    face_height: Tensor
     top: Tensor
     bottom: Tensor
 
-    def inside(self) -> Tensor:
-        """A mask is rounded, scarves and glasses are rectangles: bool (N, H, W)."""
+    def inside(self, across: Tensor, down: Tensor) -> Tensor:
+        """A mask is rounded, scarves and glasses are rectangles: bool (T, side, side).
+
+        across: (T, 1, side), -1 to 1 from the left edge of the mask to the right one
+        down:   (T, side, 1), 0 to 1 from the top of the face to its bottom
+        """
         half = (self.bottom - self.top) / 2
-        rounded = (((self.down - (self.top + self.bottom) / 2) / half).abs() ** 4 + self.across.abs() ** 4) < 1
-        square = (self.across.abs() < 1) & (self.down > self.top) & (self.down < self.bottom)
+        rounded = (((down - (self.top + self.bottom) / 2) / half).abs() ** 4 + across.abs() ** 4) < 1
+        square = (across.abs() < 1) & ((down > self.top) & (down < self.bottom))
         return torch.where(self.kind < _MASK, rounded, square)
+
+
+class _Folds(NamedTuple):
+    """Strength of folds and shading of each mask (N,), or of the mask that each tile is a part of (T, 1, 1)."""
+
+    ripple: Tensor
+    phase: Tensor
+    sides: Tensor
+    lower: Tensor
+
+    def light(self, across: Tensor, down: Tensor, below_top: Tensor) -> Tensor:
+        """Return what the colour is multiplied by: (T, side, side)."""
+        folds = 1 + 0.08 * torch.sin(down * self.ripple + self.phase) - 0.18 * across.abs().clamp(max=1) * self.sides
+        return folds - 0.15 * below_top.clamp(0, 1) * self.lower
 
 
 def cover_faces(crops: Tensor, boxes: Tensor, kind: Tensor) -> Tensor:
@@ -46,58 +71,96 @@ def cover_faces(crops: Tensor, boxes: Tensor, kind: Tensor) -> Tensor:
     """
     drawn = torch.rand(boxes.shape[:2], device=crops.device).masked_fill(kind != _FACE, -1)
     best, faces = drawn.topk(min(_MAX_FACES, boxes.shape[1]), 1)
-    colours = torch.tensor(_COLOURS, device=crops.device, dtype=torch.float32)
-    for number in range(faces.shape[1]):
-        chosen = (best[:, number] > 1 - _MASKED).nonzero()[:, 0]
-        if not len(chosen):
-            break  # sorted: there are no more
-        crops = _cover(crops, chosen, boxes[chosen, faces[chosen, number]], colours)
-    return crops
+    number, crop = (best > 1 - _MASKED).T.nonzero(as_tuple=True)
+    if not len(crop):
+        return crops
+    uniform = torch.rand(NUMBERS, len(crop), device=crops.device)
+    return paint_masks(crops, crop, number, boxes[crop, faces[crop, number]], uniform)
 
 
-def _cover(crops: Tensor, chosen: Tensor, boxes: Tensor, colours: Tensor) -> Tensor:
-    """Paint over one face (len(chosen), 4) of each chosen crop."""
-    shapes = _random_shapes(boxes, *crops.shape[2:])
-    fill = _random_cloth(shapes, colours).to(crops.dtype)
-    return crops.index_copy(0, chosen, torch.where(shapes.inside()[:, None], fill, crops[chosen]))
+def paint_masks(crops: Tensor, crop: Tensor, number: Tensor, boxes: Tensor, uniform: Tensor) -> Tensor:
+    """Paint one mask over each face, tile by tile: costs as much as the masks are large, not as the crops are.
+
+    crop:    int64 (N,), in which crop each face is
+    number:  int64 (N,), ascending, its turn among the faces of its crop, below _MAX_FACES
+    boxes:   float32 (N, 4) in pixels
+    uniform: float32 (NUMBERS, N), 0 to 1, from which kind, place and colour of each mask follow
+    """
+    numbers = iter(uniform)
+    shapes = _shapes(boxes, numbers)
+    colours, folds = _colours(shapes, numbers), _folds(numbers)
+    size = min(_TILE, *crops.shape[2:])
+    counts, face, y0, x0 = _tiles(shapes, number, size, *crops.shape[2:])
+    side = torch.arange(size, device=crops.device)
+    shape = _Shapes(*torch.stack(shapes)[:, face, None, None])
+    across = (x0[:, None, None] + side - shape.middle) / shape.half_width
+    down = (y0[:, None, None] + side[:, None] - shape.face_top) / shape.face_height
+    inside = shape.inside(across, down)
+    light = _Folds(*torch.stack(folds)[:, face, None, None]).light(across, down, down - shape.top)
+    made = crops.clone()
+    windows = made.unfold(2, size, 1).unfold(3, size, 1)  # a view: (B, 3, y, x, size, size)
+    parts = (torch.split(each, counts) for each in (crop[face], y0, x0, colours[face], inside, light))
+    # One face of each crop at a time: where two tiles overlap, they agree.
+    for in_crop, top, left, colour, under, shade in zip(*parts, strict=True):
+        fill = (colour[:, :, None, None] * shade[:, None]).to(crops.dtype)
+        windows[in_crop, :, top, left] = torch.where(under[:, None], fill, windows[in_crop, :, top, left])
+    return made
 
 
-def _random_shapes(boxes: Tensor, height: int, width: int) -> _Shapes:
-    y, x = (
-        torch.arange(height, device=boxes.device)[None, :, None],
-        torch.arange(width, device=boxes.device)[None, None, :],
-    )
-    x0, y0, x1, y1 = (side[:, None, None] for side in boxes.unbind(1))
-    kind = torch.rand(len(boxes), 1, 1, device=boxes.device)
+def _tiles(
+    shapes: _Shapes, number: Tensor, size: int, height: int, width: int
+) -> tuple[list[int], Tensor, Tensor, Tensor]:
+    """Cover the rectangles around the masks, as far as in the crop, with tiles within the crop.
+
+    How many tiles are of masks of each `number` that has some; of each tile, int64 (T,): index of its mask, ascending,
+    y and x of its corner.
+    """
+    top, bottom = (shapes.face_top + shapes.face_height * edge for edge in (shapes.top, shapes.bottom))
+    y0, rows = _whole(top, bottom, size, height)
+    x0, columns = _whole(shapes.middle - shapes.half_width, shapes.middle + shapes.half_width, size, width)
+    count = rows * columns
+    counts: list[int] = count.new_zeros(_MAX_FACES).index_add(0, number, count).tolist()
+    face = torch.repeat_interleave(count, output_size=sum(counts))  # given the size, it need not wait for the device
+    start, y0, x0, columns = torch.stack((count.cumsum(0) - count, y0, x0, columns))[:, face]
+    place = torch.arange(len(face), device=face.device) - start
+    y, x = y0 + place // columns * size, x0 + place % columns * size
+    return [each for each in counts if each], face, y.clamp(max=height - size), x.clamp(max=width - size)
+
+
+def _whole(low: Tensor, high: Tensor, size: int, limit: int) -> tuple[Tensor, Tensor]:
+    """Return the first pixel and the number of tiles that hold all from `low` to `high`, between 0 and `limit`."""
+    first, end = low.floor().clamp(0, limit).long(), (high.ceil() + 1).clamp(0, limit).long()
+    return first, (end - first).clamp(min=0).add(size - 1) // size
+
+
+def _shapes(boxes: Tensor, numbers: Iterator[Tensor]) -> _Shapes:
+    x0, y0, x1, y1 = boxes.unbind(1)
+    kind = next(numbers)
 
     def top_or_bottom(mask: tuple[float, float], scarf: tuple[float, float], glasses: tuple[float, float]) -> Tensor:
-        of_mask, of_scarf, of_glasses = (_between(boxes, *limits) for limits in (mask, scarf, glasses))
+        number = next(numbers)
+        of_mask, of_scarf, of_glasses = (_between(number, *limits) for limits in (mask, scarf, glasses))
         return torch.where(kind < _MASK, of_mask, torch.where(kind < _SCARF, of_scarf, of_glasses))
 
     top = top_or_bottom((0.40, 0.58), (0.55, 0.7), (0.18, 0.28))
     bottom = top_or_bottom((0.88, 1.03), (1.05, 1.3), (0.14, 0.26))
     bottom = torch.where(kind < _SCARF, bottom, top + bottom)
-    across = (x - (x0 + x1) / 2 + (x1 - x0) * _between(boxes, -0.08, 0.08)) / ((x1 - x0) * _between(boxes, 0.44, 0.56))
-    return _Shapes(kind, across, (y - y0) / (y1 - y0), top, bottom)
+    middle = (x0 + x1) / 2 - (x1 - x0) * _between(next(numbers), -0.08, 0.08)
+    return _Shapes(kind, middle, (x1 - x0) * _between(next(numbers), 0.44, 0.56), y0, y1 - y0, top, bottom)
 
 
-def _random_cloth(shapes: _Shapes, colours: Tensor) -> Tensor:
-    """Colour (N, 3, H, W), with folds and shading."""
-    count, device = len(shapes.kind), colours.device
-    usual = torch.rand(count, 1, device=device) < 0.8
-    cloth = torch.where(
-        usual,
-        colours[torch.randint(len(colours), (count,), device=device)],
-        torch.rand(count, 3, device=device) * 255,
-    )
-    dark = (torch.rand(count, 1, device=device) * 60).expand_as(cloth)
-    base = torch.where(shapes.kind[:, :, 0] < _SCARF, cloth, dark)
-    ripple, phase = _between(shapes.kind, 8, 40), _between(shapes.kind, 0, 6)
-    sides, lower = _between(shapes.kind, 0, 1), _between(shapes.kind, 0, 1)
-    folds = 1 + 0.08 * torch.sin(shapes.down * ripple + phase) - 0.18 * shapes.across.abs().clamp(max=1) * sides
-    folds = folds - 0.15 * (shapes.down - shapes.top).clamp(0, 1) * lower
-    return base[:, :, None, None] * folds[:, None]
+def _colours(shapes: _Shapes, numbers: Iterator[Tensor]) -> Tensor:
+    """RGB (N, 3), 0 to 255."""
+    palette = torch.tensor(COLOURS, device=shapes.kind.device, dtype=torch.float32)
+    usual, which = next(numbers) < 0.8, (next(numbers) * len(COLOURS)).long()
+    any_colour = torch.stack([next(numbers) for _ in range(3)], 1) * 255
+    cloth, dark = torch.where(usual[:, None], palette[which], any_colour), next(numbers) * 60
+    return torch.where(shapes.kind[:, None] < _SCARF, cloth, dark[:, None])
 
 
-def _between(like: Tensor, low: float, high: float) -> Tensor:
-    return torch.rand(len(like), 1, 1, device=like.device) * (high - low) + low
+def _folds(numbers: Iterator[Tensor]) -> _Folds:
+    return _Folds(*(_between(next(numbers), *limits) for limits in ((8, 40), (0, 6), (0, 1), (0, 1))))
+
+
+def _between(number: Tensor, low: float, high: float) -> Tensor:
+    return number * (high - low) + low
