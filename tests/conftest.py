@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import sys
+import threading
 from collections.abc import Generator
 from dataclasses import replace
 from functools import cache
@@ -115,6 +116,14 @@ def _networks_are_compiled_once() -> None:
         from blurscene_stream.detect.backends import openvino  # noqa: PLC0415
 
         openvino.compile_network = cache(openvino.compile_network)
+
+
+@pytest.fixture
+def no_thread_is_left() -> Generator[None]:
+    """Fail a test that leaves a thread; those of tests before it do not count."""
+    before = set(threading.enumerate())
+    yield
+    assert not set(threading.enumerate()) - before
 
 
 @pytest.fixture

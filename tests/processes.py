@@ -46,6 +46,16 @@ def started(command: Sequence[object], limit_s: float = PATIENCE_S, **options: A
         guard.join()
 
 
+@contextmanager
+def not_under_nohup() -> Generator[None]:
+    """Let a program that is started here end when its terminal closes, even where these tests run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def wait_until(condition: Callable[[], object], limit_s: float = PATIENCE_S, pause_s: float = 0.01) -> None:
     """Wait until `condition` holds; raise AssertionError after `limit_s`."""
     deadline_s = time.monotonic() + limit_s

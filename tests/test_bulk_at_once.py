@@ -30,11 +30,13 @@ from blurscene_stream.pipeline.detection import Detector
 from tests.conftest import ROOT
 from tests.detect.needs import need
 from tests.detectors import SquareDetector, take_detector
-from tests.processes import PATIENCE_S, started, wait_until
+from tests.processes import PATIENCE_S, not_under_nohup, started, wait_until
 from tests.videos import VideoSpec, make_video
 
 FRAMES = 8
 SIZES = {"a.mkv": (64, 48), "b.mkv": (64, 48), "c.mkv": (96, 64), "d.mkv": (64, 48)}
+
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
 
 @pytest.fixture
@@ -103,7 +105,6 @@ def test_files_run_at_the_same_time_and_the_table_is_in_order(
     *rows, last = capsys.readouterr().err.splitlines()[-5:]
     assert [row.split()[0] for row in rows] == [f"footage/{name}" for name in SIZES]
     assert last == "4 files: 4 done"
-    assert threading.active_count() == 1
 
 
 @pytest.mark.usefixtures("footage")
@@ -185,7 +186,6 @@ def test_what_would_end_every_file_ends_the_run(error: Exception, monkeypatch: p
     _take(monkeypatch, SquareDetector())
     assert _run("footage", "-o", "out", "--at-once", 2) == (11 if isinstance(error, DeviceError) else 70)
     assert not _files("out")
-    assert threading.active_count() == 1
 
 
 @pytest.mark.usefixtures("footage")
@@ -236,7 +236,7 @@ def test_a_signal_stops_all_files_and_leaves_nothing(number: signal.Signals, del
     out = tmp_path / "out"
     options = ["-o", out, "--at-once", 3, "--detections", tmp_path / "found"]
     command = [sys.executable, "-c", PROGRAM, tmp_path / "in", *options]
-    with started(command, cwd=ROOT, stderr=PIPE, text=True) as process:
+    with not_under_nohup(), started(command, cwd=ROOT, stderr=PIPE, text=True) as process:
         wait_until(lambda: out.is_dir() and len(list(out.iterdir())) >= 2, pause_s=0.005)
         time.sleep(delay_s)
         process.send_signal(number)

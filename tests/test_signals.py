@@ -11,7 +11,6 @@ import sys
 import textwrap
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from subprocess import PIPE
 
@@ -20,7 +19,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.detect.needs import need
 from tests.evaluate.scripted_detector import make_picture
-from tests.processes import PATIENCE_S, Process, lines_before, listens, started, wait_until
+from tests.processes import PATIENCE_S, Process, lines_before, listens, not_under_nohup, started, wait_until
 from tests.videos import VideoSpec, make_video, read_video
 
 FRAMES = 120
@@ -80,16 +79,6 @@ def program(film: Path, target: Path, request: pytest.FixtureRequest) -> Generat
         assert process.stdout.readline() == "ready\n"
         yield process
         process.kill()
-
-
-@contextmanager
-def not_under_nohup() -> Generator[None]:
-    """Let a program that is started here end when its terminal closes, even where these tests run under nohup."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGHUP, before)
 
 
 def wait_for(path: Path) -> None:

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -218,15 +217,6 @@ def test_an_edited_default_is_named_by_its_file(tmp_path: Path, monkeypatch: pyt
     loaded = resolve_settings()
     assert loaded.settings.detect.size_px == 640
     assert changed(dict(loaded.sources)) == {"detect.size_px": "config/config.yaml"}
-
-
-def test_loading_takes_less_than_50_ms() -> None:
-    def cpu_s() -> float:
-        begun = time.process_time()
-        load_settings({"redact": "solid", "detect.size_px": 640})
-        return time.process_time() - begun
-
-    assert min(cpu_s() for _ in range(5)) < 0.05
 
 
 def test_loading_imports_no_hydra() -> None:

@@ -21,6 +21,8 @@ from blurscene_stream.pipeline.at_once import SharedDetector, run_at_once, share
 from tests.detectors import CLASSES, SquareDetector
 from tests.processes import wait_until
 
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
+
 
 class Parts:
     """Work that waits until it is let go, and tells what runs."""
@@ -78,7 +80,6 @@ def test_an_error_stops_what_runs_and_begins_nothing_more() -> None:
     with pytest.raises(DeviceError, match="the device is gone"):
         run_at_once([parts.work(0), fail, parts.work(1), parts.work(2)], 3, StopToken())
     assert sorted(parts.began) == sorted(parts.ended) == [0, 1]
-    assert threading.active_count() == 1
 
 
 @pytest.mark.parametrize("count", [2, 4])
@@ -103,7 +104,6 @@ def test_a_signal_stops_all_and_its_error_is_raised(count: int) -> None:
         signal.signal(signal.SIGUSR1, previous)
     assert error.value.exit_code == 128 + signal.SIGUSR1
     assert sorted(parts.began) == list(range(count))
-    assert threading.active_count() == 1
 
 
 def test_a_request_that_came_before_begins_nothing() -> None:
@@ -186,7 +186,6 @@ def test_on_a_cpu_a_batch_is_of_one_file_and_on_a_gpu_of_several(monkeypatch: py
             assert lend(settings)._shared._max_frames == most  # type: ignore[attr-defined]
         assert asked[-1].detect.batch_size == most
     assert asked[0].detect.batch_size == 4
-    assert threading.active_count() == 1
 
 
 def test_the_error_of_loading_is_raised_and_leaves_no_thread() -> None:
@@ -195,7 +194,6 @@ def test_the_error_of_loading_is_raised_and_leaves_no_thread() -> None:
 
     with pytest.raises(BlurSceneError, match="no weights"), shared_detector(load_settings(["device=cpu"]), 2, load):
         pytest.fail("there is no detector")
-    assert threading.active_count() == 1
 
 
 def test_cores_are_shared_unless_the_settings_say_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
