@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from scripts.training.box_sums import box_sums
 from scripts.training.face_masks import cover_faces
-from scripts.training.weak_camera import defocus, dim, smear, unlearnable
+from scripts.training.weak_camera import choose, defocus, dim, smear, unlearnable
 
 MIN_HIDDEN = 0.5
 """Share of an object behind others from which on it is not learnt."""
@@ -86,7 +87,7 @@ def change_light(crops: Tensor, noise: Tensor, *numbers: Tensor) -> Tensor:
 
 def blur(crops: Tensor) -> Tensor:
     """Blur some crops by a Gaussian longer in one direction: defocus and motion."""
-    chosen = (torch.rand(len(crops), device=crops.device) < _BLURRED).nonzero()[:, 0]
+    chosen = choose(crops, _BLURRED)
     if not len(chosen):
         return crops
     reach, count = _KERNEL // 2, len(chosen)
@@ -106,7 +107,7 @@ def coarsen(crops: Tensor) -> Tensor:
     """Scale some crops down to 3/4 or 1/2 and up again."""
     size = crops.shape[2:]
     for factor in (0.75, 0.5):
-        chosen = (torch.rand(len(crops), device=crops.device) < _COARSE / 2).nonzero()[:, 0]
+        chosen = choose(crops, _COARSE / 2)
         if len(chosen):
             small = functional.interpolate(crops[chosen].float(), scale_factor=factor, mode="bilinear", antialias=True)
             large = functional.interpolate(small, size=size, mode="bilinear").to(crops.dtype)
@@ -116,8 +117,8 @@ def coarsen(crops: Tensor) -> Tensor:
 
 def compress(crops: Tensor) -> Tensor:
     """Quantize some crops as JPEG does luma, at qualities of about 10 to 70, with chroma at half the resolution."""
-    count, _, height, width = crops.shape
-    chosen = (torch.rand(count, device=crops.device) < _COMPRESSED).nonzero()[:, 0]
+    height, width = crops.shape[2:]
+    chosen = choose(crops, _COMPRESSED)
     if not len(chosen):
         return crops
     order = torch.arange(8, device=crops.device, dtype=torch.float32)
@@ -155,17 +156,11 @@ def occlude(crops: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def hidden_share(front: Tensor, boxes: Tensor) -> Tensor:
-    """Return the share of each box (B, N, 4) under `front`, bool (B, 1, H, W), from a summed-area table: (B, N)."""
+    """Return the share of each box (B, N, 4) under `front`, bool (B, 1, H, W): (B, N)."""
     _, _, height, width = front.shape
-    table = functional.pad(front[:, 0].float().cumsum(1).cumsum(2), (1, 0, 1, 0)).flatten(1)
     x0, y0, x1, y1 = boxes.round().long().unbind(2)
     x0, x1, y0, y1 = x0.clamp(0, width), x1.clamp(0, width), y0.clamp(0, height), y1.clamp(0, height)
-
-    def at(y: Tensor, x: Tensor) -> Tensor:
-        return table.gather(1, y * (width + 1) + x)
-
-    area = ((x1 - x0) * (y1 - y0)).clamp(min=1)
-    return (at(y1, x1) - at(y0, x1) - at(y1, x0) + at(y0, x0)) / area
+    return box_sums(front[:, 0].float(), x0, y0, x1, y1) / ((x1 - x0) * (y1 - y0)).clamp(min=1)
 
 
 def _uniform(crops: Tensor, low: float, high: float, dtype: torch.dtype | None = None) -> Tensor:

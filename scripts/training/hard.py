@@ -26,7 +26,7 @@ _HARD_RATIO = 2.0  # an object whose score is below so many thresholds is hard
 _TEACHERS_SHARE = 0.5  # of a miss, where a teacher gave the label; of a false alarm
 _STEP, _MOST = 0.4, 2.5  # weight for each miss, and the largest one
 _MIN_FALSE_PX = 14.0  # smaller false alarms are often objects that nobody labelled
-_UNSURE, _UNSEEN = 0.45, 0.01  # a teacher's score, and the network's, below which a label is left out
+_UNSURE = 0.45  # a teacher's score, below which a label that is not detected at all is left out
 _NEAR_IOU = 0.2  # a false alarm overlaps no label by so much
 
 
@@ -46,7 +46,7 @@ def review(image: AnnotatedImage, found: Detections, thresholds: Sequence[float]
         required = np.flatnonzero((image.class_ids == class_id) & ~image.ignored)
         scores = _scores_of(image, required, detections)
         by_teacher = image.scores[required] < 1
-        unsure = by_teacher & (image.scores[required] < _UNSURE) & (scores < _UNSEEN)
+        unsure = by_teacher & (image.scores[required] < _UNSURE) & (scores == 0)
         missed = ~unsure & (scores < _HARD_RATIO * thresholds[class_id])
         left_out += required[unsure].tolist()
         mistakes += float(np.where(by_teacher, _TEACHERS_SHARE, 1.0)[missed].sum())

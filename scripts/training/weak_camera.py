@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from scripts.training.box_sums import box_sums
+
 _DIM, _DEFOCUSED, _SMEARED = 0.12, 0.10, 0.08  # probabilities
 _KEPT_RANGE = (0.06, 0.5)  # share of the range that is left of a dim crop
 _DARKEST = 130.0  # a dim crop begins somewhere below this level
@@ -25,7 +27,7 @@ _CELL, _AROUND = 4, 2  # pixels of a cell in which that is measured; cells aroun
 
 def dim(crops: Tensor) -> Tensor:
     """Squeeze some crops into a small part of the range, mostly a dark one, add noise, and round to the levels left."""
-    chosen = _chosen(crops, _DIM)
+    chosen = choose(crops, _DIM)
     if not len(chosen):
         return crops
     low, high = (math.log(share) for share in _KEPT_RANGE)
@@ -39,7 +41,7 @@ def defocus(crops: Tensor) -> tuple[Tensor, Tensor]:
     """Put some crops out of focus; return the crops, and how many pixels wide a point of each is then (B,)."""
     width = torch.ones(len(crops), device=crops.device)
     for factor in _FACTORS:
-        chosen = _chosen(crops, _DEFOCUSED / len(_FACTORS))
+        chosen = choose(crops, _DEFOCUSED / len(_FACTORS))
         if not len(chosen):
             continue
         small = functional.interpolate(crops[chosen].float(), scale_factor=factor, mode="bilinear", antialias=True)
@@ -56,7 +58,7 @@ def smear(crops: Tensor) -> tuple[Tensor, Tensor]:
     """
     length = torch.ones(len(crops), 2, device=crops.device)
     for axis in (0, 0, 1):
-        chosen = _chosen(crops, _SMEARED / 3)
+        chosen = choose(crops, _SMEARED / 3)
         if not len(chosen):
             continue
         pixels = 2 * int(torch.randint(_SMEAR_PX[0] // 2, _SMEAR_PX[1] // 2 + 1, ()).item()) + 1
@@ -91,15 +93,12 @@ def luma_deviation(crops: Tensor, boxes: Tensor) -> Tensor:
     x1, y1 = high[..., 0].clamp(1, width), high[..., 1].clamp(1, height)
     cells = ((x1 - x0) * (y1 - y0)).clamp(min=1)
 
-    def mean(values: Tensor) -> Tensor:
-        table = functional.pad(values.cumsum(1).cumsum(2), (1, 0, 1, 0)).flatten(1)
-        corners = [table.gather(1, y * (width + 1) + x) for y, x in ((y1, x1), (y0, x1), (y1, x0), (y0, x0))]
-        return (corners[0] - corners[1] - corners[2] + corners[3]) / cells
-
-    return (mean(luma * luma) - mean(luma) ** 2).clamp(min=0).sqrt()
+    mean, mean_of_squares = (box_sums(values, x0, y0, x1, y1) / cells for values in (luma, luma * luma))
+    return (mean_of_squares - mean**2).clamp(min=0).sqrt()
 
 
-def _chosen(crops: Tensor, probability: float) -> Tensor:
+def choose(crops: Tensor, probability: float) -> Tensor:
+    """Return the indices, int64 (N,), of some of the crops."""
     return (torch.rand(len(crops), device=crops.device) < probability).nonzero()[:, 0]
 
 
