@@ -1,7 +1,8 @@
-"""Files that this program writes beside its videos and pictures, told from those of others by how they begin."""
+"""Files that this program writes besides its videos and pictures, told from those of others by what is in them."""
 
 from __future__ import annotations
 
+import mmap
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,8 +37,24 @@ class OwnFile:
         return False
 
 
+class ExportedNetwork(OwnFile):
+    """A network for other programs, as ONNX or OpenVINO's IR; `label` is a key in its metadata, behind its layers."""
+
+    def matches(self, path: Path) -> bool:
+        """Tell whether this program has written a file; a .bin holds bare numbers, and is of the .xml beside it."""
+        described = path.with_suffix(".xml") if path.suffix == ".bin" else path
+        with (
+            suppress(OSError, ValueError),  # the latter: an empty file
+            described.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        ):
+            return content.find(self.label.encode()) >= 0
+        return False
+
+
 DETECTIONS = OwnFile("file of detections", "blurscene-stream detections")
 SHEET = OwnFile("sheet", "blurscene-stream verify", png=True)
 VERIFICATION = OwnFile("report", "blurscene-stream verification")
 EVALUATION = OwnFile("report", "blurscene-stream evaluation")
 EVALUATION_PLOT = OwnFile("plot", "blurscene-stream evaluate", png=True)
+NETWORK = ExportedNetwork("network", "weights_sha256")

@@ -10,7 +10,8 @@ import click
 
 from blurscene_stream.cli.options import COMMAND_SETTINGS, CONFIG_OPTIONS, LOG_OPTIONS, options, prepare
 from blurscene_stream.errors import UsageError
-from blurscene_stream.paths import check_output_path
+from blurscene_stream.own_files import NETWORK
+from blurscene_stream.paths import check_replaced
 
 EPILOG = """\b
 Examples:
@@ -28,7 +29,7 @@ _IR = {".xml": ".bin"}  # the file beside it that holds the weights
 @click.command("export", epilog=EPILOG, **COMMAND_SETTINGS)
 @click.argument("model", metavar="MODEL", required=False)
 @click.argument("target", metavar="OUT", required=False, type=click.Path(path_type=Path))
-@click.option("-y", "overwrite", is_flag=True, help="Replace the output if it exists.")
+@click.option("-y", "overwrite", is_flag=True, help="Replace the output if it exists and was made so.")
 @options(CONFIG_OPTIONS, LOG_OPTIONS)
 def export_command(model: str | None, target: Path | None, overwrite: bool, **given: Any) -> int:
     """Write the network of MODEL, a name such as face_plate_v1, to OUT: ONNX (.onnx) or OpenVINO IR (.xml and .bin)."""
@@ -49,5 +50,5 @@ def _check_paths(model: str | None, target: Path | None, overwrite: bool) -> Pat
     if target.suffix not in (".onnx", *_IR):
         raise UsageError(f"{target}: the ending must be .onnx or .xml")
     for suffix in filter(None, (target.suffix, _IR.get(target.suffix))):
-        check_output_path(target.with_suffix(suffix), overwrite)
+        check_replaced(target.with_suffix(suffix), NETWORK, overwrite)
     return target

@@ -22,6 +22,7 @@ from blurscene_stream.detect.backends import export
 from blurscene_stream.detect.backends.export import export_model
 from blurscene_stream.detect.backends.onnx_file import check_onnx, origin, read_onnx, read_reference
 from blurscene_stream.errors import ConfigError
+from blurscene_stream.own_files import NETWORK
 from tests.detect.needs import need
 
 WEIGHTS = shipped("weights") / "face_plate_v1.pt"
@@ -150,8 +151,30 @@ def test_export_writes_what_runs_and_gives_the_same_maps(
     maps = openvino_backend.OpenVinoNetwork(ModelConfig(), DetectConfig(precision=Precision.fp32))(picture)
     assert np.allclose(compiled(picture)[0], maps, atol=1e-3)
     assert run(export_command, arguments, "blurscene-stream export") == 2, "the files are there"
+    assert run(export_command, ["-y", *arguments], "blurscene-stream export") == 0, "and are ours"
+    assert NETWORK.matches(WEIGHTS.with_suffix(".onnx")), "told by its content"
     written, shipped_ones = (read_reference(each, ModelConfig()) for each in (as_onnx[0], CONTENT))
     np.testing.assert_allclose(written.values, shipped_ones.values, atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("target", "others", "refused_name"),
+    [
+        ("other.onnx", {"other.onnx": CONTENT.replace(b"weights_sha256", b"of_other_make!")}, "other.onnx"),
+        ("other.xml", {"other.xml": b"<net/>"}, "other.xml"),
+        ("other.xml", {"other.bin": b"numbers"}, "other.bin"),
+        ("other.xml", {"other.bin": b"numbers", "other.xml": b""}, "other.bin"),
+    ],
+)
+def test_export_replaces_no_file_of_others(
+    target: str, others: dict[str, bytes], refused_name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, content in others.items():
+        (tmp_path / name).write_bytes(content)
+    assert run(export_command, ["-y", "face_plate_v1", str(tmp_path / target)], "blurscene-stream export") == 2
+    line = f"{refused_name}: is no network of this program, and is not replaced; move it away or choose another name"
+    assert line in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == others
 
 
 def test_only_the_built_in_networks_are_exported() -> None:

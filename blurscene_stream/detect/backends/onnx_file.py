@@ -19,6 +19,7 @@ from blurscene_stream.detect.backends.processor import has_fast_int8
 from blurscene_stream.detect.backends.reference import Reference
 from blurscene_stream.detect.weights import find_weights, read_verified
 from blurscene_stream.errors import ConfigError
+from blurscene_stream.own_files import NETWORK
 
 SUFFIX = ".onnx"
 INT8_SUFFIX = "_int8.onnx"
@@ -28,7 +29,7 @@ INPUT, OUTPUT = "images", "maps"
 REFERENCE = "reference"
 """Key in the metadata: the text of a `reference.Reference`."""
 
-_WEIGHTS, _NETWORK = "weights_sha256", "network"  # keys too
+_WEIGHTS, _NETWORK = NETWORK.label, "network"  # keys too
 
 _GRAPH, _METADATA, _FUNCTIONS = 7, 14, 25  # of ModelProto
 _NODE, _INITIALIZER, _SPARSE_INITIALIZER = 1, 5, 15  # of GraphProto
