@@ -101,7 +101,7 @@ def check_output_path(path: Path, overwrite: bool) -> None:
         if path.exists() and not path.is_file():
             raise UsageError(f"{path}: is not a file; choose another name")
         if path.exists() and not overwrite:
-            raise UsageError(f"{path}: exists already; use -y to replace it")
+            raise UsageError(f"{path}: exists already; use -y to replace it (in Python overwrite=True)")
         if path.resolve().is_symlink():  # Python 3.13 gives a loop back, older ones raise
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
     except (OSError, RuntimeError) as error:  # too long, no permission, or a link that leads to itself

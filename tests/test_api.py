@@ -113,6 +113,14 @@ def test_a_video_reports_its_progress(tmp_path: Path) -> None:
     assert seen == [(done, SPEC.frames) for done in range(1, SPEC.frames + 1)]
 
 
+def test_a_target_that_exists_is_refused_with_the_argument_that_replaces_it(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mp4", SPEC)
+    target = make_video(tmp_path / "out.mp4", SPEC)
+    with pytest.raises(UsageError, match=r"out\.mp4: exists already; .*overwrite=True"):
+        anonymizer().video(source, target)
+    assert anonymizer().video(source, target, overwrite=True).frames == SPEC.frames
+
+
 def test_a_run_can_be_cancelled_from_the_progress_callback(tmp_path: Path) -> None:
     class Cancelled(Exception):  # noqa: N818
         pass

@@ -75,7 +75,7 @@ REFUSALS = [  # arguments, exit code, the message
     (("--keep", "subtitles,gps", "IN", "OUT"), 2, "option --keep: keep.streams must be a list of subtitles, data,"),
     (("--keep-tag", " ", "IN", "OUT"), 2, "option --keep-tag: keep.tags must be"),
     (("--keep", "chapters", "IN", "rtsp://127.0.0.1:9/x"), 2, "is sent video and audio alone"),
-    (("--keep-tag", "title", "IN", "rtsp://127.0.0.1:9/x"), 2, "leave out --keep and --keep-tag"),
+    (("--keep-tag", "title", "IN", "rtsp://127.0.0.1:9/x"), 2, "leave out --keep (keep.streams) and --keep-tag"),
     (("--keep", "data", "--size", "160", "rtsp://127.0.0.1:9/x", "OUT"), 2, "only video and audio of a camera"),
     (("--device", "cuda:99", "IN", "OUT"), 11, "cuda:99"),
     (("--device", "tpu", "IN", "OUT"), 2, "auto"),

@@ -58,7 +58,10 @@ def check_target(address: Address, settings: Settings, overwrite: bool) -> None:
     """
     if address.live:
         if settings.keep.streams or settings.keep.tags:
-            raise UsageError(f"{address}: a server is sent video and audio alone; leave out --keep and --keep-tag")
+            raise UsageError(
+                f"{address}: a server is sent video and audio alone; leave out --keep (keep.streams) and "
+                "--keep-tag (keep.tags)"
+            )
         choose_encoder(settings.encode, "rtsp")
     elif is_pipe(address):
         check_pipe_target(address, settings)

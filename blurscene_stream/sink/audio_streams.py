@@ -94,7 +94,7 @@ def _add_encoder(container: OutputContainer, source: AudioStream, codec: str) ->
         others = [mode.name for mode, name in ENCODERS.items() if _can_encode(output, name)]
         choices = " or ".join([*others, "drop"])
         refused = f"{output} cannot hold {CODEC_NAMES[codec]} audio"
-        raise SinkError(f"{refused}; choose --audio {choices}, or another kind of file")
+        raise SinkError(f"{refused}; choose --audio {choices} (encode.audio), or another kind of file")
     try:
         rates = av.Codec(codec, "w").audio_rates or []
         rate = source.sample_rate if source.sample_rate in rates else COMMON_RATE_HZ

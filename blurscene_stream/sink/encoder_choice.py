@@ -58,7 +58,7 @@ def choose_working_encoder(container: str, info: StreamInfo, settings: Settings)
     chosen = _encoder_for(container, info, settings)
     if chosen.hardware:
         if error := _probe(chosen, container, info, settings):
-            raise SinkError(f"{chosen.name} does not work here: {error}; choose another with -c:v")
+            raise SinkError(f"{chosen.name} does not work here: {error}; choose another with -c:v (encode.codec)")
         return chosen
     if settings.encode.hardware is Hardware.never:
         return chosen

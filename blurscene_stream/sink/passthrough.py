@@ -97,7 +97,7 @@ class _TextCopy(StreamCopy):
         except UnicodeDecodeError:
             is_text = False
         if not is_text:
-            raise CorruptInputError(f"{self._name}: a subtitle is no text; leave out --keep subtitles")
+            raise CorruptInputError(f"{self._name}: a subtitle is no text; leave out --keep subtitles (keep.streams)")
         text: Packet[Stream] = Packet(data)
         text.pts, text.dts, text.duration, text.time_base = packet.pts, packet.dts, packet.duration, packet.time_base
         text.is_keyframe = packet.is_keyframe
@@ -151,7 +151,9 @@ def add_passthrough(container: OutputContainer, source: CopiedStream, name: str)
     is_text = source.codec in TEXT_SUBTITLES
     others = [other for other in SUFFIXES if _holds(other, source) or (is_text and other in SUBTITLE_CODECS)]
     what = f"{source.codec} {source.type.value}".strip()
-    raise _refusal(f"{name}: {SUFFIXES[output]} cannot hold its {what}", f"--keep {source.type.value}", others)
+    raise _refusal(
+        f"{name}: {SUFFIXES[output]} cannot hold its {what}", f"--keep {source.type.value} (keep.streams)", others
+    )
 
 
 def _styles_only(codec: str, header: bytes) -> bytes | None:
@@ -182,9 +184,9 @@ def add_tags(container: OutputContainer, info: StreamInfo) -> None:
     _warn_of_lost_tags(output, [passing.video, *(source.metadata for source in info.copied_streams)], name)
     container.flags |= BITEXACT  # no versions, no random numbers: the same file each time
     for what, asked_for, option in (
-        ("chapters", passing.chapters, "--keep chapters"),
-        ("timecode", "timecode" in passing.video, "--keep timecode"),
-        ("tags", passing.container, "--keep-tag"),
+        ("chapters", passing.chapters, "--keep chapters (keep.streams)"),
+        ("timecode", "timecode" in passing.video, "--keep timecode (keep.streams)"),
+        ("tags", passing.container, "--keep-tag (keep.tags)"),
     ):
         if asked_for and output not in TAGGED_CONTAINERS:
             raise _refusal(f"{name}: {SUFFIXES[output]} cannot hold its {what}", option, TAGGED_CONTAINERS)
@@ -213,7 +215,9 @@ def _refusal(what: str, option: str, containers: Sequence[str]) -> UsageError:
 def _add_attachment(container: OutputContainer, source: CopiedStream, name: str) -> StreamWriter:
     if container.format.name != "matroska":
         suffix = SUFFIXES[container.format.name]
-        raise _refusal(f"{name}: {suffix} cannot hold its attachments", "--keep attachments", ["matroska"])
+        raise _refusal(
+            f"{name}: {suffix} cannot hold its attachments", "--keep attachments (keep.streams)", ["matroska"]
+        )
     mime_type = source.metadata.get("mimetype", "application/octet-stream")
     attachment = container.add_attachment(
         source.metadata.get("filename", "attachment"), mime_type, source.extradata or b""

@@ -89,7 +89,9 @@ class VideoEncoder:
         supported = [each.name for each in self._stream.codec_context.codec.video_formats or ()]
         chosen = next((name for name in (*same, *near, *EIGHT_BIT_FORMATS) if name in supported), None)
         if chosen is None:
-            raise SinkError(f"{encoder.name} takes no {source.name} pictures; choose another codec with -c:v")
+            raise SinkError(
+                f"{encoder.name} takes no {source.name} pictures; choose another codec with -c:v (encode.codec)"
+            )
         if chosen not in same:
             self.notices.append(f"{encoder.name} takes no {source.name}, the video is encoded as {chosen}")
         return chosen
@@ -110,7 +112,7 @@ class VideoEncoder:
         """Return the message for an encoder that does not open, for which the size of the picture may be the cause."""
         picture = self._info.picture
         what = f"{picture.width}x{picture.height} pictures as {self._pixel_format}"
-        return f"{self._name} does not open for {what}: {why}; choose another codec with -c:v"
+        return f"{self._name} does not open for {what}: {why}; choose another codec with -c:v (encode.codec)"
 
     def encode(self, frame: RedactedFrame) -> list[Packet[Stream]]:
         """Encode a frame with its own pts.

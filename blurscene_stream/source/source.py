@@ -250,7 +250,7 @@ def _recorded_source(
 
 def _open_live_source(address: Address, settings: Settings) -> Source:
     if settings.keep.streams:
-        raise UsageError(f"{address}: only video and audio of a camera can be kept; leave out --keep")
+        raise UsageError(f"{address}: only video and audio of a camera can be kept; leave out --keep (keep.streams)")
     container = open_live(address, settings.rtsp)
     try:
         selection = select_streams(container, str(address), settings)

@@ -201,13 +201,13 @@ REFUSED = [  # what is asked for, where it is, the target, the message
         keeping("subtitles"),
         "subtitles of mkv",
         "ts",
-        "ts cannot hold its srt subtitles: leave out --keep subtitles, or write mp4, mov, mkv or webm",
+        "ts cannot hold its srt subtitles: leave out --keep subtitles (keep.streams), or write mp4, mov, mkv or webm",
     ),
     (
         keeping("data"),
         "GPS track of mp4 (gpmd)",
         "mkv",
-        "mkv cannot hold its gpmd data: leave out --keep data, or write mp4 or mov",
+        "mkv cannot hold its gpmd data: leave out --keep data (keep.streams), or write mp4 or mov",
     ),
     (keeping("data"), "GPS track of mp4 (camm)", "mov", "mov cannot hold its camm data"),  # libav forgets its name
     (keeping("data"), "bin_data of ts", "mp4", "mp4 cannot hold its bin_data data"),  # it would be called gpmd
@@ -217,7 +217,7 @@ REFUSED = [  # what is asked for, where it is, the target, the message
         keeping("attachments"),
         "attachment of mkv",
         "mp4",
-        "mp4 cannot hold its attachments: leave out --keep attachments, or write mkv",
+        "mp4 cannot hold its attachments: leave out --keep attachments (keep.streams), or write mkv",
     ),
     (keeping("chapters"), "chapters of mp4", "ts", "ts cannot hold its chapters: leave out --keep chapters"),
     (keeping("timecode"), "name of the reel of a timecode", "ts", "ts cannot hold its timecode"),
@@ -225,7 +225,7 @@ REFUSED = [  # what is asked for, where it is, the target, the message
         keeping(tags=("title",)),
         "tags of mkv",
         "ts",
-        "ts cannot hold its tags: leave out --keep-tag, or write mp4, mov, mkv or webm",
+        "ts cannot hold its tags: leave out --keep-tag (keep.tags), or write mp4, mov, mkv or webm",
     ),
 ]
 

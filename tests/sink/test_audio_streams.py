@@ -131,7 +131,7 @@ def test_an_audio_codec_that_the_container_cannot_hold_is_an_error(tmp_path: Pat
     (tmp_path / "out").mkdir()
     settings = Settings(encode=EncodeConfig(audio=AudioMode.aac))
     message = fails(SinkError, source, tmp_path / "out" / "out.webm", settings)
-    assert "webm cannot hold aac audio; choose --audio opus or drop, or another kind of file" in message
+    assert "webm cannot hold aac audio; choose --audio opus or drop (encode.audio), or another kind of file" in message
 
 
 @pytest.mark.parametrize(

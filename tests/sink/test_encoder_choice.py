@@ -113,5 +113,5 @@ def test_pictures_that_a_named_encoder_does_not_take(width: int, height: int, tm
     source = make_video(tmp_path / "in.mkv", VideoSpec(2, width, height, codec="ffv1", audio=()))
     message = fails(SinkError, source, tmp_path / "out.mp4", Settings(encode=EncodeConfig(codec="hevc")))
     refusal = f"libx265 does not open for {width}x{height} pictures as yuv420p: invalid argument"
-    assert message == f"{tmp_path / 'out.mp4'}: {refusal}; choose another codec with -c:v"
+    assert message == f"{tmp_path / 'out.mp4'}: {refusal}; choose another codec with -c:v (encode.codec)"
     assert anonymize(source, tmp_path / "out.mp4").frames == 2

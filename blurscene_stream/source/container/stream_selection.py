@@ -147,7 +147,9 @@ def _font(stream: Any, name: str) -> bytes:
     try:
         return rebuilt_font(stream.data)
     except ValueError as error:
-        raise SourceError(f"{name}: attachment {stream.index} is no font; leave out --keep attachments") from error
+        raise SourceError(
+            f"{name}: attachment {stream.index} is no font; leave out --keep attachments (keep.streams)"
+        ) from error
 
 
 def stream_tags(stream: Stream) -> Mapping[str, str]:

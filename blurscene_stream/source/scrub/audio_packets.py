@@ -82,7 +82,7 @@ class AudioScrubber:
         others = " or ".join([*(["aac"] if codec != "aac" else []), "drop"])
         return (
             f"{self._name}: the audio packet at {self._gap_s:.3f} s is no frame of {codec} and may be anything; "
-            f"choose --audio {others}; nothing was written"
+            f"choose --audio {others} (encode.audio); nothing was written"
         )
 
 

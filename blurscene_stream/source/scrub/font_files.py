@@ -36,7 +36,7 @@ def rebuilt_font(data: bytes) -> bytes:
         from fontTools.ttLib import TTFont  # noqa: PLC0415
     except ImportError as error:
         raise UsageError(
-            "--keep attachments needs fontTools: pip install 'blurscene-stream[fonts]', or leave it out"
+            "--keep attachments (keep.streams) needs fontTools: pip install 'blurscene-stream[fonts]', or leave it out"
         ) from error
     try:
         font = TTFont(BytesIO(data), lazy=False)

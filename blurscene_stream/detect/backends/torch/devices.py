@@ -23,7 +23,7 @@ def choose_dtype(precision: Precision, device: torch.device) -> torch.dtype:
     every run. Raises ConfigError for int8.
     """
     if precision is Precision.int8:
-        raise ConfigError("detect.precision: torch has no int8; use --backend openvino, on the CPU")
+        raise ConfigError("detect.precision: torch has no int8; use --backend openvino (detect.backend), on the CPU")
     if precision is not Precision.auto:
         return torch.bfloat16 if precision is Precision.bf16 else torch.float32
     on_gpu = device.type == "cuda"
