@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from blurscene_stream.detect.backends.torch.network_v2 import FacePlateV2Network
 from scripts.training.augment import augment, without_hidden
+from scripts.training.clock import Clock
 from scripts.training.crops import CropPlans
 from scripts.training.draw import Draw, choose_draw
 from scripts.training.losses import Loss, detection_loss
@@ -30,11 +31,13 @@ class TrainConfig:
     """How to train.
 
     steps, minutes: when to stop, whichever comes first; the learning rate falls to the end
+    deadline:       a file that says another end in place of `minutes`, once it is there; see `Clock`
     batch, size:    crops of a batch, and the side of each in pixels, a multiple of 64
     wide:           side of the crops of every sixth batch, which has fewer of them; 0: as the others
     warm_up:        steps over which the learning rate rises
     average:        share of the old average that stays at each step
     workers:        processes that plan crops; 0: none, and the same run gives the same weights
+    report_every:   steps from one report to the next
     """
 
     minutes: float = 10
@@ -48,6 +51,8 @@ class TrainConfig:
     average: float = 0.9996
     workers: int = 0
     seed: int = 0
+    report_every: int = 200
+    deadline: Path | None = None
 
     def __post_init__(self) -> None:
         for name in ("size", "wide"):
@@ -96,7 +101,6 @@ def train(
     store: Store,
     config: TrainConfig,
     report: Report = lambda _progress, _averaged: None,
-    report_every: int = 200,
 ) -> FacePlateV2Network:
     """Train `network` in place, on the device of the store; return the network with averaged weights."""
     torch.manual_seed(config.seed)
@@ -108,19 +112,18 @@ def train(
     optimizer = _optimizer(network, config)
     batches = batches_of(store.images, config, device)
     drawing = _Drawing(store, device)
-    losses, start = list[Loss](), time.monotonic()
+    losses, clock = list[Loss](), Clock(config.minutes, config.deadline)
     for step in range(config.steps):
         plan = {name: value.to(device, non_blocking=True) for name, value in next(batches).items()}
-        seconds = time.monotonic() - start
-        progress = max(step / config.steps, seconds / (config.minutes * 60))
+        progress = max(step / config.steps, clock.progress())
         if progress >= 1:
             break
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(config, step, progress)
         losses.append(_step(network, optimizer, plan, drawing))
         averaged.update(step + 1)
-        if (step + 1) % report_every == 0 or step + 1 == config.steps:
-            report(_progress(step + 1, seconds, losses), averaged.network)
+        if (step + 1) % config.report_every == 0 or step + 1 == config.steps:
+            report(_progress(step + 1, clock.seconds(), losses), averaged.network)
             losses.clear()
     return averaged.network
 

