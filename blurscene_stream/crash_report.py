@@ -1,4 +1,4 @@
-"""A report of an error that nobody foresaw: a file with its traceback, and its place in a few words."""
+"""Reports of errors that nobody foresaw: their place and text in one line, or a file with the traceback."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import os
 import re
 import tempfile
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from blurscene_stream.credentials import redacted
-from blurscene_stream.errors import first_line
+from blurscene_stream.errors import BlurSceneError, first_line
 
 ARRAYS = re.compile(r"\[.*|array\(.*|\bb(?P<quote>['\"]).*")  # an error may show the numbers or bytes that it is about
 
@@ -23,8 +24,26 @@ OUT_OF_MEMORY = re.compile(
 
 def type_and_place(error: BaseException) -> str:
     """Return the type of an error and the line of code that raised it; its text may hold anything, and is left out."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno}"
+    return f"{type(error).__name__} in {_place(error)}"
+
+
+def description(error: BaseException) -> str:
+    """Return the type of an error, the first line of its text without what may be part of a picture, and its place."""
+    return f"{type(error).__name__}: {_text(error)} ({_place(error)})"
+
+
+@contextmanager
+def unforeseen_errors(error_type: type[BlurSceneError], what: str) -> Generator[None]:
+    """Raise an error that nobody raised on purpose as one of the stage that it was raised in.
+
+    what: what could not be done, and to which frame
+    """
+    try:
+        yield
+    except BlurSceneError:
+        raise
+    except Exception as error:
+        raise error_type(f"{what}: {description(error)}") from error
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -62,7 +81,16 @@ def _lines(error: BaseException) -> Iterator[str]:
     for each in reversed(_chain(error)):
         yield ""
         yield from traceback.format_list(traceback.extract_tb(each.__traceback__))
-        yield f"{type(each).__name__}: {ARRAYS.sub('[...]', first_line(each))}"
+        yield f"{type(each).__name__}: {_text(each)}"
+
+
+def _place(error: BaseException) -> str:
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(place.filename).name}, line {place.lineno}"
+
+
+def _text(error: BaseException) -> str:
+    return ARRAYS.sub("[...]", first_line(error))
 
 
 def _chain(error: BaseException) -> list[BaseException]:

@@ -15,7 +15,7 @@ BlurSceneError             1  could not run
 ├── DeviceError           11  the device asked for is not there
 └── StoppedError         130  stopped by Ctrl-C (143: by SIGTERM, 129: by SIGHUP)
 
-4 and 5 are the verdicts FAIL and REVIEW of `verify`. 70 is an error that nobody raised on purpose: a bug.
+4 and 5 are the verdicts FAIL and REVIEW of `verify`. 70 is an error that nobody raised on purpose, in no stage: a bug.
 Messages are one line: where, what, the way out. They never hold a credential or picture content.
 """
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from threading import Condition, Event, Thread
 
 from blurscene_stream.boxes import Detections
-from blurscene_stream.crash_report import type_and_place
-from blurscene_stream.errors import BlurSceneError, DetectionError, first_line
+from blurscene_stream.crash_report import description, type_and_place
+from blurscene_stream.errors import BlurSceneError, DetectionError
 from blurscene_stream.frames import Frame
 from blurscene_stream.pipeline.detection import Detector
 
@@ -178,4 +178,4 @@ def _own_copy(error: BaseException | None) -> BlurSceneError:
         return type(error)(str(error))
     if error is None:
         return DetectionError("the detector has been stopped")
-    return DetectionError(f"the detector failed: {type(error).__name__}: {first_line(error)}")
+    return DetectionError(f"the detector failed: {description(error)}")

@@ -9,7 +9,8 @@ from typing import Protocol
 
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.errors import BlurSceneError, DetectionError, RedactionError, first_line
+from blurscene_stream.crash_report import unforeseen_errors
+from blurscene_stream.errors import BlurSceneError, DetectionError, RedactionError
 from blurscene_stream.frames import DetectedItem, Frame, RedactedFrame, SourceItem
 from blurscene_stream.pipeline.prefetch import called_ahead
 from blurscene_stream.streams import StreamInfo
@@ -91,12 +92,8 @@ def detect_frames(frames: Sequence[Frame], detect: Detect) -> list[Detections]:
     Raises DetectionError when `detect` fails, or does not answer for each of them.
     """
     where = f"frames {frames[0].number} to {frames[-1].number}"
-    try:
+    with unforeseen_errors(DetectionError, f"{where}: the detector failed"):
         detections = detect(frames)
-    except BlurSceneError:
-        raise
-    except Exception as error:
-        raise DetectionError(f"{where}: the detector failed: {type(error).__name__}: {first_line(error)}") from error
     if len(detections) != len(frames):
         raise DetectionError(f"{where}: the detector answered for {len(detections)} of {len(frames)} pictures")
     return detections

@@ -9,6 +9,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from blurscene_stream.config.schema import Settings
+from blurscene_stream.crash_report import unforeseen_errors
 from blurscene_stream.errors import ConfigError, DetectionError
 from blurscene_stream.frames import Frame, ScanMode, SourceItem
 from blurscene_stream.streams import StreamInfo
@@ -53,12 +54,8 @@ def with_cuts(items: Generator[SourceItem]) -> Generator[SourceItem]:
 
 
 def _marked(frame: Frame, shots: ShotDetector) -> Frame:
-    try:
+    with unforeseen_errors(DetectionError, f"frame {frame.number}: shot boundaries could not be detected"):
         return replace(frame, cut=True) if shots.is_cut(frame) else frame
-    except Exception as error:
-        raise DetectionError(
-            f"frame {frame.number}: shot boundaries could not be detected, {type(error).__name__}"
-        ) from error
 
 
 def with_scan_modes(items: Generator[SourceItem], settings: Settings, time_base: Fraction) -> Generator[SourceItem]:

@@ -6,12 +6,13 @@ import logging
 import math
 from collections import deque
 from collections.abc import Generator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from fractions import Fraction
 
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import Settings, TrackConfig, class_configs
-from blurscene_stream.errors import BlurSceneError, DetectionError
+from blurscene_stream.crash_report import unforeseen_errors
+from blurscene_stream.errors import DetectionError
 from blurscene_stream.frames import CopiedPacket, DetectedItem, Frame, PictureInfo, ScanMode, SinkItem, SourceItem
 from blurscene_stream.pipeline.auto_rotation import with_auto_rotation
 from blurscene_stream.pipeline.detection import (
@@ -32,6 +33,8 @@ from blurscene_stream.pipeline.scan_schedule import (
 )
 from blurscene_stream.streams import StreamInfo
 from blurscene_stream.track import NONE_UNCERTAIN, Tracker, UncertaintyLimits, uncertainty_limits
+
+UNTRACKED = "objects could not be tracked over time"
 
 log = logging.getLogger(__name__)
 
@@ -142,16 +145,16 @@ def tracked(
             if isinstance(item, CopiedPacket):
                 waiting.append(item)
                 packets += 1
-                with _tracking_errors():
+                with unforeseen_errors(DetectionError, UNTRACKED):
                     done = tracker.finish() if packets > MAX_PACKETS_WITHOUT_FRAME else []
             else:
                 frame, detections = item
                 waiting.append(frame)
                 packets = 0
-                with _tracking_errors(f"frame {frame.number}: "):
+                with unforeseen_errors(DetectionError, f"frame {frame.number}: {UNTRACKED}"):
                     done = tracker.push(float(frame.pts * time_base), *_observed(frame, detections))
             yield from _released(waiting, done)
-        with _tracking_errors():
+        with unforeseen_errors(DetectionError, UNTRACKED):
             done = tracker.finish()
         yield from _released(waiting, done)
 
@@ -161,17 +164,6 @@ def _observed(frame: Frame, detections: Detections) -> tuple[Detections, bool, S
     if frame.corrupt:
         return Detections.empty(detections.class_names), False, frame.scan_mode
     return detections, frame.cut, frame.scan_mode
-
-
-@contextmanager
-def _tracking_errors(where: str = "") -> Generator[None]:
-    """Turn an unexpected error of the tracker into DetectionError, without its text: nobody knows what it holds."""
-    try:
-        yield
-    except BlurSceneError:
-        raise
-    except Exception as error:
-        raise DetectionError(f"{where}objects could not be tracked over time, {type(error).__name__}") from error
 
 
 def _released(waiting: deque[SourceItem], done: Sequence[Detections]) -> Generator[DetectedItem]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from blurscene_stream.boxes import NO_TRACK, Detections
 from blurscene_stream.config.schema import ClassConfig, Settings
+from blurscene_stream.crash_report import unforeseen_errors
 from blurscene_stream.errors import ConfigError, RedactionError
 from blurscene_stream.frames import Frame, PictureInfo, Plane, RedactedFrame
 from blurscene_stream.redact.first_appearance import AppearanceCache, first_appearance
@@ -130,7 +131,7 @@ def release(
     Raises RedactionError for whatever goes wrong, and when `detections` are not of `class_names`; ConfigError when
     `redact` does.
     """
-    try:
+    with unforeseen_errors(RedactionError, f"frame {frame.number}: could not be redacted"):
         if detections.class_names != class_names:
             raise RedactionError(
                 f"frame {frame.number}: found classes {detections.class_names}, expected {class_names}"
@@ -138,8 +139,4 @@ def release(
         check_planes(frame)
         checksum = frame.checksum
         covered = redact(frame, detections)
-    except (RedactionError, ConfigError):
-        raise
-    except Exception as error:  # its text stays out: it may have lines, or hold samples
-        raise RedactionError(f"frame {frame.number}: could not be redacted, {type(error).__name__}") from error
     return RedactedFrame(frame.number, frame.pts, covered, frame.native, frame.corrupt, checksum)

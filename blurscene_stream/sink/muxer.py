@@ -11,6 +11,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from blurscene_stream.config.schema import AudioMode, Settings
+from blurscene_stream.crash_report import unforeseen_errors
 from blurscene_stream.errors import SinkError, reason
 from blurscene_stream.frames import CopiedPacket, RedactedFrame
 from blurscene_stream.sink.audio_streams import add_audio
@@ -74,18 +75,21 @@ class Muxer:
         Raises SinkError.
         """
         if isinstance(item, RedactedFrame):
-            self._mux(self._video.encode(item))
+            with unforeseen_errors(SinkError, f"frame {item.number} could not be encoded"):
+                self._mux(self._video.encode(item))
         else:
-            self._streams[item.stream].write(item.native, self._mux)
+            with unforeseen_errors(SinkError, f"a packet of copied stream {item.stream} could not be written"):
+                self._streams[item.stream].write(item.native, self._mux)
 
     def flush(self) -> None:
         """Write what the encoders still hold.
 
         Raises SinkError.
         """
-        self._mux(self._video.flush())
-        for stream in self._streams:
-            stream.flush(self._mux)
+        with unforeseen_errors(SinkError, "the end could not be encoded"):
+            self._mux(self._video.flush())
+            for stream in self._streams:
+                stream.flush(self._mux)
 
     def _mux(self, packets: Sequence[Packet[Stream]]) -> None:
         for packet in packets:

@@ -21,7 +21,8 @@ from av.video.stream import VideoStream
 
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.errors import SourceError, SourceLostError, UsageError
+from blurscene_stream.crash_report import description
+from blurscene_stream.errors import BlurSceneError, CorruptInputError, SourceError, SourceLostError, UsageError
 from blurscene_stream.frames import CopiedPacket, Frame
 from blurscene_stream.source.container.mp4_atoms import clean_aperture, is_mp4, sample_formats
 from blurscene_stream.source.container.opening import open_file, pixel_limit
@@ -93,8 +94,17 @@ class Source:
         """Yield frames and copied packets in order; to be used once, on one thread.
 
         A live stream that is lost ends here, and `lost` says so: what came before it is no worse for it.
-        Raises what the reading of a file raises.
+        Raises what the reading of a file raises, CorruptInputError for what nobody foresaw, MemoryError.
         """
+        try:
+            yield from self._items()
+        except (BlurSceneError, MemoryError):
+            raise
+        except Exception as error:
+            where = f"{self.info.name}: frame {self.passed_frames} could not be read"
+            raise CorruptInputError(f"{where}: {description(error)}") from error
+
+    def _items(self) -> Generator[Frame | CopiedPacket]:
         with closing(self._events):
             for event in chain(self._early_events(), self._until_lost()):
                 if isinstance(event, Packet):

@@ -111,7 +111,7 @@ def test_frames_of_a_call_stay_together(ask: Ask, marks: Marks) -> None:
     assert marks.batches == [[1], [2, 8], [3, 4, 5, 6, 7]]
 
 
-FAILED = r"^the detector failed: RuntimeError: a broken picture$"
+FAILED = r"^the detector failed: RuntimeError: a broken picture \(test_batching\.py, line \d+\)$"
 
 
 @pytest.mark.parametrize("ask", [True], indirect=True)

@@ -20,6 +20,7 @@ from blurscene_stream.config.schema import EncodeConfig, Settings
 from blurscene_stream.errors import (
     BlurSceneError,
     ConfigError,
+    CorruptInputError,
     DetectionError,
     DeviceError,
     RedactionError,
@@ -34,6 +35,7 @@ from blurscene_stream.redact import Redactor
 from blurscene_stream.sink.muxer import Muxer
 from blurscene_stream.sink.video_encoder import VideoEncoder
 from blurscene_stream.source.frames import frame_factory
+from blurscene_stream.source.frames.frame_factory import FrameFactory
 from blurscene_stream.track import ShotDetector, Tracker
 from tests.detectors import CLASSES, SquareDetector
 from tests.pipeline.runs import anonymize, fails
@@ -121,11 +123,20 @@ STAGES: dict[str, tuple[object, str, Exception, type[BlurSceneError], str]] = {
         "is_cut",
         IndexError("row 7"),
         DetectionError,
-        "shot boundaries could not be detected, IndexError",
+        "shot boundaries could not be detected: IndexError: row 7 (test_faults.py, line",
     ),
-    "following": (Tracker, "push", ValueError("nan"), DetectionError, "tracked over time, ValueError"),
-    "following to the end": (Tracker, "finish", KeyError("x"), DetectionError, "tracked over time, KeyError"),
-    "redacting": (Redactor, "_redact", IndexError("row 7"), RedactionError, "could not be redacted, IndexError"),
+    "following": (Tracker, "push", ValueError("nan"), DetectionError, "tracked over time: ValueError: nan ("),
+    "following to the end": (Tracker, "finish", KeyError("x"), DetectionError, "tracked over time: KeyError: 'x' ("),
+    "redacting": (Redactor, "_redact", IndexError("row 7"), RedactionError, "be redacted: IndexError: row 7 ("),
+    "reading, of a bug": (
+        FrameFactory,
+        "make",
+        IndexError("rtsp://user:secret@host\nin array([1, 2])"),
+        CorruptInputError,
+        "could not be read: IndexError: rtsp://host (test_faults.py, line",
+    ),
+    "redacting, of samples": (Redactor, "_redact", ValueError("[[8 9]]"), RedactionError, "ValueError: [...] (test"),
+    "encoding, of a bug": (VideoEncoder, "encode", KeyError(7), SinkError, "could not be encoded: KeyError: 7 (test"),
     "encoding": (VideoEncoder, "encode", SinkError("frame 7 cannot be encoded"), SinkError, "frame 7 cannot"),
     "flushing": (VideoEncoder, "flush", SinkError("the end cannot be encoded"), SinkError, "the end cannot"),
     "syncing": (os, "fsync", OSError(5, "Input/output error"), SinkError, "input/output error"),
@@ -139,7 +150,9 @@ ONCE = ("following to the end", "flushing", "syncing", "naming")
 def test_any_other_stage(stage: str, number: int, walker: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     owner, method, error, error_type, part = STAGES[stage]
     monkeypatch.setattr(owner, method, breaking(0 if stage in ONCE else number, error, getattr(owner, method)))
-    assert part in fails(error_type, walker, target)
+    message = fails(error_type, walker, target)
+    assert part in message and "secret" not in message
+    assert f"frame {number}" in message or stage in (*ONCE, "reading", "encoding")
 
 
 def breaking(number: int, error: Exception, original: Callable[..., object]) -> Callable[..., object]:
