@@ -56,15 +56,27 @@ boxes, kind:   float32 (B, MAX_BOXES, 4) and uint8 (B, MAX_BOXES), a class id, I
 class CropPlans(IterableDataset[dict[str, Tensor]]):
     """Endless batches of plans, as tensors; see `Plan`. Each worker has its own random numbers."""
 
-    def __init__(self, images: Sequence[StoredImage], size: int, batch: int, seed: int = 0) -> None:
-        """`size`: pixels of a crop's side, a multiple of the network's; `batch`: crops of a batch."""
-        self.images = images
+    def __init__(self, images: Sequence[StoredImage], filled: Tensor, size: int, batch: int, seed: int = 0) -> None:
+        """Plan with those of `images` whose pixels are there.
+
+        filled: as in `Store`, may change at any time, and has at least one True
+        size:   pixels of a crop's side, a multiple of the network's; batch: crops of a batch
+        """
+        self._all_images, self._filled, self._known = images, filled, list[bool]()
         self.size, self.batch_size, self.seed = size, batch, seed
-        weights = np.array([stored.image.weight for stored in images], float)
+
+    def _take_in(self) -> None:
+        """Take in what has been filled since the last batch."""
+        filled = self._filled.tolist()
+        if filled == self._known:
+            return
+        self._known = filled
+        self.images = [stored for stored in self._all_images if filled[stored.shard]]
+        weights = np.array([stored.image.weight for stored in self.images], float)
         self.cumulative = np.cumsum(weights / weights.sum())
         self.donors = [
             (stored, box[1:5])
-            for stored in images
+            for stored in self.images
             for box in stored.image.boxes
             if box[0] == PLATE and box[DOUBT] == 0 and _DONOR_WIDTH_PX[0] <= box[3] - box[1] <= _DONOR_WIDTH_PX[1]
         ]
@@ -78,6 +90,7 @@ class CropPlans(IterableDataset[dict[str, Tensor]]):
 
     def plan(self, rng: random.Random) -> Plan:
         """Plan a batch."""
+        self._take_in()
         made = empty_plan(self.batch_size, self.size)
         for crop in range(self.batch_size):
             self._plan_crop(rng, {name: values[crop] for name, values in made.items()})

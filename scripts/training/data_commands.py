@@ -1,4 +1,4 @@
-"""The commands that make what is trained on: `fetch`, `label`, `pack`, `hard`."""
+"""The commands that make what is trained on: `fetch`, `label`, `pack`, `hard`, `shards`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,21 @@ from scripts.training import hard as reviewing
 from scripts.training import label as labelling
 from scripts.training import manifest
 from scripts.training import pack as packing
+from scripts.training import shards as sharding
 from scripts.training.options import EXISTING, FILE, FOLDER, MAP, mapping_of
 from scripts.training.snapshots import SnapshotError
+from scripts.training.store import TrainingImage, read_training_images
+
+HARD = click.option(
+    "--hard", "hard_file", type=FILE, help="What `hard` wrote: these pictures are drawn more often in training."
+)
+
+
+def images_of(packed: Path, hard_file: Path | None) -> list[TrainingImage]:
+    """Read the annotations in `packed`/train, with the weights of the manifest's sets. Raises SourceError."""
+    weights = {name: one.weight for name, one in manifest.read_sets().items()}
+    folder = packed / packing.TRAIN
+    return read_training_images(folder, weights, None if hard_file is None else reviewing.read(hard_file, folder))
 
 
 @click.command()
@@ -85,3 +98,17 @@ def hard(weights: Path, data: Path, out: Path, overrides: tuple[str, ...]) -> No
     images = read_dataset(data / packing.TRAIN, mapping_of(())).images
     count = reviewing.write(reviewing.review_all(images, settings, thresholds), data / packing.TRAIN, out)
     click.echo(f"{out}: {count} of {len(images)} pictures")
+
+
+@click.command()
+@click.argument("data", metavar="PACKED", type=EXISTING)
+@click.argument("out", type=FOLDER)
+@click.option("--mib", type=click.FloatRange(0, min_open=True), default=46, show_default=True, help="Size of a shard.")
+@HARD
+def shards(data: Path, out: Path, mib: float, hard_file: Path | None) -> None:
+    """Cut PACKED/train into files in OUT, each a fair sample of all sets, that can be sent one by one while it trains.
+
+    OUT/index.json.gz has to come first: it holds the annotations.
+    """
+    counts = sharding.cut(images_of(data, hard_file), data / packing.TRAIN, out, mib)
+    click.echo(f"{out}: {sum(counts)} pictures in {len(counts)} shards")

@@ -18,7 +18,7 @@ from scripts.training.clock import Clock
 from scripts.training.crops import CropPlans
 from scripts.training.draw import Draw, choose_draw
 from scripts.training.losses import Loss, detection_loss
-from scripts.training.store import Store, StoredImage
+from scripts.training.store import Store
 
 _WIDE_EVERY = 6  # batches
 _FINAL_SHARE = 0.01  # of the learning rate, at the end of the cosine
@@ -110,7 +110,7 @@ def train(
     network.calibration.copy_(FacePlateV2Network().calibration)  # other weights need another one
     averaged = Averaged(network, config.average)
     optimizer = _optimizer(network, config)
-    batches = batches_of(store.images, config, device)
+    batches = batches_of(store, config)
     drawing = _Drawing(store, device)
     losses, clock = list[Loss](), Clock(config.minutes, config.deadline)
     for step in range(config.steps):
@@ -143,17 +143,17 @@ def _optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=config.learning_rate, fused=kernels[0].is_cuda)
 
 
-def batches_of(images: Sequence[StoredImage], config: TrainConfig, device: torch.device) -> Iterator[dict[str, Tensor]]:
+def batches_of(store: Store, config: TrainConfig) -> Iterator[dict[str, Tensor]]:
     """Yield planned batches for ever, every sixth one wide, if any are."""
 
     def load(size: int, batch: int, workers: int) -> Iterator[dict[str, Tensor]]:
-        plans = CropPlans(images, size, batch, config.seed)
+        plans = CropPlans(store.images, store.filled, size, batch, config.seed)
         return iter(
             DataLoader(
                 plans,
                 batch_size=None,
                 num_workers=workers,
-                pin_memory=device.type == "cuda",
+                pin_memory=store.pixels.is_cuda,
                 prefetch_factor=_PREFETCHED if workers else None,
             )
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +13,20 @@ import torch
 from blurscene_stream.detect.backends.torch.network_v2 import FacePlateV2Network
 from blurscene_stream.detect.device import choose_device
 from scripts.training import export as exporting
-from scripts.training import hard as reviewing
-from scripts.training import manifest
-from scripts.training import pack as packing
 from scripts.training import train as training
+from scripts.training.arrivals import arriving
+from scripts.training.data_commands import HARD, images_of
 from scripts.training.options import EXISTING, FILE
-from scripts.training.store import Store, read_training_images
+from scripts.training.shards import INDEX, Shard, read_index
+from scripts.training.store import Store, filled_store
 
 
 @click.command()
 @click.argument("data", metavar="PACKED", type=EXISTING)
 @click.option("--out", type=FILE, required=True, help="The weights so far, and at the end; a whole file at any time.")
 @click.option("--start", type=FILE, help="Weights to start from; without it, from nothing.")
-@click.option("--hard", "hard_file", type=FILE, help="What `hard` wrote: these pictures are drawn more often.")
+@HARD
+@click.option("--first-shards", type=click.IntRange(1), default=1, show_default=True, help="Begin with so many.")
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), default=10.0, show_default=True)
 @click.option("--deadline", type=FILE, help="Holds the second of the epoch at which to end instead, once it is there.")
 @click.option("--steps", type=click.IntRange(1), default=1_000_000, help="Stop earlier, after so many steps.")
@@ -37,24 +40,48 @@ from scripts.training.store import Store, read_training_images
 )
 @click.option("--device", default="auto", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
-def train(data: Path, out: Path, start: Path | None, hard_file: Path | None, device: str, **options: Any) -> None:
-    """Train on PACKED/train, which has to fit into the memory of the device: 36 GiB for all sets."""
+def train(data: Path, out: Path, start: Path | None, device: str, **options: Any) -> None:
+    """Train on PACKED/train, which has to fit into the memory of the device: 36 GiB for all sets.
+
+    PACKED may be a folder of shards as well. Those that are not there yet are taken in when they come.
+    """
+    hard, first_shards = options.pop("hard_file"), options.pop("first_shards")
     try:
         config = training.TrainConfig(**options)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    weights = {name: one.weight for name, one in manifest.read_sets().items()}
-    folder = data / packing.TRAIN
-    hardness = None if hard_file is None else reviewing.read(hard_file, folder)
-    images = read_training_images(folder, weights, hardness)
-    store = Store(images, torch.device(choose_device(device)))
-    click.echo(f"{len(images)} pictures on {store.pixels.device}")
     network = FacePlateV2Network() if start is None else exporting.load_network(start)
+    with _opened(data, hard, first_shards, torch.device(choose_device(device))) as (store, check):
 
-    def report(progress: training.Progress, averaged: FacePlateV2Network) -> None:
-        losses = f"face {progress.face:.3f}, plate {progress.license_plate:.3f}, boxes {progress.boxes:.3f}"
-        click.echo(f"step {progress.step}, {progress.seconds:.0f} s: {losses}")
-        exporting.export_weights(averaged.state_dict(), out)
+        def report(progress: training.Progress, averaged: FacePlateV2Network) -> None:
+            exporting.export_weights(averaged.state_dict(), out)
+            losses = f"face {progress.face:.3f}, plate {progress.license_plate:.3f}, boxes {progress.boxes:.3f}"
+            click.echo(f"step {progress.step}, {progress.seconds:.0f} s: {losses}")
+            check()
 
-    averaged = training.train(network, store, config, report)
-    click.echo(f"{out}: sha256 {exporting.export_weights(averaged.state_dict(), out)}")
+        averaged = training.train(network, store, config, report)
+        click.echo(f"{out}: sha256 {exporting.export_weights(averaged.state_dict(), out)}")
+        check()
+
+
+@contextmanager
+def _opened(
+    data: Path, hard: Path | None, first_shards: int, device: torch.device
+) -> Iterator[tuple[Store, Callable[[], None]]]:
+    """The store of what is in `data`, and what raises the error of a shard that came later. Raises SourceError."""
+    if not (data / INDEX).is_file():
+        store = filled_store(images_of(data, hard), device)
+        click.echo(f"{len(store.images)} pictures on {device}")
+        yield store, lambda: None
+        return
+    if hard is not None:
+        raise click.UsageError("--hard is for `shards`, which writes into the index how often each picture is drawn")
+    shards = read_index(data)
+    store = Store([shard.images for shard in shards], device)
+
+    def report(shard: Shard) -> None:
+        there = f"{int(store.filled.sum())} of {len(shards)} shards on {device}"
+        click.echo(f"{shard.file.name}: {len(shard.images)} pictures, {there}")
+
+    with arriving(store, shards, min(first_shards, len(shards)), report) as filling:
+        yield store, lambda: filling.result() if filling.done() else None

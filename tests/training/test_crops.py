@@ -12,7 +12,7 @@ from PIL import Image
 
 from scripts.training.crops import IGNORED, CropPlans, Plan
 from scripts.training.draw import draw
-from scripts.training.store import Store, TrainingImage, doubt
+from scripts.training.store import Store, TrainingImage, doubt, filled_store
 from scripts.training.targets import Targets, empty_targets
 
 SIZE = 128
@@ -25,11 +25,11 @@ def store_of(folder: Path, boxes: list[list[float]], labelled: tuple[bool, bool]
         picture[int(y0) : int(y1), int(x0) : int(x1)] = 255
     Image.fromarray(picture).save(folder / "one.png")
     rows = np.array(boxes, np.float32).reshape(-1, 6)
-    return Store([TrainingImage(folder / "one.png", 320, 200, rows, labelled, 1.0)], torch.device("cpu"))
+    return filled_store([TrainingImage(folder / "one.png", 320, 200, rows, labelled, 1.0)], torch.device("cpu"))
 
 
 def planned(store: Store, seed: int, batch: int = 8) -> tuple[Plan, torch.Tensor]:
-    plan = CropPlans(store.images, SIZE, batch).plan(random.Random(seed))
+    plan = CropPlans(store.images, store.filled, SIZE, batch).plan(random.Random(seed))
     return plan, draw(store.pixels, {name: torch.from_numpy(each) for name, each in plan.items()}, SIZE)
 
 

@@ -11,7 +11,7 @@ import torch
 from blurscene_stream.boxes import iou
 from blurscene_stream.detect.backends.torch.network_v2 import FacePlateV2Network
 from blurscene_stream.detect.face_plate import decode_heat_maps
-from scripts.training.store import Store, read_training_images
+from scripts.training.store import filled_store, read_training_images
 from scripts.training.train import Progress, TrainConfig, batches_of, learning_rate, train
 from tests.training.drawn import draw_picture, write_jsonl
 
@@ -30,7 +30,7 @@ def test_a_network_learns_to_find_discs_and_plates(tmp_path: Path) -> None:
     config = TrainConfig(
         steps=STEPS, batch=8, size=64, learning_rate=5e-3, warm_up=10, average=0.9, report_every=STEPS // 4
     )
-    network = train(small_network(), Store(images, CPU), config, lambda one, _: reports.append(one))
+    network = train(small_network(), filled_store(images, CPU), config, lambda one, _: reports.append(one))
     first, *_, last = reports
     assert last.face < 0.6 * first.face
     assert last.license_plate < 0.6 * first.license_plate
@@ -58,7 +58,7 @@ def found_by(network: FacePlateV2Network) -> int:
 def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
     images = read_training_images(write_jsonl(tmp_path / "drawn", 4, SIDE), {})
     config = TrainConfig(steps=2, batch=2, size=64)
-    first, second = (train(small_network(), Store(images, CPU), config).state_dict() for _ in range(2))
+    first, second = (train(small_network(), filled_store(images, CPU), config).state_dict() for _ in range(2))
     assert all(torch.equal(first[name], second[name]) for name in first)
     untrained = small_network().state_dict()
     assert not torch.equal(first["out.weight"], untrained["out.weight"])
@@ -77,7 +77,7 @@ def test_sizes_that_the_network_does_not_take_are_refused() -> None:
 
 
 def test_every_sixth_batch_is_wide(tmp_path: Path) -> None:
-    store = Store(read_training_images(write_jsonl(tmp_path / "drawn", 3, SIDE), {}), CPU)
-    batches = batches_of(store.images, TrainConfig(batch=8, size=64, wide=128), CPU)
+    store = filled_store(read_training_images(write_jsonl(tmp_path / "drawn", 3, SIDE), {}), CPU)
+    batches = batches_of(store, TrainConfig(batch=8, size=64, wide=128))
     shapes = [tuple(next(batches)["heat"].shape) for _ in range(12)]
     assert shapes == ([(8, 2, 16, 16)] * 5 + [(2, 2, 32, 32)]) * 2
