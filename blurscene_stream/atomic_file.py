@@ -71,6 +71,17 @@ class AtomicFile:
         if not self._is_at(self.path):
             raise SinkError(f"another program has put its own file in the place of {self.path.name}")
 
+    @property
+    def written_bytes(self) -> int:
+        """What has been written so far."""
+        return os.fstat(self.file.fileno()).st_size
+
+    @property
+    def free_bytes(self) -> int:
+        """What may still be written to the disk; limits of a user or of one file are not known."""
+        disk = os.fstatvfs(self.file.fileno())
+        return disk.f_bavail * disk.f_frsize
+
     def flush(self) -> BinaryIO:
         """Sync the file to the disk, and check that its name is free if it must be. Nothing is written after it.
 

@@ -11,7 +11,8 @@ BlurSceneError             1  could not run
 ├── DetectionError         6  the detector failed or gave no usable answer
 ├── RedactionError         7  a frame could not be redacted
 ├── SinkError              9  the output cannot be encoded or written
-│   └── SinkLostError     10  a live target went away
+│   ├── SinkLostError     10  a live target went away
+│   └── DiskFullError      9  the disk of a recording is full, and it is complete up to there; defined by `pipeline`
 ├── DeviceError           11  the device asked for is not there
 └── StoppedError         130  stopped by Ctrl-C (143: by SIGTERM, 129: by SIGHUP)
 

@@ -140,11 +140,11 @@ def follow_video(make_progress: Callable[[], Progress], work: Callable[[Callback
 
 
 def _logged(work: Callable[[Callbacks], Summary], callbacks: Callbacks) -> Summary:
-    from blurscene_stream.pipeline import EndedEarlyError  # noqa: PLC0415
+    from blurscene_stream.pipeline import DiskFullError, EndedEarlyError  # noqa: PLC0415
 
     try:
         summary = work(callbacks)
-    except EndedEarlyError as error:
+    except (EndedEarlyError, DiskFullError) as error:
         _log_summary(error.summary)
         raise
     _log_summary(summary)

@@ -9,10 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from blurscene_stream.pipeline.job import Callbacks, EndedEarlyError, Job, StopToken, Summary
+    from blurscene_stream.pipeline.job import Callbacks, DiskFullError, EndedEarlyError, Job, StopToken, Summary
     from blurscene_stream.pipeline.video import anonymize_video, render_video
 
-__all__ = ["Callbacks", "EndedEarlyError", "Job", "StopToken", "Summary", "anonymize_video", "render_video"]
+__all__ = [
+    "Callbacks",
+    "DiskFullError",
+    "EndedEarlyError",
+    "Job",
+    "StopToken",
+    "Summary",
+    "anonymize_video",
+    "render_video",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from blurscene_stream.address import Address
 from blurscene_stream.boxes import NO_TRACK
-from blurscene_stream.errors import SourceLostError, StoppedError
+from blurscene_stream.errors import SinkError, SourceLostError, StoppedError
 from blurscene_stream.frames import RedactedFrame
 from blurscene_stream.streams import StreamInfo
 
@@ -57,7 +57,7 @@ class Summary:
     dropped_frames: pictures of a live source that came too fast or could not be decoded
     left_out:       what the source holds and the target does not, in words
     last_s:         time of the last frame in the video
-    ended_early:    why a live source went away, in words; "" when it did not
+    ended_early:    why a live stream ended before it was stopped, in words; "" when it did not
     audit:          checksum of the run's entry in the audit log; "" without one
     """
 
@@ -92,6 +92,13 @@ class Summary:
             self._counted_ids = set(sorted(self._counted_ids)[-MAX_RECENT_TRACKS:])
 
     @property
+    def kept(self) -> str:
+        """What the output of a stream that ended early holds, in words."""
+        minutes, seconds = divmod(round(self.last_s, 1), 60)
+        time = f"{minutes // 60:02.0f}:{minutes % 60:02.0f}:{seconds:04.1f}"
+        return f"{self.ended_early}; {self.target} is complete up to there: {self.frames:,} frames, {time}"
+
+    @property
     def counts(self) -> dict[str, object]:
         """The fields that go into the audit log, as JSON has them."""
         return {
@@ -114,10 +121,18 @@ class EndedEarlyError(SourceLostError):
     """
 
     def __init__(self, source: str, summary: Summary) -> None:
-        super().__init__(
-            f"{source}: {summary.ended_early}; {summary.target} is complete up to there: "
-            f"{summary.frames:,} frames, {summary.last_s:.1f} s"
-        )
+        super().__init__(f"{source}: {summary.kept}")
+        self.summary = summary
+
+
+class DiskFullError(SinkError):
+    """The disk of a recording is full, and the output is complete up to there.
+
+    summary: of what was written
+    """
+
+    def __init__(self, source: str, summary: Summary) -> None:
+        super().__init__(f"{source}: {summary.kept}; make room on the disk")
         self.summary = summary
 
 

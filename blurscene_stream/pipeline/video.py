@@ -15,7 +15,7 @@ from pathlib import Path
 from blurscene_stream.address import Address
 from blurscene_stream.audit import ReadFile, RunRecord, append_run, check_log, withdraw_on_error
 from blurscene_stream.config.schema import Settings
-from blurscene_stream.errors import ConfigError, DetectionError, SourceLostError, StoppedError, UsageError
+from blurscene_stream.errors import ConfigError, DetectionError, StoppedError, UsageError
 from blurscene_stream.frames import Frame, RedactedFrame, SinkItem, SourceItem
 from blurscene_stream.own_files import DETECTIONS
 from blurscene_stream.paths import check_replaced, is_pipe, preview_target, refuse_same
@@ -27,7 +27,7 @@ from blurscene_stream.pipeline.detection import (
     load_configured_detector,
     prefix_errors,
 )
-from blurscene_stream.pipeline.job import Callbacks, EndedEarlyError, Job, StopToken, Summary
+from blurscene_stream.pipeline.job import Callbacks, DiskFullError, EndedEarlyError, Job, StopToken, Summary
 from blurscene_stream.pipeline.prefetch import Stage
 from blurscene_stream.pipeline.stages import detector_source, redacted
 from blurscene_stream.redact import Preview, Redactor
@@ -52,7 +52,8 @@ def anonymize_video(
 
     load_detector: builds the detector, once
     Raises the first error of any stage, a BlurSceneError when it was foreseen; then nothing is left that
-    looks finished. Raises EndedEarlyError when a live source went away: the outputs are complete up to there.
+    looks finished. Raises EndedEarlyError when a live source went away, DiskFullError when there is no room for more
+    of it: the outputs are complete up to there.
     """
     return _write_video(job, settings, callbacks, stop_token, detector_source(load_detector))
 
@@ -106,12 +107,13 @@ def _write_video(  # noqa: PLR0913
             with stop_token.deliver_to(partial(_stop, stages, sink)), prefix_errors(source.info.name, ConfigError):
                 _write_all(stages, sink, summary, callbacks)
             summary.seconds = time.monotonic() - start_s
-            if source.lost is not None:
-                _note_early_end(source.lost, source.info.name, sink, summary)
+            summary.ended_early = _why_ended(source, stages, summary)
+            if summary.ended_early and isinstance(sink, PairedSink):
+                sink.end_early(summary.ended_early)
             run = RunRecord(job.source, job.target, job.preview, input_file, detections_file, start, summary.counts)
             summary.audit = _complete(sink, job.audit, run, settings)
     if summary.ended_early:
-        raise EndedEarlyError(source.info.name, summary) from source.lost
+        raise (EndedEarlyError if source.lost else DiskFullError)(source.info.name, summary) from source.lost
     return summary
 
 
@@ -122,16 +124,16 @@ def _attested_input(job: Job) -> AbstractContextManager[ReadFile | None]:
     return ReadFile(job.source.path) if attested else nullcontext()
 
 
-def _note_early_end(lost: SourceLostError, name: str, sink: Sink | PairedSink, summary: Summary) -> None:
-    """Note why the source went away: in the summary, and in the file of detections, which does not hold its name.
+def _why_ended(source: Source, stages: _Stages, summary: Summary) -> str:
+    """Return why a live stream ended before it was stopped, without its name; "" when it did not.
 
-    Raises `lost` when there is no frame to keep.
+    Raises `source.lost` when there is no frame to keep.
     """
+    if source.lost is None:
+        return "the disk is full, but for what the end of the file may take" if stages.disk_full else ""
     if summary.frames == 0:
-        raise lost
-    summary.ended_early = str(lost).removeprefix(f"{name}: ")
-    if isinstance(sink, PairedSink):
-        sink.end_early(summary.ended_early)
+        raise source.lost
+    return str(source.lost).removeprefix(f"{source.info.name}: ")
 
 
 def _checked(job: Job, settings: Settings) -> Job:
@@ -217,6 +219,7 @@ class _Stages:
         live = source.info.live
         depth = LIVE_QUEUE_FRAMES if live else settings.queue_frames
         self.time_base = source.info.time_base
+        self.disk_full = False
         self._source = source
         self._read = Stage(source.items(), depth, "read", droppable=_is_frame if live else None)
         detected = detections.detected(self._read.items(), source.info)
@@ -240,6 +243,12 @@ class _Stages:
             self._source.stop()
         else:
             self._redacted.interrupt(error)
+            self._source.stop()
+
+    def end_if_full(self, sink: Sink | PairedSink) -> None:
+        """End a live stream, as a stop does, while there is room for the end of its recording."""
+        if self._source.info.live and not self.disk_full and sink.is_disk_full():
+            self.disk_full = True
             self._source.stop()
 
     @contextmanager
@@ -267,6 +276,7 @@ def _write_all(stages: _Stages, sink: Sink | PairedSink, summary: Summary, callb
                 last = item.number
                 summary.add(item, float(item.pts * stages.time_base))
                 callbacks.on_frame(item)
+                stages.end_if_full(sink)
     summary.dropped_frames = stages.dropped
     if summary.frames != stages.frames_read:
         raise DetectionError(f"{stages.frames_read} frames were read but {summary.frames} written")

@@ -17,6 +17,8 @@ from blurscene_stream.frames import RedactedFrame, SinkItem
 from blurscene_stream.sidecar.line_format import Header, early_end_line, frame_line, header_line
 from blurscene_stream.sink import Sink
 
+SPARE_BYTES = 1 << 20  # left free on the disk for the lines of frames that are still to be written
+
 
 class DetectionsWriter:
     """Writes NAME.partial, a line for each frame, and renames it to NAME when it is complete.
@@ -43,6 +45,10 @@ class DetectionsWriter:
     def write(self, frame: RedactedFrame) -> None:
         """Write the line of a frame. Raises SinkError."""
         self._put(frame_line(frame, frame.detections, self._time_base))
+
+    def is_disk_full(self) -> bool:
+        """Tell whether the disk has room for little more."""
+        return self._partial.free_bytes < SPARE_BYTES
 
     def end_early(self, why: str) -> None:
         """Write the last line of a live stream that went away. Raises SinkError."""
@@ -105,6 +111,10 @@ class PairedSink:
         self._video.write(item)
         if isinstance(item, RedactedFrame):
             self._writer.write(item)
+
+    def is_disk_full(self) -> bool:
+        """Tell whether one of the two is to end now, as `Sink.is_disk_full` does."""
+        return self._video.is_disk_full() or self._writer.is_disk_full()
 
     def end_early(self, why: str) -> None:
         """Say in the file of detections why a live stream went away; nothing is written after it. Raises SinkError."""

@@ -29,6 +29,9 @@ class Sink(Protocol):
     def write(self, item: RedactedFrame | CopiedPacket) -> None:
         """Write the next item in order. Raises SinkError."""
 
+    def is_disk_full(self) -> bool:
+        """Tell whether there is room for little more than the end: a stream that can end anywhere is to end now."""
+
     def flush(self) -> BinaryIO | None:
         """Write the end. Return the file that `commit` gives its name, to be read and not closed; None if it is none.
 

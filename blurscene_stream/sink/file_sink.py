@@ -25,6 +25,9 @@ MUXER_OPTIONS = {
     "mov": {"movflags": "+faststart"},
     "mpegts": {"flush_packets": "0", "mpegts_original_network_id": str(OWN_NETWORK_ID)},
 }
+SPARE_BYTES = 64 << 20  # left free on the disk for the end of a recording, whatever else grows meanwhile
+SPARE_FRAMES = 256  # frames that the tracker, the queues and the encoder may hold, and that are still to be written
+INDEX_BYTES = 48  # MP4's index of one packet: size, time, offset, chunk and place as a key frame
 
 
 class FileSink:
@@ -38,6 +41,7 @@ class FileSink:
         self._path = path
         check_file_target(path, settings, overwrite)
         self._file = AtomicFile(path, overwrite)
+        self._frames = self._packets = 0
         self._container: OutputContainer | None = None
         try:
             muxer = FILE_FORMATS[path.suffix.lower()]
@@ -65,6 +69,14 @@ class FileSink:
             self._muxer.write(item)
         except SinkError as error:
             raise SinkError(f"{self._path}: {error}; nothing was left") from error
+        self._frames += isinstance(item, RedactedFrame)
+        self._packets += 1
+
+    def is_disk_full(self) -> bool:
+        """Tell whether the disk has room for little more than the end of the file, which grows with its length."""
+        frame_bytes = self._file.written_bytes // max(self._frames, 1)
+        end_bytes = SPARE_BYTES + SPARE_FRAMES * frame_bytes + INDEX_BYTES * self._packets
+        return self._file.free_bytes < end_bytes
 
     def flush(self) -> BinaryIO:
         """Write the end, sync it to the disk, and return the file, to be read from its beginning and not closed.

@@ -64,6 +64,10 @@ class PipeSink:
         except SinkError as error:
             raise SinkError(f"{self._name}: {error}; what was read from it is not complete") from error
 
+    def is_disk_full(self) -> bool:
+        """Return False: a pipe has no end."""
+        return False
+
     def flush(self) -> None:
         """Write the end. Raises SinkError."""
         if self._container is None:

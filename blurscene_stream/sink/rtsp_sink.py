@@ -76,6 +76,10 @@ class RtspSink:
             self._pacer.wait(item.pts)
         self._lost_on_error(lambda: self._muxer.write(item))
 
+    def is_disk_full(self) -> bool:
+        """Return False: a server takes what is sent."""
+        return False
+
     def flush(self) -> None:
         """Send what is still held. Raises SinkLostError."""
         if not self._flushed:

@@ -106,6 +106,58 @@ def test_a_disk_that_is_full_with_the_file_of_detections(walker: Path, mounted: 
     assert not list(tmp_path.glob("out*"))
 
 
+# A film that comes as a camera's stream would: real servers are in tests/rtsp, where GStreamer is.
+RECORDING = textwrap.dedent("""
+    import subprocess, sys, time
+    import av
+    import blurscene_stream.pipeline as pipeline
+    import blurscene_stream.source.source as source
+    from blurscene_stream.cli import run
+    from blurscene_stream.cli.video import video_command
+    from blurscene_stream.source.live import LiveReader
+    from tests.detectors import SquareDetector
+
+    film, folder, name = sys.argv[1:]
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=70m", "tmpfs", folder]).returncode:
+        sys.exit(77)
+    packets, anonymize_video = LiveReader._packets, pipeline.anonymize_video
+
+    def at_its_pace(reader):
+        for packet in packets(reader):
+            time.sleep(0.005)
+            yield packet
+
+    LiveReader._packets = at_its_pace
+    source.open_live = lambda *_: av.open(film)
+    pipeline.anonymize_video = lambda *given: anonymize_video(*given[:4], SquareDetector().load)
+    outputs = [f"{folder}/{name}", "--detections", f"{folder}/out.jsonl", "--audit", f"{folder}/log.jsonl"]
+    command = ["rtsp://user:secret@camera/live", *outputs, "-crf", "0", "-preset", "ultrafast", "--quiet"]
+    code = run(video_command, command, "blurscene-stream")
+    subprocess.run(["cp", "-a", f"{folder}/.", f"{folder}_copy"], check=True)
+    sys.exit(code)
+""")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recording_ends_well_before_the_disk_is_full(name: str, mounted: Path, tmp_path: Path) -> None:
+    """Hours of it would be lost; that it ended early is said everywhere."""
+    film = make_video(tmp_path / "film.ts", VideoSpec(frames=400))
+    ended = in_own_namespace(sys.executable, "-c", RECORDING, str(film), str(mounted), name)
+    assert ended.returncode == 9, ended.stderr
+    (line,) = ended.stderr.splitlines()
+    copy = mounted.with_name("disk_copy")
+    assert sorted(path.name for path in copy.iterdir()) == sorted(["log.jsonl", "out.jsonl", name])
+    kept = read_video(copy / name)
+    count = len(kept.luma)
+    assert 20 < count < 350
+    assert "rtsp://camera/live: the disk is full" in line and "secret" not in line
+    time = f"00:00:{float(kept.times[-1] - kept.times[0]):04.1f}"
+    assert f"{name} is complete up to there: {count} frames, {time}; make room" in line
+    _, *frames, end = map(json.loads, (copy / "out.jsonl").read_text().splitlines())
+    assert len(frames) == count and "the disk is full" in end["ended_early"]
+    assert json.loads((copy / "log.jsonl").read_text())["ended_early"] == end["ended_early"]
+
+
 def test_a_disk_that_may_not_be_written_to(walker: Path, mounted: Path, tmp_path: Path) -> None:
     ended = disk(mounted, "ro", tmp_path / "report.json", 0, walker, mounted / "out.mp4")
     lines = ended.stderr.splitlines()

@@ -70,7 +70,8 @@ def test_a_source_that_goes_while_it_is_recorded(
     count = len(outcome.noted["written"])
     assert len(played.times) == count >= 10 and (played.brightest < 200, played.torn) == (True, 0)
     outcome.failed_with(SOURCE_LOST, "the source was lost", f"; {target} is complete up to there: {count:,} frames, ")
-    assert float(outcome.said[0].split()[-2]) == pytest.approx(played.times[-1], abs=0.1)
+    *_, seconds = outcome.said[0].split(":")
+    assert float(seconds) == pytest.approx(played.times[-1], abs=0.1)
     (entry,), problems = verify_log(tmp_path / "log.jsonl")
     assert problems == [] and entry["frames"] == count and "the source was lost" in entry["ended_early"]
     assert entry["output"]["sha256"] == hashlib.sha256(target.read_bytes()).hexdigest()
