@@ -54,6 +54,7 @@ DOORS = {  # outside library -> the rooms that may import it
     "av": {"source", "sink"},
     "torch": {"detect/backends/torch", *OWN_MODELS},
     "torchvision": set(OWN_MODELS),
+    "triton": {"detect/backends/torch/draw_triton"},
     "onnx": {"detect/backends/torch/export"},
     "onnxruntime": {"detect/backends/onnxruntime"},
     "openvino": {"detect/backends/openvino"},

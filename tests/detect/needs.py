@@ -9,6 +9,7 @@ import pytest
 from blurscene_stream.detect.device import is_installed
 
 REASONS = {
+    "triton": "the kernel of the network's input on GPUs",
     "torch": "the back end for GPUs and for models of one's own",
     "openvino": "the back end for CPUs",
     "onnxruntime": "the back end for CPUs that OpenVINO has no package for",

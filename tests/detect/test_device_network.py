@@ -196,7 +196,7 @@ def test_an_error_of_the_device_is_one_line_with_a_way_out(scene: Picture, monke
     def fail(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried 9 GiB\nmore")
 
-    for part in ("_upload", "_uploaded"):
+    for part in ("_bring_up", "_draw"):
         with monkeypatch.context() as patch:
             patch.setattr(PlanePreprocessor, part, fail)
             with pytest.raises(

@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from blurscene_stream.address import Address
 from blurscene_stream.boxes import UPRIGHT, Orientation
 from blurscene_stream.config.schema import Settings
+from blurscene_stream.detect.backends.torch import plane_input
 from blurscene_stream.detect.backends.torch.plane_input import PlanePreprocessor
+from blurscene_stream.detect.backends.torch.planes import Planes, upload
 from blurscene_stream.detect.letterbox import Letterbox, letterbox_centered, letterbox_top_left
 from blurscene_stream.detect.preprocessor import Preprocessor, Sample
-from blurscene_stream.frames import PIXEL_FORMATS, Frame, Plane
+from blurscene_stream.frames import PIXEL_FORMATS, Frame
 from blurscene_stream.image.samples import DecodedImage
 from blurscene_stream.source import open_source
 from tests.detect.pictures import Picture, stored_as
@@ -122,22 +124,22 @@ def test_a_batch_draws_each_frame_at_its_place_and_brings_it_up_once(
     frames = [yuv_frame(np.roll(scene, 30 * number, 1), number=number) for number in range(3)]
     plain = whole(frames[0], 224)
     samples = [Sample(frame, view, 0) for frame in frames for view in (plain, replace(plain, mirrored=True))]
-    preprocessor, brought = PlanePreprocessor(CPU), list[int]()
-    upload = preprocessor._upload
+    preprocessor, brought = PlanePreprocessor(CPU), list[list[int]]()
 
-    def watched(planes: Sequence[Plane]) -> torch.Tensor:
-        brought.append(len(planes))
-        return upload(planes)
+    def watched(frames: Sequence[Frame], device: torch.device) -> Planes:
+        brought.append([frame.number for frame in frames])
+        return upload(frames, device)
 
-    monkeypatch.setattr(preprocessor, "_upload", watched)
+    monkeypatch.setattr(plane_input, "upload", watched)
     together = np.concatenate([preprocessor.batch(samples[:3]).numpy(), preprocessor.batch(samples[3:]).numpy()])
-    assert brought == [2, 2, 2, 1, 1, 1]  # frames of each of the three planes
+    assert brought == [[0, 1], [2]]
     alone = [PlanePreprocessor(CPU).batch([sample]).numpy()[0] for sample in samples]
     assert np.array_equal(together, alone)
     assert not any(np.array_equal(alone[0], each) for each in alone[1:])
+    brought.clear()
     preprocessor.forget()
     preprocessor.batch(samples[:1])
-    assert brought[6:] == [1, 1, 1]
+    assert brought == [[0]]
 
 
 def test_a_still_image_is_drawn_in_main_memory() -> None:

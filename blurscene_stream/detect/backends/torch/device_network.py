@@ -11,7 +11,7 @@ from torch.nn import functional
 from blurscene_stream.config.schema import DetectConfig, ModelConfig
 from blurscene_stream.detect.backends.network import Cells, check_shape
 from blurscene_stream.detect.backends.torch.cuda_graphs import GraphedCalls, capture
-from blurscene_stream.detect.backends.torch.devices import choose_dtype, describe
+from blurscene_stream.detect.backends.torch.devices import choose_dtype, describe, has_triton
 from blurscene_stream.detect.backends.torch.peaks import fetch_cells, pack_peaks
 from blurscene_stream.detect.backends.torch.plane_input import PlanePreprocessor
 from blurscene_stream.detect.backends.torch.torch_network import load_built_in, on_device
@@ -35,7 +35,7 @@ class OnDeviceNetwork:
     @property
     def device_name(self) -> str:
         """See `DeviceNetwork`."""
-        return describe(self.device, self._dtype)
+        return describe(self.device, self._dtype, "torch with Triton" if has_triton(self.device) else "torch")
 
     def preprocessor(self) -> PlanePreprocessor:
         """See `DeviceNetwork`."""

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sysconfig
+from importlib.util import find_spec
+from pathlib import Path
+
 import torch
 
 from blurscene_stream.config.schema import Precision
@@ -43,10 +49,30 @@ def choose_amp_dtype(with_amp: bool, precision: Precision, device: torch.device)
     return torch.float16 if slow else dtype
 
 
-def describe(device: torch.device, dtype: torch.dtype) -> str:
+def has_triton(device: torch.device) -> bool:
+    """Whether Triton's kernels can be used: on a GPU, and on a CPU in Triton's interpreter (TRITON_INTERPRET=1).
+
+    On a GPU it makes a module for Python before its first kernel, for which there must be a C compiler and Python's
+    headers. Where something fails although all of these are there, that is an error.
+    """
+    if find_spec("triton") is None:
+        return False
+    if os.environ.get("TRITON_INTERPRET") == "1":
+        return True
+    has_compiler = "CC" in os.environ or any(shutil.which(name) for name in ("gcc", "clang"))
+    return device.type == "cuda" and has_compiler and (_include_folder() / "Python.h").exists()
+
+
+def _include_folder() -> Path:
+    """Where Triton looks for Python's headers."""
+    scheme = sysconfig.get_default_scheme()  # Debian's own has a folder for local packages, without the headers
+    return Path(sysconfig.get_paths("posix_prefix" if scheme == "posix_local" else scheme)["include"])
+
+
+def describe(device: torch.device, dtype: torch.dtype, library: str = "torch") -> str:
     """Name device, library and precision, such as "cpu, torch, bf16" or "cuda:0 NVIDIA H200, torch, bf16"."""
     name = f"{device} {torch.cuda.get_device_name(device)}" if device.type == "cuda" else "cpu"
-    return f"{name}, torch, {_NAMES[dtype]}"
+    return f"{name}, {library}, {_NAMES[dtype]}"
 
 
 def set_threads(count: int) -> None:
