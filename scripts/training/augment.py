@@ -1,4 +1,4 @@
-"""Augmentation of drawn crops on their device, each its own: masks on faces, occlusion, blur, compression, light.
+"""Augmentation of drawn crops on their device, each its own: occlusion, blur, compression, light.
 
 All functions take and give crops (B, 3, H, W), RGB 0 to 255.
 """
@@ -6,6 +6,7 @@ All functions take and give crops (B, 3, H, W), RGB 0 to 255.
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -13,7 +14,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from scripts.training.box_sums import box_sums
-from scripts.training.face_masks import cover_faces
 from scripts.training.weak_camera import choose, defocus, dim, smear, unlearnable
 
 MIN_HIDDEN = 0.5
@@ -32,12 +32,14 @@ _LUMA_TABLE = (
 _REC601_LUMA = (0.299, 0.587, 0.114)
 
 
-def augment(crops: Tensor, boxes: Tensor, kind: Tensor) -> tuple[Tensor, Tensor]:
+def augment(crops: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
     """Return augmented crops, and which boxes, bool (B, N), are not to be learnt: hidden, or unrecognizable now.
 
-    boxes: float32 (B, N, 4) in pixels, kind: uint8 (B, N), as in a plan
+    boxes: float32 (B, N, 4) in pixels, as in a plan
+
+    Nothing here waits for the device: what the shape of a tensor follows from is drawn in main memory.
     """
-    crops, front = occlude(cover_faces(crops, boxes, kind))
+    crops, front = occlude(crops)
     crops, point = defocus(crops)
     crops, smeared = smear(crops)
     crops = compress(blur(coarsen(dim(crops))))
@@ -48,9 +50,10 @@ def augment(crops: Tensor, boxes: Tensor, kind: Tensor) -> tuple[Tensor, Tensor]
 
 def without_hidden(plan: dict[str, Tensor], hidden: Tensor) -> dict[str, Tensor]:
     """Return the plan's targets such that cells of `hidden` boxes, bool (B, N), are not learnt."""
-    index = plan["index"].long().clamp(min=0)
-    of_hidden = hidden.gather(1, index.flatten(1)).view_as(index) & (plan["cell"] > 0)
-    return {**plan, "weight": plan["weight"] * ~of_hidden, "cell": plan["cell"] * ~of_hidden}
+    kept = ~hidden.flatten()[plan["owner"]]
+    weight = plan["weight"].flatten()
+    weight = weight.index_copy(0, plan["cells"], weight[plan["cells"]] * kept)
+    return {**plan, "weight": weight.view_as(plan["weight"]), "share": plan["share"] * kept}
 
 
 class Light(NamedTuple):
@@ -125,10 +128,10 @@ def compress(crops: Tensor) -> Tensor:
     cosine = torch.cos((2 * order[None] + 1) * order[:, None] * math.pi / 16) * math.sqrt(2 / 8)  # DCT-II
     cosine[0] /= math.sqrt(2)
     rgb = crops[chosen].float()
-    luma = (rgb * torch.tensor(_REC601_LUMA, device=crops.device)[:, None, None]).sum(1, keepdim=True)
+    luma = (rgb * _constant(_REC601_LUMA, crops.device)[:, None, None]).sum(1, keepdim=True)
     chroma = functional.interpolate(functional.avg_pool2d(rgb - luma, 2), scale_factor=2.0)
     strength = torch.exp(torch.rand(len(chosen), 1, 1, 1, 1, device=crops.device) * math.log(6.0)) * 0.7
-    steps = strength * torch.tensor(_LUMA_TABLE, device=crops.device, dtype=torch.float32).view(8, 8)
+    steps = strength * _constant(_LUMA_TABLE, crops.device).view(8, 8)
     blocks = (luma - 128).view(len(chosen), height // 8, 8, width // 8, 8).transpose(2, 3)
     blocks = cosine.T @ ((cosine @ blocks @ cosine.T / steps).round() * steps) @ cosine
     luma = blocks.transpose(2, 3).reshape(len(chosen), 1, height, width) + 128
@@ -161,6 +164,11 @@ def hidden_share(front: Tensor, boxes: Tensor) -> Tensor:
     x0, y0, x1, y1 = boxes.round().long().unbind(2)
     x0, x1, y0, y1 = x0.clamp(0, width), x1.clamp(0, width), y0.clamp(0, height), y1.clamp(0, height)
     return box_sums(front[:, 0].float(), x0, y0, x1, y1) / ((x1 - x0) * (y1 - y0)).clamp(min=1)
+
+
+@cache  # a copy from main memory waits for the device
+def _constant(numbers: tuple[float, ...], device: torch.device) -> Tensor:
+    return torch.tensor(numbers, device=device, dtype=torch.float32)
 
 
 def _uniform(crops: Tensor, low: float, high: float, dtype: torch.dtype | None = None) -> Tensor:

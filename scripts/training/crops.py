@@ -49,7 +49,9 @@ fill:          float32 (B, CELLS, 3), RGB outside of the image
 patch_*:       the same for PATCHES patches over it; patch_rect: int32 (B, PATCHES, 4); patch_tone: gain and offset
 flip:          bool (B, 1), the crop is mirrored, all of the above is not; boxes and targets are
 boxes, kind:   float32 (B, MAX_BOXES, 4) and uint8 (B, MAX_BOXES), a class id, IGNORED or NONE
-               and the arrays of `Targets`
+heat, soft, weight: (B, C, G, G), as in `Targets`
+cells, owner:  int64 (K,), flat: the cells of (B, C, G, G) that learn a box, and which of (B, MAX_BOXES)
+share:         float32 (K,), how much each of them counts
 """
 
 
@@ -94,7 +96,8 @@ class CropPlans(IterableDataset[dict[str, Tensor]]):
         made = empty_plan(self.batch_size, self.size)
         for crop in range(self.batch_size):
             self._plan_crop(rng, {name: values[crop] for name, values in made.items()})
-        return made
+        index, cell = made.pop("index"), made.pop("cell")
+        return made | _learning_cells(index, cell)
 
     def _plan_crop(self, rng: random.Random, crop: Plan) -> None:
         """Plan one crop, into views of the batch's arrays."""
@@ -168,6 +171,13 @@ def empty_plan(batch: int, size: int) -> Plan:
         "kind": np.full((batch, MAX_BOXES), NONE, np.uint8),
         **empty_targets(batch, size // STRIDE),
     }
+
+
+def _learning_cells(index: NDArray[np.int16], cell: NDArray[np.float16]) -> Plan:
+    """List the cells that learn a box, of maps (B, C, G, G): they are few, and the device need not look for them."""
+    cells = np.flatnonzero(index >= 0)
+    owner = cells // index[0].size * MAX_BOXES + index.ravel()[cells]
+    return {"cells": cells, "owner": owner, "share": cell.ravel()[cells].astype(np.float32)}
 
 
 def _cuts(rng: random.Random, count: int, size: int) -> list[int]:

@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 Draw = Callable[[Tensor, Mapping[str, Tensor], int], Tensor]
 """Store pixels, plan and size -> crops: float16 (B, 3, size, size), channels last, RGB 0 to 255."""
 
+_PATCH_KEYS = ("source", "matrix", "rect", "tone")
+_KEYS = ("columns", "rows", "source", "matrix", "fill", "flip", *(f"patch_{key}" for key in _PATCH_KEYS))
 _MAX_DIFFERENCE = 0.05  # mean, of 255, between the two ways of drawing: they round differently
 
 
@@ -38,7 +40,7 @@ def choose_draw(pixels: Tensor, plan: Mapping[str, Tensor], size: int) -> Draw:
 def draw(pixels: Tensor, plan: Mapping[str, Tensor], size: int) -> Tensor:
     """See `Draw`."""
     crops = range(len(plan["flip"]))
-    return torch.stack([_draw_one(pixels, {key: value[crop] for key, value in plan.items()}, size) for crop in crops])
+    return torch.stack([_draw_one(pixels, {key: plan[key][crop] for key in _KEYS}, size) for crop in crops])
 
 
 def _draw_one(pixels: Tensor, plan: Mapping[str, Tensor], size: int) -> Tensor:
@@ -57,9 +59,6 @@ def _draw_one(pixels: Tensor, plan: Mapping[str, Tensor], size: int) -> Tensor:
     for patch in range(PATCHES):
         made = _draw_patch(pixels, {key: plan[f"patch_{key}"][patch] for key in _PATCH_KEYS}, made, x, y)
     return made.half().permute(2, 0, 1)
-
-
-_PATCH_KEYS = ("source", "matrix", "rect", "tone")
 
 
 def _draw_patch(pixels: Tensor, patch: Mapping[str, Tensor], under: Tensor, x: Tensor, y: Tensor) -> Tensor:

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from scripts.training.transfer import sent
+
 _FACE = 0  # class id
 _MAX_FACES, _MASKED = 8, 0.22  # in a crop; probability for each face
 NUMBERS = 15
@@ -67,19 +69,22 @@ class _Folds(NamedTuple):
 def cover_faces(crops: Tensor, boxes: Tensor, kind: Tensor) -> Tensor:
     """Paint over some of the faces of crops (B, 3, H, W), RGB 0 to 255.
 
-    boxes: float32 (B, N, 4) in pixels, kind: uint8 (B, N), 0 for a face
+    boxes: float32 (B, N, 4) in pixels, kind: uint8 (B, N), 0 for a face; both in main memory, where what is painted is
+           decided, so that nothing waits for the device of the crops
     """
-    drawn = torch.rand(boxes.shape[:2], device=crops.device).masked_fill(kind != _FACE, -1)
+    drawn = torch.rand(boxes.shape[:2]).masked_fill(kind != _FACE, -1)
     best, faces = drawn.topk(min(_MAX_FACES, boxes.shape[1]), 1)
     number, crop = (best > 1 - _MASKED).T.nonzero(as_tuple=True)
     if not len(crop):
         return crops
-    uniform = torch.rand(NUMBERS, len(crop), device=crops.device)
+    uniform = torch.rand(NUMBERS, len(crop))
     return paint_masks(crops, crop, number, boxes[crop, faces[crop, number]], uniform)
 
 
 def paint_masks(crops: Tensor, crop: Tensor, number: Tensor, boxes: Tensor, uniform: Tensor) -> Tensor:
     """Paint one mask over each face, tile by tile: costs as much as the masks are large, not as the crops are.
+
+    All but the crops is in main memory:
 
     crop:    int64 (N,), in which crop each face is
     number:  int64 (N,), ascending, its turn among the faces of its crop, below _MAX_FACES
@@ -91,19 +96,20 @@ def paint_masks(crops: Tensor, crop: Tensor, number: Tensor, boxes: Tensor, unif
     colours, folds = _colours(shapes, numbers), _folds(numbers)
     size = min(_TILE, *crops.shape[2:])
     counts, face, y0, x0 = _tiles(shapes, number, size, *crops.shape[2:])
+    in_crop, y0, x0 = sent(torch.stack((crop[face], y0, x0)), crops.device)
+    of_tiles = sent(torch.stack((*shapes, *folds, *colours.T))[:, face], crops.device)
+    shape, fold = _Shapes(*of_tiles[:7, :, None, None]), _Folds(*of_tiles[7:11, :, None, None])
     side = torch.arange(size, device=crops.device)
-    shape = _Shapes(*torch.stack(shapes)[:, face, None, None])
     across = (x0[:, None, None] + side - shape.middle) / shape.half_width
     down = (y0[:, None, None] + side[:, None] - shape.face_top) / shape.face_height
-    inside = shape.inside(across, down)
-    light = _Folds(*torch.stack(folds)[:, face, None, None]).light(across, down, down - shape.top)
+    inside, light = shape.inside(across, down), fold.light(across, down, down - shape.top)
     made = crops.clone()
     windows = made.unfold(2, size, 1).unfold(3, size, 1)  # a view: (B, 3, y, x, size, size)
-    parts = (torch.split(each, counts) for each in (crop[face], y0, x0, colours[face], inside, light))
+    parts = (torch.split(each, counts) for each in (in_crop, y0, x0, of_tiles[11:].T, inside, light))
     # One face of each crop at a time: where two tiles overlap, they agree.
-    for in_crop, top, left, colour, under, shade in zip(*parts, strict=True):
+    for one_crop, top, left, colour, under, shade in zip(*parts, strict=True):
         fill = (colour[:, :, None, None] * shade[:, None]).to(crops.dtype)
-        windows[in_crop, :, top, left] = torch.where(under[:, None], fill, windows[in_crop, :, top, left])
+        windows[one_crop, :, top, left] = torch.where(under[:, None], fill, windows[one_crop, :, top, left])
     return made
 
 
@@ -120,7 +126,7 @@ def _tiles(
     x0, columns = _whole(shapes.middle - shapes.half_width, shapes.middle + shapes.half_width, size, width)
     count = rows * columns
     counts: list[int] = count.new_zeros(_MAX_FACES).index_add(0, number, count).tolist()
-    face = torch.repeat_interleave(count, output_size=sum(counts))  # given the size, it need not wait for the device
+    face = torch.repeat_interleave(count)
     start, y0, x0, columns = torch.stack((count.cumsum(0) - count, y0, x0, columns))[:, face]
     place = torch.arange(len(face), device=face.device) - start
     y, x = y0 + place // columns * size, x0 + place % columns * size
@@ -151,7 +157,7 @@ def _shapes(boxes: Tensor, numbers: Iterator[Tensor]) -> _Shapes:
 
 def _colours(shapes: _Shapes, numbers: Iterator[Tensor]) -> Tensor:
     """RGB (N, 3), 0 to 255."""
-    palette = torch.tensor(COLOURS, device=shapes.kind.device, dtype=torch.float32)
+    palette = torch.tensor(COLOURS, dtype=torch.float32)
     usual, which = next(numbers) < 0.8, (next(numbers) * len(COLOURS)).long()
     any_colour = torch.stack([next(numbers) for _ in range(3)], 1) * 255
     cloth, dark = torch.where(usual[:, None], palette[which], any_colour), next(numbers) * 60

@@ -27,12 +27,12 @@ class Loss:
 def detection_loss(maps: Tensor, targets: dict[str, Tensor], boxes: Tensor) -> Loss:
     """Return the loss of the network's output (B, C, 5, G, G).
 
-    targets: as in `targets.Targets`, each (B, C, G, G)
-    boxes:   float32 (B, N, 4), corners in pixels of the crop, to which `index` points
+    targets: as in a plan: heat, soft, weight, each (B, C, G, G); cells, owner, share
+    boxes:   float32 (B, N, 4), corners in pixels of the crop, to which `owner` points
     """
     sums, centres = heat_loss(maps[:, :, 0], targets["heat"], targets["soft"], targets["weight"])
     heat = sums / centres.clamp(min=1)
-    of_boxes = box_loss(maps[:, :, 1:], boxes, targets["index"], targets["cell"])
+    of_boxes = box_loss(maps[:, :, 1:], boxes, targets)
     return Loss(heat.sum() + BOX_WEIGHT * of_boxes, heat.detach(), of_boxes.detach())
 
 
@@ -52,18 +52,16 @@ def heat_loss(logits: Tensor, heat: Tensor, soft: Tensor, weight: Tensor) -> tup
     return loss.sum((0, 2, 3)), (centre * weight).sum((0, 2, 3))
 
 
-def box_loss(geometry: Tensor, boxes: Tensor, index: Tensor, cell: Tensor) -> Tensor:
-    """Return the mean of 1 - GIoU over the cells that learn a box, weighted by `cell`; 0 where there is none.
+def box_loss(geometry: Tensor, boxes: Tensor, targets: dict[str, Tensor]) -> Tensor:
+    """Return the mean of 1 - GIoU over the cells that learn a box, weighted by `share`; 0 where there is none.
 
-    geometry: (B, C, 4, G, G), as the network gives it; boxes (B, N, 4); index and cell (B, C, G, G)
+    geometry: (B, C, 4, G, G), as the network gives it; boxes (B, N, 4); cells, owner, share (K,) as in a plan
     """
-    image, class_id, row, column = (cell > 0).nonzero(as_tuple=True)
-    if not len(image):
-        return geometry.sum() * 0
-    values = geometry.permute(0, 1, 3, 4, 2)[image, class_id, row, column].float()
-    truth = boxes[image, index[image, class_id, row, column].long()]
-    weight = cell[image, class_id, row, column].float()
-    return ((1 - giou(decode_boxes(values, row, column, torch), truth)) * weight).sum() / weight.sum().clamp(min=1e-6)
+    places = geometry.permute(0, 1, 3, 4, 2)
+    image, class_id, row, column = torch.unravel_index(targets["cells"], places.shape[:4])
+    values, truth = places[image, class_id, row, column].float(), boxes.flatten(0, 1)[targets["owner"]]
+    loss = 1 - giou(decode_boxes(values, row, column, torch), truth)
+    return (loss * targets["share"]).sum() / targets["share"].sum().clamp(min=1e-6)
 
 
 def giou(boxes: Tensor, truth: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from scripts.training.augment import augment, without_hidden
 from scripts.training.clock import Clock
 from scripts.training.crops import CropPlans
 from scripts.training.draw import Draw, choose_draw
+from scripts.training.face_masks import cover_faces
 from scripts.training.losses import Loss, detection_loss
 from scripts.training.store import Store
 
@@ -111,10 +112,10 @@ def train(
     averaged = Averaged(network, config.average)
     optimizer = _optimizer(network, config)
     batches = batches_of(store, config)
-    drawing = _Drawing(store, device)
+    drawing = _Drawing(store)
     losses, clock = list[Loss](), Clock(config.minutes, config.deadline)
     for step in range(config.steps):
-        plan = {name: value.to(device, non_blocking=True) for name, value in next(batches).items()}
+        plan = next(batches)
         progress = max(step / config.steps, clock.progress())
         if progress >= 1:
             break
@@ -172,28 +173,32 @@ def batches_of(store: Store, config: TrainConfig) -> Iterator[dict[str, Tensor]]
 class _Drawing:
     """Draws plans of any size out of the store; the first one decides how."""
 
-    def __init__(self, store: Store, device: torch.device) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
         self._draw: Draw | None = None
-        self.dtype = torch.float16 if device.type == "cuda" else torch.float32
+        self.device = store.pixels.device
+        self._dtype = torch.float16 if store.pixels.is_cuda else torch.float32
 
     def __call__(self, plan: dict[str, Tensor]) -> Tensor:
         size = plan["heat"].shape[-1] * 4
         if self._draw is None:
             self._draw = choose_draw(self._store.pixels, {name: value[:4] for name, value in plan.items()}, size)
-        return self._draw(self._store.pixels, plan, size).to(self.dtype)
+        return self._draw(self._store.pixels, plan, size).to(self._dtype)
 
 
 def _step(
     network: FacePlateV2Network, optimizer: torch.optim.Optimizer, plan: dict[str, Tensor], drawing: _Drawing
 ) -> Loss:
+    """Learn from a planned batch, without waiting for the device: it has its next step before it ends this one."""
+    on_device = {name: value.to(drawing.device, non_blocking=True) for name, value in plan.items()}
     with torch.no_grad():
-        crops, hidden = augment(drawing(plan), plan["boxes"], plan["kind"])
-        targets = without_hidden(plan, hidden)
+        crops = cover_faces(drawing(on_device), plan["boxes"], plan["kind"])
+        crops, hidden = augment(crops, on_device["boxes"])
+        targets = without_hidden(on_device, hidden)
     on_gpu = crops.is_cuda
     with torch.autocast(crops.device.type, dtype=torch.bfloat16, enabled=on_gpu):
         maps = network(crops.bfloat16() if on_gpu else crops)
-    loss = detection_loss(maps, targets, plan["boxes"])
+    loss = detection_loss(maps, targets, on_device["boxes"])
     optimizer.zero_grad(set_to_none=True)
     loss.total.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(network.parameters(), _MAX_GRADIENT_NORM)

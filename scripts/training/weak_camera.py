@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from scripts.training.box_sums import box_sums
+from scripts.training.transfer import sent
 
 _DIM, _DEFOCUSED, _SMEARED = 0.12, 0.10, 0.08  # probabilities
 _KEPT_RANGE = (0.06, 0.5)  # share of the range that is left of a dim crop
@@ -98,8 +99,8 @@ def luma_deviation(crops: Tensor, boxes: Tensor) -> Tensor:
 
 
 def choose(crops: Tensor, probability: float) -> Tensor:
-    """Return the indices, int64 (N,), of some of the crops."""
-    return (torch.rand(len(crops), device=crops.device) < probability).nonzero()[:, 0]
+    """Return the indices, int64 (N,), of some of the crops; how many is known without waiting for the device."""
+    return sent((torch.rand(len(crops)) < probability).nonzero()[:, 0], crops.device)
 
 
 def _uniform(chosen: Tensor) -> Tensor:

@@ -80,6 +80,17 @@ def test_the_heat_of_an_object_is_1_at_its_centre_and_its_cells_learn_it() -> No
     assert (targets.heat[:, :5] == 0).all()
 
 
+def test_cells_that_learn_a_box_point_to_it(tmp_path: Path) -> None:
+    plan, _ = planned(store_of(tmp_path, [[1, 100, 60, 220, 100, 0], [0, 20, 20, 60, 60, 0]]), 2)
+    crop, class_id, row, column = np.unravel_index(plan["cells"], plan["heat"].shape)
+    boxes = plan["boxes"].reshape(-1, 4)[plan["owner"]]
+    assert (plan["owner"] // len(plan["boxes"][0]) == crop).all()
+    assert (plan["kind"].ravel()[plan["owner"]] == class_id).all()
+    middles = np.stack([column, row], 1) * 4 + 2
+    assert (middles > boxes[:, :2] - 4).all() and (middles < boxes[:, 2:] + 4).all()
+    assert (plan["share"] > 0).all() and len(plan["cells"]) > 20
+
+
 def test_a_picture_larger_than_the_crop_is_drawn_from_a_smaller_level(tmp_path: Path) -> None:
     store = store_of(tmp_path, [[1, 0, 0, 320, 200, 0]])
     assert [(level.height, level.width) for level in store.images[0].levels] == [(200, 320), (100, 160), (50, 80)]

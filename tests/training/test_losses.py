@@ -44,8 +44,9 @@ def test_box_loss_is_0_where_the_box_is_right_and_where_there_is_none() -> None:
     geometry = torch.zeros(1, 1, 4, 4, 4)
     geometry[..., 2, 1] = torch.tensor([math.log(2), math.log(3), 0.25, -0.5])  # 8 x 12 pixels, centre at (4, 11)
     boxes = torch.tensor([[[-2.0, 7.0, 10.0, 15.0]]])
-    index, cell = torch.full((1, 1, 4, 4), -1), torch.zeros(1, 1, 4, 4)
-    assert box_loss(geometry, boxes, index, cell).item() == 0
-    index[..., 2, 1], cell[..., 2, 1] = 0, 1
-    assert box_loss(geometry, boxes, index, cell).item() == pytest.approx(0, abs=1e-5)
-    assert box_loss(geometry, boxes + 4, index, cell).item() > 0.5
+    nothing = {"cells": torch.zeros(0, dtype=torch.long), "owner": torch.zeros(0, dtype=torch.long)}
+    assert box_loss(geometry, boxes, nothing | {"share": torch.zeros(0)}).item() == 0
+    one = {"cells": torch.tensor([2 * 4 + 1]), "owner": torch.tensor([0]), "share": torch.ones(1)}
+    assert box_loss(geometry, boxes, one).item() == pytest.approx(0, abs=1e-5)
+    assert box_loss(geometry, boxes + 4, one).item() > 0.5
+    assert box_loss(geometry, boxes + 4, one | {"share": torch.zeros(1)}).item() == 0, "it is hidden"

@@ -11,6 +11,9 @@ import torch
 from blurscene_stream.boxes import iou
 from blurscene_stream.detect.backends.torch.network_v2 import FacePlateV2Network
 from blurscene_stream.detect.face_plate import decode_heat_maps
+from scripts.training.augment import augment, without_hidden
+from scripts.training.face_masks import cover_faces
+from scripts.training.losses import detection_loss
 from scripts.training.store import filled_store, read_training_images
 from scripts.training.train import Progress, TrainConfig, batches_of, learning_rate, train
 from tests.training.drawn import draw_picture, write_jsonl
@@ -62,6 +65,21 @@ def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
     assert all(torch.equal(first[name], second[name]) for name in first)
     untrained = small_network().state_dict()
     assert not torch.equal(first["out.weight"], untrained["out.weight"])
+
+
+def test_no_step_waits_for_the_device(tmp_path: Path) -> None:
+    """On the meta device, which has shapes and no numbers, everything that needs a number in main memory fails."""
+    store = filled_store(read_training_images(write_jsonl(tmp_path / "drawn", 3, SIDE), {}), CPU)
+    plan, meta, network = next(batches_of(store, TrainConfig(batch=32, size=64))), torch.device("meta"), small_network()
+    on_device = {name: value.to(meta) for name, value in plan.items()}
+    crops = cover_faces(torch.empty(32, 3, 64, 64, device=meta), plan["boxes"], plan["kind"])
+    crops, hidden = augment(crops, on_device["boxes"])
+    targets = without_hidden(on_device, hidden)
+    loss = detection_loss(network.to(meta)(crops), targets, on_device["boxes"])
+    loss.total.backward()  # type: ignore[no-untyped-call]
+    assert all(parameter.grad is not None for parameter in network.parameters())
+    with pytest.raises(RuntimeError):
+        loss.total.item()
 
 
 def test_the_learning_rate_rises_and_falls() -> None:
