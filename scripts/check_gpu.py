@@ -9,6 +9,9 @@ output. Exits with 1 when a check has failed.
 
 - Boxes: those of the device (its own number format) against the CPU's in float32, on frames of each clip. Whatever is
   found with a score of MARGIN above its threshold must be found by the other, with an IoU of MIN_IOU.
+- Input: pictures a second, by the Triton kernel and by plain torch, with planes that are brought up and with planes
+  that are there; and how far the two differ, on noise in every format and on turned views. On the CPU the kernel
+  runs in Triton's interpreter alone: TRITON_INTERPRET=1, and a small --size.
 - Network: pictures a second of the clip's size, with the input on the device, and with planes that are brought up.
 - Start-up: a run over one frame. Whole runs: frames a second without start-up, alone, several files at once
   with one detector, and the most of them as programs of their own.
@@ -36,16 +39,17 @@ from blurscene_stream.boxes import Detections, iou
 from blurscene_stream.config import Settings, load_settings
 from blurscene_stream.config.model_files import models_of
 from blurscene_stream.detect import Detector, load_detector
-from blurscene_stream.detect.backends.torch.cuda_graphs import CAPTURE_AFTER
 from blurscene_stream.detect.backends.torch.device_network import OnDeviceNetwork
 from blurscene_stream.detect.backends.torch.self_check import load_checked
 from blurscene_stream.detect.backends.torch.torch_network import TorchNetwork
 from blurscene_stream.detect.face_plate import DeviceFacePlateModel, lowest_logits
+from blurscene_stream.detect.letterbox import Letterbox
 from blurscene_stream.detect.preprocessor import Sample
 from blurscene_stream.errors import BlurSceneError, DetectionError, first_line
 from blurscene_stream.frames import Frame
 from blurscene_stream.source import open_source
 from scripts.bench.clips import Clip, given_clip, make_clip
+from scripts.check_gpu_input import check_input, copies_of, rate
 
 MARGIN, MIN_IOU = 0.1, 0.8
 PATIENCE_S = 100
@@ -92,10 +96,9 @@ def check_network(
     network: OnDeviceNetwork, detector: Detector, frame: Frame, chosen: argparse.Namespace
 ) -> Iterator[Row]:
     """Measure pictures a second, with the input on the device and with planes that come from main memory."""
-    (model,) = detector._models
-    view, lowest = model.letterbox(frame.picture, 1.0), lowest_logits(np.full(2, 0.2, np.float32))
+    view, lowest = view_of(detector, frame), lowest_logits(np.full(2, 0.2, np.float32))
     for count in chosen.batches:
-        samples = [Sample(frame, view, place) for place in range(count)]
+        samples = [Sample(each, view, place) for place, each in enumerate(copies_of(frame, count))]
         drawer = network.preprocessor()
         images = drawer.batch(samples)
 
@@ -109,17 +112,6 @@ def check_network(
         yield f"  with planes of {frame.picture.width}x{frame.picture.height}", f"{whole:.0f} pictures/s", None
 
 
-def rate(work: Callable[[], object], count: int, seconds: float) -> float:
-    """Return how often a second `work` is done on `count` pictures; not before its shape has a graph."""
-    for _ in range(CAPTURE_AFTER + 2 if seconds >= 1 else 1):
-        work()
-    start_s, done = time.perf_counter(), 0
-    while time.perf_counter() - start_s < seconds or not done:
-        work()
-        done += count
-    return done / (time.perf_counter() - start_s)
-
-
 def program(chosen: argparse.Namespace, target: Path, *sources: Path) -> list[str]:
     """Return the command line of a run, over all of `sources` at once; several of them go into the folder `target`."""
     options = ["--device", chosen.device, *(["--backend", "torch"] if chosen.device == "cpu" else [])]
@@ -130,6 +122,12 @@ def program(chosen: argparse.Namespace, target: Path, *sources: Path) -> list[st
     ]
     options += ["--at-once", str(len(sources)), "-o", str(target), "-y", "--quiet"]
     return [sys.executable, "-m", "blurscene_stream", *map(str, sources), *options]
+
+
+def view_of(detector: Detector, frame: Frame) -> Letterbox:
+    """Return how the detector's network is shown the whole of a frame."""
+    (model,) = detector._models
+    return model.letterbox(frame.picture, 1.0)
 
 
 def check_runs(chosen: argparse.Namespace, clip: Clip, folder: Path) -> Iterator[Row]:
@@ -219,6 +217,7 @@ def checks(chosen: argparse.Namespace, folder: Path) -> Iterator[Row]:
     detector = Detector([DeviceFacePlateModel(model, network, settings.detect)], settings)
     yield from check_boxes(detector, plain, clips, chosen.compared)
     (frame, *_) = next(batches(clip.path, settings, 1))
+    yield from check_input(network.device, frame, view_of(detector, frame), chosen.batches, chosen.seconds)
     yield from check_network(network, detector, frame, chosen)
     yield check_error(chosen, clip, folder)
     yield from check_runs(chosen, clip, folder)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 pytest.importorskip("skimage", reason="the clips' picture comes with scikit-image, the extra 'demo'")
 
 from blurscene_stream.detect.backends.torch.device_network import OnDeviceNetwork
+from blurscene_stream.detect.letterbox import letterbox_top_left
 from blurscene_stream.errors import DetectionError
-from scripts import check_gpu
+from blurscene_stream.frames import PIXEL_FORMATS, PictureInfo
+from scripts import check_gpu, check_gpu_input
 
 SMALL = ["--device=cpu", "--size=384x256", "--frames=9", "--compared=2", "--seconds=0", "--batches", "1", "2"]
 SETTINGS = [
@@ -34,7 +37,7 @@ def test_every_step_runs_and_is_right_on_the_cpu(capsys: pytest.CaptureFixture[s
                      "an error of the device in mid-run"]  # fmt: skip
     seen = " ".join(value for _, value, _ in rows)
     assert "exit code 6, nothing left; blurscene-stream: error: " in seen
-    assert seen.count("pictures/s") == 4 and seen.count("frames/s") == 3
+    assert seen.count("pictures/s") == 6 and seen.count("frames/s") == 3
 
 
 def test_boxes_that_the_device_does_not_find_are_wrong(
@@ -50,10 +53,21 @@ def test_boxes_that_the_device_does_not_find_are_wrong(
 
     monkeypatch.setattr(OnDeviceNetwork, "cells", blind)
     monkeypatch.setattr(check_gpu, "check_error", lambda *_: ("an error", "", None))
-    for step in ("check_network", "check_runs"):
+    for step in ("check_input", "check_network", "check_runs"):
         monkeypatch.setattr(check_gpu, step, nothing)
     assert check_gpu.main([*SMALL, *SETTINGS]) == 1
     assert " missing, 0 more | WRONG |" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("levels", "right"), [(1, True), (2, False)])
+def test_input_that_triton_makes_otherwise_is_wrong(levels: int, right: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check_gpu_input, "has_triton", lambda _: True)
+    monkeypatch.setattr(check_gpu_input, "difference", lambda *_: np.array([0, levels], np.int16))
+    frame = check_gpu_input.noise(PictureInfo(32, 16, PIXEL_FORMATS["nv12"]))
+    view = letterbox_top_left(frame.picture, 32, 1)
+    rows = list(check_gpu_input.check_input(torch.device("cpu"), frame, view, [], 0))
+    assert [verdict for *_, verdict in rows] == [right] * len(PIXEL_FORMATS)
+    assert rows[0][1].endswith(f" on average, {levels} at most")
 
 
 def test_a_run_that_fails_is_told_in_one_line(

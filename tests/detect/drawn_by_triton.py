@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +21,8 @@ from blurscene_stream.detect.backends.torch.plane_input import PlanePreprocessor
 from blurscene_stream.detect.backends.torch.self_check import load_checked
 from blurscene_stream.detect.letterbox import Letterbox, letterbox_centered, letterbox_top_left
 from blurscene_stream.detect.preprocessor import Sample
-from blurscene_stream.frames import PIXEL_FORMATS, Frame, PictureInfo, Plane
+from blurscene_stream.frames import PIXEL_FORMATS, Frame, PictureInfo
+from scripts.check_gpu_input import noise as noise_of
 
 Batches = list[list[Sample]]
 PAD_RGB = (7, 80, 200)
@@ -37,15 +39,9 @@ SIZES = {
 """Width and height of the frame, and longer side of the network's input."""
 
 
-def noise(name: str, width: int, height: int, number: int = 0, **more: object) -> Frame:
-    """A frame of noise, which shows each sample that is not where it belongs."""
-    pixel_format = PIXEL_FORMATS[name]
-    chroma = (-(-height >> pixel_format.shift_y), -(-width >> pixel_format.shift_x))
-    shapes = [(height, width), *([(*chroma, 2)] if pixel_format.interleaved else [chroma] * 2)]
-    rng, dtype = np.random.default_rng(number), np.uint8 if pixel_format.bits == 8 else np.uint16
-    planes: list[Plane] = [rng.integers(0, 1 << pixel_format.bits, shape, dtype) for shape in shapes]
-    picture = PictureInfo(width, height, pixel_format, **more)  # type: ignore[arg-type]
-    return Frame(number, number, picture, tuple(planes), lambda *_: np.empty((0, 0, 3), np.uint8), None)
+def noise(name: str, width: int, height: int, number: int = 0, **more: Any) -> Frame:
+    """A frame of noise; `more`: of its PictureInfo."""
+    return noise_of(PictureInfo(width, height, PIXEL_FORMATS[name], **more), number)
 
 
 def view_of(frame: Frame, size_px: int) -> Letterbox:
