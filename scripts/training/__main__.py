@@ -11,7 +11,7 @@ from blurscene_stream.errors import BlurSceneError
 from scripts.training.data_commands import fetch, hard, label, pack, shards
 from scripts.training.snapshots import SnapshotError
 from scripts.training.train_command import train
-from scripts.training.weights_commands import calibrate, evaluate, export, mean, quantize
+from scripts.training.weights_commands import calibrate, evaluate, export, mean, quantize, release
 
 
 class _Group(click.Group):
@@ -29,7 +29,7 @@ def main() -> None:
     """Train face_plate_v2, from fetching pictures to writing the network in int8; see docs/training.md."""
 
 
-for command in (fetch, label, pack, hard, shards, train, evaluate, calibrate, mean, export, quantize):
+for command in (fetch, label, pack, hard, shards, train, evaluate, calibrate, mean, export, quantize, release):
     main.add_command(command)
 
 

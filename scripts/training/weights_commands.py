@@ -1,4 +1,4 @@
-"""The commands for weights that are trained: `evaluate`, `calibrate`, `mean`, `export`, `quantize`."""
+"""The commands for weights that are trained: `evaluate`, `calibrate`, `mean`, `export`, `quantize`, `release`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from blurscene_stream.evaluate.image_results import MIN_SCORE
 from scripts.training import calibrate as calibration
 from scripts.training import evaluate as evaluation
 from scripts.training import export as exporting
+from scripts.training import release as releasing
 from scripts.training.options import EXISTING, FILE, FOLDER, MAP, mapping_of
+
+PROJECT = Path(__file__).parents[2]
 
 
 @click.command()
@@ -118,3 +121,15 @@ def quantize(  # noqa: PLR0913, PLR0917
     made = quantizing.quantize(export_model(model, SUFFIX)[SUFFIX], shown, float_layers, logit_margin)
     write_file(out, made, overwrite=True)
     click.echo(f"{out}: sha256 {hashlib.sha256(made).hexdigest()}")
+
+
+@click.command()
+@click.argument("weights", type=FILE)
+@click.argument("int8", type=EXISTING)
+def release(weights: Path, int8: Path) -> None:
+    """Put WEIGHTS and INT8, what `quantize` made of them, in the place of those of this project.
+
+    That is three files in weights/, their checksums, and the values that a test expects.
+    """
+    releasing.release(weights, int8, PROJECT)
+    click.echo(f"written: weights/{releasing.NAME}.*, {releasing.SETTINGS}, {releasing.CARD}, {releasing.TEST}")
