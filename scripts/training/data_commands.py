@@ -79,10 +79,11 @@ def label(folders: tuple[Path, ...], centerface: Path, hyperlpr: Path, maps: tup
 @MAP
 def pack(datasets: tuple[Path, ...], out: Path, held_out: float, maps: tuple[str, ...]) -> None:
     """Pack DATASETs (YOLO, COCO, Pascal VOC, labels.jsonl) for training; the last share of each is held out."""
-    packed = packing.pack(datasets, out, mapping_of(maps), held_out)
-    for message in packed.unreadable:
+    named = {name: one.left_out for name, one in manifest.read_sets().items()}
+    packed = packing.pack(datasets, out, mapping_of(maps), held_out, named)
+    for message in packed.left_out:
         click.echo(f"left out: {message}", err=True)
-    click.echo(f"{packed.train} pictures to train on, {packed.held_out} held out, {len(packed.unreadable)} left out")
+    click.echo(f"{packed.train} pictures to train on, {packed.held_out} held out, {len(packed.left_out)} left out")
 
 
 @click.command()

@@ -85,6 +85,7 @@ class PictureSet:
     boxes: int
     digest: Mapping[str, str]
     incomplete: Mapping[str, Sequence[Sequence[float]]] = field(default_factory=dict)
+    left_out: Sequence[str] = ()
 
     def repositories(self) -> list[Repository]:
         """Read which files it is made of."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -34,17 +35,26 @@ Rgb = NDArray[np.uint8]
 
 @dataclass
 class Packed:
-    """Numbers of pictures; `unreadable`: messages about those that were left out."""
+    """Numbers of pictures; `left_out`: messages about those that were left out."""
 
     train: int = 0
     held_out: int = 0
-    unreadable: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
 
-def pack(datasets: Sequence[Path], out: Path, mapping: ClassMapping, held_out_share: float = HELD_OUT_SHARE) -> Packed:
+def pack(
+    datasets: Sequence[Path],
+    out: Path,
+    mapping: ClassMapping,
+    held_out_share: float = HELD_OUT_SHARE,
+    left_out: Mapping[str, Collection[str]] = MappingProxyType({}),
+) -> Packed:
     """Pack data sets in any form that `evaluate` reads; the name of a set is that of its folder.
 
     Pictures of one place or film have neighbouring names: what is held out is the last share of each set by name.
+
+    left_out: by the name of a set, file names of pictures that are neither trained on nor held out; which of the others
+              are held out does not depend on it
 
     Raises SourceError when a data set cannot be read, UsageError for an unknown class.
     """
@@ -55,11 +65,15 @@ def pack(datasets: Sequence[Path], out: Path, mapping: ClassMapping, held_out_sh
         first_held_out = len(dataset.images) - int(len(dataset.images) * held_out_share)
         for number, image in enumerate(sorted(dataset.images, key=lambda image: str(image.file))):
             part = HELD_OUT if number >= first_held_out else TRAIN
-            file = f"images/{path.resolve().name}/{number}.webp"
+            name = path.resolve().name
+            file = f"images/{name}/{number}.webp"
+            if image.file.name in left_out.get(name, ()):
+                packed.left_out.append(f"{image.file}: the manifest says so")
+                continue
             try:
                 row = _pack_one(image, out / part / file, mapping.class_names)
             except SourceError as error:
-                packed.unreadable.append(str(error))
+                packed.left_out.append(str(error))
                 continue
             rows[part].append(json.dumps({"file": file} | row) + "\n")
     for part, lines in rows.items():

@@ -129,6 +129,12 @@ def test_the_manifest_is_complete() -> None:
         assert all(len(each.commit) == 40 for each in one.repositories())
 
 
+def test_pictures_that_are_left_out_are_of_their_set() -> None:
+    for one in read_sets().values():
+        files = [file for repository in one.repositories() for file in repository.files]
+        assert set(one.left_out) <= {one.file_name(file, b"") for file in files}
+
+
 def test_the_form_of_a_list_of_files() -> None:
     (made,) = parse_files("# note\n@repo a/b c0ffee\n@dir x/\none.jpg\ntwo.png\tsecond.jpg\tq92 400 210 r\n")
     assert (made.name, made.commit, made.files[0].path, made.files[1].name) == (

@@ -26,7 +26,7 @@ MAPPING = ClassMapping(Settings().model.classes)
 def test_the_last_tenth_by_name_is_held_out(tmp_path: Path) -> None:
     first, second = write_yolo(tmp_path / "a", 20), write_jsonl(tmp_path / "b", 10)
     packed = pack([first, second], tmp_path / "packed", MAPPING)
-    assert (packed.train, packed.held_out, packed.unreadable) == (27, 3, [])
+    assert (packed.train, packed.held_out, packed.left_out) == (27, 3, [])
     held = {str(path.relative_to(tmp_path / "packed")) for path in tmp_path.glob("packed/held_out/images/*/*")}
     assert held == {f"held_out/images/{name}" for name in ("a/18.webp", "a/19.webp", "b/9.webp")}
     images = read_training_images(tmp_path / "packed" / "train", {"b": 3.0})
@@ -53,11 +53,20 @@ def test_a_picture_that_cannot_be_read_is_left_out_and_reported(tmp_path: Path) 
     (folder / "images" / "001.png").write_bytes(b"no picture")
     packed = pack([folder], tmp_path / "packed", MAPPING)
     assert packed.train == 2
-    assert len(packed.unreadable) == 1 and "001.png" in packed.unreadable[0]
+    assert len(packed.left_out) == 1 and "001.png" in packed.left_out[0]
 
 
 def nobody(_: DecodedImage) -> list[Scored]:
     return [NOTHING, NOTHING]
+
+
+def test_pictures_that_are_named_are_left_out_and_no_other_is_held_out_for_them(tmp_path: Path) -> None:
+    folder = write_jsonl(tmp_path / "a", 20)
+    packed = pack([folder], tmp_path / "packed", MAPPING, left_out={"a": ["003.png", "018.png"], "b": ["001.png"]})
+    assert (packed.train, packed.held_out) == (17, 1)
+    assert [Path(message.partition(":")[0]).name for message in packed.left_out] == ["003.png", "018.png"]
+    names = {path.stem for path in (tmp_path / "packed" / "train").rglob("*.webp")}
+    assert names == {str(number) for number in range(18)} - {"3"}
 
 
 def sees(score: float, x: float = 10) -> list[Scored]:
