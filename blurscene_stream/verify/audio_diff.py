@@ -8,11 +8,10 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Protocol
 
-import numpy as np
-
 from blurscene_stream.frames import CopiedPacket
-from blurscene_stream.source.inspection.audio_reading import AudioDecoder, DecodedTrack, Wave, payload, start_s
+from blurscene_stream.source.inspection.audio_reading import AudioDecoder, DecodedTrack, payload, start_s
 from blurscene_stream.streams import CopiedStream, StreamInfo, StreamType
+from blurscene_stream.verify.audio_correlation import correlate
 from blurscene_stream.verify.report import Check, Grade
 
 INPUT, OUTPUT = 0, 1
@@ -20,12 +19,8 @@ DIGEST_BYTES = 16
 PCM_BLOCK_BYTES = 1 << 14
 
 BLOCK_S, LAST_BLOCK_S = Fraction(1), Fraction(1, 10)  # compared at a time; the second for the rest at the end
-MIN_CORRELATION = 0.8  # codecs for speech and music come to 0.95 and more
-MAX_GAIN = 2.0  # another level is other audio
-SILENCE = 1e-3  # RMS, of full scale
 EDGE_S = Fraction(1, 4)  # more at both ends: encoder delay and the rest of the last packet
 TOLERANCE_S = Fraction(1, 100)  # less at both ends, or in gaps: shorter than any packet, longer than rounding
-CLOCK_S = 0.001  # Matroska counts in milliseconds, and high tones are out of phase by half of one
 
 
 class TrackDiff(Protocol):
@@ -237,26 +232,8 @@ class WaveDiff:
                 side.samples(at_s, self._rate, int(length_s * self._rate))
                 for side, at_s in ((before, self._at_s), (after, self._at_s + shift_s))
             )
-            if self._wrong is None and not correlate(one, other, round(CLOCK_S * self._rate)):
+            if self._wrong is None and not correlate(one, other, self._rate):
                 self._wrong = f"is other audio at {float(self._at_s):.3f} s"
             self._at_s += length_s
             before.forget(self._at_s - EDGE_S)
             after.forget(self._at_s + shift_s - EDGE_S)
-
-
-def correlate(one: Wave, other: Wave, max_lag: int) -> bool:
-    """Return True for the same audio, as far as a codec keeps it, at most `max_lag` samples later or earlier."""
-    rms = [float(np.sqrt((wave * wave).mean())) if len(wave) else 0.0 for wave in (one, other)]
-    if max(rms) < SILENCE:
-        return True
-    if min(rms) * MAX_GAIN < max(rms):
-        return False
-    lags = sorted(range(-max_lag, max_lag + 1), key=abs)  # nearly always the first will do
-    return any(_product(one, other, lag) > MIN_CORRELATION * rms[0] * rms[1] for lag in lags)
-
-
-def _product(one: Wave, other: Wave, lag: int) -> float:
-    """Return the mean product of two waves of one length, the second `lag` samples later."""
-    count = len(one) - abs(lag)
-    early, late = (one, other) if lag > 0 else (other, one)
-    return float(early[:count] @ late[abs(lag) :]) / count if count > 0 else 0.0

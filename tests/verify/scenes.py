@@ -37,6 +37,7 @@ class Scene:
 
     times:    in ticks of 1/1000 s
     hidden_s: of the audio, which an edit list cuts away
+    rough:    samples over which the audio, a noise, changes; with 1 high tones are as loud as low ones
     """
 
     frames: int = 12
@@ -49,6 +50,7 @@ class Scene:
     width: int = WIDTH
     height: int = HEIGHT
     hidden_s: float = 0.0
+    rough: int = 12
 
 
 def _smooth(seed: int, height: int, width: int, rough_px: int) -> NDArray[np.float64]:
@@ -119,7 +121,8 @@ def _encode(path: Path, scene: Scene) -> None:
             frame.pts, frame.time_base = scene.times[number] if scene.times else number, ticks
             container.mux(video.encode(frame))
         for place, track in enumerate(tracks):
-            _write_audio(container, track, (-scene.hidden_s, scene.frames / RATE), place)
+            count = round((scene.hidden_s + scene.frames / RATE) * _rate(track.codec_context.name))
+            _write_audio(container, track, scene.hidden_s, _smooth(place, 1, count, scene.rough)[0])
         container.mux(video.encode(None))
 
 
@@ -127,10 +130,10 @@ def _rate(codec: str) -> int:
     return 8000 if codec in ("pcm_mulaw", "pcm_alaw") else AUDIO_HZ
 
 
-def _write_audio(container: OutputContainer, track: AudioStream, span_s: tuple[float, float], seed: int) -> None:
+def _write_audio(container: OutputContainer, track: AudioStream, hidden_s: float, noise: NDArray[np.float64]) -> None:
     rate = _rate(track.codec_context.name)
-    first, last = (round(end_s * rate) for end_s in span_s)
-    wave = (3000 * _smooth(seed, 1, last - first, 12)[0]).clip(-32000, 32000).astype(np.int16)
+    first = -round(hidden_s * rate)
+    wave = (3000 * noise).clip(-32000, 32000).astype(np.int16)
     for start in range(0, len(wave), 1024):
         frame = av.AudioFrame.from_ndarray(wave[None, start : start + 1024], format="s16", layout="mono")
         frame.sample_rate, frame.pts, frame.time_base = rate, first + start, Fraction(1, rate)

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from blurscene_stream.config.schema import AudioMode
+from blurscene_stream.source.inspection.audio_reading import Wave
 from blurscene_stream.source.scrub.audio_frames import without_adts
-from blurscene_stream.verify.audio_diff import correlate
+from blurscene_stream.verify.audio_correlation import correlate
 from tests.canaries import film, jpeg
 from tests.detectors import SquareDetector
 from tests.settings import changed
@@ -111,6 +112,41 @@ def test_audio_that_was_encoded_anew_and_changed_fails(
     assert failed(found) == {"audio"}, report_text(found)
 
 
+@pytest.mark.parametrize(
+    "mode", [AudioMode.aac, AudioMode.opus, AudioMode.mp3, AudioMode.ac3], ids=lambda mode: mode.name
+)
+def test_noise_passes_though_codecs_make_up_its_high_frequencies(mode: AudioMode, tmp_path: Path) -> None:
+    """Rain, applause: AAC, Opus and MP3 keep how loud they are, and of the wave itself only the low frequencies."""
+    source = make_scene(tmp_path / "in.mkv", Scene(frames=60, width=160, audio=("pcm_s16le",), rough=1))
+    file, settings = tmp_path / "found.jsonl", changed(settings_of(), {"encode.audio": mode})
+    target = anonymized(source, tmp_path / "out.mkv", file, settings)
+    found = checked(source, target, file, settings)
+    assert failed(found) == set(), report_text(found)
+    for what in ("late by a packet", "one early"):
+        found = checked(source, audio_changed(target, tmp_path / "changed.mkv", CHANGES[what]), file, settings)
+        assert failed(found) == {"audio"}, f"{what}: {report_text(found)}"
+
+
+def split(wave: Wave, rate: int) -> tuple[Wave, Wave]:
+    """Its frequencies below 4 kHz, and those above."""
+    spectrum = np.fft.rfft(wave)
+    spectrum[np.fft.rfftfreq(len(wave), 1 / rate) > 4000] = 0
+    low = np.fft.irfft(spectrum, len(wave)).astype(np.float32)
+    return low, wave - low
+
+
+def test_noise_that_was_replaced_above_or_below_is_other_audio() -> None:
+    rate = 48_000
+    (low, high), (other_low, other_high) = (
+        split(np.random.default_rng(seed).normal(scale=0.1, size=rate).astype(np.float32), rate) for seed in (0, 1)
+    )
+    syllables = np.float32(0.05) + np.sin(np.arange(rate) * (2 * np.pi * 4 / rate)).astype(np.float32) ** 2
+    made_up = np.float32(0.5) * high + np.float32(0.87) * other_high
+    assert correlate(low + high, low + made_up, rate)
+    assert not correlate(low + high, other_low + made_up, rate)
+    assert not correlate(low + high, low + other_high * syllables, rate), "as loud on the whole, but not all the time"
+
+
 def test_the_header_of_transport_streams_is_taken_off() -> None:
     payload = bytes(range(40))
     length = len(payload) + 7
@@ -152,4 +188,4 @@ def test_audio_that_was_cut_and_encoded_anew_passes_and_a_packet_s_shift_fails(s
 def test_another_place_in_the_audio_is_other_audio(lag: int, same: bool) -> None:
     """A millisecond is 48 samples, a packet of Opus 960."""
     noise = np.random.default_rng(0).normal(size=50_000).astype(np.float32)
-    assert correlate(noise[1000:49_000], noise[1000 + lag : 49_000 + lag], 48) == same
+    assert correlate(noise[1000:49_000], noise[1000 + lag : 49_000 + lag], 48_000) == same
