@@ -10,7 +10,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-_ROWS, _COLUMNS = 4, 128  # pixels of one program
+_ROWS, _COLUMNS = 8, 128  # pixels of one program
 _ARGUMENTS = 33  # of the kernel, but for its constants
 
 # The kernel knows its arguments' types alone: Triton would compile one for each pattern of numbers that 16 divides.
@@ -29,12 +29,12 @@ def _resampled(  # noqa: PLR0913, PLR0917
     at_rows = plane + tl.load(down + rows).to(tl.int32) * row_step
     at_columns = tl.load(across + columns).to(tl.int32) * column_step
     total = tl.zeros((block_rows, block_columns), tl.float32)
-    for x in range(across_taps):
-        column_sums = tl.zeros((block_rows, block_columns), tl.float32)
-        for y in range(down_taps):
+    for y in range(down_taps):
+        row_sums = tl.zeros((block_rows, block_columns), tl.float32)
+        for x in range(across_taps):
             samples = tl.load((at_rows + y * row_step)[:, None] + (at_columns + x * column_step)[None, :])
-            column_sums += tl.load(down + (y + 1) * height + rows)[:, None] * samples.to(tl.float32)
-        total += tl.load(across + (x + 1) * width + columns)[None, :] * column_sums
+            row_sums += tl.load(across + (x + 1) * width + columns)[None, :] * samples.to(tl.float32)
+        total += tl.load(down + (y + 1) * height + rows)[:, None] * row_sums
     return total
 
 

@@ -82,14 +82,14 @@ class FusedDraw:
             ) from error
 
     def _check(self, plan: Plan, planes: Planes, view: Letterbox) -> None:
-        """Draw noise, laid out as `planes`, in both ways and compare: the frames themselves may be black."""
+        """Draw a second frame of noise in both ways and compare: the frames themselves may be black."""
         levels = 1 << view.picture.pixel_format.bits
         noise = Planes(view.picture, *(_noise_like(plane, levels) for plane in (planes.luma, planes.cb, planes.cr)))
         shape = (2, view.height, view.width, 3)
         images = torch.zeros(shape, dtype=torch.uint8, device=self._device).permute(0, 3, 1, 2)
         first, second = torch.arange(2, device=self._device)[:, None]
-        draw(noise, first, view, images, first)
-        self._launch(noise, first, images, second, plan)
+        draw(noise, second, view, images, first)
+        self._launch(noise, second, images, second, plan)
         wanted, made = images.short()
         difference = int((made - wanted).abs().max())
         if difference > MAX_LEVELS:
@@ -112,6 +112,6 @@ def _steps(view: Letterbox) -> tuple[int, int, int, int]:
 
 
 def _noise_like(plane: Tensor, levels: int) -> Tensor:
-    """One plane (1, H, W) of noise with the strides of a plane (F, H, W)."""
-    made = torch.empty_strided((1, *plane.shape[1:]), plane.stride(), dtype=plane.dtype, device=plane.device)
+    """Planes (2, H, W) of noise with the strides of planes (F, H, W)."""
+    made = torch.empty_strided((2, *plane.shape[1:]), plane.stride(), dtype=plane.dtype, device=plane.device)
     return made.random_(0, levels)

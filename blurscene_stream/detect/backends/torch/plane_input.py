@@ -98,10 +98,10 @@ class PlanePreprocessor:
             chosen.setdefault(planes, []).append((index, place))
         draw_view = self._draw_whole if view.is_whole else draw
         for planes, pairs in chosen.items():
-            indices, at = (self._on_device(numbers) for numbers in zip(*pairs, strict=True))
+            indices, at = self._on_device(tuple(zip(*pairs, strict=True)))
             draw_view(planes, indices, view, images, at)
 
-    def _on_device(self, numbers: Sequence[int]) -> Tensor:
-        """Whole numbers on the device, without waiting for it: int64 (N,)."""
+    def _on_device(self, numbers: Sequence[int] | Sequence[Sequence[int]]) -> Tensor:
+        """Whole numbers on the device, without waiting for it: int64."""
         pinned = torch.tensor(numbers, dtype=torch.int64, pin_memory=self._device.type == "cuda")
         return pinned.to(self._device, non_blocking=True)

@@ -1,9 +1,10 @@
-"""The planes of frames on a device: they go up as they are stored, all of a batch in one piece."""
+"""The planes of frames on a device: they go up as they are stored."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from math import prod
 
 import numpy as np
@@ -11,8 +12,6 @@ import torch
 from torch import Tensor
 
 from blurscene_stream.frames import Frame, PictureInfo
-
-_ALIGNMENT = 256  # samples from which on a plane may begin
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,29 +32,28 @@ class Planes:
 def upload(frames: Sequence[Frame], device: torch.device) -> Planes:
     """Copy the planes of frames of one shape to a device, without waiting for it.
 
-    In pinned memory, which torch keeps until the copy is done. Raises RuntimeError when the device fails.
+    In pinned memory, which torch keeps until the copy is done: while one frame goes up, the next one is copied to it.
+    Raises RuntimeError when the device fails.
     """
     first = frames[0]
-    shapes = [(len(frames), *plane.shape) for plane in first.planes]
+    shapes = [plane.shape for plane in first.planes]
     dtype = torch.uint8 if first.planes[0].dtype == np.uint8 else torch.int16  # at most 10 bits: as signed as well
-    size = sum(_room(shape) for shape in shapes)
+    size = len(frames), sum(map(prod, shapes))
     pinned = torch.empty(size, dtype=dtype, pin_memory=device.type == "cuda")
-    for number, stacked in enumerate(_cut(pinned, shapes)):
-        for out, frame in zip(stacked.numpy(), frames, strict=True):
-            out[...] = frame.planes[number]
-    luma, *chroma = _cut(pinned.to(device, non_blocking=True), shapes)
+    there = torch.empty(size, dtype=dtype, device=device)
+    parts = [part.numpy() for part in _cut(pinned, shapes)]
+    for number, frame in enumerate(frames):
+        for part, plane in zip(parts, frame.planes, strict=True):
+            part[number] = plane
+        there[number].copy_(pinned[number], non_blocking=True)
+    luma, *chroma = _cut(there, shapes)
     cb, cr = chroma[0].unbind(3) if first.picture.pixel_format.interleaved else chroma
     return Planes(first.picture, luma, cb, cr)
 
 
-def _room(shape: Sequence[int]) -> int:
-    """Samples that a tensor takes, up to where the next one may begin."""
-    return -(-prod(shape) // _ALIGNMENT) * _ALIGNMENT
-
-
-def _cut(samples: Tensor, shapes: Sequence[tuple[int, ...]]) -> Iterator[Tensor]:
-    """Cut a tensor (N,) into tensors of these shapes, one behind the other."""
-    start = 0
-    for shape in shapes:
-        yield samples[start : start + prod(shape)].view(shape)
-        start += _room(shape)
+def _cut(samples: Tensor, shapes: Sequence[tuple[int, ...]]) -> list[Tensor]:
+    """Cut samples (F, N) into views (F, *shape)."""
+    ends = list(accumulate(map(prod, shapes)))
+    return [
+        samples[:, end - prod(shape) : end].view(len(samples), *shape) for shape, end in zip(shapes, ends, strict=True)
+    ]
