@@ -1,6 +1,7 @@
-"""A program that draws views of frames by the Triton kernel in Triton's interpreter, and in plain torch.
+"""A program that draws views of frames by the Triton kernel and in plain torch.
 
-    TRITON_INTERPRET=1 python -m tests.detect.drawn_by_triton OUT.npz
+    TRITON_INTERPRET=1 python -m tests.detect.drawn_by_triton cpu OUT.npz     in Triton's interpreter
+    python -m tests.detect.drawn_by_triton cuda:0 OUT.npz                     on a GPU
 
 Triton is its interpreter for a whole process, from its import on, so this is not done in that of the tests.
 """
@@ -78,19 +79,19 @@ def several_frames() -> Batches:
     return [more[2::-1], [more[4], first, *more[3::2]]]
 
 
-def main(target: str) -> None:
+def main(device_name: str, target: str) -> None:
     """Write arrays (2, B, 3, H, W) by the names of the cases: of the kernel, and of plain torch."""
     torch.set_num_threads(1)
-    device, drawn = torch.device("cpu"), dict[str, np.ndarray]()
+    device, drawn = torch.device(device_name), dict[str, np.ndarray]()
     for name, batches in cases():
         ways = [PlanePreprocessor(device, with_triton) for with_triton in (True, False)]
-        images = [np.concatenate([way.batch(samples, PAD_RGB).numpy() for samples in batches]) for way in ways]
+        images = [np.concatenate([way.batch(samples, PAD_RGB).cpu().numpy() for samples in batches]) for way in ways]
         drawn[name] = np.stack(images)
     detect = load_settings(["detect.precision=fp32", "model=face_plate_v2"])
-    network = load_checked(detect.model, "cpu", detect.detect)
+    network = load_checked(detect.model, device_name, detect.detect)
     drawn["device name"] = np.array(network.device_name)
     np.savez(target, **drawn)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

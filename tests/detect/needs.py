@@ -26,3 +26,13 @@ def need(*libraries: str) -> None:
         if os.environ.get(f"FAIL_WITHOUT_{library.upper()}"):
             pytest.fail(f"FAIL_WITHOUT_{library.upper()} is set and {library} is not installed")
         pytest.skip(f"{library} is not installed: {REASONS[library]}", allow_module_level=True)
+
+
+def need_gpu() -> None:
+    """Skip the calling test where torch has no GPU; FAIL_WITHOUT_GPU=1: fail."""
+    import torch  # noqa: PLC0415  not everywhere
+
+    if not torch.cuda.is_available():
+        if os.environ.get("FAIL_WITHOUT_GPU"):
+            pytest.fail("FAIL_WITHOUT_GPU is set and torch has no GPU")
+        pytest.skip("torch has no GPU here")

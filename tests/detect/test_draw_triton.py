@@ -19,7 +19,7 @@ from blurscene_stream.detect.preprocessor import Sample
 from blurscene_stream.errors import DetectionError
 from tests.conftest import ROOT
 from tests.detect.drawn_by_triton import PAD_RGB, cases, noise, view_of
-from tests.detect.needs import need
+from tests.detect.needs import need, need_gpu
 
 need("triton")
 
@@ -40,18 +40,35 @@ def run(program: str, *arguments: str, **environment: str) -> str:
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, NDArray[np.uint8]]:
-    target = tmp_path_factory.mktemp("drawn") / "drawn.npz"
-    run("drawn_by_triton", str(target), TRITON_INTERPRET="1")
-    with np.load(target) as arrays:
+    return drawn_on("cpu", tmp_path_factory.mktemp("drawn"), TRITON_INTERPRET="1")
+
+
+def drawn_on(device: str, folder: Path, **environment: str) -> dict[str, NDArray[np.uint8]]:
+    """Arrays (2, B, 3, H, W) by the names of the cases: of the kernel and of torch."""
+    run("drawn_by_triton", device, str(folder / "drawn.npz"), **environment)
+    with np.load(folder / "drawn.npz") as arrays:
         return dict(arrays)
+
+
+def assert_same(made: NDArray[np.int64], wanted: NDArray[np.int64]) -> None:
+    difference = np.abs(made - wanted)
+    assert difference.max() <= 1 and (difference != 0).mean() < 0.002
 
 
 @pytest.mark.parametrize("name", [name for name, _ in cases()])
 def test_the_kernel_draws_what_torch_draws(name: str, drawn: dict[str, NDArray[np.uint8]]) -> None:
     made, wanted = drawn[name].astype(int)
     assert wanted[0].std() > 20 and np.array_equal(wanted[0, :, -1, -1], PAD_RGB)
-    difference = np.abs(made - wanted)
-    assert difference.max() <= 1 and (difference != 0).mean() < 0.002
+    assert_same(made, wanted)
+
+
+def test_a_gpu_draws_what_torch_draws(tmp_path: Path) -> None:
+    need_gpu()
+    for name, images in drawn_on("cuda:0", tmp_path, TRITON_INTERPRET="0").items():
+        if images.dtype == np.uint8:
+            assert_same(*images.astype(int))
+        else:
+            assert "torch with Triton" in str(images), name
 
 
 def test_a_network_with_the_kernel_says_so_and_passes_the_check_before_the_first_frame(
