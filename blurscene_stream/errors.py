@@ -5,6 +5,7 @@ BlurSceneError             1  could not run
 │   └── ConfigError        2  a setting is unknown or has a value that is not allowed
 ├── SourceError            1  the input cannot be opened, or holds no video
 │   ├── CorruptInputError  3  the input is cut short or cannot be decoded
+│   │   └── ReadingError   3  reading it failed in a way that nobody foresaw
 │   ├── TooLargeError      1  a picture has more pixels than may be taken
 │   └── SourceLostError    8  a live source went away
 │       └── EndedEarlyError  8  the same, and the output is complete up to there; defined by `pipeline`
@@ -50,6 +51,10 @@ class CorruptInputError(SourceError):
     """The input is cut short or cannot be decoded."""
 
     exit_code = 3
+
+
+class ReadingError(CorruptInputError):
+    """Reading the input failed in a way that nobody foresaw: it may be damaged, or the program wrong."""
 
 
 class TooLargeError(SourceError):

@@ -22,7 +22,7 @@ from av.video.stream import VideoStream
 from blurscene_stream.address import Address
 from blurscene_stream.config.schema import Settings
 from blurscene_stream.crash_report import description
-from blurscene_stream.errors import BlurSceneError, CorruptInputError, SourceError, SourceLostError, UsageError
+from blurscene_stream.errors import BlurSceneError, ReadingError, SourceError, SourceLostError, UsageError
 from blurscene_stream.frames import CopiedPacket, Frame
 from blurscene_stream.source.container.mp4_atoms import clean_aperture, is_mp4, sample_formats
 from blurscene_stream.source.container.opening import open_file, pixel_limit
@@ -94,7 +94,7 @@ class Source:
         """Yield frames and copied packets in order; to be used once, on one thread.
 
         A live stream that is lost ends here, and `lost` says so: what came before it is no worse for it.
-        Raises what the reading of a file raises, CorruptInputError for what nobody foresaw, MemoryError.
+        Raises what the reading of a file raises, ReadingError, MemoryError.
         """
         try:
             yield from self._items()
@@ -102,7 +102,7 @@ class Source:
             raise
         except Exception as error:
             where = f"{self.info.name}: frame {self.passed_frames} could not be read"
-            raise CorruptInputError(f"{where}: {description(error)}") from error
+            raise ReadingError(f"{where}: {description(error)}") from error
 
     def _items(self) -> Generator[Frame | CopiedPacket]:
         with closing(self._events):

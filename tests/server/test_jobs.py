@@ -22,6 +22,7 @@ from werkzeug.test import TestResponse
 
 from blurscene_stream.boxes import Detections
 from blurscene_stream.frames import Frame
+from blurscene_stream.source.frames.frame_factory import FrameFactory
 from tests.detectors import SquareDetector
 from tests.server.conftest import MakeApp, jobs_of
 from tests.videos import VideoSpec, audio_packets, make_video, read_video, square_at
@@ -344,6 +345,18 @@ def test_a_detector_that_fails_leaves_nothing_to_fetch(error: Exception, make_ap
     refused(client.get(told["links"]["result"]), 409, "the detector failed")
     refused(client.get(told["links"]["detections"]), 409, "the detector failed")
     assert [path.name for path in files(app)] == ["job.json"]
+
+
+def test_of_an_error_in_reading_that_nobody_foresaw_a_client_is_told_no_text(
+    make_app: MakeApp, clip: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise IndexError("/secret/path")
+
+    monkeypatch.setattr(FrameFactory, "make", fail)
+    client = make_app().test_client()
+    told = ended(client, post(client, clip))
+    assert (told["state"], told["error"]) == ("failed", "the video could not be read; nothing was left")
 
 
 def test_what_is_not_fetched_is_deleted_in_time(make_app: MakeApp, clip: bytes) -> None:

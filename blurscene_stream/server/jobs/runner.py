@@ -15,6 +15,7 @@ from blurscene_stream.config import Settings
 from blurscene_stream.crash_report import type_and_place
 from blurscene_stream.errors import (
     DetectionError,
+    ReadingError,
     RedactionError,
     SinkError,
     SourceError,
@@ -44,6 +45,7 @@ FAILURES: Mapping[type[Exception], str] = {
     StoppedError: "the server was stopped; send the video again",
     DetectionError: "the detector failed; nothing was left",
     RedactionError: "a picture could not be redacted; nothing was left",
+    ReadingError: "the video could not be read; nothing was left",
     SinkError: "the result could not be written; nothing was left",
 }
 """Errors on our side, and what is told of them."""
@@ -141,7 +143,7 @@ def _settings_of_job(settings: Settings) -> Settings:
 
 def _line(error: Exception, job: JobFolder) -> str:
     """Return what a client is told of an error: what it can mend, and nothing of our side but which part it was."""
-    about_file = isinstance(error, SourceError | UsageError)
+    about_file = isinstance(error, SourceError | UsageError) and not isinstance(error, ReadingError)
     about_file |= isinstance(error, DetectionError) and (job.path / UPLOADED_DETECTIONS).exists()  # no detector ran
     line = str(error).removesuffix(ADVICE).replace(f"{job.path}/", "")
     line = line.removeprefix(f"{VIDEO}: ") if line.startswith(f"{VIDEO}: {UPLOADED_DETECTIONS}: ") else line
