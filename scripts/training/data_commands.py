@@ -16,13 +16,10 @@ from scripts.training import label as labelling
 from scripts.training import manifest
 from scripts.training import pack as packing
 from scripts.training import shards as sharding
-from scripts.training.options import EXISTING, FILE, FOLDER, MAP, mapping_of
+from scripts.training.options import EXISTING, FILE, FOLDER, HARD, MAP
 from scripts.training.snapshots import SnapshotError
-from scripts.training.store import TrainingImage, read_training_images
-
-HARD = click.option(
-    "--hard", "hard_file", type=FILE, help="What `hard` wrote: these pictures are drawn more often in training."
-)
+from scripts.training.store import TrainingImage
+from scripts.training.training_images import mapping_of, read_training_images
 
 
 def images_of(packed: Path, hard_file: Path | None) -> list[TrainingImage]:
@@ -96,7 +93,7 @@ def hard(weights: Path, data: Path, out: Path, overrides: tuple[str, ...]) -> No
     settings = evaluation.settings_for(weights, MIN_SCORE, ["detect.variants.rotations=none", *overrides])
     usual = load_settings(["model=face_plate_v2", *overrides]).classes
     thresholds = [usual[name].threshold for name in settings.model.classes]
-    images = read_dataset(data / packing.TRAIN, mapping_of(())).images
+    images = read_dataset(data / packing.TRAIN, mapping_of()).images
     count = reviewing.write(reviewing.review_all(images, settings, thresholds), data / packing.TRAIN, out)
     click.echo(f"{out}: {count} of {len(images)} pictures")
 

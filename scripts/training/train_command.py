@@ -15,8 +15,7 @@ from blurscene_stream.detect.device import choose_device
 from scripts.training import export as exporting
 from scripts.training import train as training
 from scripts.training.arrivals import arriving
-from scripts.training.data_commands import HARD, images_of
-from scripts.training.options import EXISTING, FILE
+from scripts.training.options import EXISTING, FILE, HARD
 from scripts.training.shards import INDEX, Shard, read_index
 from scripts.training.store import Store, filled_store
 
@@ -70,6 +69,8 @@ def _opened(
 ) -> Iterator[tuple[Store, Callable[[], None]]]:
     """The store of what is in `data`, and what raises the error of a shard that came later. Raises SourceError."""
     if not (data / INDEX).is_file():
+        from scripts.training.data_commands import images_of  # noqa: PLC0415  shards are trained on without PyAV
+
         store = filled_store(images_of(data, hard), device)
         click.echo(f"{len(store.images)} pictures on {device}")
         yield store, lambda: None

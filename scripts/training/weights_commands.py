@@ -17,7 +17,8 @@ from scripts.training import calibrate as calibration
 from scripts.training import evaluate as evaluation
 from scripts.training import export as exporting
 from scripts.training import release as releasing
-from scripts.training.options import EXISTING, FILE, FOLDER, MAP, mapping_of
+from scripts.training.options import EXISTING, FILE, FOLDER, MAP
+from scripts.training.training_images import mapping_of
 
 PROJECT = Path(__file__).parents[2]
 

@@ -12,8 +12,9 @@ from PIL import Image
 
 from scripts.training.crops import IGNORED, CropPlans, Plan
 from scripts.training.draw import draw
-from scripts.training.store import Store, TrainingImage, doubt, filled_store
+from scripts.training.store import Store, TrainingImage, filled_store
 from scripts.training.targets import Targets, empty_targets
+from scripts.training.training_images import doubt
 
 SIZE = 128
 

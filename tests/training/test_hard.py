@@ -14,7 +14,7 @@ from blurscene_stream.errors import SourceError
 from blurscene_stream.evaluate.annotations import AnnotatedImage
 from scripts.training.__main__ import main
 from scripts.training.hard import Hardness, read, review
-from scripts.training.store import read_training_images
+from scripts.training.training_images import read_training_images
 from tests.conftest import ROOT
 from tests.training.drawn import write_jsonl
 

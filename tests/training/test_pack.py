@@ -16,8 +16,8 @@ from blurscene_stream.evaluate.datasets import read_dataset
 from blurscene_stream.image import DecodedImage
 from scripts.training.label import complete, judge
 from scripts.training.pack import COMPLETED, pack
-from scripts.training.store import read_training_images
 from scripts.training.teachers import NOTHING, Scored
+from scripts.training.training_images import read_training_images
 from tests.training.drawn import write_jsonl, write_yolo
 
 MAPPING = ClassMapping(Settings().model.classes)

@@ -6,6 +6,7 @@ import re
 import shlex
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -61,7 +62,8 @@ def test_the_other_commands_of_the_page_are_understood(tmp_path: Path, monkeypat
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sets" / "*").mkdir(parents=True)
     for arguments in [*command("fetch"), *command("label"), command("pack")[1]]:
-        assert main.commands[arguments[0]].make_context(arguments[0], arguments[1:])
+        named = main.get_command(click.Context(main), arguments[0])
+        assert named is not None and named.make_context(arguments[0], arguments[1:])
 
 
 def test_an_unknown_set_and_a_missing_data_set_are_reported(tmp_path: Path) -> None:

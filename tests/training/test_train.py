@@ -14,8 +14,9 @@ from blurscene_stream.detect.face_plate import decode_heat_maps
 from scripts.training.augment import augment, without_hidden
 from scripts.training.face_masks import cover_faces
 from scripts.training.losses import detection_loss
-from scripts.training.store import filled_store, read_training_images
+from scripts.training.store import filled_store
 from scripts.training.train import Progress, TrainConfig, batches_of, learning_rate, train
+from scripts.training.training_images import read_training_images
 from tests.training.drawn import draw_picture, write_jsonl
 
 CPU = torch.device("cpu")
