@@ -1,7 +1,7 @@
 """Network input drawn on a device: the planes of frames go up as they are, and become letterboxed RGB there.
 
 The same steps as on the way through `Frame.scale_rgb`: planes are scaled by means over what each pixel covers, chroma
-to half the size of luma, and then converted to RGB. Nothing here waits for the device.
+to half the size of luma, and then converted to RGB. Nothing here waits for the device, but for the check of a new view.
 """
 
 from __future__ import annotations
