@@ -16,17 +16,18 @@ from scripts.training import label as labelling
 from scripts.training import manifest
 from scripts.training import pack as packing
 from scripts.training import shards as sharding
-from scripts.training.options import EXISTING, FILE, FOLDER, HARD, MAP
+from scripts.training.options import EXISTING, FACES, FILE, FOLDER, HARD, MAP
 from scripts.training.snapshots import SnapshotError
 from scripts.training.store import TrainingImage
 from scripts.training.training_images import mapping_of, read_training_images
 
 
-def images_of(packed: Path, hard_file: Path | None) -> list[TrainingImage]:
+def images_of(packed: Path, hard_file: Path | None = None, faces: float = 1.0) -> list[TrainingImage]:
     """Read the annotations in `packed`/train, with the weights of the manifest's sets. Raises SourceError."""
     weights = {name: one.weight for name, one in manifest.read_sets().items()}
     folder = packed / packing.TRAIN
-    return read_training_images(folder, weights, None if hard_file is None else reviewing.read(hard_file, folder))
+    hard = None if hard_file is None else reviewing.read(hard_file, folder)
+    return read_training_images(folder, weights, hard, faces)
 
 
 @click.command()
@@ -103,10 +104,11 @@ def hard(weights: Path, data: Path, out: Path, overrides: tuple[str, ...]) -> No
 @click.argument("out", type=FOLDER)
 @click.option("--mib", type=click.FloatRange(0, min_open=True), default=46, show_default=True, help="Size of a shard.")
 @HARD
-def shards(data: Path, out: Path, mib: float, hard_file: Path | None) -> None:
+@FACES
+def shards(data: Path, out: Path, mib: float, hard_file: Path | None, faces: float) -> None:
     """Cut PACKED/train into files in OUT, each a fair sample of all sets, that can be sent one by one while it trains.
 
     OUT/index.json.gz has to come first: it holds the annotations.
     """
-    counts = sharding.cut(images_of(data, hard_file), data / packing.TRAIN, out, mib)
+    counts = sharding.cut(images_of(data, hard_file, faces), data / packing.TRAIN, out, mib)
     click.echo(f"{out}: {sum(counts)} pictures in {len(counts)} shards")

@@ -10,6 +10,7 @@ from torch import Tensor
 from blurscene_stream.detect.face_plate import decode_boxes
 
 BOX_WEIGHT = 2.0
+_FACE = 0  # class id
 _MIN_SCORE = 1e-4  # scores are clipped to what has a finite logarithm in 16 bits
 _PEAK = 0.999  # heat from which on a cell is the centre of an object
 _DOUBT, _NEAR = 0.02, 0.05  # a teacher's score counts from the first on, where heat is below the second
@@ -24,16 +25,17 @@ class Loss:
     boxes: Tensor
 
 
-def detection_loss(maps: Tensor, targets: dict[str, Tensor], boxes: Tensor) -> Loss:
+def detection_loss(maps: Tensor, targets: dict[str, Tensor], boxes: Tensor, face_weight: float = 1.0) -> Loss:
     """Return the loss of the network's output (B, C, 5, G, G).
 
     targets: as in a plan: heat, soft, weight, each (B, C, G, G); cells, owner, share
     boxes:   float32 (B, N, 4), corners in pixels of the crop, to which `owner` points
+    face_weight: of faces' heat map; that of plates' is 1
     """
     sums, centres = heat_loss(maps[:, :, 0], targets["heat"], targets["soft"], targets["weight"])
     heat = sums / centres.clamp(min=1)
     of_boxes = box_loss(maps[:, :, 1:], boxes, targets)
-    return Loss(heat.sum() + BOX_WEIGHT * of_boxes, heat.detach(), of_boxes.detach())
+    return Loss(heat.sum() + (face_weight - 1) * heat[_FACE] + BOX_WEIGHT * of_boxes, heat.detach(), of_boxes.detach())
 
 
 def heat_loss(logits: Tensor, heat: Tensor, soft: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:

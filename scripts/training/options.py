@@ -13,3 +13,10 @@ MAP = click.option("--map", "maps", multiple=True, metavar="NAME=CLASS", help="A
 HARD = click.option(
     "--hard", "hard_file", type=FILE, help="What `hard` wrote: these pictures are drawn more often in training."
 )
+FACES = click.option(
+    "--faces",
+    type=click.FloatRange(0),
+    default=1.0,
+    show_default=True,
+    help="Draw those with faces so much more often.",
+)

@@ -37,6 +37,7 @@ class TrainConfig:
     wide:           side of the crops of every sixth batch, which has fewer of them; 0: as the others
     warm_up:        steps over which the learning rate rises
     average:        share of the old average that stays at each step
+    face_loss:      weight of faces in the loss of scores; that of plates is 1
     workers:        processes that plan crops; 0: none, and the same run gives the same weights
     report_every:   steps from one report to the next
     """
@@ -50,6 +51,7 @@ class TrainConfig:
     weight_decay: float = 0.02
     warm_up: int = 400
     average: float = 0.9996
+    face_loss: float = 1.0
     workers: int = 0
     seed: int = 0
     report_every: int = 200
@@ -121,7 +123,7 @@ def train(
             break
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(config, step, progress)
-        losses.append(_step(network, optimizer, plan, drawing))
+        losses.append(_step(network, optimizer, plan, drawing, config.face_loss))
         averaged.update(step + 1)
         if (step + 1) % config.report_every == 0 or step + 1 == config.steps:
             report(_progress(step + 1, clock.seconds(), losses), averaged.network)
@@ -187,7 +189,11 @@ class _Drawing:
 
 
 def _step(
-    network: FacePlateV2Network, optimizer: torch.optim.Optimizer, plan: dict[str, Tensor], drawing: _Drawing
+    network: FacePlateV2Network,
+    optimizer: torch.optim.Optimizer,
+    plan: dict[str, Tensor],
+    drawing: _Drawing,
+    face_loss: float,
 ) -> Loss:
     """Learn from a planned batch, without waiting for the device: it has its next step before it ends this one."""
     on_device = {name: value.to(drawing.device, non_blocking=True) for name, value in plan.items()}
@@ -198,7 +204,7 @@ def _step(
     on_gpu = crops.is_cuda
     with torch.autocast(crops.device.type, dtype=torch.bfloat16, enabled=on_gpu):
         maps = network(crops.bfloat16() if on_gpu else crops)
-    loss = detection_loss(maps, targets, on_device["boxes"])
+    loss = detection_loss(maps, targets, on_device["boxes"], face_loss)
     optimizer.zero_grad(set_to_none=True)
     loss.total.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(network.parameters(), _MAX_GRADIENT_NORM)

@@ -15,7 +15,7 @@ from blurscene_stream.detect.device import choose_device
 from scripts.training import export as exporting
 from scripts.training import train as training
 from scripts.training.arrivals import arriving
-from scripts.training.options import EXISTING, FILE, HARD
+from scripts.training.options import EXISTING, FACES, FILE, HARD
 from scripts.training.shards import INDEX, Shard, read_index
 from scripts.training.store import Store, filled_store
 
@@ -25,6 +25,7 @@ from scripts.training.store import Store, filled_store
 @click.option("--out", type=FILE, required=True, help="The weights so far, and at the end; a whole file at any time.")
 @click.option("--start", type=FILE, help="Weights to start from; without it, from nothing.")
 @HARD
+@FACES
 @click.option("--first-shards", type=click.IntRange(1), default=1, show_default=True, help="Begin with so many.")
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), default=10.0, show_default=True)
 @click.option("--deadline", type=FILE, help="Holds the second of the epoch at which to end instead, once it is there.")
@@ -33,6 +34,7 @@ from scripts.training.store import Store, filled_store
 @click.option("--size", type=click.IntRange(64), default=640, show_default=True, help="Side of a crop in pixels.")
 @click.option("--wide", type=click.IntRange(0), default=0, help="Side of the crops of every sixth batch, such as 960.")
 @click.option("--learning-rate", type=float, default=1.2e-3, show_default=True)
+@click.option("--face-loss", type=float, default=1.0, show_default=True, help="Weight of faces' scores in the loss.")
 @click.option("--workers", type=click.IntRange(0), default=0, help="Processes that plan crops; one less than cores.")
 @click.option(
     "--save-every", "report_every", type=click.IntRange(1), default=200, show_default=True, help="Steps, until the end."
@@ -44,13 +46,16 @@ def train(data: Path, out: Path, start: Path | None, device: str, **options: Any
 
     PACKED may be a folder of shards as well. Those that are not there yet are taken in when they come.
     """
-    hard, first_shards = options.pop("hard_file"), options.pop("first_shards")
+    hard, faces, first_shards = (options.pop(name) for name in ("hard_file", "faces", "first_shards"))
+    sharded, place = (data / INDEX).is_file(), torch.device(choose_device(device))
+    if sharded and (hard is not None or faces != 1):
+        raise click.UsageError("--hard and --faces are for `shards`: how often a picture is drawn is in their index")
     try:
         config = training.TrainConfig(**options)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     network = FacePlateV2Network() if start is None else exporting.load_network(start)
-    with _opened(data, hard, first_shards, torch.device(choose_device(device))) as (store, check):
+    with _sharded(data, first_shards, place) if sharded else _packed(data, hard, faces, place) as (store, check):
 
         def report(progress: training.Progress, averaged: FacePlateV2Network) -> None:
             exporting.export_weights(averaged.state_dict(), out)
@@ -63,20 +68,23 @@ def train(data: Path, out: Path, start: Path | None, device: str, **options: Any
         check()
 
 
-@contextmanager
-def _opened(
-    data: Path, hard: Path | None, first_shards: int, device: torch.device
-) -> Iterator[tuple[Store, Callable[[], None]]]:
-    """The store of what is in `data`, and what raises the error of a shard that came later. Raises SourceError."""
-    if not (data / INDEX).is_file():
-        from scripts.training.data_commands import images_of  # noqa: PLC0415  shards are trained on without PyAV
+Opened = tuple[Store, Callable[[], None]]
+"""A store, and what raises the error of a shard that came later."""
 
-        store = filled_store(images_of(data, hard), device)
-        click.echo(f"{len(store.images)} pictures on {device}")
-        yield store, lambda: None
-        return
-    if hard is not None:
-        raise click.UsageError("--hard is for `shards`, which writes into the index how often each picture is drawn")
+
+@contextmanager
+def _packed(data: Path, hard: Path | None, faces: float, device: torch.device) -> Iterator[Opened]:
+    """Open pictures that lie in files. Raises SourceError."""
+    from scripts.training.data_commands import images_of  # noqa: PLC0415  shards are trained on without PyAV
+
+    store = filled_store(images_of(data, hard, faces), device)
+    click.echo(f"{len(store.images)} pictures on {device}")
+    yield store, lambda: None
+
+
+@contextmanager
+def _sharded(data: Path, first_shards: int, device: torch.device) -> Iterator[Opened]:
+    """Open shards, some of which may come later. Raises SourceError."""
     shards = read_index(data)
     store = Store([shard.images for shard in shards], device)
 

@@ -134,3 +134,5 @@ def release(weights: Path, int8: Path) -> None:
     """
     releasing.release(weights, int8, PROJECT)
     click.echo(f"written: weights/{releasing.NAME}.*, {releasing.SETTINGS}, {releasing.CARD}, {releasing.TEST}")
+    for scale, bias in exporting.read_state(weights)["calibration"].tolist():
+        click.echo(f"calibration, for {releasing.CARD}: scale {scale:.3f}, bias {bias:.3f}")

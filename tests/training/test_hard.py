@@ -89,6 +89,14 @@ def test_labels_that_are_left_out_are_ignored(tmp_path: Path) -> None:
     assert made.boxes[:, 5].tolist() == [0, 1]
 
 
+def test_pictures_with_faces_are_drawn_more_often(tmp_path: Path) -> None:
+    folder = write_jsonl(tmp_path / "drawn", 2)
+    (first, _) = [image.file for image in read_training_images(folder, {})]
+    hard = {first: Hardness(left_out=(0,))}  # its face
+    usual, drawn_more = read_training_images(folder, {}, hard), read_training_images(folder, {}, hard, faces=1.4)
+    assert [more.weight / each.weight for each, more in zip(usual, drawn_more, strict=True)] == [1.0, 1.4]
+
+
 @pytest.mark.parametrize("text", ["[]", "{}", "no JSON"])
 def test_another_file_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "other").write_text(text)

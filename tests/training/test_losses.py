@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from scripts.training.losses import box_loss, giou, heat_loss
+from scripts.training.losses import box_loss, detection_loss, giou, heat_loss
 
 
 def maps(value: float) -> torch.Tensor:
@@ -50,3 +50,13 @@ def test_box_loss_is_0_where_the_box_is_right_and_where_there_is_none() -> None:
     assert box_loss(geometry, boxes, one).item() == pytest.approx(0, abs=1e-5)
     assert box_loss(geometry, boxes + 4, one).item() > 0.5
     assert box_loss(geometry, boxes + 4, one | {"share": torch.zeros(1)}).item() == 0, "it is hidden"
+
+
+def test_faces_can_count_more() -> None:
+    torch.manual_seed(0)
+    output, boxes = torch.randn(1, 2, 5, 4, 4), torch.zeros(1, 1, 4)
+    targets = {"heat": torch.zeros(1, 2, 4, 4), "soft": torch.zeros(1, 2, 4, 4), "weight": torch.ones(1, 2, 4, 4)}
+    targets |= {"cells": torch.tensor([3]), "owner": torch.tensor([0]), "share": torch.ones(1)}
+    usual, more = (detection_loss(output, targets, boxes, weight) for weight in (1.0, 1.3))
+    assert more.total.item() == pytest.approx(usual.total.item() + 0.3 * usual.heat[0].item(), rel=1e-5)
+    assert torch.equal(more.heat, usual.heat), "what is reported can be compared"

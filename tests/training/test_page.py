@@ -18,6 +18,12 @@ PROGRAM = "python -m scripts.training "
 PAGE = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 LINES = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
 COMMANDS = [shlex.split(line.removeprefix(PROGRAM)) for line in LINES if line.startswith(PROGRAM)]
+README = (ROOT / "scripts" / "training" / "README.md").read_text(encoding="utf-8")
+LENT = [
+    shlex.split(arguments) for arguments in re.findall(rf"^(?:setsid nohup )?{PROGRAM}([^>\n]+)", README, re.MULTILINE)
+]
+"""The commands for a GPU that is lent for minutes."""
+
 TINY = {
     "train": ["--steps", "2", "--size", "64", "--batch", "2", "--device", "cpu"],
     "evaluate": ["--set", "detect.size_px=128"],
@@ -58,10 +64,13 @@ def test_the_fine_tuning_of_the_page_works(tmp_path: Path, monkeypatch: pytest.M
     assert "too few to calibrate" in ended.output, "one picture is not enough"
 
 
-def test_the_other_commands_of_the_page_are_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_other_commands_are_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "sets" / "*").mkdir(parents=True)
-    for arguments in [*command("fetch"), *command("label"), command("pack")[1]]:
+    for name in ("sets/*", "packed/held_out", "shards"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "kept_int8.onnx").touch()
+    assert {arguments[0] for arguments in LENT} >= {"shards", "train", "mean", "calibrate", "quantize", "release"}
+    for arguments in [*command("fetch"), *command("label"), command("pack")[1], *LENT]:
         named = main.get_command(click.Context(main), arguments[0])
         assert named is not None and named.make_context(arguments[0], arguments[1:])
 

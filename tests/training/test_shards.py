@@ -50,7 +50,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(packed: Path, tmp_path: Path) -> Path:
     """Four shards and their index."""
-    images = images_of(packed, None)
+    images = images_of(packed)
     out = tmp_path / "shards"
     whole = len(cut(images, packed / "train", out, 1)) == 1 and (out / "shard-00.tar").stat().st_size
     assert sum(cut(images, packed / "train", out, whole / 3 / MIB)) == 36
@@ -90,7 +90,7 @@ def test_no_shard_is_larger_than_it_may_be(tmp_path: Path, name: str) -> None:
 
 def test_the_annotations_are_those_of_the_packed_pictures(packed: Path, folder: Path) -> None:
     read = {image.file: image for shard in read_index(folder) for image in shard.images}
-    for image in images_of(packed, None):
+    for image in images_of(packed):
         mine = read[image.file.relative_to(packed / "train")]
         assert (mine.width, mine.height, mine.labelled) == (image.width, image.height, image.labelled)
         assert mine.weight == image.weight and np.array_equal(mine.boxes, image.boxes)
@@ -112,7 +112,7 @@ def pixels_by_name(store: Store) -> dict[str, list[int]]:
 
 
 def test_the_pixels_are_those_of_the_packed_pictures(packed: Path, folder: Path) -> None:
-    by_file, by_shard = filled_store(images_of(packed, None), CPU), filled_by(read_index(folder))
+    by_file, by_shard = filled_store(images_of(packed), CPU), filled_by(read_index(folder))
     assert by_file.pixels.shape == by_shard.pixels.shape
     assert pixels_by_name(by_file) == pixels_by_name(by_shard)
 
@@ -219,6 +219,20 @@ def test_a_shard_with_a_picture_that_cannot_be_read_ends_training(packed: Path, 
     assert ended.output.splitlines()[-1].startswith(f"Error: {broken.images[0].file}: cannot be read: ")
     if late:
         load_network(out)  # what was learnt until then is kept
+
+
+def test_how_often_pictures_are_drawn_is_in_the_index(packed: Path, tmp_path: Path) -> None:
+    usual = {image.file: image.weight for image in images_of(packed)}
+    hard = tmp_path / "hard.jsonl"
+    hard.write_text('{"file": "images/few/3.webp", "weight": 2.5, "left_out": []}\n')
+    cutting = ["shards", str(packed), str(tmp_path / "shards"), "--hard", str(hard), "--faces", "1.4"]
+    assert CliRunner().invoke(main, cutting).output == f"{tmp_path / 'shards'}: 36 pictures in 1 shards\n"
+    (shard,) = read_index(tmp_path / "shards")
+    for image in shard.images:
+        factor = 2.5 if image.file == Path("images/few/3.webp") else 1.0
+        assert image.weight == pytest.approx(1.4 * factor * usual[packed / "train" / image.file])
+    train = ["train", str(tmp_path / "shards"), "--out", str(tmp_path / "mine.pt"), "--hard", str(hard), *TINY]
+    assert "--hard and --faces are for `shards`" in CliRunner().invoke(main, train).output
 
 
 @pytest.mark.parametrize("content", [b"", b"no gzip", b"\x1f\x8b\x08\x00"])
