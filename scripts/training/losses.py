@@ -59,9 +59,11 @@ def box_loss(geometry: Tensor, boxes: Tensor, targets: dict[str, Tensor]) -> Ten
 
     geometry: (B, C, 4, G, G), as the network gives it; boxes (B, N, 4); cells, owner, share (K,) as in a plan
     """
-    places = geometry.permute(0, 1, 3, 4, 2)
-    image, class_id, row, column = torch.unravel_index(targets["cells"], places.shape[:4])
-    values, truth = places[image, class_id, row, column].float(), boxes.flatten(0, 1)[targets["owner"]]
+    cells, (_, classes, _, height, width) = targets["cells"], geometry.shape
+    row, column = cells // width % height, cells % width  # torch.unravel_index waits for the device
+    image, class_id = cells // (height * width) // classes, cells // (height * width) % classes
+    values = geometry.permute(0, 1, 3, 4, 2)[image, class_id, row, column].float()
+    truth = boxes.flatten(0, 1)[targets["owner"]]
     loss = 1 - giou(decode_boxes(values, row, column, torch), truth)
     return (loss * targets["share"]).sum() / targets["share"].sum().clamp(min=1e-6)
 

@@ -116,18 +116,19 @@ def train(
     batches = batches_of(store, config)
     drawing = _Drawing(store)
     losses, clock = list[Loss](), Clock(config.minutes, config.deadline)
-    for step in range(config.steps):
+    done = 0
+    while (progress := max(done / config.steps, clock.progress())) < 1:
         plan = next(batches)
-        progress = max(step / config.steps, clock.progress())
-        if progress >= 1:
-            break
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(config, step, progress)
+            group["lr"] = learning_rate(config, done, progress)
         losses.append(_step(network, optimizer, plan, drawing, config.face_loss))
-        averaged.update(step + 1)
-        if (step + 1) % config.report_every == 0 or step + 1 == config.steps:
-            report(_progress(step + 1, clock.seconds(), losses), averaged.network)
+        done += 1
+        averaged.update(done)
+        if done % config.report_every == 0:
+            report(_progress(done, clock.seconds(), losses), averaged.network)
             losses.clear()
+    if losses:
+        report(_progress(done, clock.seconds(), losses), averaged.network)
     return averaged.network
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from blurscene_stream.detect.backends.torch.network_v2 import FacePlateV2Network
 from blurscene_stream.detect.face_plate import decode_heat_maps
 from scripts.training.augment import augment, without_hidden
 from scripts.training.face_masks import cover_faces
-from scripts.training.losses import detection_loss
+from scripts.training.losses import Loss, detection_loss
 from scripts.training.store import filled_store
 from scripts.training.train import Progress, TrainConfig, batches_of, learning_rate, train
 from scripts.training.training_images import read_training_images
@@ -68,19 +69,31 @@ def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
     assert not torch.equal(first["out.weight"], untrained["out.weight"])
 
 
-def test_no_step_waits_for_the_device(tmp_path: Path) -> None:
+def test_no_step_waits_for_the_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On the meta device, which has shapes and no numbers, everything that needs a number in main memory fails."""
     store = filled_store(read_training_images(write_jsonl(tmp_path / "drawn", 3, SIDE), {}), CPU)
     plan, meta, network = next(batches_of(store, TrainConfig(batch=32, size=64))), torch.device("meta"), small_network()
     on_device = {name: value.to(meta) for name, value in plan.items()}
-    crops = cover_faces(torch.empty(32, 3, 64, 64, device=meta), plan["boxes"], plan["kind"])
-    crops, hidden = augment(crops, on_device["boxes"])
-    targets = without_hidden(on_device, hidden)
-    loss = detection_loss(network.to(meta)(crops), targets, on_device["boxes"])
-    loss.total.backward()  # type: ignore[no-untyped-call]
+    network.to(meta)
+
+    def step() -> Loss:
+        crops = cover_faces(torch.empty(32, 3, 64, 64, device=meta), plan["boxes"], plan["kind"])
+        crops, hidden = augment(crops, on_device["boxes"])
+        loss = detection_loss(network(crops), without_hidden(on_device, hidden), on_device["boxes"])
+        loss.total.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    with pytest.raises(RuntimeError, match="meta"):
+        step().total.item()
     assert all(parameter.grad is not None for parameter in network.parameters())
-    with pytest.raises(RuntimeError):
-        loss.total.item()
+    make = torch.tensor
+
+    def refuse(*numbers: Any, device: torch.device = CPU, **options: Any) -> torch.Tensor:
+        assert device == CPU, "a copy to the device, which waits for it"
+        return make(*numbers, **options)
+
+    monkeypatch.setattr(torch, "tensor", refuse)
+    step()
 
 
 def test_the_learning_rate_rises_and_falls() -> None:
