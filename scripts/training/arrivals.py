@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from threading import Event
+from types import TracebackType
 
 from scripts.training.shards import Shard
 from scripts.training.store import Store
@@ -16,32 +16,50 @@ Report = Callable[[Shard], None]
 """Is told of each shard that is in the store, on another thread."""
 
 
-@contextmanager
-def arriving(store: Store, shards: Sequence[Shard], first: int, report: Report) -> Iterator[Future[None]]:
-    """Fill `store`, made for these shards, as they come, until the end of the context; begin when `first` are there.
+class Arrivals:
+    """Fills `store`, made for these shards, as they come: a context that begins when `first` are there.
 
-    Yields what is done when all are there, or with its error when one cannot be read. Raises SourceError when it is one
-    of the first.
+    Raises SourceError when one of the first cannot be read.
     """
-    stopped = Event()
-    with ThreadPoolExecutor(1, "shards") as pool:
-        filling = pool.submit(_fill, store, shards, report, stopped)
+
+    def __init__(self, store: Store, shards: Sequence[Shard], first: int, report: Report) -> None:
+        self._store, self._shards, self._first, self._report = store, shards, min(first, len(shards)), report
+        self._stopped = Event()
+        self._pool = ThreadPoolExecutor(1, "shards")
+        self._filling: Future[None] | None = None
+
+    def check(self) -> None:
+        """Raise the error of a shard that could not be read."""
+        if self._filling is not None and self._filling.done():
+            self._filling.result()
+
+    def __enter__(self) -> Arrivals:
+        self._filling = self._pool.submit(self._fill)
         try:
-            while int(store.filled.sum()) < first:
-                if wait([filling], _POLL_S).done:
-                    filling.result()
-            yield filling
-        finally:
-            stopped.set()
+            while int(self._store.filled.sum()) < self._first:
+                wait([self._filling], _POLL_S)
+                self.check()
+        except BaseException:
+            self._stop()
+            raise
+        return self
 
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
 
-def _fill(store: Store, shards: Sequence[Shard], report: Report, stopped: Event) -> None:
-    missing = dict(enumerate(shards))
-    while missing and not stopped.is_set():
-        for number in [number for number, shard in missing.items() if shard.has_arrived()]:
-            shard = missing.pop(number)
-            store.fill(number, shard.pictures())
-            report(shard)
-            if stopped.is_set():
-                return
-        stopped.wait(_POLL_S)
+    def _stop(self) -> None:
+        self._stopped.set()
+        self._pool.shutdown()
+
+    def _fill(self) -> None:
+        missing = dict(enumerate(self._shards))
+        while missing and not self._stopped.is_set():
+            for number in [number for number, shard in missing.items() if shard.has_arrived()]:
+                shard = missing.pop(number)
+                self._store.fill(number, shard.pictures())
+                self._report(shard)
+                if self._stopped.is_set():
+                    return
+            self._stopped.wait(_POLL_S)

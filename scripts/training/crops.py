@@ -7,6 +7,7 @@ other images pasted over it. Planning takes microseconds and runs in worker proc
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
@@ -37,6 +38,7 @@ IGNORED, NONE = 2, 3
 _MOSAIC, _PASTE, _FLIP = 0.5, 0.15, 0.5  # probabilities
 _MOSAIC_SIDES = (1, 2, 3, 4), (1 - _MOSAIC, _MOSAIC * 0.5, _MOSAIC * 0.3, _MOSAIC * 0.2)
 _DONOR_WIDTH_PX = 60, 500  # of a plate worth pasting
+_POLL_S = 0.1
 _JITTER = 0.2  # of the cuts of a mosaic, as a share of a cell
 
 Plan = dict[str, NDArray[Any]]
@@ -61,15 +63,16 @@ class CropPlans(IterableDataset[dict[str, Tensor]]):
     def __init__(self, images: Sequence[StoredImage], filled: Tensor, size: int, batch: int, seed: int = 0) -> None:
         """Plan with those of `images` whose pixels are there.
 
-        filled: as in `Store`, may change at any time, and has at least one True
+        filled: as in `Store`, may change at any time
         size:   pixels of a crop's side, a multiple of the network's; batch: crops of a batch
         """
         self._all_images, self._filled, self._known = images, filled, list[bool]()
         self.size, self.batch_size, self.seed = size, batch, seed
 
     def _take_in(self) -> None:
-        """Take in what has been filled since the last batch."""
-        filled = self._filled.tolist()
+        """Take in what has been filled since the last batch; wait for the first."""
+        while not any(filled := self._filled.tolist()):
+            time.sleep(_POLL_S)
         if filled == self._known:
             return
         self._known = filled

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,32 +105,39 @@ def train(
     store: Store,
     config: TrainConfig,
     report: Report = lambda _progress, _averaged: None,
+    filling: AbstractContextManager[object] | None = None,
 ) -> FacePlateV2Network:
-    """Train `network` in place, on the device of the store; return the network with averaged weights."""
+    """Train `network` in place, on the device of the store; return the network with averaged weights.
+
+    filling: fills the store meanwhile; its threads begin once the workers are forked, which would copy locks they hold
+    """
     torch.manual_seed(config.seed)
-    device = store.pixels.device
+    _prepare(network, store.pixels.device)
+    averaged = Averaged(network, config.average)
+    optimizer = _optimizer(network, config)
+    batches, drawing = batches_of(store, config), _Drawing(store)
+    losses, done = list[Loss](), 0
+    with filling or nullcontext():
+        clock = Clock(config.minutes, config.deadline)
+        while (progress := max(done / config.steps, clock.progress())) < 1:
+            plan = next(batches)
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(config, done, progress)
+            losses.append(_step(network, optimizer, plan, drawing, config.face_loss))
+            done += 1
+            averaged.update(done)
+            if done % config.report_every == 0:
+                report(_progress(done, clock.seconds(), losses), averaged.network)
+                losses.clear()
+        if losses:
+            report(_progress(done, clock.seconds(), losses), averaged.network)
+    return averaged.network
+
+
+def _prepare(network: FacePlateV2Network, device: torch.device) -> None:
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     network.train().requires_grad_(True)
     network.calibration.copy_(FacePlateV2Network().calibration)  # other weights need another one
-    averaged = Averaged(network, config.average)
-    optimizer = _optimizer(network, config)
-    batches = batches_of(store, config)
-    drawing = _Drawing(store)
-    losses, clock = list[Loss](), Clock(config.minutes, config.deadline)
-    done = 0
-    while (progress := max(done / config.steps, clock.progress())) < 1:
-        plan = next(batches)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(config, done, progress)
-        losses.append(_step(network, optimizer, plan, drawing, config.face_loss))
-        done += 1
-        averaged.update(done)
-        if done % config.report_every == 0:
-            report(_progress(done, clock.seconds(), losses), averaged.network)
-            losses.clear()
-    if losses:
-        report(_progress(done, clock.seconds(), losses), averaged.network)
-    return averaged.network
 
 
 def learning_rate(config: TrainConfig, step: int, progress: float) -> float:
@@ -148,13 +156,12 @@ def _optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
 
 
 def batches_of(store: Store, config: TrainConfig) -> Iterator[dict[str, Tensor]]:
-    """Yield planned batches for ever, every sixth one wide, if any are."""
+    """Start the workers; return planned batches for ever, every sixth one wide, if any are."""
 
     def load(size: int, batch: int, workers: int) -> Iterator[dict[str, Tensor]]:
-        plans = CropPlans(store.images, store.filled, size, batch, config.seed)
         return iter(
             DataLoader(
-                plans,
+                CropPlans(store.images, store.filled, size, batch, config.seed),
                 batch_size=None,
                 num_workers=workers,
                 pin_memory=store.pixels.is_cuda,
@@ -164,9 +171,12 @@ def batches_of(store: Store, config: TrainConfig) -> Iterator[dict[str, Tensor]]
 
     usual = load(config.size, config.batch, config.workers)
     if not config.wide:
-        yield from usual
+        return usual
     fewer = max(1, round(config.batch * (config.size / config.wide) ** 2))
-    wide = load(config.wide, fewer, config.workers // 4)
+    return _in_turn(usual, load(config.wide, fewer, config.workers // 4))
+
+
+def _in_turn(usual: Iterator[dict[str, Tensor]], wide: Iterator[dict[str, Tensor]]) -> Iterator[dict[str, Tensor]]:
     while True:
         for _ in range(_WIDE_EVERY - 1):
             yield next(usual)

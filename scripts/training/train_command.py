@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ from blurscene_stream.detect.backends.torch.network_v2 import FacePlateV2Network
 from blurscene_stream.detect.device import choose_device
 from scripts.training import export as exporting
 from scripts.training import train as training
-from scripts.training.arrivals import arriving
+from scripts.training.arrivals import Arrivals
 from scripts.training.options import EXISTING, FACES, FILE, HARD
 from scripts.training.shards import INDEX, Shard, read_index
 from scripts.training.store import Store, filled_store
@@ -55,42 +53,35 @@ def train(data: Path, out: Path, start: Path | None, device: str, **options: Any
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     network = FacePlateV2Network() if start is None else exporting.load_network(start)
-    with _sharded(data, first_shards, place) if sharded else _packed(data, hard, faces, place) as (store, check):
+    store, shards = _sharded(data, place) if sharded else _packed(data, hard, faces, place)
+    arrivals = Arrivals(store, shards, first_shards, lambda shard: _tell(shard, store))
 
-        def report(progress: training.Progress, averaged: FacePlateV2Network) -> None:
-            exporting.export_weights(averaged.state_dict(), out)
-            losses = f"face {progress.face:.3f}, plate {progress.license_plate:.3f}, boxes {progress.boxes:.3f}"
-            click.echo(f"step {progress.step}, {progress.seconds:.0f} s: {losses}")
-            check()
+    def report(progress: training.Progress, averaged: FacePlateV2Network) -> None:
+        exporting.export_weights(averaged.state_dict(), out)
+        losses = f"face {progress.face:.3f}, plate {progress.license_plate:.3f}, boxes {progress.boxes:.3f}"
+        click.echo(f"step {progress.step}, {progress.seconds:.0f} s: {losses}")
+        arrivals.check()
 
-        averaged = training.train(network, store, config, report)
-        click.echo(f"{out}: sha256 {exporting.export_weights(averaged.state_dict(), out)}")
-        check()
-
-
-Opened = tuple[Store, Callable[[], None]]
-"""A store, and what raises the error of a shard that came later."""
+    averaged = training.train(network, store, config, report, arrivals)
+    click.echo(f"{out}: sha256 {exporting.export_weights(averaged.state_dict(), out)}")
+    arrivals.check()
 
 
-@contextmanager
-def _packed(data: Path, hard: Path | None, faces: float, device: torch.device) -> Iterator[Opened]:
-    """Open pictures that lie in files. Raises SourceError."""
+def _packed(data: Path, hard: Path | None, faces: float, device: torch.device) -> tuple[Store, list[Shard]]:
+    """A store of pictures that lie in files, and no shards. Raises SourceError."""
     from scripts.training.data_commands import images_of  # noqa: PLC0415  shards are trained on without PyAV
 
     store = filled_store(images_of(data, hard, faces), device)
     click.echo(f"{len(store.images)} pictures on {device}")
-    yield store, lambda: None
+    return store, []
 
 
-@contextmanager
-def _sharded(data: Path, first_shards: int, device: torch.device) -> Iterator[Opened]:
-    """Open shards, some of which may come later. Raises SourceError."""
+def _sharded(data: Path, device: torch.device) -> tuple[Store, list[Shard]]:
+    """An empty store for shards. Raises SourceError."""
     shards = read_index(data)
-    store = Store([shard.images for shard in shards], device)
+    return Store([shard.images for shard in shards], device), shards
 
-    def report(shard: Shard) -> None:
-        there = f"{int(store.filled.sum())} of {len(shards)} shards on {device}"
-        click.echo(f"{shard.file.name}: {len(shard.images)} pictures, {there}")
 
-    with arriving(store, shards, min(first_shards, len(shards)), report) as filling:
-        yield store, lambda: filling.result() if filling.done() else None
+def _tell(shard: Shard, store: Store) -> None:
+    there = f"{int(store.filled.sum())} of {len(store.filled)} shards on {store.pixels.device}"
+    click.echo(f"{shard.file.name}: {len(shard.images)} pictures, {there}")

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import enumerate as enumerate_threads
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from PIL import Image
 
 from blurscene_stream.errors import SourceError, UsageError
 from scripts.training.__main__ import main
-from scripts.training.arrivals import arriving
+from scripts.training.arrivals import Arrivals
 from scripts.training.crops import CropPlans
 from scripts.training.data_commands import images_of
 from scripts.training.export import load_network
@@ -98,7 +99,7 @@ def test_the_annotations_are_those_of_the_packed_pictures(packed: Path, folder: 
 
 def filled_by(shards: list[Shard]) -> Store:
     store = Store([shard.images for shard in shards], CPU)
-    with arriving(store, shards, len(shards), lambda _: None):
+    with Arrivals(store, shards, len(shards), lambda _: None):
         return store
 
 
@@ -152,17 +153,16 @@ def test_crops_are_planned_of_what_is_there(folder: Path) -> None:
     away[2].rename(shards[2].file)
     store, reported = Store([shard.images for shard in shards], CPU), list[Shard]()
 
-    with arriving(store, shards, 1, reported.append) as filling:
+    with Arrivals(store, shards, 1, reported.append) as arrivals:
         plans, rng = CropPlans(store.images, store.filled, 64, 30), random.Random(0)
         assert store.filled.tolist() == [False, False, True, False]
-        assert not filling.done()
         assert shards_drawn_from(store, plans.plan(rng)["source"]) == {2}
         away[0].rename(shards[0].file)
         while not store.filled[0]:
-            assert not filling.done()
+            arrivals.check()
         assert shards_drawn_from(store, plans.plan(rng)["source"]) == {0, 2}
-    assert filling.done(), "its thread ends with the context"
     assert reported == [shards[2], shards[0]]
+    assert not [thread for thread in enumerate_threads() if thread.name.startswith("shards")]
 
 
 def shards_drawn_from(store: Store, source: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> set[int]:
