@@ -71,7 +71,7 @@ class ModelConfig:
     ] = "a3ba1ef63543f71a0b357e91eb03878ac0e5c088bbd14a36ebbfebe9bfc1205e"
     int8_sha256: Annotated[
         str | None, "SHA-256 of the ONNX file in int8 beside the weights, NAME_int8.onnx; null: not verified", _SHA256
-    ] = "86f36f48d08992d28bac7993cb460c658acee8bf1ec261e5acf6d036f266921f"
+    ] = "60a4d0dc11c40cd871bfb57d15cc5c105c887fa2627da1dac9c9c8460d4c2228"
     classes: Annotated[Sequence[str], "class names, in the order of the labels", _CLASS_NAMES] = (
         "face",
         "license_plate",

@@ -1,12 +1,12 @@
 """Post-training quantization: a network in int8, as ONNX with QuantizeLinear and DequantizeLinear (QDQ).
 
 Weights are int8 with a scale for each output channel, symmetric; activations uint8 with one scale for each tensor,
-whose range is the widest that the calibration pictures show, once its channels are equalized (equalize.py). The first
-convolutions, near the picture, and the last ones, to the logits, stay in float32: their ranges are wide, and they would
-make half of the error. What a convolution takes is quantized once, and a sum beside it takes the quantized values too,
-so that a map is kept in 8 bits. Weights are rounded by what that changes (rounding.py), and biases are corrected by the
-mean of it (Nagel et al., Data-Free Quantization, 2019, section 4.2). They stay in float32, for OpenVINO 2026.4 gets
-int32 ones in front of a sum wrong.
+whose range is the widest that the calibration pictures show, once its channels are equalized (equalize.py). A picture
+is in 8 bits already, and loses nothing. The last convolutions, to the logits, stay in float32: their range is wide,
+and they would make half of the error. What a convolution takes is quantized once, and a sum beside it takes the
+quantized values too, so that a map is kept in 8 bits. Weights are rounded by what that changes (rounding.py), and
+biases are corrected by the mean of it (Nagel et al., Data-Free Quantization, 2019, section 4.2). They stay in
+float32, for OpenVINO 2026.4 gets int32 ones in front of a sum wrong.
 
 https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html
 """
@@ -33,6 +33,7 @@ from scripts.training.equalize import LAYERS, Activations, Floats, equalize, is_
 from scripts.training.rounding import LIMIT, Moments, round_weights, second_moments
 
 SCALES = (1.0, 0.25, 0.17)  # at which calibration pictures are shown: those of the detector
+LEVELS = 255  # the highest one
 _REDUCTIONS = ("ReduceMin", "ReduceMax", "ReduceMean")
 _UNRAISED = "maps_unraised"
 _TAKES_QUANTIZED = {"Add", "Resize", "MaxPool", "Concat"}
@@ -55,17 +56,17 @@ def calibration_pictures(folder: Path, count: int, target: str) -> Iterator[Pict
             yield Preprocessor().batch([Sample(frame, view, 0)])
 
 
-def quantize(content: bytes, pictures: Iterable[Pictures], float_layers: int = 1, logit_margin: float = 0.0) -> bytes:
+def quantize(content: bytes, pictures: Iterable[Pictures], logit_margin: float = 0.0) -> bytes:
     """Quantize a network, as `blurscene-stream export` writes it, by what it calculates on `pictures`.
 
-    float_layers: how many of the first convolutions stay in float32
     logit_margin: what is added to all logits: as much as rounding changes them, so that it takes no object away that
                   scores just above the threshold
     """
-    model = _unpacked(onnx.load_from_string(content))
-    convolutions = _inner_convolutions(model)[max(0, float_layers - 1) :]
+    model = in_shares(_unpacked(onnx.load_from_string(content)))
+    convolutions = _followed_convolutions(model)
     names, shown = {node.name for node in convolutions}, list(pictures)
-    seen = equalize(model, _observe(model, list(dict.fromkeys(node.input[0] for node in convolutions)), shown))
+    tensors = list(dict.fromkeys(node.input[0] for node in convolutions))
+    seen = equalize(model, _observe(model, tensors, shown)) | {tensors[0]: _all_levels(shown)}
     weights = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
     moments = second_moments(model, convolutions, weights, shown)
     scales = {name: _add_scale(model, name, each) for name, each in seen.items()}
@@ -83,6 +84,32 @@ def quantize(content: bytes, pictures: Iterable[Pictures], float_layers: int = 1
     return bytes(model.SerializeToString())
 
 
+def in_shares(model: Any) -> Any:
+    """Let the first convolution take the picture's levels as shares of 255, as that of face_plate_v2 does.
+
+    A picture whose scale is 1 OpenVINO 2026.4 takes for one without, and calculates its convolution in float32.
+    """
+    cast = next(node for node in model.graph.node if node.op_type == "Cast" and INPUT in node.input)
+    takers = [node for node in model.graph.node if cast.output[0] in node.input]
+    if [node.op_type for node in takers] == ["Conv"]:
+        (first,) = takers
+        for each in model.graph.initializer:
+            if each.name == first.input[1]:
+                kernel = numpy_helper.to_array(each) * np.float32(LEVELS)
+                each.CopyFrom(numpy_helper.from_array(kernel, each.name))
+        model.graph.initializer.append(numpy_helper.from_array(np.float32(LEVELS), "levels"))
+        first.input[0] = "shares"
+        place = list(model.graph.node).index(cast) + 1
+        model.graph.node.insert(place, helper.make_node("Div", [cast.output[0], "levels"], ["shares"]))
+    return model
+
+
+def _all_levels(pictures: Sequence[Pictures]) -> Activations:
+    """Return what is seen of the picture itself: all levels, for each of them must stay what it is."""
+    means = np.mean([picture.mean(axis=(0, 2, 3)) for picture in pictures], axis=0) / LEVELS
+    return Activations(np.zeros(3, np.float32), np.ones(3, np.float32), means.astype(np.float32))
+
+
 def raise_logits(model: Any, margin: float) -> None:
     """Add `margin` to the logits, the first of the values of each cell."""
     values = np.zeros((1, 1, VALUES, 1, 1), np.float32)
@@ -93,8 +120,8 @@ def raise_logits(model: Any, margin: float) -> None:
     model.graph.node.append(helper.make_node("Add", [_UNRAISED, "logit_margin"], [OUTPUT]))
 
 
-def _inner_convolutions(model: Any) -> list[Any]:
-    """Return the convolutions but for the first one, and for those that no other follows."""
+def _followed_convolutions(model: Any) -> list[Any]:
+    """Return the convolutions but for those that no other follows."""
     followed: set[str] = set()
     found = []
     for node in reversed(model.graph.node):
@@ -102,7 +129,7 @@ def _inner_convolutions(model: Any) -> list[Any]:
             found.append(node)
         if node.op_type in LAYERS or followed.intersection(node.output):
             followed.update(node.input)
-    return found[-2::-1]
+    return found[::-1]
 
 
 def _unpacked(model: Any) -> Any:

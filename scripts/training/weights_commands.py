@@ -91,35 +91,22 @@ def export(weights: Path, out: Path) -> None:
 @click.option("--out", type=FILE, required=True, help="NAME_int8.onnx beside NAME.pt, where the detector looks for it.")
 @click.option("--count", type=click.IntRange(1), default=120, show_default=True, help="Pictures to calibrate with.")
 @click.option(
-    "--float-layers",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="First convolutions that stay in float32: 1 for face_plate_v2, 3 for face_plate_v1.",
-)
-@click.option(
     "--logit-margin",
     type=float,
     default=0.0,
     show_default=True,
-    help="Added to all logits: 0 for face_plate_v2, 0.05 for face_plate_v1.",
+    help="Added to all logits: 0 for face_plate_v2, 0.02 for face_plate_v1.",
 )
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="model=face_plate_v1 for its weights.")
 def quantize(  # noqa: PLR0913, PLR0917
-    weights: Path,
-    pictures: Path,
-    out: Path,
-    count: int,
-    float_layers: int,
-    logit_margin: float,
-    overrides: tuple[str, ...],
+    weights: Path, pictures: Path, out: Path, count: int, logit_margin: float, overrides: tuple[str, ...]
 ) -> None:
     """Write WEIGHTS as ONNX in int8, calibrated on a folder of PICTURES; none of them is in the file."""
     from scripts.training import quantize as quantizing  # noqa: PLC0415  needs onnx and onnxruntime
 
     model = evaluation.settings_for(weights, MIN_SCORE, overrides).model
     shown = quantizing.calibration_pictures(pictures, count, model.network["_target_"])
-    made = quantizing.quantize(export_model(model, SUFFIX)[SUFFIX], shown, float_layers, logit_margin)
+    made = quantizing.quantize(export_model(model, SUFFIX)[SUFFIX], shown, logit_margin)
     write_file(out, made, overwrite=True)
     click.echo(f"{out}: sha256 {hashlib.sha256(made).hexdigest()}")
 

@@ -15,7 +15,7 @@ import pytest
 
 from blurscene_stream import load_settings
 from blurscene_stream.boxes import iou
-from blurscene_stream.config.schema import Backend, DetectConfig, ModelConfig, Precision, Settings
+from blurscene_stream.config.schema import BUILT_IN, Backend, DetectConfig, ModelConfig, Precision, Settings
 from blurscene_stream.detect import device, load_detector
 from blurscene_stream.detect.backends import loading, processor
 from blurscene_stream.detect.backends.loading import choose_backend, load_network
@@ -224,10 +224,15 @@ def test_a_model_of_ones_own_is_refused_anything_but_torch() -> None:
         load_detector(asked)
 
 
+@pytest.mark.parametrize(
+    ("name", "precision"), [("face_plate_v2", "fp32"), ("face_plate_v2", "int8"), ("face_plate_v1", "int8")]
+)
 def test_openvino_compiles_for_the_size_of_a_video_and_gives_the_same(
-    scene: Picture, monkeypatch: pytest.MonkeyPatch
+    name: str, precision: str, scene: Picture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     need("openvino")
+    if precision == "int8" and not processor.has_fast_int8():
+        pytest.skip("this processor has neither VNNI nor AMX")
     from blurscene_stream.detect.backends import openvino  # noqa: PLC0415
 
     compiled: list[tuple[int, int] | None] = []
@@ -238,15 +243,32 @@ def test_openvino_compiles_for_the_size_of_a_video_and_gives_the_same(
         return compile_network(content, precision, threads, size)
 
     monkeypatch.setattr(openvino, "compile_network", watched)
-    large, small = (as_input(scene, "face_plate_v2", times) for times in (2, 1))
+    large, small = (as_input(scene, name, times) for times in (2, 1))
     (_, _, high, wide), some = large.shape, small[:1]
     monkeypatch.setattr(openvino, "MIN_PIXELS", 2 * len(large) * high * wide)
-    made = network("face_plate_v2", "openvino")
+    made = network(name, "openvino", precision)
     wanted, wanted_small = made(large), made(some)
     assert np.array_equal(made(large), wanted) and compiled == [None]
     for _ in range(3):
         assert np.array_equal(made(large), wanted) and np.array_equal(made(some), wanted_small)
-    assert compiled == [None, (high, wide)]
+    assert compiled == [None] if (name, precision) == ("face_plate_v1", "int8") else [None, (high, wide)]
+
+
+def test_a_network_that_rounds_other_values_at_a_fixed_size_is_not_taken_in_mid_run(
+    scene: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need("openvino")
+    if not processor.has_fast_int8():
+        pytest.skip("this processor has neither VNNI nor AMX")
+    from blurscene_stream.detect.backends import openvino  # noqa: PLC0415
+
+    monkeypatch.setattr(openvino, "BUILT_IN_V2", BUILT_IN)  # v1 is one, and is asked for nothing of the kind
+    images = as_input(scene, "face_plate_v1", 2)
+    monkeypatch.setattr(openvino, "MIN_PIXELS", images.shape[2] * images.shape[3])
+    made = network("face_plate_v1", "openvino", "int8")
+    wanted = made(images[:1])
+    for _ in range(3):
+        assert np.array_equal(made(images[:1]), wanted)
 
 
 def test_onnxruntime_is_not_asked_for_bf16() -> None:
@@ -297,7 +319,7 @@ import socket, sys, threading
 def refuse(*_, **__):
     raise AssertionError("a connection")
 socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
-from blurscene_stream.config.schema import Backend, DetectConfig, Settings
+from blurscene_stream.config.schema import BUILT_IN, Backend, DetectConfig, Settings
 from blurscene_stream.detect import load_detector
 from tests.detect.pictures import draw_scene, frame_of
 detector = load_detector(Settings(device="cpu", detect=DetectConfig(size_px=64, backend=Backend.{backend})))

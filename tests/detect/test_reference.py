@@ -87,8 +87,11 @@ def lower_logits(network: Any) -> None:
 
 def zero_one_layer(network: Any) -> None:
     """An early one: a late one may do little for objects as large as those in the check picture."""
-    kernels = [each for each in network.graph.initializer if len(each.dims) == 4 and each.dims[1] > 1]
-    _scale(kernels[4], 0)
+    tensors = {each.name: each for each in network.graph.initializer}
+    made_of = {node.output[0]: node.input[0] for node in network.graph.node}
+    kernels = [node.input[1] for node in network.graph.node if node.op_type == "Conv"]
+    dense = [tensor for name in kernels if (tensor := tensors[made_of.get(name, name)]).dims[1] > 1]
+    _scale(dense[4], 0)
 
 
 def scale_weights(network: Any) -> None:
