@@ -71,7 +71,7 @@ class ModelConfig:
     ] = "a3ba1ef63543f71a0b357e91eb03878ac0e5c088bbd14a36ebbfebe9bfc1205e"
     int8_sha256: Annotated[
         str | None, "SHA-256 of the ONNX file in int8 beside the weights, NAME_int8.onnx; null: not verified", _SHA256
-    ] = "60a4d0dc11c40cd871bfb57d15cc5c105c887fa2627da1dac9c9c8460d4c2228"
+    ] = "423947f1a891dd711e3573a80b306c7a79cb57b2f2b4fc2d8bc818646271838c"
     classes: Annotated[Sequence[str], "class names, in the order of the labels", _CLASS_NAMES] = (
         "face",
         "license_plate",
