@@ -39,9 +39,11 @@ class Clock:
         if text in ("", self._text):  # "": it is just being written
             return
         self._text = text
-        try:
-            self._end = float(int(text))
-        except ValueError:  # not the end of a run that may have cost minutes of a GPU
+        end = float(text) if text.isdecimal() else 0.0
+        if end > self._start:
+            self._end = end
+        else:  # not the end of a run that may cost minutes of a GPU
             log.warning(
-                "%s: holds no whole second of the epoch, as `date +%%s` prints it, and is ignored", self._deadline
+                "%s: holds no second of the epoch after the beginning, as `date +%%s` prints it, and is ignored",
+                self._deadline,
             )
