@@ -97,6 +97,12 @@ def expected_calibration_error(boxes: ScoredBoxes) -> float:
     return float(np.abs(scores - right).sum() / max(counts.sum(), 1))
 
 
+def moved(usual: float, probability: float) -> tuple[float, float]:
+    """Return the scale and the bias that make the score `usual` of what was `probability`."""
+    wanted, given = logits(np.array([usual, probability]))
+    return 1.0, float(wanted - given)
+
+
 def with_calibration(state: Mapping[str, Tensor], fitted: Sequence[tuple[float, float]]) -> dict[str, Tensor]:
     """Return face_plate_v2's `state`, calibrated by what was fitted, for each class, on the scores that it gave."""
     scale, bias = state["calibration"].float().unbind(1)

@@ -66,6 +66,23 @@ def calibrate(weights: Path, dataset: Path, out: Path, maps: tuple[str, ...]) ->
 
 
 @click.command()
+@click.argument("weights", type=FILE)
+@click.argument("thresholds", metavar="SCORE...", nargs=-1, required=True, type=click.FloatRange(0, 1, True, True))
+@click.option("--out", type=FILE, required=True)
+def move(weights: Path, thresholds: tuple[float, ...], out: Path) -> None:
+    """Write WEIGHTS with other scores: what had SCORE, one for each class, has the default threshold.
+
+    So one threshold means the same for all networks, whatever share of their boxes is right there.
+    """
+    classes = load_settings([]).model.classes
+    if len(thresholds) != len(classes):
+        raise click.UsageError(f"give a SCORE for each of {', '.join(classes)}")
+    fitted = [calibration.moved(ClassConfig().threshold, score) for score in thresholds]
+    state = calibration.with_calibration(exporting.read_state(weights), fitted)
+    click.echo(f"{out}: sha256 {exporting.export_weights(state, out)}")
+
+
+@click.command()
 @click.argument("pieces", metavar="WEIGHTS...", nargs=-1, required=True, type=FILE)
 @click.option("--out", type=FILE, required=True)
 def mean(pieces: tuple[Path, ...], out: Path) -> None:
