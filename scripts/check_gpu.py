@@ -227,7 +227,7 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda:0")
-    parser.add_argument("--model", default="face_plate_v1")
+    parser.add_argument("--model", default=Settings().model.name)
     parser.add_argument("--size", default="1080p", help="of the clip that is made")
     parser.add_argument("--frames", type=int, default=200, help="in it")
     parser.add_argument("--compared", type=int, default=24, help="frames of each clip whose boxes are compared")

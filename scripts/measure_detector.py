@@ -1,6 +1,6 @@
 """Measure recall and precision of the detector on annotated images; scripts/bench measures its speed.
 
-    python scripts/measure_detector.py FOLDER [--model face_plate_v1] [--size 1280] [--threshold 0.2] [--max-upscale 2]
+    python scripts/measure_detector.py FOLDER [--model face_plate_v2] [--size 1280] [--threshold 0.2] [--max-upscale 2]
         [--variants none mirror regions=2 scales=1:0.5,min=12 mirror,regions=2] [--merge nms wbf nmm] [--zoom 3]
         [--every 2] [--device cpu]
 
@@ -165,7 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure every data set in the folder."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--model", default="face_plate_v1")
+    parser.add_argument("--model", default=Settings().model.name)
     parser.add_argument("--size", type=int, default=DetectConfig().size_px)
     parser.add_argument("--threshold", type=float, default=ClassConfig().threshold)
     parser.add_argument("--max-upscale", type=float, default=DetectConfig().max_upscale)

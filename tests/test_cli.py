@@ -138,7 +138,7 @@ def test_show_config_prints_settings_that_load_again(capsys: pytest.CaptureFixtu
     assert yaml.safe_load(capsys.readouterr().out) == yaml.safe_load(printed)
 
 
-def test_fast_takes_the_fast_model_with_its_views_and_settings_go_over_it(
+def test_fast_takes_a_smaller_input_and_a_view_less_and_settings_go_over_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def shown(*arguments: str) -> Any:
@@ -146,11 +146,12 @@ def test_fast_takes_the_fast_model_with_its_views_and_settings_go_over_it(
         return yaml.safe_load(capsys.readouterr().out)
 
     fast, plain = shown("--fast"), shown()
-    assert (fast["model"]["name"], plain["model"]["name"]) == ("face_plate_v2", "face_plate_v1")
-    assert [config["threshold"] for config in fast["classes"].values()] == [0.025, 0.05]
-    assert fast["detect"]["variants"]["scales"] == [1.0, 0.25, 0.17]
-    over = shown("--fast", "--set", "model=face_plate_v1", "--set", "detect.variants.scales=[1]")
-    assert (over["model"]["name"], over["detect"]["variants"]["scales"]) == ("face_plate_v1", [1.0])
+    assert (fast["model"], fast["classes"]) == (plain["model"], plain["classes"])
+    assert (fast["detect"]["size_px"], plain["detect"]["size_px"]) == (960, 1280)
+    assert fast["detect"]["variants"]["scales"] == [1.0, 0.25]
+    assert plain["detect"]["variants"]["scales"] == [1.0, 0.5, 0.25]
+    over = shown("--fast", "--size", "640", "--set", "detect.variants.scales=[1]")["detect"]
+    assert (over["size_px"], over["variants"]["scales"]) == (640, [1.0])
 
 
 def test_a_preview_is_marked_in_name_and_log(walker: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

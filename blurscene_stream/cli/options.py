@@ -71,7 +71,7 @@ DETECT_OPTIONS: Sequence[Option] = (
         "-t",
         metavar="FLOAT",
         callback=_threshold,
-        help=f"Minimum score of a box (default {_CLASS.threshold:g}, less with --fast). Lower finds and covers more.",
+        help=f"Minimum score of a box (default {_CLASS.threshold:g}). Lower finds and covers more.",
     ),
     click.option("--face-thresh", metavar="FLOAT", help="Minimum score of faces, over --thresh."),
     click.option("--plate-thresh", metavar="FLOAT", help="Minimum score of licence plates, over --thresh."),
@@ -83,7 +83,7 @@ DETECT_OPTIONS: Sequence[Option] = (
     click.option(
         "--fast",
         is_flag=True,
-        help="Take the fast model, half the time of the network; of small and masked faces it misses a few more.",
+        help="Look at smaller pictures, half the time of the network; of what is small it misses more.",
     ),
     click.option(
         "--device",
@@ -123,11 +123,6 @@ BULK_OPTIONS: Sequence[Option] = (
 )
 """Several inputs."""
 
-FAST_MARGIN_OPTIONS: Sequence[Option] = (
-    click.option("--fast", is_flag=True, help="FILE is of a run with --fast: cover with its margins, wider for faces."),
-)
-"""The margins of the fast model, where no detector runs."""
-
 REDACT_OPTIONS: Sequence[Option] = (
     click.option(
         "--replacewith",
@@ -139,7 +134,7 @@ REDACT_OPTIONS: Sequence[Option] = (
         "--mask-scale",
         metavar="FLOAT",
         help=f"Factor by which boxes are enlarged before they are covered (default {1 + 2 * _CLASS.margin:g}, "
-        "for faces more with --fast).",
+        "for faces 1.8).",
     ),
 )
 """Redaction."""

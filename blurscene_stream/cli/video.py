@@ -30,7 +30,6 @@ from blurscene_stream.cli.options import (
     CONFIG_OPTIONS,
     DETECT_OPTIONS,
     ENCODE_OPTIONS,
-    FAST_MARGIN_OPTIONS,
     INPUT_OPTIONS,
     KEEP_OPTIONS,
     LOG_OPTIONS,
@@ -149,7 +148,7 @@ def video_command(
 @click.argument("source", metavar="INPUT", required=False)
 @click.argument("target", metavar="[OUTPUT]", required=False)
 @click.option("--from", "file", metavar="FILE", type=click.Path(path_type=Path), help="Detections file; see below.")
-@options(AUDIT_OPTIONS, OUTPUT_OPTIONS, FAST_MARGIN_OPTIONS, REDACT_OPTIONS, AREA_OPTIONS, ENCODE_OPTIONS)
+@options(AUDIT_OPTIONS, OUTPUT_OPTIONS, REDACT_OPTIONS, AREA_OPTIONS, ENCODE_OPTIONS)
 @options(KEEP_OPTIONS, CONFIG_OPTIONS, LOG_OPTIONS)
 def render_command(
     source: str | None,

@@ -83,12 +83,12 @@ class VariantsConfig:
     region_overlap: Annotated[float, "share of a tile's side that overlaps its neighbour", within("[0, 0.75]")] = 0.2
     scales: Annotated[
         Sequence[float], "scales at which the whole frame is scanned; 1: the size that size_px gives", _SCALES
-    ] = (1.0, 0.25)
+    ] = (1.0, 0.5, 0.25)
     reduced_min_size_px: Annotated[
         float,
         "minimum longer side, in the network's input, of a box found at a scale below 1 that is not the largest",
         within("[0, 8192]"),
-    ] = 12.0
+    ] = 24.0
     rotations: Annotated[
         RotationMode | Sequence[int],
         "also scan every view turned clockwise by these degrees; auto: by all of them where a check needs it",

@@ -40,6 +40,11 @@ def _walk(owner: type[Any], prefix: str) -> Iterator[tuple[str, type[Any] | Leaf
 _NODES = dict(_walk(Settings, ""))
 LEAVES: Mapping[str, Leaf] = {key: node for key, node in _NODES.items() if isinstance(node, Leaf)}
 SECTIONS: Mapping[str, type[Any]] = {key: node for key, node in _NODES.items() if not isinstance(node, Leaf)}
+_CLASS_DEFAULTS: Mapping[str, object] = {
+    f"{CLASSES}.{name}.{setting}": value
+    for name, config in Settings().classes.items()
+    for setting, value in vars(config).items()
+}
 
 
 def schema_key(key: str) -> str:
@@ -53,6 +58,14 @@ def schema_key(key: str) -> str:
 def leaf(key: str) -> Leaf | None:
     """Return the setting under a dotted key, or None."""
     return LEAVES.get(schema_key(key))
+
+
+def default_of(key: str) -> object:
+    """Return the default of the setting under a dotted key; the classes of the default model have their own.
+
+    Raises KeyError when there is no such setting.
+    """
+    return _CLASS_DEFAULTS[key] if key in _CLASS_DEFAULTS else LEAVES[schema_key(key)].default
 
 
 def is_section(key: str) -> bool:

@@ -13,6 +13,7 @@ from blurscene_stream.config.keys import (
     CLASSES,
     LEAVES,
     build,
+    default_of,
     expand_classes,
     is_section,
     leaf,
@@ -20,7 +21,7 @@ from blurscene_stream.config.keys import (
     suggestion,
 )
 from blurscene_stream.config.overrides import Assignment
-from blurscene_stream.config.schema import BUILT_IN, PAIR, PAIR_KEYS, ClassConfig, ModelConfig, Settings
+from blurscene_stream.config.schema import BUILT_IN_V2, PAIR, PAIR_KEYS, ClassConfig, ModelConfig, Settings
 from blurscene_stream.config.validation import shown
 from blurscene_stream.errors import ConfigError
 
@@ -89,7 +90,7 @@ class Layers:
                 converted = node.setting.convert(name, value)
             except ConfigError as error:
                 raise ConfigError(f"{source}: {error}") from error
-            unchanged = rank is Rank.DEFAULT and converted == node.default
+            unchanged = rank is Rank.DEFAULT and converted == default_of(name)
             self.values[name] = Value(converted, "default" if unchanged else source, rank)
 
     def apply_all(self, assignments: Sequence[Assignment], rank: Rank) -> None:
@@ -100,27 +101,39 @@ class Layers:
             else:
                 self.apply({each.key: each.value}, each.source, rank)
 
-    def drop_checksum(self) -> None:
-        """Drop the default checksums, of the built-in network's weights, for another network."""
-        network = self.values["model.network"]
-        for key in ("model.sha256", "model.onnx_sha256"):
-            if network.value["_target_"] != BUILT_IN and self.values[key].source == "default":
-                self.put(key, None, network.source, network.rank)
+    def drop_checksums_and_margins(self) -> None:
+        """Drop the default checksums and margins, which are of the default network and its classes, for others."""
+        network, classes = self.values["model.network"], self.values["model.classes"]
+        if network.value["_target_"] != BUILT_IN_V2:
+            self._drop_defaults(("sha256", "onnx_sha256", "int8_sha256", "margins"), network)
+        if classes.value != LEAVES["model.classes"].default:
+            self._drop_defaults(("margins",), classes)
+
+    def _drop_defaults(self, names: Sequence[str], by: Value) -> None:
+        for key in (f"model.{name}" for name in names):
+            if self.values[key].source == "default":
+                self.put(key, None, by.source, by.rank)
 
     def put_model_defaults(self, extra_models: Sequence[ModelConfig]) -> None:
         """Set the thresholds and margins that the models name for their classes, where nothing else sets them.
 
         Scores of different networks mean different things, and some draw boxes closer: one number does not fit all.
+        Where a model names none, those of any class count: the defaults of config.yaml are of the default model.
         """
-        first = [self.values[f"model.{key}"].value for key in ("name", "classes", "thresholds", "margins")]
-        models = [] if self.has_pair else [first]
-        models += [[model.name, model.classes, model.thresholds, model.margins] for model in extra_models]
-        for model, classes, *columns in models:
-            for setting, column in zip(("threshold", "margin"), columns, strict=True):
-                for name, value in zip(classes, column or (), strict=False):  # ModelConfig refuses other lengths
-                    key = f"{CLASSES}.{name}.{setting}"
-                    if key not in self.values or self.values[key].rank is Rank.DEFAULT:
-                        self.values[key] = Value(value, f"model {model}", Rank.DEFAULT)
+        found: dict[str, Value] = {}
+        for setting in ("threshold", "margin"):
+            default = Value(LEAVES[f"{CLASSES}.*.{setting}"].default, "default", Rank.DEFAULT)
+            found |= {f"{CLASSES}.{name}.{setting}": default for name in self.classes}
+            columns = [] if self.has_pair else [(self.values["model.classes"].value, self.values[f"model.{setting}s"])]
+            for model in extra_models:
+                column = getattr(model, f"{setting}s")
+                columns.append((model.classes, Value(column, f"model {model.name}", Rank.DEFAULT)))
+            for classes, column in columns:
+                for name, value in zip(classes, column.value or (), strict=False):  # ModelConfig refuses other lengths
+                    found[f"{CLASSES}.{name}.{setting}"] = Value(value, column.source, Rank.DEFAULT)
+        for key, value in found.items():
+            if key not in self.values or self.values[key].source == "default":
+                self.values[key] = value
 
     def settings(self) -> Settings:
         """Make the settings.

@@ -73,7 +73,7 @@ def resolve_settings(
             if file.choice is not None and file.choice in layer.choices.values():
                 layers.apply(file.tree, file.choice.source, rank)
         layers.apply_all(layer.changes, rank)
-    layers.drop_checksum()
+    layers.drop_checksums_and_margins()
     models = [read_model(file) for file in layers.values["extra_models"].value]
     layers.extra_classes = [name for model in models for name in model.classes]
     layers.apply_all(options, Rank.OPTION)

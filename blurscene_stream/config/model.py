@@ -61,17 +61,17 @@ class InputConfig:
 class ModelConfig:
     """A detection model: its network, weights and class names (config/model/*.yaml)."""
 
-    name: Annotated[str, "name of the model", NOT_EMPTY] = "face_plate_v1"
-    weights: Annotated[str, "file in the folder weights/, or a path", NOT_EMPTY] = "face_plate_v1.pt"
+    name: Annotated[str, "name of the model", NOT_EMPTY] = "face_plate_v2"
+    weights: Annotated[str, "file in the folder weights/, or a path", NOT_EMPTY] = "face_plate_v2.pt"
     sha256: Annotated[
         str | None, "SHA-256 of the weights file, verified before loading; null: not verified", _SHA256
-    ] = "03e0db35622a51e080ed1d85441557db57a161519ea4062d41fe6d988708646a"
+    ] = "6920ffd5f6f533983ecaa6376ef2bfd7d3b7ae7a67599d7ea9789875541ca924"
     onnx_sha256: Annotated[
         str | None, "SHA-256 of the ONNX file beside the weights, verified likewise; null: not verified", _SHA256
-    ] = "a3ba1ef63543f71a0b357e91eb03878ac0e5c088bbd14a36ebbfebe9bfc1205e"
+    ] = "2cd054b72b1f143e56c410b6e3b87606de9f24f97d28f8cb98877bbe2ac600a8"
     int8_sha256: Annotated[
         str | None, "SHA-256 of the ONNX file in int8 beside the weights, NAME_int8.onnx; null: not verified", _SHA256
-    ] = "423947f1a891dd711e3573a80b306c7a79cb57b2f2b4fc2d8bc818646271838c"
+    ] = "a9f66740e5c75bc91c08fa7e386facf7dbb54c5fd898708587a80528212ff4d7"
     classes: Annotated[Sequence[str], "class names, in the order of the labels", _CLASS_NAMES] = (
         "face",
         "license_plate",
@@ -88,9 +88,9 @@ class ModelConfig:
     ] = None
     margins: Annotated[
         Sequence[float] | None, "classes.*.margin of each class, where it is not set; null: its default", _MARGINS
-    ] = None
+    ] = (0.4, 0.3)
     network: Annotated[Mapping[str, Any], "the network and its arguments, as a Hydra node", _HYDRA_NODE] = field(
-        default_factory=lambda: {"_target_": BUILT_IN, "plate_width": 48, "plate_depth": 2}
+        default_factory=lambda: {"_target_": BUILT_IN_V2}
     )
     with_amp: Annotated[bool, "automatic mixed precision, for a torchvision network"] = False
     input: InputConfig = InputConfig()

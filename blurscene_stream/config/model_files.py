@@ -196,7 +196,7 @@ def read_model(file: str) -> ModelConfig:
         raise ConfigError(f"extra_models: there is no file {name}")
     layers = Layers()
     layers.apply({"model": read_yaml(Path(file), name)}, name, Rank.CONFIG)
-    layers.drop_checksum()
+    layers.drop_checksums_and_margins()
     return layers.settings().model
 
 
@@ -241,6 +241,7 @@ def _pair_model(conf: tuple[str, Mapping[str, Any]], class_name: str, weights: s
     return ModelConfig(
         *(name, weights, None, None, None, [class_name]),
         labels=[],
+        margins=None,
         network=dict(target),
         with_amp=bool(amp),
         input=resized,

@@ -186,7 +186,7 @@ class LoggingConfig:
 
 
 def _default_classes() -> Mapping[str, ClassConfig]:
-    return {"face": ClassConfig(), "license_plate": ClassConfig()}
+    return {"face": ClassConfig(margin=0.4), "license_plate": ClassConfig()}  # the margins of ModelConfig()
 
 
 @dataclass(frozen=True)

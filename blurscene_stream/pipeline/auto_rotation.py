@@ -14,10 +14,10 @@ from blurscene_stream.pipeline.detection import Detect, detect_frames
 
 log = logging.getLogger(__name__)
 
-CHECK_SCORE = 0.4
+CHECK_SCORE = 0.9
 """Score from which on a box of the check counts; docs/accuracy.md says how these four were chosen."""
 
-MIN_SCORE = 0.5
+MIN_SCORE = 0.97
 """Score that a box must have in a turned view of full size, for the turned views to stay on."""
 
 MIN_SHARE = 0.5

@@ -72,7 +72,7 @@ class DetectionsFile:
         """
         name, names = settings.model.name, self._header.model_names
         if settings.face_model_conf is None and names and name not in names:
-            way_out = "give that run's model too, with --fast or --set model=NAME"
+            way_out = "give that run's model too, with --set model=NAME"
             log.warning(
                 "%s: is of a run with another model than %s, whose margins count; %s", self._path, name, way_out
             )

@@ -18,7 +18,7 @@ from scripts.training.snapshots import SnapshotError
 MODULES: Mapping[str, tuple[str, ...]] = {
     "data_commands": ("fetch", "label", "pack", "hard", "shards"),
     "train_command": ("train",),
-    "weights_commands": ("evaluate", "calibrate", "mean", "export", "quantize", "release"),
+    "weights_commands": ("evaluate", "calibrate", "move", "mean", "export", "quantize", "release"),
 }
 """Module -> its commands, in the order in which one needs them."""
 

@@ -31,6 +31,9 @@ TEST = Path("tests/detect/test_network_v2.py")
 PLACES = ((17, 41), (23, 16), (0, 0), (47, 63), (20, 28))
 """Rows and columns of the cells whose values the test holds: the face, the plate, corners, in between."""
 
+NAMING = (CARD, Path("blurscene_stream/config/model.py"), Path("docs/settings.md"))
+"""Files that name the checksums too: v2 is the default, so they are defaults of settings."""
+
 _KEYS = {".pt": "sha256", SUFFIX: "onnx_sha256", INT8_SUFFIX: "int8_sha256"}
 
 
@@ -52,11 +55,12 @@ def release(weights: Path, int8: Path, root: Path) -> None:
 
 
 def _replace_checksums(root: Path, checksums: Mapping[str, str]) -> None:
-    card = (root / CARD).read_text(encoding="utf-8")
+    texts = {file: (root / file).read_text(encoding="utf-8") for file in NAMING}
     for key, new in checksums.items():
         old = _rewrite(root / SETTINGS, rf"(?<=^{key}: )[0-9a-f]{{64}}", new)
-        card = card.replace(old, new)
-    write_file(root / CARD, card.encode(), overwrite=True)
+        texts = {file: text.replace(old, new) for file, text in texts.items()}
+    for file, text in texts.items():
+        write_file(root / file, text.encode(), overwrite=True)
 
 
 def _rewrite(file: Path, pattern: str, new: str) -> str:

@@ -1,4 +1,4 @@
-"""The commands for weights that are trained: `evaluate`, `calibrate`, `mean`, `export`, `quantize`, `release`."""
+"""The commands for weights that are trained: `evaluate`, `calibrate`, `move`, `mean`, `export`, and so on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 
 import click
 
+from blurscene_stream import load_settings
 from blurscene_stream.atomic_file import write_file
+from blurscene_stream.config.schema import ClassConfig
 from blurscene_stream.detect.backends.export import export_model
 from blurscene_stream.detect.backends.onnx_file import SUFFIX
 from blurscene_stream.evaluate import can_plot, plot_png
@@ -21,6 +23,7 @@ from scripts.training.options import EXISTING, FILE, FOLDER, MAP
 from scripts.training.training_images import mapping_of
 
 PROJECT = Path(__file__).parents[2]
+_SCORE = click.FloatRange(0, 1, min_open=True, max_open=True)
 
 
 @click.command()
@@ -67,17 +70,17 @@ def calibrate(weights: Path, dataset: Path, out: Path, maps: tuple[str, ...]) ->
 
 @click.command()
 @click.argument("weights", type=FILE)
-@click.argument("thresholds", metavar="SCORE...", nargs=-1, required=True, type=click.FloatRange(0, 1, True, True))
+@click.argument("scores", metavar="SCORE...", nargs=-1, required=True, type=_SCORE)
 @click.option("--out", type=FILE, required=True)
-def move(weights: Path, thresholds: tuple[float, ...], out: Path) -> None:
+def move(weights: Path, scores: tuple[float, ...], out: Path) -> None:
     """Write WEIGHTS with other scores: what had SCORE, one for each class, has the default threshold.
 
     So one threshold means the same for all networks, whatever share of their boxes is right there.
     """
     classes = load_settings([]).model.classes
-    if len(thresholds) != len(classes):
+    if len(scores) != len(classes):
         raise click.UsageError(f"give a SCORE for each of {', '.join(classes)}")
-    fitted = [calibration.moved(ClassConfig().threshold, score) for score in thresholds]
+    fitted = [calibration.moved(ClassConfig().threshold, score) for score in scores]
     state = calibration.with_calibration(exporting.read_state(weights), fitted)
     click.echo(f"{out}: sha256 {exporting.export_weights(state, out)}")
 
@@ -112,7 +115,7 @@ def export(weights: Path, out: Path) -> None:
     type=float,
     default=0.0,
     show_default=True,
-    help="Added to all logits: 0 for face_plate_v2, 0.02 for face_plate_v1.",
+    help="Added to all logits: 0 for face_plate_v2, 0.05 for face_plate_v1.",
 )
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="model=face_plate_v1 for its weights.")
 def quantize(  # noqa: PLR0913, PLR0917
@@ -137,6 +140,7 @@ def release(weights: Path, int8: Path) -> None:
     That is three files in weights/, their checksums, and the values that a test expects.
     """
     releasing.release(weights, int8, PROJECT)
-    click.echo(f"written: weights/{releasing.NAME}.*, {releasing.SETTINGS}, {releasing.CARD}, {releasing.TEST}")
+    named = ", ".join(map(str, (releasing.SETTINGS, releasing.TEST, *releasing.NAMING)))
+    click.echo(f"written: weights/{releasing.NAME}.*, {named}")
     for scale, bias in exporting.read_state(weights)["calibration"].tolist():
         click.echo(f"calibration, for {releasing.CARD}: scale {scale:.3f}, bias {bias:.3f}")

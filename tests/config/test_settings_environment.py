@@ -49,7 +49,7 @@ def test_every_setting_has_a_variable(key: str) -> None:
     [
         ("BLURSCENE_REDACT__METHOD", "solid", lambda settings: settings.redact.method is RedactMethod.solid),
         ("BLURSCENE_REDACT", "solid", lambda settings: settings.redact.method is RedactMethod.solid),
-        ("BLURSCENE_MODEL", "face_plate_v2", lambda settings: settings.model.name == "face_plate_v2"),
+        ("BLURSCENE_MODEL", "face_plate_v1", lambda settings: settings.model.name == "face_plate_v1"),
         ("BLURSCENE_DETECT", "{size_px: 99, precision: fp32}", lambda settings: settings.detect.size_px == 99),
         (
             "BLURSCENE_DETECT__VARIANTS__SCALES",
@@ -76,9 +76,9 @@ def test_a_choice_of_set_wins_over_a_value_of_the_environment() -> None:
     variables = {
         "BLURSCENE_REDACT__METHOD": "blur",
         "BLURSCENE_REDACT__SOLID_LUMA": "99",
-        "BLURSCENE_MODEL": "face_plate_v2",
+        "BLURSCENE_MODEL": "face_plate_v1",
     }
-    loaded = resolve_settings(["redact=solid", "model=face_plate_v1"], environment=variables)
+    loaded = resolve_settings(["redact=solid", "model=face_plate_v2"], environment=variables)
     assert loaded.settings.redact.method is RedactMethod.solid
     assert loaded.settings.model == Settings().model
     assert loaded.sources["redact.method"] == "--set redact=solid"

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -144,9 +145,17 @@ def composed_by_hydra(folder: Path, choices: list[str]) -> Settings:
     return load_settings({str(key): value for key, value in composed.items()})
 
 
-@pytest.mark.parametrize("choices", [[], ["redact=solid"], ["redact=blur"], ["model=face_plate_v1", "redact=mosaic"]])
+@pytest.mark.parametrize("choices", [[], ["redact=solid"], ["redact=blur"], ["model=face_plate_v2", "redact=mosaic"]])
 def test_our_composition_is_hydras(choices: list[str]) -> None:
     assert composed_by_hydra(shipped("config"), choices) == load_settings(choices)
+
+
+def test_hydra_composes_the_other_model_with_the_margins_that_config_yaml_sets() -> None:
+    """Its composition does not tell what is a default."""
+    choice = ["model=face_plate_v1"]
+    ours, theirs = load_settings(choice), composed_by_hydra(shipped("config"), choice)
+    assert replace(theirs, classes=ours.classes) == ours
+    assert [found.margin for found in theirs.classes.values()] == [0.4, 0.3]
 
 
 FOLDER = {
@@ -217,6 +226,14 @@ def test_an_edited_default_is_named_by_its_file(tmp_path: Path, monkeypatch: pyt
     loaded = resolve_settings()
     assert loaded.settings.detect.size_px == 640
     assert changed(dict(loaded.sources)) == {"detect.size_px": "config/config.yaml"}
+
+
+def test_an_edited_default_wins_over_the_margins_of_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copytree(shipped("config"), tmp_path / "config")
+    file = tmp_path / "config" / "config.yaml"
+    file.write_text(file.read_text().replace("margin: 0.4", "margin: 0.6").replace("margin: 0.3", "margin: 0.7"))
+    monkeypatch.setattr("blurscene_stream.config.load.shipped", lambda name: tmp_path / name)
+    assert [found.margin for found in load_settings().classes.values()] == [0.6, 0.7]
 
 
 def test_loading_imports_no_hydra() -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from blurscene_stream.config.files import shipped
 from blurscene_stream.config.load import load_settings, resolve_settings
 from blurscene_stream.config.model_files import models_of
-from blurscene_stream.config.schema import InputConfig, ModelConfig, Settings
+from blurscene_stream.config.schema import BUILT_IN, InputConfig, ModelConfig, Settings
 from blurscene_stream.config.serialization import to_yaml
 from blurscene_stream.errors import ConfigError
 
@@ -58,30 +60,80 @@ def threshold(name: str, *overrides: str) -> tuple[float, str]:
     return resolved.settings.classes[name].threshold, resolved.sources[f"classes.{name}.threshold"]
 
 
+THRESHOLDS = "model.thresholds=[0.1, 0.05]"
+
+
 def test_a_threshold_that_is_not_set_is_the_models(folder: Path) -> None:
     (folder / "dogs.yaml").write_text(DOG + "thresholds: [0.6]\n")
-    given = ("model=face_plate_v2", "extra_models=[dogs.yaml]")
+    given = (THRESHOLDS, "extra_models=[dogs.yaml]")
     assert threshold("face") == (0.2, "default")
-    assert threshold("face", *given) == (0.025, "model face_plate_v2")
+    assert threshold("face", *given) == (0.1, f"--set {THRESHOLDS}")
     assert threshold("dog", *given) == (0.6, "model dogs")
 
 
 @pytest.mark.parametrize("value", [0.2, 0.4])  # 0.2: the default, given by hand
 def test_a_threshold_that_is_set_wins_over_the_models(folder: Path, value: float) -> None:
     (folder / "mine.yaml").write_text(f"classes: {{face: {{threshold: {value}}}}}\n")
-    filed = load_settings(["model=face_plate_v2"], config=folder / "mine.yaml")
+    filed = load_settings([THRESHOLDS], config=folder / "mine.yaml")
     assert [config.threshold for config in filed.classes.values()] == [value, 0.05]
-    named = threshold("license_plate", f"classes.license_plate.threshold={value}", "model=face_plate_v2")
+    named = threshold("license_plate", f"classes.license_plate.threshold={value}", THRESHOLDS)
     assert named[0] == value
 
 
-def test_a_margin_that_is_not_set_is_the_models() -> None:
-    def margins(*overrides: str) -> list[float]:
-        return [config.margin for config in load_settings(overrides).classes.values()]
+def margins(*overrides: str, config: Path | None = None) -> list[float]:
+    return [found.margin for found in load_settings(overrides, config=config).classes.values()]
 
-    assert margins() == [0.3, 0.3]
-    assert margins("model=face_plate_v2") == [0.4, 0.3]
-    assert margins("model=face_plate_v2", "classes.face.margin=0.3") == [0.3, 0.3]
+
+def test_a_margin_that_is_not_set_is_the_models() -> None:
+    assert margins() == margins("model=face_plate_v2") == [0.4, 0.3]
+    assert margins("classes.face.margin=0.3") == [0.3, 0.3]
+    assert margins("model=face_plate_v1") == [0.3, 0.3]
+    assert margins("model=face_plate_v1", "model.margins=[0.5, 0.6]") == [0.5, 0.6]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "model: {classes: [face], weights: mine.pt}",  # our network, trained anew
+        "model: {classes: [license_plate, face], weights: mine.pt}",
+        "model: {network: {_target_: torch.nn.Identity}}",
+        f"model: {{network: {{_target_: {BUILT_IN}}}}}",
+    ],
+)
+def test_the_margins_of_the_default_model_are_not_those_of_another(folder: Path, text: str) -> None:
+    (folder / "mine.yaml").write_text(text)
+    loaded = resolve_settings(config=folder / "mine.yaml")
+    assert loaded.settings.model.margins is None
+    assert loaded.sources["model.margins"] == f"{folder}/mine.yaml"
+    assert {config.margin for config in loaded.settings.classes.values()} == {0.3}
+
+
+def test_an_extra_model_of_our_network_needs_no_margins(folder: Path) -> None:
+    (folder / "dogs.yaml").write_text("name: dogs\nweights: dogs.pt\nclasses: [dog]\n")
+    assert margins("extra_models=[dogs.yaml]") == [0.4, 0.3, 0.3]
+
+
+def test_the_margins_of_the_pair_are_not_those_of_the_default_model() -> None:
+    assert margins(*pair()) == [0.3, 0.3]
+    assert [model.margins for model in models_of(load_settings(pair()))] == [None, None]
+
+
+@pytest.mark.parametrize("model", ["face_plate_v1", "face_plate_v2"])
+def test_each_built_in_model_brings_its_own_checksums(model: str, folder: Path) -> None:
+    """However it is chosen."""
+    (folder / "conf").mkdir()
+    (folder / "conf" / "config.yaml").write_text(f"defaults: [{{model: {model}}}, _self_]\n")
+    weights = shipped("weights")
+    for settings in (load_settings([f"model={model}"]), load_settings(config=folder / "conf")):
+        found = settings.model
+        assert (found.name, found.weights) == (model, f"{model}.pt")
+        files = {
+            f"{model}.pt": found.sha256,
+            f"{model}.onnx": found.onnx_sha256,
+            f"{model}_int8.onnx": found.int8_sha256,
+        }
+        for file, checksum in files.items():
+            assert checksum == sha256((weights / file).read_bytes()).hexdigest(), file
 
 
 def test_extra_models_bring_their_classes() -> None:

@@ -181,7 +181,7 @@ def yaml_defaults() -> dict[str, object]:
     tree = read_yaml(shipped("config") / "config.yaml", "config.yaml")
     tree.pop("defaults")
     found = flat(tree)
-    for group, choice in (("model", "face_plate_v1"), ("redact", "mosaic")):
+    for group, choice in (("model", "face_plate_v2"), ("redact", "mosaic")):
         found |= flat(read_yaml(shipped("config") / group / f"{choice}.yaml", choice), f"{group}.")
     return found
 

@@ -102,9 +102,8 @@ def test_thresholds_and_size_have_an_effect(scene: Picture) -> None:
     assert len(load_detector(settings(threshold=0.99))([frame])[0]) == 0
     assert len(load_detector(settings(threshold=0.0))([frame])[0]) > 50
     assert load_detector(settings())([frame])[0].class_ids.tolist() == [0, 1]
-    assert load_detector(settings(size_px=96))([frame])[0].class_ids.tolist() == [0], (
-        "the plate is too small to be found"
-    )
+    (tiny,) = load_detector(settings(size_px=32))([frame])
+    assert iou(FACE_AND_PLATE, tiny.xyxy).max(initial=0) < 0.5, "face and plate are too small to be found"
     own = changed(settings(), {"classes.face.threshold": 0.99})
     assert load_detector(own)([frame])[0].class_ids.tolist() == [1]
 
@@ -113,14 +112,14 @@ def test_thresholds_and_size_have_an_effect(scene: Picture) -> None:
 def test_low_confidence_boxes_come_beside_the_others_and_change_none_of_them(
     method: MergeMethod, scene: Picture
 ) -> None:
-    alone = settings(threshold=0.05, merge=MergeConfig(method))
-    followed = changed(settings(threshold=0.05, merge=MergeConfig(method)), {"track": TrackConfig(low_score_ratio=0.1)})
+    alone = settings(threshold=0.2, merge=MergeConfig(method))
+    followed = changed(alone, {"track": TrackConfig(low_score_ratio=0.0005)})
     (without,), (both,) = (load_detector(each)([frame_of(scene)]) for each in (alone, followed))
     confident, low = both.confident(), both[both.origins == Origin.low_confidence]
     np.testing.assert_array_equal(confident.xyxy, without.xyxy)
     np.testing.assert_array_equal(confident.scores, without.scores)
     assert len(low) > 5
-    assert low.scores.max() <= np.float32(0.05) and low.scores.min() > 0.005
+    assert low.scores.max() <= np.float32(0.2) and low.scores.min() > 0.0001
     for label in (0, 1):
         overlap = iou(low.xyxy[low.class_ids == label], confident.xyxy[confident.class_ids == label])
         assert overlap.max(initial=0) < 0.5
@@ -133,7 +132,7 @@ def test_enlarging_has_an_effect_and_a_bound(scene: Picture) -> None:
         sizes = shown_to(detect)
         detect([frame_of(scene)])
         seen += sizes
-    assert seen == [(224, 160), (448, 288), (896, 576)]
+    assert seen == [(256, 192), (448, 320), (896, 576)]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 20_000), (20_000, 1), (33, 31)])

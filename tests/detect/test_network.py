@@ -1,4 +1,4 @@
-"""The network: our own code gives the numbers that the weights were trained for."""
+"""The network of face_plate_v1: our own code gives the numbers that the weights were trained for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from blurscene_stream.config.schema import ModelConfig
+from blurscene_stream import load_settings
 from blurscene_stream.detect.backends.torch import network as network_module
 from blurscene_stream.detect.backends.torch.layers import DepthwiseConv2d, has_fused_conv_relu
 from blurscene_stream.detect.backends.torch.network import FacePlateNetwork
@@ -21,6 +21,7 @@ from blurscene_stream.detect.face_plate import decode_boxes
 from tests.detect.pictures import Picture
 
 CPU = torch.device("cpu")
+MODEL = load_settings(["model=face_plate_v1"]).model
 
 # Row, column and the ten numbers there: face, plate; written by this network, which equalled the reference until the
 # scene was drawn in whole numbers: a few of its levels changed by one, and nothing else.
@@ -36,7 +37,7 @@ MEANS = ([-5.95559, 2.56785, 2.34517, -0.0009, -0.00691], [-5.96045, 1.38991, 1.
 
 def build(fused_relu: bool, dtype: torch.dtype = torch.float32) -> FacePlateNetwork:
     network = FacePlateNetwork()
-    fill_network(network, read_weights(ModelConfig()), "face_plate_v1.pt")
+    fill_network(network, read_weights(MODEL), MODEL.weights)
     network.fuse(fused_relu).to(dtype=dtype)
     return network
 
@@ -67,7 +68,7 @@ def test_the_output_is_that_of_the_reference_network(shared: Path) -> None:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     reference = module.Detector().eval()
-    reference.load_state_dict(read_weights(ModelConfig()))
+    reference.load_state_dict(read_weights(MODEL))
     bgr = cv2.imread(str(shared / "data" / "faces_photos" / "images" / "dlib_000.jpg"))
     assert bgr is not None
     picture = as_input(np.asarray(bgr[..., ::-1], np.uint8))

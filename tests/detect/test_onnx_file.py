@@ -13,11 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blurscene_stream import load_settings
 from blurscene_stream.cli import run
 from blurscene_stream.cli.export import export_command
 from blurscene_stream.config.files import shipped
-from blurscene_stream.config.schema import BUILT_IN_V2, DetectConfig, ModelConfig, Precision
+from blurscene_stream.config.schema import BUILT_IN, DetectConfig, ModelConfig, Precision
 from blurscene_stream.detect.backends import export
 from blurscene_stream.detect.backends.export import export_model
 from blurscene_stream.detect.backends.onnx_file import check_onnx, origin, read_onnx, read_reference
@@ -25,7 +24,7 @@ from blurscene_stream.errors import ConfigError
 from blurscene_stream.own_files import NETWORK
 from tests.detect.needs import need
 
-WEIGHTS = shipped("weights") / "face_plate_v1.pt"
+WEIGHTS = shipped("weights") / "face_plate_v2.pt"
 CONTENT = WEIGHTS.with_suffix(".onnx").read_bytes()
 
 
@@ -50,11 +49,11 @@ def refused(file: Path, content: bytes | None = None) -> str:
 
 def test_the_shipped_files_are_read_and_name_their_weights() -> None:
     assert read_onnx(ModelConfig()) == CONTENT
-    assert check_onnx(CONTENT, "v1").items() > origin(ModelConfig()).items()
+    assert check_onnx(CONTENT, "v2").items() > origin(ModelConfig()).items()
 
 
 def test_the_shipped_file_in_int8_is_read_and_names_its_weights() -> None:
-    model = load_settings(["model=face_plate_v2"]).model
+    model = ModelConfig()
     assert check_onnx(read_onnx(model, int8=True), "v2").items() > origin(model).items()
     with pytest.raises(ConfigError, match=r"face_plate_v2_int8\.onnx: the sha256 .* set model\.int8_sha256 if"):
         read_onnx(replace(model, int8_sha256="0" * 64), int8=True)
@@ -74,8 +73,8 @@ def test_a_file_of_other_weights_is_refused(own: Path) -> None:
 
 
 def test_a_file_of_another_network_is_refused(own: Path) -> None:
-    other = ModelConfig(weights=str(own.with_suffix(".pt")), network={"_target_": BUILT_IN_V2})
-    with pytest.raises(ConfigError, match=r"own\.onnx: model\.network must be .*FacePlateNetwork.*, got .*V2Network"):
+    other = ModelConfig(weights=str(own.with_suffix(".pt")), network={"_target_": BUILT_IN})
+    with pytest.raises(ConfigError, match=r"own\.onnx: model\.network must be .*V2Network.*, got .*FacePlateNetwork"):
         read_onnx(other)
 
 
@@ -142,7 +141,7 @@ def test_export_writes_what_runs_and_gives_the_same_maps(
         save_ir(content, file)
 
     monkeypatch.setattr(openvino_backend, "save_ir", watched)
-    arguments = ["face_plate_v1", str(tmp_path / "mine.xml"), "--set", f"model.weights={tmp_path / 'mine.pt'}"]
+    arguments = ["face_plate_v2", str(tmp_path / "mine.xml"), "--set", f"model.weights={tmp_path / 'mine.pt'}"]
     assert run(export_command, arguments, "blurscene-stream export") == 0
     assert capsys.readouterr().out.count("sha256") == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.bin", "mine.pt", "mine.xml"]
@@ -171,7 +170,7 @@ def test_export_replaces_no_file_of_others(
 ) -> None:
     for name, content in others.items():
         (tmp_path / name).write_bytes(content)
-    assert run(export_command, ["-y", "face_plate_v1", str(tmp_path / target)], "blurscene-stream export") == 2
+    assert run(export_command, ["-y", "face_plate_v2", str(tmp_path / target)], "blurscene-stream export") == 2
     line = f"{refused_name}: is no network of this program, and is not replaced; move it away or choose another name"
     assert line in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == others

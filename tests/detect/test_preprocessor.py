@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blurscene_stream.boxes import UPRIGHT, Orientation
-from blurscene_stream.config.schema import BUILT_IN
+from blurscene_stream.config.schema import BUILT_IN_V2
 from blurscene_stream.detect.backends.network import MULTIPLES
 from blurscene_stream.detect.letterbox import Letterbox, letterbox_centered, letterbox_top_left
 from blurscene_stream.detect.preprocessor import Preprocessor, Sample
@@ -45,16 +45,16 @@ def drawn(view: Letterbox, *stored: Picture) -> Picture:
 
 @given(picture=pictures, size_px=st.integers(32, 8192))
 def test_the_input_is_bounded_and_fits_the_network(picture: PictureInfo, size_px: int) -> None:
-    view = letterbox_top_left(picture, size_px, 2, multiple=MULTIPLES[BUILT_IN])
+    view = letterbox_top_left(picture, size_px, 2, multiple=MULTIPLES[BUILT_IN_V2])
     for padded, content in ((view.width, view.content_width), (view.height, view.content_height)):
-        assert padded % 32 == 0
+        assert padded % 64 == 0
         assert 1 <= content <= size_px
-        assert content <= padded < content + 32
+        assert content <= padded < content + 64
 
 
 @given(picture=pictures, size_px=st.integers(32, 2048), corners=st.lists(st.floats(0, 1), min_size=4, max_size=4))
 def test_a_box_goes_there_and_back(picture: PictureInfo, size_px: int, corners: list[float]) -> None:
-    view = letterbox_top_left(picture, size_px, 2, multiple=MULTIPLES[BUILT_IN])
+    view = letterbox_top_left(picture, size_px, 2, multiple=MULTIPLES[BUILT_IN_V2])
     wide, high = view.content_width, view.content_height
     upright = np.array([corners], np.float32) * np.array([wide, high, wide, high], np.float32)
     x0, y0, x1, y1 = view.to_stored(upright)[0] / np.tile([picture.width, picture.height], 2)
@@ -80,7 +80,7 @@ def test_a_pixel_is_drawn_where_its_box_comes_from(
     column, row = int(place[0] * width), int(place[1] * height)
     stored = np.zeros((height, width, 3), np.uint8)
     stored[row, column] = 255
-    view = letterbox_top_left(PictureInfo(width, height, YUV, orientation), 160, 1, multiple=MULTIPLES[BUILT_IN])
+    view = letterbox_top_left(PictureInfo(width, height, YUV, orientation), 160, 1, multiple=MULTIPLES[BUILT_IN_V2])
     (picture,) = drawn(view, stored)
     (y,), (x,) = np.nonzero(picture[: view.content_height, : view.content_width, 0])
     box = view.to_stored(np.array([[x, y, x + 1, y + 1]], np.float32))
@@ -90,16 +90,16 @@ def test_a_pixel_is_drawn_where_its_box_comes_from(
 @pytest.mark.parametrize(
     ("width", "height", "aspect", "orientation", "content", "padded"),
     [
-        (1280, 720, 1, UPRIGHT, (1280, 720), (1280, 736)),
-        (1920, 1080, 1, UPRIGHT, (1280, 720), (1280, 736)),
-        (1920, 1080, 1, Orientation(transposed=True, flip_x=True), (720, 1280), (736, 1280)),
-        (1440, 1080, Fraction(4, 3), UPRIGHT, (1280, 720), (1280, 736)),
-        (1440, 1080, Fraction(4, 3), Orientation(transposed=True), (720, 1280), (736, 1280)),
-        (320, 240, 1, UPRIGHT, (640, 480), (640, 480)),  # enlarged twice at most
-        (1000, 10, 1, UPRIGHT, (1280, 13), (1280, 32)),
-        (1, 1, 1, UPRIGHT, (2, 2), (32, 32)),
-        (100_000, 1, 1, UPRIGHT, (1280, 1), (1280, 32)),
-        (1, 100_000, 1, UPRIGHT, (1, 1280), (32, 1280)),
+        (1280, 720, 1, UPRIGHT, (1280, 720), (1280, 768)),
+        (1920, 1080, 1, UPRIGHT, (1280, 720), (1280, 768)),
+        (1920, 1080, 1, Orientation(transposed=True, flip_x=True), (720, 1280), (768, 1280)),
+        (1440, 1080, Fraction(4, 3), UPRIGHT, (1280, 720), (1280, 768)),
+        (1440, 1080, Fraction(4, 3), Orientation(transposed=True), (720, 1280), (768, 1280)),
+        (320, 240, 1, UPRIGHT, (640, 480), (640, 512)),  # enlarged twice at most
+        (1000, 10, 1, UPRIGHT, (1280, 13), (1280, 64)),
+        (1, 1, 1, UPRIGHT, (2, 2), (64, 64)),
+        (100_000, 1, 1, UPRIGHT, (1280, 1), (1280, 64)),
+        (1, 100_000, 1, UPRIGHT, (1, 1280), (64, 1280)),
     ],
 )
 def test_sizes(
@@ -111,7 +111,7 @@ def test_sizes(
     padded: tuple[int, int],
 ) -> None:
     view = letterbox_top_left(
-        PictureInfo(width, height, YUV, orientation, Fraction(aspect)), 1280, 2, multiple=MULTIPLES[BUILT_IN]
+        PictureInfo(width, height, YUV, orientation, Fraction(aspect)), 1280, 2, multiple=MULTIPLES[BUILT_IN_V2]
     )
     assert (view.content_width, view.content_height) == content
     assert (view.width, view.height) == padded
@@ -122,7 +122,7 @@ def test_every_pixel_of_the_upright_picture_is_drawn(orientation: Orientation) -
     upright = np.random.default_rng(3).integers(0, 256, (50, 70, 3), np.uint8)
     stored = stored_as(upright, orientation)
     view = letterbox_top_left(
-        PictureInfo(stored.shape[1], stored.shape[0], YUV, orientation), 640, 1, multiple=MULTIPLES[BUILT_IN]
+        PictureInfo(stored.shape[1], stored.shape[0], YUV, orientation), 640, 1, multiple=MULTIPLES[BUILT_IN_V2]
     )
     pair = drawn(view, stored, stored // 2)
     assert np.array_equal(pair[0, :50, :70], upright)
@@ -168,7 +168,7 @@ def test_a_padded_picture_is_drawn_in_the_middle(orientation: Orientation) -> No
 
 def test_a_frame_of_another_shape_is_refused() -> None:
     one, other = (frame_of(np.zeros((height, 40, 3), np.uint8)) for height in (40, 41))
-    view = letterbox_top_left(one.picture, 640, 2, multiple=MULTIPLES[BUILT_IN])
+    view = letterbox_top_left(one.picture, 640, 2, multiple=MULTIPLES[BUILT_IN_V2])
     with pytest.raises(ValueError, match="frame 0"):
         Preprocessor().draw(other, view, np.zeros((96, 96, 3), np.uint8))
 
@@ -181,8 +181,8 @@ def noise(height: int, width: int, seed: int) -> Picture:
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 def test_a_small_view_is_the_mean_of_the_large_one_before(orientation: Orientation, mirrored: bool) -> None:
     frames = [frame_of(noise(80, 160, seed), orientation, number=seed) for seed in (1, 2)]
-    large = letterbox_top_left(frames[0].picture, 160, 1, multiple=MULTIPLES[BUILT_IN])
-    small = letterbox_top_left(frames[0].picture, 160, 1, 0.25, MULTIPLES[BUILT_IN])
+    large = letterbox_top_left(frames[0].picture, 160, 1, multiple=MULTIPLES[BUILT_IN_V2])
+    small = letterbox_top_left(frames[0].picture, 160, 1, 0.25, MULTIPLES[BUILT_IN_V2])
     large, small = replace(large, mirrored=mirrored), replace(small, mirrored=mirrored)
     preprocessor = Preprocessor()
     wholes = preprocessor.batch([Sample(frame, large, 0) for frame in frames])

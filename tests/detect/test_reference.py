@@ -144,7 +144,7 @@ def test_a_run_with_such_a_network_ends_with_one_line_and_no_picture(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     need("openvino")
-    model = changed(tmp_path, "face_plate_v1", lower_logits)
+    model = changed(tmp_path, ModelConfig().name, lower_logits)
     picture, out = tmp_path / "in.png", tmp_path / "out.png"
     picture.write_bytes(file_of(draw_scene(), "png"))
     keys = [f"model.weights={model.weights}", "model.onnx_sha256=null", "detect.precision=fp32", "device=cpu"]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from blurscene_stream.address import Address
 from blurscene_stream.boxes import Boxes, Detections, Orientation, iou
 from blurscene_stream.config.schema import (
-    BUILT_IN,
+    BUILT_IN_V2,
     DetectConfig,
     MergeConfig,
     Precision,
@@ -73,7 +73,7 @@ def views_of(picture: PictureInfo, config: DetectConfig) -> list[Letterbox]:
     """What the built-in model is shown."""
 
     def plan(shown: PictureInfo, times: float) -> Letterbox:
-        return letterbox_top_left(shown, config.size_px, config.max_upscale, times, MULTIPLES[BUILT_IN])
+        return letterbox_top_left(shown, config.size_px, config.max_upscale, times, MULTIPLES[BUILT_IN_V2])
 
     return tta_views(picture, config.variants, plan, (0, *config.variants.fixed_rotations))
 
@@ -153,7 +153,7 @@ def test_every_combination_is_planned_once(picture: PictureInfo, size_px: int, k
     shapes = 1 if max(ratio, 1 / ratio) <= MAX_ASPECT_RATIO else 2
     assert len(views) == expected * (2 if kinds.mirror_image else 1) * (1 + len(kinds.fixed_rotations)) * shapes
     for view in views:
-        assert view.width % 32 == view.height % 32 == 0
+        assert view.width % 64 == view.height % 64 == 0
         assert 1 <= view.content_width <= view.width
         assert 1 <= view.content_height <= view.height
     if parts > 1 and max(picture.width, picture.height) > 1:  # one batch, and one for those on their side
@@ -185,7 +185,7 @@ def test_a_region_shows_its_pixels_upright_turned_and_mirrored(orientation: Orie
     assert checked == 4 * 2 * 4
 
 
-def far_away(scene: Picture, times: int = 4) -> tuple[Picture, Boxes]:
+def far_away(scene: Picture, times: int) -> tuple[Picture, Boxes]:
     """The scene in a corner of a grey street that is `times` as wide and high, and where its objects are."""
     height, width = scene.shape[:2]
     street = np.full((times * height, times * width, 3), 110, np.uint8)
@@ -194,7 +194,7 @@ def far_away(scene: Picture, times: int = 4) -> tuple[Picture, Boxes]:
     return street, BOTH + offset
 
 
-def close_up(scene: Picture, times: int = 4) -> Picture:
+def close_up(scene: Picture, times: int = 8) -> Picture:
     """The scene enlarged."""
     return np.asarray(cv2.resize(scene, None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC), np.uint8)
 
@@ -208,14 +208,15 @@ def finds(found: Detections, boxes: Boxes) -> list[bool]:
 @pytest.mark.parametrize(
     ("kinds", "shapes"),
     [
-        ({}, [(1, 3, 160, 224)]),
-        ({"mirror_image": True}, [(1, 3, 160, 224)] * 2),
-        ({"enlarged_regions_n": 1}, [(1, 3, 160, 224)]),
-        ({"enlarged_regions_n": 2}, [(1, 3, 160, 224)] * 5),
-        ({"scales": [1.0, 0.5]}, [(1, 3, 160, 224), (1, 3, 96, 128)]),
+        ({}, [(1, 3, 192, 256)]),
+        ({"mirror_image": True}, [(1, 3, 192, 256)] * 2),
+        ({"enlarged_regions_n": 1}, [(1, 3, 192, 256)]),
+        ({"enlarged_regions_n": 2}, [(1, 3, 192, 256)] * 5),
+        ({"scales": [1.0, 0.5]}, [(1, 3, 192, 256), (1, 3, 128, 128)]),
+        ({"scales": VariantsConfig().scales}, [(1, 3, 192, 256), (1, 3, 128, 128), (1, 3, 64, 64)]),
         (
             {"mirror_image": True, "enlarged_regions_n": 2, "scales": [0.5]},
-            [(1, 3, 96, 128)] * 2 + [(1, 3, 160, 224)] * 8,
+            [(1, 3, 128, 128)] * 2 + [(1, 3, 192, 256)] * 8,
         ),
     ],
 )
@@ -268,24 +269,24 @@ def test_what_mirrored_and_plain_views_share_is_made_once(scene: Picture) -> Non
 
 
 def test_regions_find_what_is_too_small_for_the_whole(detector: Detector, scene: Picture) -> None:
-    street, boxes = far_away(scene)
+    street, boxes = far_away(scene, 8)
     frame = frame_of(street)
     assert finds(detector([frame])[0], boxes) == [False, False]
     assert finds(tta_detector(enlarged_regions_n=4)([frame])[0], boxes) == [True, True]
 
 
 def test_a_smaller_scale_finds_what_fills_the_picture(scene: Picture) -> None:
-    frame = frame_of(close_up(scene, 4))
-    found = [tta_detector(4 * WIDTH, scales=scales)([frame])[0] for scales in ([1.0], [1.0, 0.25])]
-    assert [finds(each, 4 * BOTH) for each in found] == [[False, True], [True, True]]
+    frame = frame_of(close_up(scene))
+    found = [tta_detector(8 * WIDTH, scales=scales)([frame])[0] for scales in ([1.0], [1.0, 0.25])]
+    assert [finds(each, 8 * BOTH) for each in found] == [[False, True], [True, True]]
 
 
 def test_a_reduced_view_counts_for_large_boxes_alone(scene: Picture) -> None:
     """Where it is the only one, or the largest, everything in it counts."""
-    close, small = frame_of(close_up(scene, 4)), frame_of(scene)
+    close, small = frame_of(close_up(scene)), frame_of(scene)
     for limit, shown in ((0, [True, True]), (1000, [False, True])):
-        found = tta_detector(4 * WIDTH, scales=[1.0, 0.25], reduced_min_size_px=limit)([close])[0]
-        assert finds(found, 4 * BOTH) == shown
+        found = tta_detector(8 * WIDTH, scales=[1.0, 0.25], reduced_min_size_px=limit)([close])[0]
+        assert finds(found, 8 * BOTH) == shown
     found = tta_detector(2 * WIDTH, scales=[0.5, 0.125], reduced_min_size_px=1000)([small])[0]
     assert finds(found, BOTH) == [True, True]
 

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from blurscene_stream import load_settings
 from blurscene_stream.config.files import shipped
 from blurscene_stream.config.schema import ModelConfig
 from blurscene_stream.detect.backends.torch.network import FacePlateNetwork
@@ -28,9 +29,9 @@ def named(path: Path) -> ModelConfig:
 
 
 def test_a_shipped_name_and_a_path_find_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    there = shipped("weights") / "face_plate_v1.pt"
+    there = shipped("weights") / "face_plate_v2.pt"
     monkeypatch.chdir(tmp_path)
-    assert find_weights("face_plate_v1.pt") == there
+    assert find_weights("face_plate_v2.pt") == there
     assert find_weights(str(there)) == there
     (tmp_path / "own.pt").write_bytes(b"x")
     assert find_weights("own.pt") == Path("own.pt")
@@ -43,11 +44,11 @@ def test_a_missing_file_is_named() -> None:
 
 def test_another_file_than_the_one_named_is_refused(tmp_path: Path) -> None:
     changed = tmp_path / "changed.pt"
-    content = bytearray((shipped("weights") / "face_plate_v1.pt").read_bytes())
+    content = bytearray((shipped("weights") / "face_plate_v2.pt").read_bytes())
     content[-1] ^= 1
     changed.write_bytes(content)
-    found = hashlib.sha256(content).hexdigest()[:12]
-    with pytest.raises(ConfigError, match=rf"changed\.pt.*{found}.*03e0db35622a.*model\.sha256") as refused:
+    found, wanted = hashlib.sha256(content).hexdigest()[:12], (ModelConfig().sha256 or "")[:12]
+    with pytest.raises(ConfigError, match=rf"changed\.pt.*{found}.*expected {wanted}.*model\.sha256") as refused:
         read_weights(ModelConfig(weights=str(changed)))
     assert "\n" not in str(refused.value)
 
@@ -134,7 +135,7 @@ def test_whole_numbers_in_place_of_others_are_refused_by_the_layer() -> None:
 
 
 def test_the_layer_that_does_not_fit_is_named() -> None:
-    state = read_weights(ModelConfig())
+    state = read_weights(load_settings(["model=face_plate_v1"]).model)
     with pytest.raises(ConfigError, match=r"layer plate\.\S+: .*48"):
         fill_network(FacePlateNetwork(plate_width=32), state, "w.pt")
     with pytest.raises(ConfigError, match=r"layer plate\.out\.2\S+: .*no such layer"):

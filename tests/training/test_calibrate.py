@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 
 from blurscene_stream.detect.backends.torch.network_v2 import FacePlateV2Network
 from blurscene_stream.errors import UsageError
+from scripts.training.__main__ import main
 from scripts.training.calibrate import ScoredBoxes, expected_calibration_error, fit_platt, with_calibration
+from scripts.training.export import export_weights, read_state
 
 
 def boxes_of(scale: float, bias: float) -> ScoredBoxes:
@@ -48,3 +53,17 @@ def test_a_calibration_changes_the_logits_of_the_fused_network_alone() -> None:
     assert torch.allclose(after[:, 0, 0], 3 * before[:, 0, 0] + 1, atol=1e-4)
     assert torch.allclose(after[:, 1, 0], 0.5 * before[:, 1, 0] - 2, atol=1e-4)
     assert torch.allclose(after[:, :, 1:], before[:, :, 1:], atol=1e-4)
+
+
+def test_what_had_a_score_has_the_default_threshold_once_scores_are_moved(tmp_path: Path) -> None:
+    given, out = tmp_path / "given.pt", tmp_path / "moved.pt"
+    state = {**FacePlateV2Network().state_dict(), "calibration": torch.tensor([[3.0, 0.5], [2.0, -1.0]])}
+    export_weights(state, given)
+    assert CliRunner().invoke(main, ["move", str(given), "0.02", "0.05", "--out", str(out)]).exit_code == 0
+    (scales, biases), (before, after) = read_state(out)["calibration"].T, (torch.tensor([0.5, -1.0]), 0.2)
+    assert scales.tolist() == [3.0, 2.0]
+    moved = torch.logit(torch.tensor([0.02, 0.05])) - before + biases
+    assert torch.allclose(torch.sigmoid(moved), torch.tensor(after), atol=1e-3)
+
+    refused = CliRunner().invoke(main, ["move", str(given), "0.02", "--out", str(out)])
+    assert refused.exit_code == 2 and "give a SCORE for each of face, license_plate" in refused.output

@@ -54,11 +54,13 @@ def test_all_but_the_last_convolutions_are_in_int8(name: str, outputs: int) -> N
     assert types == {onnx.TensorProto.FLOAT: outputs}
 
 
-def test_a_picture_is_taken_as_it_is() -> None:
-    content, picture = read_onnx(load_settings([]).model), as_input(draw_scene())
-    made = onnx.load_from_string(quantize(content, [picture]))
-    (scale,) = [numpy_helper.to_array(each) for each in made.graph.initializer if each.name == "shares.scale"]
-    (zero,) = [numpy_helper.to_array(each) for each in made.graph.initializer if each.name == "shares.zero"]
+@pytest.mark.parametrize("name", MODELS)
+def test_a_picture_is_taken_as_it_is(name: str) -> None:
+    content, picture = read_onnx(load_settings([f"model={name}"]).model), as_input(draw_scene())
+    made = onnx.load_from_string(quantize(content, [np.minimum(picture, 100)]))
+    first = next(node for node in made.graph.node if node.op_type == "Conv")
+    tensors = {each.name: numpy_helper.to_array(each) for each in made.graph.initializer}
+    scale, zero = (tensors[first.input[0].removesuffix("dequantized") + what] for what in ("scale", "zero"))
     assert (scale, zero) == (np.float32(1 / 255), 0), "in steps of one level, so that nothing is rounded"
 
 

@@ -17,7 +17,7 @@ from blurscene_stream.detect.backends.onnx_file import read_onnx
 from blurscene_stream.detect.backends.torch.state_dict import read_weights
 from blurscene_stream.errors import ConfigError
 from scripts.training.export import export_to_onnx, export_weights, read_state
-from scripts.training.release import CARD, PLACES, SETTINGS, TEST, release
+from scripts.training.release import CARD, NAMING, PLACES, SETTINGS, TEST, release
 from tests.conftest import ROOT
 from tests.detect.test_network_v2 import CELLS
 
@@ -27,7 +27,7 @@ PT, ONNX, INT8 = (f"face_plate_v2{suffix}" for suffix in (".pt", ".onnx", "_int8
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of what is written."""
-    for name in (SETTINGS, CARD, TEST, *(Path("weights") / each for each in (PT, ONNX, INT8))):
+    for name in (SETTINGS, *NAMING, TEST, *(Path("weights") / each for each in (PT, ONNX, INT8))):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
@@ -50,6 +50,8 @@ def test_all_that_follows_from_weights_is_written(project: Path, tmp_path: Path)
     for int8 in (False, True):
         read_onnx(model, int8)
 
+    for name in NAMING[1:]:
+        assert all(each in (project / name).read_text() for each in digests), "v2 is the default"
     before, card = (ROOT / CARD).read_text(), (project / CARD).read_text()
     assert card == before.replace(yaml.safe_load((ROOT / SETTINGS).read_text())["sha256"], digests[0]) != before
     cells = re.findall(r"^    \((\d+), (\d+), \[(.*)\], \[(.*)\]\),$", (project / TEST).read_text(), re.MULTILINE)

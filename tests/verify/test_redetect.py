@@ -55,7 +55,7 @@ def test_what_shows_only_when_the_picture_is_turned_is_a_suspect(honest: Honest)
     class TurnedDetector(SuspiciousDetector):
         def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
             turned = frames[0].scan_mode in (ScanMode.only_turned, ScanMode.full_turned)
-            self.boxes, self.score = ((BOX,), 0.9) if turned else ((), 0.4)
+            self.boxes, self.score = ((BOX,), 0.99) if turned else ((), 0.4)
             return [self._find(frame) for frame in frames]
 
     found = _redetected(honest, TurnedDetector())
