@@ -35,6 +35,7 @@ ANSWERED_ERROR = "Failed to load resource: "  # Chromium's line for an answer wi
 BOTH = "1 face and 1 licence plate covered"  # of the picture that `street` makes
 MAX_BYTES = 3_000_000
 QUICK = ("detect.size_px=640", "detect.variants.rotations=none", f"server.max_body_bytes={MAX_BYTES}")
+UNSURE = "model=face_plate_v1"  # of the drawn plate it is less sure than of the face; the default is sure of both
 VIDEO = VideoSpec(frames=4, width=800, height=450, rate=4, audio=())
 
 Samples = NDArray[np.uint8]
@@ -97,7 +98,7 @@ def real_server() -> Generator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    sets = [part for override in QUICK for part in ("--set", override)]
+    sets = [part for override in (*QUICK, UNSURE) for part in ("--set", override)]
     command = [sys.executable, "-m", "blurscene_stream", "serve", "--port", str(port), "--device", "cpu", *sets]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
