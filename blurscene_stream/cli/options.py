@@ -134,7 +134,7 @@ REDACT_OPTIONS: Sequence[Option] = (
         "--mask-scale",
         metavar="FLOAT",
         help=f"Factor by which boxes are enlarged before they are covered (default {1 + 2 * _CLASS.margin:g}, "
-        "for faces 1.8).",
+        f"for faces {1 + 2 * _DEFAULTS.classes['face'].margin:g}).",
     ),
 )
 """Redaction."""

@@ -186,7 +186,9 @@ class LoggingConfig:
 
 
 def _default_classes() -> Mapping[str, ClassConfig]:
-    return {"face": ClassConfig(margin=0.4), "license_plate": ClassConfig()}  # the margins of ModelConfig()
+    model = ModelConfig()
+    margins = model.margins or [ClassConfig.margin] * len(model.classes)
+    return {name: ClassConfig(margin=margin) for name, margin in zip(model.classes, margins, strict=True)}
 
 
 @dataclass(frozen=True)

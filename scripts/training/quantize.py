@@ -14,6 +14,7 @@ https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,8 @@ def quantize(content: bytes, pictures: Iterable[Pictures], logit_margin: float =
     convolutions = _followed_convolutions(model)
     names, shown = {node.name for node in convolutions}, list(pictures)
     tensors = list(dict.fromkeys(node.input[0] for node in convolutions))
-    seen = equalize(model, _observe(model, tensors, shown)) | {tensors[0]: _all_levels(shown)}
+    seen = equalize(model, _observe(model, tensors, shown))
+    seen[tensors[0]] = replace(seen[tensors[0]], low=np.zeros(3, np.float32), high=np.ones(3, np.float32))  # all levels
     weights = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
     moments = second_moments(model, convolutions, weights, shown)
     scales = {name: _add_scale(model, name, each) for name, each in seen.items()}
@@ -102,12 +104,6 @@ def in_shares(model: Any) -> Any:
         place = list(model.graph.node).index(cast) + 1
         model.graph.node.insert(place, helper.make_node("Div", [cast.output[0], "levels"], ["shares"]))
     return model
-
-
-def _all_levels(pictures: Sequence[Pictures]) -> Activations:
-    """Return what is seen of the picture itself: all levels, for each of them must stay what it is."""
-    means = np.mean([picture.mean(axis=(0, 2, 3)) for picture in pictures], axis=0) / LEVELS
-    return Activations(np.zeros(3, np.float32), np.ones(3, np.float32), means.astype(np.float32))
 
 
 def raise_logits(model: Any, margin: float) -> None:
