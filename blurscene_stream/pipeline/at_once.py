@@ -23,6 +23,7 @@ from blurscene_stream.machine import core_count
 from blurscene_stream.pipeline.batching import BatchingDetector
 from blurscene_stream.pipeline.detection import Detector, LoadDetector
 from blurscene_stream.pipeline.job import StopToken
+from blurscene_stream.pipeline.prefetch import next_item
 
 GATHERED_FRAMES = 16  # of all files in one batch; a GPU is hardly faster with more of them, and needs memory for each
 MAX_THREADS = 16  # of a decoder or encoder: x265 does not open with more, and FFmpeg's decoders take no more themselves
@@ -56,7 +57,7 @@ class _Run(Generic[Item]):
             with stop_token.deliver_to(self._stop):
                 self._start_more()
                 while self._running:
-                    index, error = self._ended.get()
+                    index, error = next_item(self._ended)
                     self._running.pop(index)[0].join()
                     if error is not None:
                         self._stop(error)

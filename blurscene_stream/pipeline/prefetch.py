@@ -6,14 +6,15 @@ And one function, ahead of who needs its result.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Event, Semaphore, Thread
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 UNDROPPABLE_PER_DROPPABLE = 256  # undroppable items queued per droppable one: seconds of audio
+SIGNAL_CHECK_S = 0.2  # how late the handler of a signal may run
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,17 @@ class _End:
     """Last item of a queue; `error` ended it, if any."""
 
     error: BaseException | None = None
+
+
+def next_item(queue: SimpleQueue[Item]) -> Item:
+    """Wait for the next item of a queue, while handlers of signals go on being called.
+
+    Python calls them on the main thread, between two instructions. The system may give the signal to another thread
+    though, and then nothing interrupts a wait of the main thread, that would last until the item comes.
+    """
+    while True:
+        with suppress(Empty):
+            return queue.get(timeout=SIGNAL_CHECK_S)
 
 
 class Stage(Generic[Item]):
@@ -62,7 +74,7 @@ class Stage(Generic[Item]):
         thread = Thread(target=self._work, name=self._name)
         thread.start()
         try:
-            while not isinstance(item := self._queue.get(), _End):
+            while not isinstance(item := next_item(self._queue), _End):
                 self._slots_for(item).release()
                 yield item
             if item.error is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import Callable, Sequence
@@ -83,7 +82,10 @@ def test_an_error_stops_what_runs_and_begins_nothing_more() -> None:
 
 
 @pytest.mark.parametrize("count", [2, 4])
-def test_a_signal_stops_all_and_its_error_is_raised(count: int) -> None:
+@pytest.mark.parametrize(
+    "send_to_main", [True, False], ids=["to the main thread", "to another, as systems do now and then"]
+)
+def test_a_signal_stops_all_and_its_error_is_raised(count: int, send_to_main: bool) -> None:
     parts, token = Parts(6), StopToken()
 
     def handle(number: int, _frame: object) -> None:
@@ -91,7 +93,8 @@ def test_a_signal_stops_all_and_its_error_is_raised(count: int) -> None:
 
     def send() -> None:
         wait_until(lambda: len(parts.began) == count, pause_s=0.002)
-        os.kill(os.getpid(), signal.SIGUSR1)  # to the process: the main thread gets it
+        thread = threading.main_thread() if send_to_main else threading.current_thread()
+        signal.pthread_kill(thread.ident or 0, signal.SIGUSR1)
 
     previous = signal.signal(signal.SIGUSR1, handle)
     sender = threading.Thread(target=send)

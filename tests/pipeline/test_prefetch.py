@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Generator
@@ -122,6 +123,21 @@ def test_it_runs_ahead_as_far_as_it_may_and_no_further() -> None:
         time.sleep(0.05)  # time to do what it must not
         # one was read, five wait, one is made and has no place yet
         assert numbers.made == 7
+
+
+def test_a_signal_that_another_thread_got_is_handled_while_the_main_thread_waits_for_an_item() -> None:
+    handled = threading.Event()
+
+    def upstream() -> Generator[bool]:
+        time.sleep(0.1)  # the main thread waits by then
+        signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+        yield handled.wait(10)
+
+    previous = signal.signal(signal.SIGUSR1, lambda *_: handled.set())
+    try:
+        assert list(Stage(upstream(), 1, "read").items()) == [True]
+    finally:
+        signal.signal(signal.SIGUSR1, previous)
 
 
 points = st.one_of(st.none(), st.integers(0, 30))
