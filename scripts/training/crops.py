@@ -29,6 +29,10 @@ CELLS, PATCHES, MAX_BOXES = SIDE * SIDE, 4, 256
 EDGE_ACROSS, EDGE_DOWN = 0.06, 0.1
 """Share of a patch's sides over which it fades in, at least a pixel."""
 
+PATCH_KEYS = ("source", "matrix", "rect", "tone")
+DRAWN_KEYS = ("columns", "rows", "source", "matrix", "fill", "flip", *(f"patch_{key}" for key in PATCH_KEYS))
+"""What of a plan says how its crops are drawn: one row for each crop."""
+
 PLATE = 1
 """Class id of licence plates, the only objects that are pasted."""
 

@@ -1,4 +1,7 @@
-"""Drawing of planned crops out of the store, in plain torch; on a GPU `draw_triton` draws the same, much faster."""
+"""Drawing of planned crops out of the store, in plain torch.
+
+`draw_triton` on a GPU and `draw_opencv` on a CPU draw the same, much faster.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +11,21 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from scripts.training.crops import EDGE_ACROSS, EDGE_DOWN, PATCHES, SIDE
+from scripts.training.crops import DRAWN_KEYS, EDGE_ACROSS, EDGE_DOWN, PATCH_KEYS, PATCHES, SIDE
+from scripts.training.draw_opencv import draw_by_opencv
 
 log = logging.getLogger(__name__)
 
 Draw = Callable[[Tensor, Mapping[str, Tensor], int], Tensor]
 """Store pixels, plan and size -> crops: float16 (B, 3, size, size), channels last, RGB 0 to 255."""
 
-_PATCH_KEYS = ("source", "matrix", "rect", "tone")
-_KEYS = ("columns", "rows", "source", "matrix", "fill", "flip", *(f"patch_{key}" for key in _PATCH_KEYS))
-_MAX_DIFFERENCE = 0.05  # mean, of 255, between the two ways of drawing: they round differently
+_MAX_DIFFERENCE = 0.05  # mean, of 255, between the two ways of drawing on a GPU: they round differently
 
 
 def choose_draw(pixels: Tensor, plan: Mapping[str, Tensor], size: int) -> Draw:
-    """Return the fast way on a GPU with Triton, once it draws `plan` like the other; else the slow one."""
+    """Return the fast way; on a GPU with Triton, once it draws `plan` like the slow one, else the slow one."""
     if not pixels.is_cuda:
-        return draw
+        return draw_by_opencv
     try:
         from scripts.training.draw_triton import draw_fast  # noqa: PLC0415
     except ImportError:
@@ -40,7 +42,7 @@ def choose_draw(pixels: Tensor, plan: Mapping[str, Tensor], size: int) -> Draw:
 def draw(pixels: Tensor, plan: Mapping[str, Tensor], size: int) -> Tensor:
     """See `Draw`."""
     crops = range(len(plan["flip"]))
-    return torch.stack([_draw_one(pixels, {key: plan[key][crop] for key in _KEYS}, size) for crop in crops])
+    return torch.stack([_draw_one(pixels, {key: plan[key][crop] for key in DRAWN_KEYS}, size) for crop in crops])
 
 
 def _draw_one(pixels: Tensor, plan: Mapping[str, Tensor], size: int) -> Tensor:
@@ -57,7 +59,7 @@ def _draw_one(pixels: Tensor, plan: Mapping[str, Tensor], size: int) -> Tensor:
     drawn = _sample(pixels, source, at_x.where(inside, 0), at_y.where(inside, 0))
     made: Tensor = torch.where(inside[..., None], drawn, plan["fill"][cell])
     for patch in range(PATCHES):
-        made = _draw_patch(pixels, {key: plan[f"patch_{key}"][patch] for key in _PATCH_KEYS}, made, x, y)
+        made = _draw_patch(pixels, {key: plan[f"patch_{key}"][patch] for key in PATCH_KEYS}, made, x, y)
     return made.half().permute(2, 0, 1)
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from blurscene_stream.detect.backends.processor import has_fast_bf16
 from blurscene_stream.detect.backends.torch.network_v2 import FacePlateV2Network
 from scripts.training.augment import augment, without_hidden
 from scripts.training.clock import Clock
@@ -26,6 +27,7 @@ _WIDE_EVERY = 6  # batches
 _FINAL_SHARE = 0.01  # of the learning rate, at the end of the cosine
 _MAX_GRADIENT_NORM = 20.0
 _PREFETCHED = 6  # batches of a worker
+_CACHED = 2  # crops that a CPU ages at once: one is a bar in front of the other
 
 
 @dataclass(frozen=True)
@@ -210,17 +212,26 @@ def _step(
     on_device = {name: value.to(drawing.device, non_blocking=True) for name, value in plan.items()}
     with torch.no_grad():
         crops = cover_faces(drawing(on_device), plan["boxes"], plan["kind"])
-        crops, hidden = augment(crops, on_device["boxes"])
+        crops, hidden = _augmented(crops, on_device["boxes"])
         targets = without_hidden(on_device, hidden)
-    on_gpu = crops.is_cuda
-    with torch.autocast(crops.device.type, dtype=torch.bfloat16, enabled=on_gpu):
-        maps = network(crops.bfloat16() if on_gpu else crops)
+    bf16 = crops.is_cuda or has_fast_bf16()
+    with torch.autocast(crops.device.type, dtype=torch.bfloat16, enabled=bf16):
+        maps = network(crops.bfloat16() if bf16 else crops)
     loss = detection_loss(maps, targets, on_device["boxes"], face_loss)
     optimizer.zero_grad(set_to_none=True)
     loss.total.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(network.parameters(), _MAX_GRADIENT_NORM)
     optimizer.step()
     return loss
+
+
+def _augmented(crops: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+    """Augment crops: all at once on a GPU; on a CPU two at a time, which stay in its caches, in a third of the time."""
+    if crops.is_cuda:
+        return augment(crops, boxes)
+    parts = [augment(*part) for part in zip(*(torch.split(each, _CACHED) for each in (crops, boxes)), strict=True)]
+    aged, hidden = zip(*parts, strict=True)
+    return torch.cat(aged).contiguous(memory_format=torch.channels_last), torch.cat(hidden)
 
 
 def _progress(step: int, seconds: float, losses: Sequence[Loss]) -> Progress:

@@ -32,6 +32,10 @@ from scripts.training.store import Store, filled_store
 @click.option("--size", type=click.IntRange(64), default=640, show_default=True, help="Side of a crop in pixels.")
 @click.option("--wide", type=click.IntRange(0), default=0, help="Side of the crops of every sixth batch, such as 960.")
 @click.option("--learning-rate", type=float, default=1.2e-3, show_default=True)
+@click.option("--warm-up", type=click.IntRange(1), default=400, show_default=True, help="Steps over which it rises.")
+@click.option(
+    "--average", type=click.FloatRange(0, 1), default=0.9996, show_default=True, help="Share that stays at each step."
+)
 @click.option("--face-loss", type=float, default=1.0, show_default=True, help="Weight of faces' scores in the loss.")
 @click.option("--workers", type=click.IntRange(0), default=0, help="Processes that plan crops; one less than cores.")
 @click.option(

@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from scripts.training.crops import IGNORED, CropPlans, Plan
-from scripts.training.draw import draw
+from scripts.training.draw import Draw, draw
+from scripts.training.draw_opencv import draw_by_opencv
 from scripts.training.store import Store, TrainingImage, filled_store
 from scripts.training.targets import Targets, empty_targets
 from scripts.training.training_images import doubt
@@ -29,14 +30,15 @@ def store_of(folder: Path, boxes: list[list[float]], labelled: tuple[bool, bool]
     return filled_store([TrainingImage(folder / "one.png", 320, 200, rows, labelled, 1.0)], torch.device("cpu"))
 
 
-def planned(store: Store, seed: int, batch: int = 8) -> tuple[Plan, torch.Tensor]:
+def planned(store: Store, seed: int, batch: int = 8, drawn_by: Draw = draw) -> tuple[Plan, torch.Tensor]:
     plan = CropPlans(store.images, store.filled, SIZE, batch).plan(random.Random(seed))
-    return plan, draw(store.pixels, {name: torch.from_numpy(each) for name, each in plan.items()}, SIZE)
+    return plan, drawn_by(store.pixels, {name: torch.from_numpy(each) for name, each in plan.items()}, SIZE)
 
 
+@pytest.mark.parametrize("drawn_by", [draw, draw_by_opencv])
 @pytest.mark.parametrize("seed", range(4))
-def test_boxes_lie_on_what_they_are_of(tmp_path: Path, seed: int) -> None:
-    plan, crops = planned(store_of(tmp_path, [[1, 100, 60, 220, 100, 0]]), seed)
+def test_boxes_lie_on_what_they_are_of(tmp_path: Path, seed: int, drawn_by: Draw) -> None:
+    plan, crops = planned(store_of(tmp_path, [[1, 100, 60, 220, 100, 0]]), seed, drawn_by=drawn_by)
     checked = 0
     for crop, boxes, kinds in zip(crops.float().mean(1).numpy(), plan["boxes"], plan["kind"], strict=True):
         for x0, y0, x1, y1 in boxes[kinds == 1]:
@@ -48,6 +50,23 @@ def test_boxes_lie_on_what_they_are_of(tmp_path: Path, seed: int) -> None:
             assert middle > 100
             assert inside.mean() > 100, "a turned plate fills two thirds of its box"
     assert checked
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_both_ways_of_drawing_on_a_cpu_draw_the_same(tmp_path: Path, seed: int) -> None:
+    """Views, turned and mirrored ones, pasted plates, and what is outside of a picture."""
+    row, column = np.mgrid[:200, :320]
+    picture = np.stack([row / 2 + column / 4, 200 - row / 2, 60 + 40 * np.sin(column / 7)], 2).astype(np.uint8)
+    Image.fromarray(picture).save(tmp_path / "one.png")
+    plates = np.array([[1, 100, 60, 220, 100, 0], [1, 10, 120, 60, 140, 0]], np.float32)
+    image = TrainingImage(tmp_path / "one.png", 320, 200, plates, (True, True), 1.0)
+    store = filled_store([image], torch.device("cpu"))
+    plan, one = planned(store, seed, 16)
+    _, other = planned(store, seed, 16, draw_by_opencv)
+    assert plan["flip"].any() and (plan["patch_rect"][..., 2] > plan["patch_rect"][..., 0]).any()
+    difference = (one.float() - other.float()).abs()
+    assert one.shape == other.shape and difference.mean() < 1
+    assert (difference > 8).float().mean() < 0.02, "only at the pictures' edges"
 
 
 def test_what_is_not_labelled_is_not_learnt(tmp_path: Path) -> None:
