@@ -113,7 +113,6 @@ class ScanMode(Enum):
     """Thoroughness with which a detector scans a frame."""
 
     full = "all that detect.variants asks for, without rotations: auto"
-    small = "the whole picture, detect.small_scan_scale times as large"
     full_turned = "as full, and the same of the picture turned by 90, 180 and 270 degrees"
     only_turned = "the picture turned by 90, 180 and 270 degrees alone, at a part of its size: a quick check"
 

@@ -143,12 +143,6 @@ class DetectConfig:
         float, "maximum factor by which a frame smaller than size_px is enlarged", within("[1, 16]")
     ] = 2.0
     batch_size: Annotated[int, "frames per batch, and maximum number of views per network call", between(1, 256)] = 4
-    every: Annotated[
-        int, "every n-th frame gets the full scan, those between a small one; 1: all get the full scan", between(1, 100)
-    ] = 1
-    small_scan_scale: Annotated[
-        float, "scale of the whole frame in the small scan; 1: the size that size_px gives", within("(0, 1]")
-    ] = 0.5
     backend: Annotated[
         Backend, "library of the built-in network; auto: torch on a GPU, else OpenVINO, ONNX Runtime or torch"
     ] = Backend.auto
@@ -210,15 +204,6 @@ class TrackConfig:
     def reporting_ratio(self) -> float:
         """Share of the class's threshold above which a detector reports a box: all of it where nothing is tracked."""
         return self.low_score_ratio if self.enabled else 1.0
-
-    @property
-    def covered_gap_s(self) -> float:
-        """Seconds between two scans in which nothing stays uncovered, whatever came, went or stayed in between.
-
-        What both scans detect is interpolated, what only the first detects has its post-roll, what only the second
-        detects its pre-roll.
-        """
-        return min(self.max_gap_s, self.post_roll_s, self.pre_roll_s)
 
     def __post_init__(self) -> None:
         validate(self, "track.")

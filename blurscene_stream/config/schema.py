@@ -226,8 +226,6 @@ class Settings:
     def __post_init__(self) -> None:
         validate(self)
         self._freeze_classes()
-        if self.detect.every > 1:
-            self._check_scan_interval()
 
     @property
     def exceptions(self) -> tuple[str, ...]:
@@ -247,15 +245,6 @@ class Settings:
         if one_model and set(self.classes) != set(self.model.classes):
             known = ", ".join(self.model.classes)
             raise ConfigError(f"classes must be the model's own: {known}, got {sorted(self.classes)!r}")
-
-    def _check_scan_interval(self) -> None:
-        """Check that the tracker can cover what a small scan misses."""
-        every = f"got {self.detect.every}"
-        if not self.track.enabled:
-            raise ConfigError(f"detect.every must be 1 where track.enabled is false, {every}")
-        if self.detect.every > self.track.lookahead_frames:
-            limit = self.track.lookahead_frames
-            raise ConfigError(f"detect.every must not be above track.lookahead_frames, {limit}, {every}")
 
 
 def class_configs(settings: Settings, class_names: Sequence[str]) -> list[ClassConfig]:

@@ -186,9 +186,7 @@ def _stack(frames: Sequence[Frame], views: Sequence[Letterbox]) -> list[Sample]:
 def _views(mode: ScanMode, config: DetectConfig, model: Model, picture: PictureInfo) -> list[Letterbox]:
     """Return the views that `model` is shown of a frame."""
     variants, rotations = config.variants, (0, *config.variants.fixed_rotations)
-    if mode is ScanMode.small:
-        variants, rotations = VariantsConfig(scales=[config.small_scan_scale]), (0,)
-    elif mode is ScanMode.full_turned:
+    if mode is ScanMode.full_turned:
         rotations = (0, *ROTATIONS)
     elif mode is ScanMode.only_turned:
         variants, rotations = VariantsConfig(scales=_quick_scales(model, picture), reduced_min_size_px=0), ROTATIONS

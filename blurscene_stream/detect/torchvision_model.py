@@ -48,11 +48,6 @@ class TorchvisionModel:
                 f"{model.name}: the network sets its own size, so detect.variants.scales must be at most 1; "
                 "detect.variants.enlarged_regions_n enlarges"
             )
-        if config.every > 1 and config.small_scan_scale < 1:
-            raise ConfigError(
-                f"{model.name}: the network sets its own size, so a small scan would cost as much as a full one: "
-                "detect.small_scan_scale must be 1 (the whole picture without other variants), or detect.every 1"
-            )
         set_threads(config.threads)
         network = build_network(model)
         self._label_map = LabelMap(model, network)

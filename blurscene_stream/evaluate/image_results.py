@@ -106,7 +106,7 @@ class EvaluatedDetectors:
 def load_detectors(settings: Settings, load_detector: LoadDetector) -> EvaluatedDetectors:
     """Load one detector for both where low-scoring boxes cannot change others in merging, which is NMS; else two."""
     # An image has neither frames before nor after it.
-    settings = replace(settings, detect=replace(settings.detect, every=1), track=replace(settings.track, enabled=False))
+    settings = replace(settings, track=replace(settings.track, enabled=False))
     low_threshold = load_detector(with_min_score(settings))
     shared = settings.detect.merge.method is MergeMethod.nms
     return EvaluatedDetectors(low_threshold, low_threshold if shared else load_detector(settings))

@@ -47,10 +47,10 @@ def with_auto_rotation(
 class _AutoRotation:
     """Detects upright, and from a check on that finds what shows only turned, also turned, until the scene ends.
 
-    Checked are the first frame of each scene, before it is passed on, and then one frame every `interval_s`, of those
-    with a full scan: at a part of its size, and where that finds something at full size, for hands and lamps often look
-    like a face when they are small and turned. A scene ends at a cut and at a corrupt frame. What is scanned depends on
-    the frames up to each one alone, not on how they come in batches.
+    Checked are the first frame of each scene, before it is passed on, and then one frame every `interval_s`: at a part
+    of its size, and where that finds something at full size, for hands and lamps often look like a face when they are
+    small and turned. A scene ends at a cut and at a corrupt frame. What is scanned depends on the frames up to each one
+    alone, not on how they come in batches.
     """
 
     def __init__(self, detect: Detect, name: str, time_base: Fraction, interval_s: float) -> None:
@@ -90,12 +90,10 @@ class _AutoRotation:
     def _detect_turned(self, frames: Sequence[Frame]) -> list[Detections]:
         if not frames:
             return []
-        turned = {ScanMode.full: ScanMode.full_turned}
-        scanned = [replace(frame, scan_mode=turned.get(frame.scan_mode, frame.scan_mode)) for frame in frames]
-        return detect_frames(scanned, self._detect)
+        return detect_frames([replace(frame, scan_mode=ScanMode.full_turned) for frame in frames], self._detect)
 
     def _is_due(self, frame: Frame) -> bool:
-        if frame.corrupt or frame.scan_mode is not ScanMode.full:
+        if frame.corrupt:
             return False
         return self._last_check_s is None or self._time_s(frame) - self._last_check_s >= self._interval_s
 

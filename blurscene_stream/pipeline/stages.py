@@ -1,19 +1,19 @@
-"""Stages of a run as generators: detect, track and redact; in order, one frame out for one in."""
+"""Stages of a run as generators: mark cuts, detect, track and redact; in order, one frame out for one in."""
 
 from __future__ import annotations
 
-import logging
 import math
 from collections import deque
 from collections.abc import Generator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from fractions import Fraction
 
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config.schema import Settings, TrackConfig, class_configs
 from blurscene_stream.crash_report import unforeseen_errors
 from blurscene_stream.errors import DetectionError
-from blurscene_stream.frames import CopiedPacket, DetectedItem, Frame, PictureInfo, ScanMode, SinkItem, SourceItem
+from blurscene_stream.frames import CopiedPacket, DetectedItem, Frame, SinkItem, SourceItem
 from blurscene_stream.pipeline.auto_rotation import with_auto_rotation
 from blurscene_stream.pipeline.detection import (
     Detect,
@@ -24,19 +24,11 @@ from blurscene_stream.pipeline.detection import (
     detect_frames,
 )
 from blurscene_stream.pipeline.faint_frames import with_faint_frames
-from blurscene_stream.pipeline.scan_schedule import (
-    MAX_PACKETS_WITHOUT_FRAME,
-    check_scan_interval,
-    scan_warning,
-    with_cuts,
-    with_scan_modes,
-)
 from blurscene_stream.streams import StreamInfo
-from blurscene_stream.track import NONE_UNCERTAIN, Tracker, UncertaintyLimits, uncertainty_limits
+from blurscene_stream.track import ShotDetector, Tracker, UncertaintyLimits, uncertainty_limits
 
+MAX_PACKETS_WITHOUT_FRAME = 1024  # 20 s of audio: then no frame waits for a next one any longer
 UNTRACKED = "objects could not be tracked over time"
-
-log = logging.getLogger(__name__)
 
 
 class DetectorSource:
@@ -50,27 +42,15 @@ class DetectorSource:
         self.description = f"on {detector.device_name}"
 
     def detected(self, items: Generator[SourceItem], info: StreamInfo) -> Generator[DetectedItem]:
-        """Yield every frame with what must be covered in it; live frames are detected one by one, without batching.
-
-        Raises ConfigError when `detect.every` is too many frames for the tracker.
-        """
-        check_scan_interval(self._settings, info)
-        if self._settings.detect.every > 1:
-            log.warning("%s", scan_warning(self._settings, info))
+        """Yield every frame with what must be covered in it; live frames are detected one by one, without batching."""
         batch = 1 if info.live else self._settings.detect.batch_size
         first = _first_batch(batch, self._settings.track, info)
         look = with_faint_frames(self._detect, info.name)
         detect = with_auto_rotation(look, self._settings.detect.variants, info.name, info.time_base)
-        scheduled = with_scan_modes(with_cuts(items), self._settings, info.time_base)
-        found = detected(scheduled, detect, batch, first)
-        uncertainty = self._uncertainty(info.picture)
+        found = detected(with_cuts(items), detect, batch, first)
+        thresholds = [one.threshold for one in class_configs(self._settings, self.class_names)]
+        uncertainty = uncertainty_limits(thresholds, info.picture)
         return tracked(found, self._settings.track, self.class_names, info.time_base, uncertainty)
-
-    def _uncertainty(self, picture: PictureInfo) -> UncertaintyLimits:
-        """Limits for this stream: no object is uncertain because small scans, which see less, did not find it."""
-        if self._settings.detect.every > 1:
-            return NONE_UNCERTAIN
-        return uncertainty_limits([one.threshold for one in class_configs(self._settings, self.class_names)], picture)
 
 
 def detector_source(load_detector: LoadDetector) -> LoadDetectionSource:
@@ -84,6 +64,22 @@ def _first_batch(batch: int, config: TrackConfig, info: StreamInfo) -> int:
         return batch
     waited_for = math.ceil(config.lookahead_s * info.frame_rate) + 1
     return waited_for % batch or batch
+
+
+def with_cuts(items: Generator[SourceItem]) -> Generator[SourceItem]:
+    """Yield the same items, and mark the frames that begin a new shot; none that is corrupt does.
+
+    Raises DetectionError.
+    """
+    shots = ShotDetector()
+    with closing(items):
+        for item in items:
+            yield _marked(item, shots) if isinstance(item, Frame) and not item.corrupt else item
+
+
+def _marked(frame: Frame, shots: ShotDetector) -> Frame:
+    with unforeseen_errors(DetectionError, f"frame {frame.number}: shot boundaries could not be detected"):
+        return replace(frame, cut=True) if shots.is_cut(frame) else frame
 
 
 def detected(
@@ -122,7 +118,7 @@ def tracked(
     config: TrackConfig,
     class_names: tuple[str, ...],
     time_base: Fraction,
-    uncertainty: UncertaintyLimits = NONE_UNCERTAIN,
+    uncertainty: UncertaintyLimits,
 ) -> Generator[DetectedItem]:
     """Yield every frame with the boxes that the tracker adds, from the frames before and after it; see `Tracker`.
 
@@ -159,11 +155,11 @@ def tracked(
         yield from _released(waiting, done)
 
 
-def _observed(frame: Frame, detections: Detections) -> tuple[Detections, bool, ScanMode]:
+def _observed(frame: Frame, detections: Detections) -> tuple[Detections, bool]:
     """Arguments of `Tracker.push` for a frame: no detections of a corrupt one."""
     if frame.corrupt:
-        return Detections.empty(detections.class_names), False, frame.scan_mode
-    return detections, frame.cut, frame.scan_mode
+        return Detections.empty(detections.class_names), False
+    return detections, frame.cut
 
 
 def _released(waiting: deque[SourceItem], done: Sequence[Detections]) -> Generator[DetectedItem]:

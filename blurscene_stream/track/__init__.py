@@ -2,6 +2,6 @@
 
 from blurscene_stream.track.shot_detection import ShotDetector
 from blurscene_stream.track.tracker import Tracker
-from blurscene_stream.track.uncertainty import NONE_UNCERTAIN, UncertaintyLimits, uncertainty_limits
+from blurscene_stream.track.uncertainty import UncertaintyLimits, uncertainty_limits
 
-__all__ = ["NONE_UNCERTAIN", "ShotDetector", "Tracker", "UncertaintyLimits", "uncertainty_limits"]
+__all__ = ["ShotDetector", "Tracker", "UncertaintyLimits", "uncertainty_limits"]

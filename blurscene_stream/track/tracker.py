@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from blurscene_stream.boxes import NO_TRACK, Detections, Origin
 from blurscene_stream.config.schema import TrackConfig
 from blurscene_stream.errors import DetectionError
-from blurscene_stream.frames import ScanMode
 from blurscene_stream.track.association import Association, associate
 from blurscene_stream.track.motion import to_boxes, to_states
 from blurscene_stream.track.tracks import END_FRAMES, GAP_FRAMES, Observation, Track, predicted_detections, smoothed
-from blurscene_stream.track.uncertainty import NONE_UNCERTAIN, UncertaintyLimits
+from blurscene_stream.track.uncertainty import UncertaintyLimits
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,9 +38,7 @@ class Tracker:
     at another time, as far as that is known then.
     """
 
-    def __init__(
-        self, config: TrackConfig, class_names: tuple[str, ...], uncertainty: UncertaintyLimits = NONE_UNCERTAIN
-    ) -> None:
+    def __init__(self, config: TrackConfig, class_names: tuple[str, ...], uncertainty: UncertaintyLimits) -> None:
         """`class_names`: those of all detections; `uncertainty`: the objects whose pre-roll and post-roll are short."""
         self._config = config
         self._class_names = class_names
@@ -51,15 +48,12 @@ class Tracker:
         self._ids, self._numbers = count(), count()
         self._scene = 0
 
-    def push(
-        self, time_s: float, detections: Detections, cut: bool = False, scan_mode: ScanMode = ScanMode.full
-    ) -> list[Detections]:
+    def push(self, time_s: float, detections: Detections, cut: bool = False) -> list[Detections]:
         """Take the detections in the next frame; return what must be covered in those that have waited long enough.
 
         time_s:     rising from frame to frame
         detections: detected or of low confidence; their order does not matter
         cut:        a new scene begins with the frame
-        scan_mode:  how the frame was scanned
 
         Raises DetectionError when `detections` has other classes.
         """
@@ -69,7 +63,7 @@ class Tracker:
                 f"frame {number}: the detections have classes {detections.class_names}, expected {self._class_names}"
             )
         self._scene += cut
-        ids = self._update(number, time_s, ordered, scan_mode)
+        ids = self._update(number, time_s, ordered)
         self._waiting.append(_WaitingFrame(number, time_s, self._scene, replace(ordered, track_ids=ids)))
         done = []
         while self._waiting and self._is_due(time_s):
@@ -87,7 +81,7 @@ class Tracker:
         waited_s = time_s - self._waiting[0].time_s
         return waited_s >= self._config.lookahead_s or len(self._waiting) > self._config.lookahead_frames
 
-    def _update(self, number: int, time_s: float, detections: Detections, scan_mode: ScanMode) -> NDArray[np.int64]:
+    def _update(self, number: int, time_s: float, detections: Detections) -> NDArray[np.int64]:
         """Let each detection continue a track, or begin one; the id of each detection's track."""
         ids = np.full(len(detections), NO_TRACK)
         states = to_states(detections.xyxy)
@@ -101,8 +95,7 @@ class Tracker:
                 for index, detection in enumerate(here.tolist()):
                     track, far = continued.get(index) or Association(self._begin(class_id), far=False)
                     score, confident = float(detections.scores[detection]), origin is Origin.detected
-                    seen = Observation(time_s, score, confident, far, scan_mode is ScanMode.full)
-                    track.add(number, states[detection], seen)
+                    track.add(number, states[detection], Observation(time_s, score, confident, far))
                     ids[detection] = track.id
                 alive = [track for track in alive if track.numbers[-1] != number]
         return ids

@@ -29,14 +29,12 @@ class Observation:
     score:     the detector's
     confident: the score is above the class's threshold
     far:       so far from its expected place that it may be another object
-    full_scan: by a full scan
     """
 
     time_s: float
     score: float
     confident: bool = True
     far: bool = False
-    full_scan: bool = True
 
 
 @dataclass(slots=True, eq=False)
@@ -73,7 +71,7 @@ class Track:
         self.states = np.concatenate((self.states, state[None]))
         self.observations.append(observation)
         self.confirmed |= observation.confident
-        self.unambiguous &= observation.full_scan and not observation.far
+        self.unambiguous &= not observation.far
         self.best_score = max(self.best_score, observation.score)
 
     def may_continue(self, number: int, time_s: float, config: TrackConfig) -> bool:
@@ -92,23 +90,21 @@ class Track:
         found = (each for chosen in self._hypotheses() for each in self._predict(chosen, number, time_s, config))
         return list(dict.fromkeys(found))
 
-    def _hypotheses(self) -> Iterator[Sequence[int]]:
-        """All observations, and those subsets that may be all there are of one object.
+    def _hypotheses(self) -> Iterator[range]:
+        """All observations, and those runs of them that may be all there are of one object.
 
-        A box that was found far off may be of another object, and the one before stands where it stood, unseen. What a
-        small scan finds never takes away what the full ones tell.
+        A box that was found far off may be of another object, and the one before stands where it stood, unseen.
         """
         every = range(len(self.observations))
         yield every
         if self.unambiguous:
             return
-        yield [index for index in every if self.observations[index].full_scan]
         begins = [index for index in every if index and self.observations[index].far]
         for start, end in zip([0, *begins], [*begins, len(every)], strict=True) if begins else ():
             if any(each.confident for each in self.observations[start:end]):  # else it is nothing when it is alone
                 yield range(start, end)
 
-    def _predict(self, chosen: Sequence[int], number: int, time_s: float, config: TrackConfig) -> Iterator[Prediction]:
+    def _predict(self, chosen: range, number: int, time_s: float, config: TrackConfig) -> Iterator[Prediction]:
         after = bisect_left(chosen, number, key=self.numbers.__getitem__)
         if after < len(chosen) and self.numbers[chosen[after]] == number:
             return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf
 
 from blurscene_stream.frames import PictureInfo
 from blurscene_stream.track.motion import States, sizes
@@ -19,7 +18,7 @@ class UncertaintyLimits:
 
     Small ones never are: where they are real they score low as well, and covering them takes little room.
 
-    sure_scores: by class id; none where no object is uncertain
+    sure_scores: by class id
     large_px:    root of a box's area
     """
 
@@ -28,12 +27,7 @@ class UncertaintyLimits:
 
     def include(self, class_id: int, best_score: float, state: States) -> bool:
         """Whether an object with this best score, whose box is `state` (4,), is uncertain."""
-        if not self.sure_scores or best_score >= self.sure_scores[class_id]:
-            return False
-        return float(sizes(state)) >= self.large_px
-
-
-NONE_UNCERTAIN = UncertaintyLimits((), inf)
+        return best_score < self.sure_scores[class_id] and float(sizes(state)) >= self.large_px
 
 
 def uncertainty_limits(thresholds: Sequence[float], picture: PictureInfo) -> UncertaintyLimits:

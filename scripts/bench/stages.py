@@ -19,15 +19,16 @@ from typing import TypeVar
 from blurscene_stream.address import Address
 from blurscene_stream.boxes import Detections
 from blurscene_stream.config import Settings, load_settings
+from blurscene_stream.config.schema import class_configs
 from blurscene_stream.errors import BlurSceneError
 from blurscene_stream.frames import Frame, RedactedFrame
-from blurscene_stream.pipeline.scan_schedule import with_cuts
-from blurscene_stream.pipeline.stages import tracked
+from blurscene_stream.pipeline.stages import tracked, with_cuts
 from blurscene_stream.redact import Redactor
 from blurscene_stream.redact.plane_views import plane_views
 from blurscene_stream.sink import open_sink
 from blurscene_stream.source import open_source
 from blurscene_stream.streams import StreamInfo
+from blurscene_stream.track import uncertainty_limits
 from scripts.bench.detection import DetectionStages
 from scripts.bench.floor import decoded, encode, stream_info
 from scripts.bench.timing import Timing, timed
@@ -76,7 +77,9 @@ def measure(path: Path, settings: Settings) -> StageReport:
     detection = DetectionStages(frames, info, settings)
     stages |= detection.timings()
     found = list(zip(frames, detection.detections, strict=True))
-    items = tracked(_items(found), settings.track, detection.class_names, info.time_base)
+    thresholds = [one.threshold for one in class_configs(settings, detection.class_names)]
+    uncertainty = uncertainty_limits(thresholds, info.picture)
+    items = tracked(_items(found), settings.track, detection.class_names, info.time_base, uncertainty)
     covered: list[Covered] = []
     stages["tracking"] = timed(lambda: covered.extend(item for item in items if isinstance(item, tuple)), len(frames))
     redactor, shown = Redactor(settings, detection.class_names), list[RedactedFrame]()

@@ -13,7 +13,7 @@ OVERRIDES = [  # the override, and what its refusal says after "--set OVERRIDE: 
     ("size_px=960", "unknown key 'size_px'; did you mean 'detect.size_px'?"),
     (
         "detect.zzz=1",
-        "unknown key 'detect.zzz'; known here: size_px, max_upscale, batch_size, every, small_scan_scale, "
+        "unknown key 'detect.zzz'; known here: size_px, max_upscale, batch_size, "
         "backend, precision, on_device, threads, variants, merge",
     ),
     ("detect.cells=1", "unknown key 'detect.cells'; did you mean 'redact.cells'?"),
@@ -22,7 +22,7 @@ OVERRIDES = [  # the override, and what its refusal says after "--set OVERRIDE: 
     ("classes.face.treshold=0", "unknown key 'classes.face.treshold'; did you mean 'classes.face.threshold'?"),
     (
         "detect=3",
-        "detect is a section with the keys size_px, max_upscale, batch_size, every, small_scan_scale, "
+        "detect is a section with the keys size_px, max_upscale, batch_size, "
         "backend, precision, on_device, threads, variants, merge, got 3",
     ),
     ("classes.face=0.1", "classes.face is a section with the keys enabled, threshold, margin, shape, got 0.1"),

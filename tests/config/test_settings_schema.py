@@ -58,8 +58,6 @@ OTHER = {  # a value that is not the default, for each key
     "source.threads": "3",
     "detect.size_px": "640",
     "detect.batch_size": "1",
-    "detect.every": "2",
-    "detect.small_scan_scale": "0.25",
     "detect.backend": "torch",
     "detect.precision": "fp32",
     "detect.on_device": "false",

@@ -1,4 +1,4 @@
-"""The small scan of the real detector: less is calculated, but every frame is shown to the network."""
+"""The scan modes of the real detector: every frame is shown to the network, and its answer is its own."""
 
 from __future__ import annotations
 
@@ -8,26 +8,20 @@ import numpy as np
 import pytest
 
 from blurscene_stream.boxes import Detections
-from blurscene_stream.config.load import load_settings
-from blurscene_stream.config.schema import DetectConfig, Precision, Settings, TrackConfig, VariantsConfig
+from blurscene_stream.config.schema import DetectConfig, Precision, Settings, VariantsConfig
 from blurscene_stream.detect import load_detector
-from blurscene_stream.errors import ConfigError
-from blurscene_stream.evaluate.image_results import load_detectors
 from blurscene_stream.frames import Frame, ScanMode
-from tests.detect.pictures import HEIGHT, WIDTH, Picture, frame_of, shown_to
+from tests.detect.pictures import WIDTH, Picture, frame_of, shown_to
 from tests.settings import changed
 
-MIXED = [ScanMode.full, ScanMode.small, ScanMode.small, ScanMode.full, ScanMode.small]
-FULL = VariantsConfig(scales=[1.0, 0.25], mirror_image=True)
+VIEWS = {ScanMode.full: 2 * 2, ScanMode.full_turned: 4 * 2 * 2, ScanMode.only_turned: 3 * 2}
+MIXED = [ScanMode.full, ScanMode.full_turned, ScanMode.only_turned, ScanMode.full, ScanMode.full_turned]
 
 
-def settings(every: int = 3, variants: VariantsConfig = FULL) -> Settings:
-    detect = DetectConfig(size_px=WIDTH, precision=Precision.fp32, every=every, variants=variants)
+def settings() -> Settings:
+    variants = VariantsConfig(scales=[1.0, 0.25], mirror_image=True)
+    detect = DetectConfig(size_px=WIDTH, precision=Precision.fp32, variants=variants)
     return Settings(device="cpu", detect=detect)
-
-
-def alone(scale: float) -> Settings:
-    return settings(every=1, variants=VariantsConfig(scales=[scale]))
 
 
 def frames(scene: Picture) -> list[Frame]:
@@ -49,11 +43,10 @@ def test_no_frame_is_answered_for_without_the_network(scene: Picture) -> None:
     for frame in frames(np.zeros_like(scene)):
         before = len(sizes)
         detector([frame])
-        assert len(sizes) - before == (4 if frame.scan_mode is ScanMode.full else 1)
+        assert len(sizes) - before == VIEWS[frame.scan_mode]
     sizes.clear()
     detector(frames(scene))
-    assert len(sizes) == 2 * 4 + 3 * 1
-    assert sizes.count((128, 128)) == 3, "the whole picture, half as large, to the next multiple of 64"
+    assert len(sizes) == sum(VIEWS[mode] for mode in MIXED)
 
 
 def test_a_frame_gets_the_same_answer_whatever_batch_it_is_in(scene: Picture) -> None:
@@ -63,15 +56,6 @@ def test_a_frame_gets_the_same_answer_whatever_batch_it_is_in(scene: Picture) ->
         assert_equal(detector([frame])[0], found)
     for found, again in zip(together, reversed(detector(batch[::-1])), strict=True):
         assert_equal(found, again)
-
-
-def test_the_small_scan_finds_what_its_size_shows(scene: Picture) -> None:
-    small = replace(frame_of(scene), scan_mode=ScanMode.small)
-    (found,) = load_detector(settings())([small])
-    assert 0 in found.class_ids, "a face of 20 pixels"
-    assert_equal(found, load_detector(alone(0.5))([frame_of(scene)])[0])
-    at_full_size = changed(settings(), {"detect.small_scan_scale": 1.0})
-    assert_equal(load_detector(at_full_size)([small])[0], load_detector(alone(1.0))([frame_of(scene)])[0])
 
 
 def test_the_check_of_the_turned_picture_is_quick_and_finds_what_lies_on_its_side(scene: Picture) -> None:
@@ -90,33 +74,3 @@ def test_a_scan_with_turned_views_is_that_with_all_rotations_of_the_settings(sce
     turned = replace(frame_of(scene), scan_mode=ScanMode.full_turned)
     listed = changed(base, {"detect.variants.rotations": [90, 180, 270]})
     assert_equal(load_detector(base)([turned])[0], load_detector(listed)([frame_of(scene)])[0])
-
-
-def test_the_full_scan_is_what_it_is_without_a_small_one(scene: Picture) -> None:
-    frame = frame_of(scene)
-    assert frame.scan_mode is ScanMode.full and frame.picture.height == HEIGHT
-    assert_equal(load_detector(settings())([frame])[0], load_detector(settings(every=1))([frame])[0])
-
-
-def test_labelled_pictures_get_the_full_scan_whatever_is_set_for_videos(scene: Picture) -> None:
-    detectors = load_detectors(settings(), lambda given: load_detector(_checked(given)))
-    sizes = shown_to(detectors.configured)  # type: ignore[arg-type]
-    detectors.configured([frame_of(scene)])
-    assert len(sizes) == 4
-
-
-def _checked(given: Settings) -> Settings:
-    assert not given.track.enabled and given.detect.every == 1
-    return given
-
-
-def test_a_network_that_sets_its_own_size_gains_nothing_from_a_smaller_picture() -> None:
-    model = "model={name: mine, weights: mine.pt, network: {_target_: torch.nn.Identity}}"
-    asked = load_settings([model, "detect.every=2", "detect.variants.scales=[1]", "device=cpu"])
-    with pytest.raises(ConfigError, match=r"mine: the network sets its own size.*detect\.small_scan_scale must be 1"):
-        load_detector(asked)
-
-
-def test_tracking_is_needed() -> None:
-    with pytest.raises(ConfigError, match=r"^detect\.every must be 1 where track\.enabled is false, got 3$"):
-        replace(settings(), track=TrackConfig(enabled=False))

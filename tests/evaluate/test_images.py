@@ -65,6 +65,18 @@ def test_what_only_a_ground_behind_the_picture_shows_is_found(tmp_path: Path) ->
     assert plate.recall["own"].value == plate.fully_covered.value == 1
 
 
+def test_a_picture_has_no_frames_around_it_that_a_faint_box_could_continue(tmp_path: Path) -> None:
+    class Recording(RgbSquareDetector):
+        def load(self, settings: Settings) -> SquareDetector:
+            loaded.append(settings)
+            return self
+
+    loaded: list[Settings] = []
+    _measured(tmp_path, file_of(samples_of(3), "png"), SQUARE, None)
+    measure_images(tmp_path, _options(Recording()))
+    assert loaded and not any(settings.track.enabled for settings in loaded)
+
+
 def test_a_picture_that_the_anonymizer_does_not_take_is_refused_by_name(tmp_path: Path) -> None:
     data = file_of(samples_of(3), "png")
     with pytest.raises(SourceError, match=r"a\.png: the file is cut short"):

@@ -23,8 +23,7 @@ from blurscene_stream.config.schema import DetectConfig, RotationMode, Settings,
 from blurscene_stream.frames import Frame, ScanMode, SourceItem
 from blurscene_stream.pipeline.auto_rotation import CHECK_SCORE, MIN_SCORE, with_auto_rotation
 from blurscene_stream.pipeline.detection import Detector
-from blurscene_stream.pipeline.scan_schedule import with_cuts, with_scan_modes
-from blurscene_stream.pipeline.stages import detected
+from blurscene_stream.pipeline.stages import detected, with_cuts
 from tests.detect.pictures import FACE, Picture, draw_scene
 from tests.detectors import CLASSES
 from tests.settings import changed
@@ -120,22 +119,6 @@ def test_results_depend_on_the_frames_alone_and_each_scene_begins_with_a_check(
         if not frame.corrupt:
             assert frame.number in checked
             assert found[frame.number] == (frame.number in turned)
-
-
-def test_with_small_scans_the_full_ones_are_checked_and_turned() -> None:
-    settings = Settings(detect=DetectConfig(every=3))
-    frames = frames_of([PLAIN] * 9)
-    seen: list[ScanMode] = []
-
-    def detect(some: Sequence[Frame]) -> list[Detections]:
-        seen.extend(frame.scan_mode for frame in some)
-        return Scripted(range(9))(some)
-
-    scheduled = with_scan_modes(stream(frames), settings, TICK)
-    list(detected(scheduled, with_auto_rotation(detect, AUTO, "clip", TICK), 1))
-    assert seen[:3] == [ScanMode.full, ScanMode.only_turned, ScanMode.full_turned]
-    small, full = ScanMode.small, ScanMode.full_turned
-    assert seen[3:] == [small, small, full, small, small, full, small, full]
 
 
 @pytest.mark.parametrize(

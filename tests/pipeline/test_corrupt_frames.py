@@ -163,15 +163,11 @@ def test_a_preview_says_so(torn: Path, tmp_path: Path) -> None:
     assert [number for number, framed in enumerate(frames) if framed] == [7, 8, 9]
 
 
-@pytest.mark.parametrize("every", [1, 3])
-def test_its_neighbours_get_the_full_scan(every: int, torn: Path, tmp_path: Path) -> None:
-    settings = Settings()
-    settings = changed(settings, {"detect.every": every})
+def test_every_frame_gets_the_full_scan(torn: Path, tmp_path: Path) -> None:
     seen: list[tuple[ScanMode, bool]] = []
     detector = SquareDetector(lambda frames: seen.extend((frame.scan_mode, frame.corrupt) for frame in frames))
-    anonymize(torn, tmp_path / "out.mkv", settings, detector)
-    assert [damaged for _, damaged in seen[7:10]] == [True] * 3
-    assert seen[6][0] is seen[10][0] is ScanMode.full
+    anonymize(torn, tmp_path / "out.mkv", detector=detector)
+    assert seen == [(ScanMode.full, 7 <= number <= 9) for number in range(FRAMES)]
 
 
 def test_the_summary_line_counts_them(torn: Path, tmp_path: Path) -> None:

@@ -17,12 +17,12 @@ from blurscene_stream.config.schema import Settings, TrackConfig
 from blurscene_stream.errors import DetectionError
 from blurscene_stream.frames import CopiedPacket, DetectedItem, Frame, RedactedFrame, SourceItem
 from blurscene_stream.pipeline import Callbacks
-from blurscene_stream.pipeline.scan_schedule import MAX_PACKETS_WITHOUT_FRAME
-from blurscene_stream.pipeline.stages import tracked
+from blurscene_stream.pipeline.stages import MAX_PACKETS_WITHOUT_FRAME, tracked
 from tests.detect.pictures import frame_of
 from tests.detectors import BRIGHT, CLASSES, SquareDetector
 from tests.pipeline.runs import anonymize, fails, solid
 from tests.settings import changed
+from tests.track.clips import NONE_UNCERTAIN
 from tests.videos import VideoSpec, make_video, read_video
 
 FRAMES = 50
@@ -111,7 +111,7 @@ def stream(
 def test_packets_keep_their_place_between_the_frames(are_frames: list[bool], lookahead_s: float) -> None:
     items = items_of(are_frames)
     config = TrackConfig(lookahead_s=lookahead_s, pre_roll_s=0, max_gap_s=0)
-    out = list(tracked(stream(items), config, CLASSES, TICK))
+    out = list(tracked(stream(items), config, CLASSES, TICK, NONE_UNCERTAIN))
     assert [each[0] if isinstance(each, tuple) else each for each in out] == items
 
 
@@ -125,7 +125,7 @@ def test_audio_that_goes_on_after_the_last_picture_does_not_wait_for_another() -
         most = max(most, waiting)
 
     items = items_of([True] * 25 + [False] * 4 * MAX_PACKETS_WITHOUT_FRAME)
-    for _ in tracked(stream(items, taken), TrackConfig(), CLASSES, TICK):
+    for _ in tracked(stream(items, taken), TrackConfig(), CLASSES, TICK, NONE_UNCERTAIN):
         waiting -= 1
     assert waiting == 0
     assert most <= MAX_PACKETS_WITHOUT_FRAME + 16
@@ -155,7 +155,6 @@ def test_the_first_frame_leaves_with_a_full_batch(
         ({}, range(16, 23)),
         ({"classes.license_plate.threshold": 0.05}, range(11, 28)),  # far below what it scores
         ({"track.uncertain_roll_s": 1.0}, range(11, 28)),
-        ({"detect.every": 3}, range(11, 28)),  # the small scans, which see less, say nothing about it
     ],
 )
 def test_an_object_that_scores_little_is_covered_for_a_shorter_time(

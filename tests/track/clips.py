@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 from hypothesis import strategies as st
@@ -11,21 +12,20 @@ from numpy.typing import NDArray
 
 from blurscene_stream.boxes import Boxes, Detections, Origin
 from blurscene_stream.config.schema import TrackConfig
-from blurscene_stream.frames import ScanMode
-from blurscene_stream.track import NONE_UNCERTAIN, Tracker, UncertaintyLimits
+from blurscene_stream.track import Tracker, UncertaintyLimits
 
 CLASSES = ("face", "license_plate")
+NONE_UNCERTAIN = UncertaintyLimits((0.0, 0.0), inf)
 Found = tuple[float, float, float, float, float, int, Origin]  # corners, score, label, origin
 
 
 @dataclass(frozen=True)
 class Clip:
-    """When each frame comes, what is found in it, whether a scene begins with it, and how it was scanned."""
+    """When each frame comes, what is found in it, and whether a scene begins with it."""
 
     times_s: list[float]
     found: list[list[Found]]
     cuts: list[bool]
-    scan_modes: list[ScanMode]
 
 
 def detections(found: Sequence[Found]) -> Detections:
@@ -58,8 +58,7 @@ def tracked(
     uncertainty: UncertaintyLimits = NONE_UNCERTAIN,
 ) -> list[Detections]:
     """What must be covered in each frame."""
-    count = len(times_s)
-    clip = Clip(list(times_s), list(map(list, found)), [False] * count, [ScanMode.full] * count)
+    clip = Clip(list(times_s), list(map(list, found)), [False] * len(times_s))
     return watched(clip, config, uncertainty)
 
 
@@ -69,8 +68,8 @@ def watched(
     """What must be covered in each frame of a clip."""
     tracker = Tracker(config or TrackConfig(), CLASSES, uncertainty)
     done: list[Detections] = []
-    for time_s, each, cut, scan_mode in zip(clip.times_s, clip.found, clip.cuts, clip.scan_modes, strict=True):
-        done += tracker.push(time_s, detections(each), cut, scan_mode)
+    for time_s, each, cut in zip(clip.times_s, clip.found, clip.cuts, strict=True):
+        done += tracker.push(time_s, detections(each), cut)
     return done + tracker.finish()
 
 
@@ -104,13 +103,11 @@ def clips(draw: st.DrawFn) -> Clip:
     cuts = (chance.random(count) < draw(st.sampled_from([0.0, 0.05]))).tolist()
     objects = [_object(chance) for _ in range(draw(st.integers(0, 4)))]
     seen = draw(st.sampled_from([0.1, 0.5, 0.9]))
-    small = draw(st.sampled_from([0.0, 0.7]))
     frames = list[list[Found]]()
     for time in times.tolist():
         here = [one(time) for one in objects if chance.random() < seen]
         frames.append(here + _nothing(chance))
-    scan_modes = [ScanMode.small if chance.random() < small else ScanMode.full for _ in range(count)]
-    return Clip(times.tolist(), frames, cuts, scan_modes)
+    return Clip(times.tolist(), frames, cuts)
 
 
 def _object(chance: np.random.Generator):  # type: ignore[no-untyped-def]

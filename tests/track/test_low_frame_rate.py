@@ -9,9 +9,8 @@ import pytest
 
 from blurscene_stream.boxes import Detections, Origin
 from blurscene_stream.config.schema import TrackConfig
-from blurscene_stream.frames import ScanMode
 from blurscene_stream.track import Tracker
-from tests.track.clips import CLASSES, Clip, Found, box, covered, detections, tracked, watched
+from tests.track.clips import CLASSES, NONE_UNCERTAIN, box, covered, detections, tracked
 
 SLOW = [1.0, 2.0, 60.0]  # seconds a frame: fixed cameras, time lapse
 
@@ -74,7 +73,7 @@ def test_limits_of_0_add_nothing(frame_s: float) -> None:
 
 
 def test_a_frame_waits_for_the_next_one_however_late_that_is_and_for_no_other() -> None:
-    tracker = Tracker(TrackConfig(), CLASSES)
+    tracker = Tracker(TrackConfig(), CLASSES, NONE_UNCERTAIN)
     given = [len(tracker.push(1.0 * number, detections([]))) for number in range(5)]
     assert given == [0, 1, 1, 1, 1]
 
@@ -108,41 +107,7 @@ def test_a_low_confidence_box_far_off_is_not_held_as_if_it_were_an_object_of_its
     assert not any((boxes[:, 2] > 242).any() for boxes in before)
 
 
-SCAN_MODES = [ScanMode.full, ScanMode.small, ScanMode.small]
-
-
-def scanned(found: Sequence[Sequence[Found]]) -> Clip:
-    count = len(found)
-    scan_modes = (SCAN_MODES * count)[:count]
-    return Clip([0.04 * number for number in range(count)], [list(each) for each in found], [False] * count, scan_modes)
-
-
-@pytest.mark.parametrize("off", [(0.0, 8.0), (9.0, 0.0), (-5.0, -5.0)])
-def test_what_a_small_scan_finds_takes_no_cover_from_the_full_ones(off: tuple[float, float]) -> None:
-    """The small scan sees a face 8 pixels off, or half of it; without it the way between the full scans is covered."""
-    right, down = off
-    faces = [box(50 + 5.0 * number, 100 + 2.0 * number) for number in range(31)]
-    wrong = [box(50 + 5.0 * number + right, 100 + 2.0 * number + down, side=14) for number in range(31)]
-    full_only = watched(scanned([[face] if number % 3 == 0 else [] for number, face in enumerate(faces)]))
-    both = watched(scanned([[face if number % 3 == 0 else wrong[number]] for number, face in enumerate(faces)]))
-    for number, face in enumerate(faces):
-        assert covered(full_only[number], face) == [True]
-        assert covered(both[number], face) == [True], number
-        assert covered(both[number], wrong[number]) == [True] or number % 3 == 0
-    assert ids(both) == {0}
-
-
-def test_what_a_full_scan_missed_is_covered_as_wide_as_without_small_scans() -> None:
-    face = box(100, 100)
-    found = [[face] if number % 3 or number in (0, 3, 12, 15) else [] for number in range(16)]
-    both = watched(scanned(found))
-    full_only = watched(scanned([each if number % 3 == 0 else [] for number, each in enumerate(found)]))
-    for number in (6, 9):
-        widths = [float((each.xyxy[:, 2] - each.xyxy[:, 0]).max()) for each in (both[number], full_only[number])]
-        assert widths[0] >= widths[1] > 24
-
-
-def test_where_all_scans_are_full_nothing_is_added_for_them() -> None:
+def test_nothing_is_added_for_what_is_found_in_every_frame() -> None:
     done = tracked([0.04 * number for number in range(20)], [[box(100 + number, 100)] for number in range(20)])
     assert [len(each) for each in done] == [1] * 20
     assert np.all([each.origins == Origin.detected for each in done])

@@ -19,6 +19,7 @@ from blurscene_stream.track.tracks import GAP_FRAMES
 from tests.profiles import examples
 from tests.track.clips import (
     CLASSES,
+    NONE_UNCERTAIN,
     Clip,
     box,
     clips,
@@ -101,7 +102,7 @@ def on_the_way(clip: Clip, first: Boxes, last: Boxes, numbers: tuple[int, int, i
 @MANY
 @given(clips(), settings())
 def test_no_frame_waits_for_longer_than_the_lookahead(clip: Clip, config: TrackConfig) -> None:
-    tracker, waiting = Tracker(config, CLASSES), list[float]()
+    tracker, waiting = Tracker(config, CLASSES, NONE_UNCERTAIN), list[float]()
     for time_s, found, cut in zip(clip.times_s, clip.found, clip.cuts, strict=True):
         waiting.append(time_s)
         del waiting[: len(tracker.push(time_s, detections(found), cut))]
@@ -129,7 +130,7 @@ def test_a_low_confidence_box_counts_only_with_a_confident_one_of_its_object(cli
 
 def test_memory_is_bounded_however_long_the_stream_is() -> None:
     chance = np.random.default_rng(1)
-    tracker, sizes = Tracker(TrackConfig(), CLASSES), []
+    tracker, sizes = Tracker(TrackConfig(), CLASSES, NONE_UNCERTAIN), []
     for number in range(1000):
         places = chance.uniform(0, 900, (3, 2)).tolist()
         found = [box(x, y, origin=Origin(int(chance.integers(2)))) for x, y in places]
@@ -212,7 +213,7 @@ def test_a_face_does_not_continue_a_plate() -> None:
 
 
 def test_a_cut_ends_every_object() -> None:
-    tracker, done = Tracker(TrackConfig(), CLASSES), list[Detections]()
+    tracker, done = Tracker(TrackConfig(), CLASSES, NONE_UNCERTAIN), list[Detections]()
     for number in range(20):
         found = [box(100, 100)] if number < 10 else [box(300, 200)] if number > 12 else []
         done += tracker.push(0.04 * number, detections(found), cut=number == 10)
@@ -223,7 +224,7 @@ def test_a_cut_ends_every_object() -> None:
 
 def test_a_detector_that_changes_its_classes_is_refused() -> None:
     with pytest.raises(DetectionError, match=r"frame 0: the detections have classes \('cat',\), expected"):
-        Tracker(TrackConfig(), CLASSES).push(0.0, Detections.empty(("cat",)))
+        Tracker(TrackConfig(), CLASSES, NONE_UNCERTAIN).push(0.0, Detections.empty(("cat",)))
 
 
 def test_settings_that_promise_what_cannot_be_kept_are_refused() -> None:
