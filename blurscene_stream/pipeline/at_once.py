@@ -23,7 +23,7 @@ from blurscene_stream.machine import core_count
 from blurscene_stream.pipeline.batching import BatchingDetector
 from blurscene_stream.pipeline.detection import Detector, LoadDetector
 from blurscene_stream.pipeline.job import StopToken
-from blurscene_stream.pipeline.prefetch import next_item
+from blurscene_stream.pipeline.prefetch import next_item, wait_for
 
 GATHERED_FRAMES = 16  # of all files in one batch; a GPU is hardly faster with more of them, and needs memory for each
 MAX_THREADS = 16  # of a decoder or encoder: x265 does not open with more, and FFmpeg's decoders take no more themselves
@@ -58,7 +58,7 @@ class _Run(Generic[Item]):
                 self._start_more()
                 while self._running:
                     index, error = next_item(self._ended)
-                    self._running.pop(index)[0].join()
+                    wait_for(self._running.pop(index)[0])
                     if error is not None:
                         self._stop(error)
                     self._start_more()
@@ -68,7 +68,7 @@ class _Run(Generic[Item]):
         finally:
             for thread, _ in self._running.values():
                 if thread.ident is not None:  # it was started
-                    thread.join()
+                    wait_for(thread)
         if self._error is not None:
             raise self._error
         return [self._results[index] for index in sorted(self._results)]

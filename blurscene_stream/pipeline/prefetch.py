@@ -35,6 +35,12 @@ def next_item(queue: SimpleQueue[Item]) -> Item:
             return queue.get(timeout=SIGNAL_CHECK_S)
 
 
+def wait_for(thread: Thread) -> None:
+    """Wait for the end of a thread, likewise."""
+    while thread.is_alive():
+        thread.join(SIGNAL_CHECK_S)
+
+
 class Stage(Generic[Item]):
     """Runs `upstream` on a thread, at most `depth` finished items ahead.
 
@@ -85,7 +91,7 @@ class Stage(Generic[Item]):
             self._stopped.set()
             self._slots.release()  # wake a thread that waits for a slot
             self._undroppable_slots.release()
-            thread.join()
+            wait_for(thread)
 
     def interrupt(self, error: BaseException) -> None:
         """Make the reader raise `error` after the items that are finished. May be called by a signal handler."""
@@ -133,7 +139,7 @@ def called_ahead(function: Callable[[], Item], name: str) -> Generator[Callable[
             errors.append(error)
 
     def result() -> Item:
-        thread.join()
+        wait_for(thread)
         if errors:
             raise errors[0]
         return results[0]
@@ -143,4 +149,4 @@ def called_ahead(function: Callable[[], Item], name: str) -> Generator[Callable[
     try:
         yield result
     finally:
-        thread.join()
+        wait_for(thread)

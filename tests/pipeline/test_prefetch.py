@@ -125,17 +125,25 @@ def test_it_runs_ahead_as_far_as_it_may_and_no_further() -> None:
         assert numbers.made == 7
 
 
-def test_a_signal_that_another_thread_got_is_handled_while_the_main_thread_waits_for_an_item() -> None:
+@pytest.mark.parametrize("waited_for", ["an item", "a function called ahead"])
+def test_a_signal_that_another_thread_got_is_handled_while_the_main_thread_waits(waited_for: str) -> None:
     handled = threading.Event()
 
-    def upstream() -> Generator[bool]:
+    def send() -> bool:
         time.sleep(0.1)  # the main thread waits by then
         signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
-        yield handled.wait(10)
+        return handled.wait(10)
+
+    def upstream() -> Generator[bool]:
+        yield send()
 
     previous = signal.signal(signal.SIGUSR1, lambda *_: handled.set())
     try:
-        assert list(Stage(upstream(), 1, "read").items()) == [True]
+        if waited_for == "an item":
+            assert list(Stage(upstream(), 1, "read").items()) == [True]
+        else:
+            with called_ahead(send, "ahead") as result:
+                assert result()
     finally:
         signal.signal(signal.SIGUSR1, previous)
 
