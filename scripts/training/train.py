@@ -186,13 +186,17 @@ def _in_turn(usual: Iterator[dict[str, Tensor]], wide: Iterator[dict[str, Tensor
 
 
 class _Drawing:
-    """Draws plans of any size out of the store; the first one decides how."""
+    """Draws plans of any size out of the store; the first one decides how.
+
+    bf16: the device multiplies it fast, so the network is to be given it
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._draw: Draw | None = None
         self.device = store.pixels.device
         self._dtype = torch.float16 if store.pixels.is_cuda else torch.float32
+        self.bf16 = store.pixels.is_cuda or has_fast_bf16()
 
     def __call__(self, plan: dict[str, Tensor]) -> Tensor:
         size = plan["heat"].shape[-1] * 4
@@ -214,9 +218,8 @@ def _step(
         crops = cover_faces(drawing(on_device), plan["boxes"], plan["kind"])
         crops, hidden = _augmented(crops, on_device["boxes"])
         targets = without_hidden(on_device, hidden)
-    bf16 = crops.is_cuda or has_fast_bf16()
-    with torch.autocast(crops.device.type, dtype=torch.bfloat16, enabled=bf16):
-        maps = network(crops.bfloat16() if bf16 else crops)
+    with torch.autocast(crops.device.type, dtype=torch.bfloat16, enabled=drawing.bf16):
+        maps = network(crops.bfloat16() if drawing.bf16 else crops)
     loss = detection_loss(maps, targets, on_device["boxes"], face_loss)
     optimizer.zero_grad(set_to_none=True)
     loss.total.backward()  # type: ignore[no-untyped-call]
